@@ -1,0 +1,57 @@
+# Two commands: `make serve` shows it, `make test` proves it. Both need Python 3.11+ and make alone.
+
+VENV ?= .venv
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+BIN := $(VENV)/bin
+PYTEST_ARGS ?=
+# The pure code and the layers: no branch of them is left untried.
+PURE := jwt_wsgi/jose/*,jwt_wsgi/policy/*,jwt_wsgi/errors.py,jwt_wsgi/auth.py,jwt_wsgi/issuer.py,$\
+	jwt_wsgi/verifier.py,jwt_wsgi/jwks/schedule.py,jwt_wsgi/challenges.py,jwt_wsgi/decisions.py,$\
+	jwt_wsgi/extraction.py,jwt_wsgi/verification.py,jwt_wsgi/authorization.py,jwt_wsgi/stack.py
+
+.PHONY: serve test lint pytest test-all clean
+
+serve: $(VENV)/.app
+	$(BIN)/python app.py --demo
+
+test: lint pytest
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+pytest: $(VENV)/.test
+	$(BIN)/coverage erase
+	$(BIN)/python -m pytest --cov --cov-report= $(PYTEST_ARGS)
+	$(BIN)/coverage report --fail-under=97
+	$(BIN)/coverage report --fail-under=100 --include='$(PURE)'
+
+# The suite on every Python from 3.11 to 3.13 that this machine has.
+test-all:
+	@for version in 3.11 3.12 3.13; do \
+		for python in python$$version $${PYENV_ROOT:-$$HOME/.pyenv}/versions/$$version.*/bin/python; do \
+			if $$python -c '' 2>/dev/null; then \
+				echo "== $$python"; \
+				$(MAKE) pytest VENV=.venv-$$version PYTHON=$$python || exit 1; \
+				break; \
+			fi; \
+		done; \
+	done
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "jwt-wsgi needs Python 3.11 or newer on the PATH" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.app: setup.cfg pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[app]'
+	touch $@
+
+$(VENV)/.test: setup.cfg pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	touch $@ $(VENV)/.app
+
+clean:
+	rm -rf .venv .venv-* build dist *.egg-info .coverage*

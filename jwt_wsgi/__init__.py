@@ -1,0 +1,70 @@
+"""WSGI middleware that protects an application with OAuth 2.0 access tokens (JWTs)."""
+
+from jwt_wsgi.auth import Auth, Credentials, get_auth
+from jwt_wsgi.authorization import ScopeAuthorizer, guard, require
+from jwt_wsgi.challenges import respond
+from jwt_wsgi.errors import (
+    AuthError,
+    Forbidden,
+    InsufficientAuthentication,
+    InsufficientScope,
+    InvalidRequest,
+    InvalidToken,
+    KeysUnavailable,
+    MissingToken,
+)
+from jwt_wsgi.extraction import TokenExtractor
+from jwt_wsgi.issuer import ANY_AUDIENCE, Issuer
+from jwt_wsgi.jwks import RemoteJWKS, SharedSecret, StaticJWKS
+from jwt_wsgi.policy import (
+    AUTHENTICATED,
+    DENY,
+    OPTIONAL,
+    PUBLIC,
+    Policy,
+    claim,
+    has,
+    issued_by,
+    permission,
+    scope,
+)
+from jwt_wsgi.stack import protect
+from jwt_wsgi.verification import TokenVerifier
+from jwt_wsgi.verifier import Verifier
+
+__all__ = [
+    "ANY_AUDIENCE",
+    "AUTHENTICATED",
+    "DENY",
+    "OPTIONAL",
+    "PUBLIC",
+    "Auth",
+    "AuthError",
+    "Credentials",
+    "Forbidden",
+    "InsufficientAuthentication",
+    "InsufficientScope",
+    "InvalidRequest",
+    "InvalidToken",
+    "Issuer",
+    "KeysUnavailable",
+    "MissingToken",
+    "Policy",
+    "RemoteJWKS",
+    "ScopeAuthorizer",
+    "SharedSecret",
+    "StaticJWKS",
+    "TokenExtractor",
+    "TokenVerifier",
+    "Verifier",
+    "claim",
+    "get_auth",
+    "guard",
+    "has",
+    "issued_by",
+    "permission",
+    "protect",
+    "require",
+    "respond",
+    "scope",
+]

@@ -1,0 +1,111 @@
+"""Layer 3, `ScopeAuthorizer`: may they? And the same question for one route."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+from jwt_wsgi.auth import AUTH_KEY, REALM_KEY, RULE_KEY, Auth, environ_of, get_auth
+from jwt_wsgi.challenges import OnError, call, checked_realm, refuse
+from jwt_wsgi.decisions import Decision, OnDecision, report
+from jwt_wsgi.errors import AuthError, InvalidRequest
+from jwt_wsgi.policy import OPTIONAL, PUBLIC, Match, Policy, Request, Requirement
+from jwt_wsgi.policy.requirements import checked
+
+
+class ScopeAuthorizer:
+    """Asks the policy whether this auth may do this, and refuses where it may not.
+
+    `policy` is a `Policy`, or the rules for one. Without a verifier in front
+    there is no auth, so all but public and optional places are refused.
+    `on_error(environ, error)` may replace an answer; `on_decision(environ,
+    decision)` is told of every decision.
+    """
+
+    def __init__(
+        self,
+        app: WSGIApplication,
+        policy: Policy,
+        *,
+        realm: str = "api",
+        on_error: OnError | None = None,
+        on_decision: OnDecision | None = None,
+    ) -> None:
+        for option, value in (("app", app), ("on_error", on_error), ("on_decision", on_decision)):
+            if value is not None and not callable(value):
+                raise ValueError(f"{option}={value!r}: write a callable")
+        self._app = app
+        self._policy = policy if isinstance(policy, Policy) else Policy(policy)
+        self._realm = checked_realm(realm)
+        self._on_error = on_error
+        self._on_decision = on_decision
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request (PEP 3333)."""
+        environ.pop(RULE_KEY, None)
+        environ[REALM_KEY] = self._realm
+        decision = self._decide(environ)
+        report(decision, environ, self._on_decision)
+        if decision.error is not None:
+            return refuse(decision.error, environ, start_response, self._on_error)
+        return call(self._app, environ, start_response, self._on_error)
+
+    def _decide(self, environ: WSGIEnvironment) -> Decision:
+        auth = get_auth(environ)
+        try:
+            match = self._policy.match(environ)
+        except InvalidRequest as error:
+            return Decision(error, auth)
+        environ[RULE_KEY] = match
+        return Decision(match.refusal(auth), auth, None if match.rule is None else match.rule.key)
+
+
+def guard(
+    requirement: Requirement, *, on_error: OnError | None = None
+) -> Callable[[WSGIApplication], WSGIApplication]:
+    """Guards one WSGI application: it is called only where the auth satisfies `requirement`.
+
+    A verifier must stand in front. Raises `ValueError` for `PUBLIC` and
+    `OPTIONAL`, which guard nothing.
+    """
+    asked = _guarding(requirement, "guard")
+
+    def wrap(app: WSGIApplication) -> WSGIApplication:
+        def guarded(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+            error = _refusal(environ, asked)
+            if error is not None:
+                return refuse(error, environ, start_response, on_error)
+            return call(app, environ, start_response, on_error)
+
+        return guarded
+
+    return wrap
+
+
+def require(request: object, requirement: Requirement) -> Auth:
+    """The request's `Auth`, which satisfies `requirement`; raises the `AuthError` otherwise.
+
+    `request` is a WSGI environ, or a request object that carries one. Raises
+    `ValueError` for `PUBLIC` and `OPTIONAL`, which require nothing.
+    """
+    environ = environ_of(request)
+    error = _refusal(environ, _guarding(requirement, "require"))
+    if error is not None:
+        raise error
+    auth: Auth = environ[AUTH_KEY]
+    return auth
+
+
+def _guarding(requirement: object, function: str) -> Requirement:
+    asked = checked(requirement, function)
+    if asked is PUBLIC or asked is OPTIONAL:
+        raise ValueError(
+            f"{function}({asked!r}) asks for nothing; use AUTHENTICATED or leave it out"
+        )
+    return asked
+
+
+def _refusal(environ: Mapping[str, object], asked: Requirement) -> AuthError | None:
+    matched = environ.get(RULE_KEY)
+    request = Request(matched.params) if isinstance(matched, Match) else Request()
+    return asked.refusal(get_auth(environ), request)

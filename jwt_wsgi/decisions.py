@@ -1,0 +1,77 @@
+"""What was decided about a request: one line of log, and one call of the hook."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from wsgiref.types import WSGIEnvironment
+
+from jwt_wsgi.auth import Auth
+from jwt_wsgi.errors import AuthError
+
+logger = logging.getLogger("jwt_wsgi.decision")
+
+_LONGEST = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One request's verdict: allowed, or refused with `error`; `rule` is the deciding one's key."""
+
+    error: AuthError | None = None
+    auth: Auth | None = None
+    rule: str | None = None
+
+    @property
+    def allowed(self) -> bool:
+        """Whether the request reaches the app."""
+        return self.error is None
+
+    @property
+    def reason(self) -> str | None:
+        """The refusal's reason, of the closed list, or None."""
+        return None if self.error is None else self.error.reason
+
+
+#: Told of every decision; its result is ignored.
+OnDecision = Callable[[WSGIEnvironment, Decision], object]
+
+
+def report(decision: Decision, environ: WSGIEnvironment, on_decision: OnDecision | None) -> None:
+    """Log a decision, refusals at INFO and the rest at DEBUG, and tell the hook."""
+    error = decision.error
+    if error is not None and logger.isEnabledFor(logging.INFO):
+        logger.info(
+            "%s %s refused: %d %s (rule %s, expected %s, found %s)",
+            _excerpt(environ.get("REQUEST_METHOD")),
+            _excerpt(environ.get("PATH_INFO")),
+            error.status,
+            error.reason,
+            decision.rule,
+            _excerpt(error.expected),
+            _excerpt(error.found),
+        )
+    elif error is None and logger.isEnabledFor(logging.DEBUG):
+        logger.debug(
+            "%s %s allowed (rule %s)",
+            _excerpt(environ.get("REQUEST_METHOD")),
+            _excerpt(environ.get("PATH_INFO")),
+            decision.rule,
+        )
+    if on_decision is not None:
+        _tell(on_decision, environ, decision)
+
+
+def _tell(on_decision: OnDecision, environ: WSGIEnvironment, decision: Decision) -> None:
+    try:
+        on_decision(environ, decision)
+    except Exception:
+        # An observer that fails must not turn a yes into an outage.
+        logger.exception("on_decision raised; the decision stands")
+
+
+def _excerpt(value: object) -> str:
+    """`value` for a log line: escaped to ASCII and cut, so that it makes no second line."""
+    text = ascii(value)
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"

@@ -1,0 +1,6 @@
+"""The pure core: compact JWS, algorithms, keys, claims. No HTTP, no WSGI, no clock."""
+
+from jwt_wsgi.jose.compact import Verified, verify
+from jwt_wsgi.jose.keys import KeySet
+
+__all__ = ["KeySet", "Verified", "verify"]

@@ -1,0 +1,97 @@
+"""The compact JWS, parsed strictly and verified over the received bytes (RFC 7515 §7.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any, NamedTuple
+
+from jwt_wsgi.errors import InvalidToken
+from jwt_wsgi.jose import encoding
+from jwt_wsgi.jose.jwk import Key
+from jwt_wsgi.jose.keys import KeySet
+from jwt_wsgi.jose.strict_json import read_object
+
+#: Bytes; far above honest tokens, and refused before any decoding.
+MAX_TOKEN_BYTES = 16384
+
+# Each changes what the signature means or covers (RFC 7515 §4.1.11, RFC 7797 §7);
+# `zip` belongs to encryption (RFC 7516 §4.1.3).
+_UNSUPPORTED = ("crit", "b64", "zip")
+
+
+class Compact(NamedTuple):
+    """A token taken apart and not believed yet; `signing_input` is as it was received."""
+
+    header: dict[str, Any]
+    payload: bytes
+    signature: bytes
+    signing_input: bytes
+
+
+class Verified(NamedTuple):
+    """A good signature's header and payload."""
+
+    header: dict[str, Any]
+    payload: bytes
+
+
+def verify(token: str, keys: KeySet, algorithms: Collection[str]) -> Verified:
+    """The header and payload of `token`, whose signature is good under one of `keys`.
+
+    `algorithms` is the allow-list. No claim is looked at, and the payload need
+    not be JSON. Raises `InvalidToken` for every token that is not good, and
+    `ValueError` for `algorithms` that are one string.
+    """
+    if isinstance(algorithms, str):
+        raise ValueError(f"algorithms is one string; write ({algorithms!r},)")
+    compact = parse(token)
+    alg, kid = signed_with(compact.header, algorithms)
+    check_signature(compact, alg, keys.find(kid, alg))
+    return Verified(compact.header, compact.payload)
+
+
+def parse(token: str, max_bytes: int = MAX_TOKEN_BYTES) -> Compact:
+    """`token` taken apart; raises `InvalidToken` unless it is exactly one compact JWS."""
+    if not isinstance(token, str) or not token.isascii():
+        raise InvalidToken("token_malformed")
+    if len(token) > max_bytes:
+        raise InvalidToken("token_too_large", expected=max_bytes, found=len(token))
+    segments = token.split(".", 3)
+    if len(segments) != 3 or not segments[0] or not segments[2]:
+        raise InvalidToken("token_malformed", expected="three segments")
+    try:
+        header = read_object(encoding.decode(segments[0]))
+        payload = encoding.decode(segments[1])
+        signature = encoding.decode(segments[2])
+    except ValueError as error:
+        raise InvalidToken("token_malformed", found=str(error)) from None
+    _check_header(header)
+    return Compact(header, payload, signature, token[: token.rindex(".")].encode("ascii"))
+
+
+def signed_with(header: dict[str, Any], algorithms: Collection[str]) -> tuple[str, str | None]:
+    """The header's `alg` and `kid`; raises `InvalidToken` for an `alg` not in `algorithms`."""
+    alg = header.get("alg")
+    if not isinstance(alg, str) or alg not in algorithms:
+        raise InvalidToken("algorithm_not_allowed", expected=sorted(algorithms), found=alg)
+    kid: str | None = header.get("kid")
+    return alg, kid
+
+
+def check_signature(compact: Compact, alg: str, keys: tuple[Key, ...]) -> None:
+    """Raises `InvalidToken` unless one of `keys` verifies the received bytes."""
+    if not keys:
+        raise InvalidToken("kid_unknown", found=compact.header.get("kid"))
+    for key in keys:
+        if key.verifies(alg, compact.signing_input, compact.signature):
+            return
+    raise InvalidToken("signature_invalid", found=compact.header.get("kid"))
+
+
+def _check_header(header: dict[str, Any]) -> None:
+    for name in _UNSUPPORTED:
+        if name in header:
+            raise InvalidToken("header_unsupported", found=name)
+    for name in ("kid", "typ"):
+        if name in header and not isinstance(header[name], str):
+            raise InvalidToken("token_malformed", expected=f"{name} a string")

@@ -1,0 +1,53 @@
+"""What every source of keys offers, and several of them asked in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol, runtime_checkable
+
+from jwt_wsgi.errors import KeysUnavailable
+from jwt_wsgi.jose.jwk import Key
+from jwt_wsgi.jose.keys import KeySet
+
+
+@runtime_checkable
+class KeySource(Protocol):
+    """Two methods: what is held now, and the keys for one token's header."""
+
+    def held(self) -> KeySet | None:
+        """The key set in force, without waiting; it may start a refresh ahead."""
+
+    def find(self, kid: str | None, alg: str) -> tuple[Key, ...]:
+        """The keys for a header; may fetch. Raises `KeysUnavailable` where it cannot tell."""
+
+
+class LocalFirst:
+    """Several sources: the first that has a fitting key answers, so local ones stand first."""
+
+    def __init__(self, sources: Iterable[KeySource]) -> None:
+        self._sources = tuple(sources)
+        self._merged: tuple[tuple[KeySet, ...], KeySet] = ((), KeySet(()))
+
+    def held(self) -> KeySet | None:
+        """All keys held now: the same object as long as no source has changed its set."""
+        parts = tuple(held for source in self._sources if (held := source.held()) is not None)
+        known, merged = self._merged
+        if len(parts) != len(known) or any(a is not b for a, b in zip(parts, known, strict=True)):
+            merged = KeySet(key for part in parts for key in part.keys)
+            self._merged = (parts, merged)
+        return merged if parts else None
+
+    def find(self, kid: str | None, alg: str) -> tuple[Key, ...]:
+        """The first source's answer that is not empty; a source that cannot tell comes last."""
+        unavailable: KeysUnavailable | None = None
+        for source in self._sources:
+            try:
+                found = source.find(kid, alg)
+            except KeysUnavailable as error:
+                unavailable = error
+                continue
+            if found:
+                return found
+        if unavailable is not None:
+            raise unavailable
+        return ()

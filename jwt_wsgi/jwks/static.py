@@ -1,0 +1,125 @@
+"""Keys that are at hand: a JWKS, a file that is watched, a shared secret."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from jwt_wsgi.jose.jwk import Key
+from jwt_wsgi.jose.keys import KeySet
+from jwt_wsgi.jose.strict_json import read_object
+
+logger = logging.getLogger("jwt_wsgi.jwks")
+
+#: Bytes; a file above it is refused.
+MAX_FILE_BYTES = 524288
+#: Seconds between two looks at a file.
+_LOOK_EVERY = 0.5
+
+
+class StaticJWKS:
+    """The keys of a JWKS mapping, of a `jose.KeySet`, or of a file (JWKS as JSON, or PEM).
+
+    A changed file is noticed within a second; a bad one is logged and the last
+    good set stays. Raises `ValueError` where no key is usable, `OSError` where
+    the file cannot be read. `clock` is in seconds and monotonic.
+    """
+
+    def __init__(
+        self,
+        jwks: Mapping[str, Any] | KeySet | str | os.PathLike[str],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock = clock
+        self._look_at = float("inf")
+        if isinstance(jwks, KeySet):
+            self._keys = jwks
+        elif isinstance(jwks, Mapping):
+            self._keys = KeySet.from_jwks(jwks)
+        elif isinstance(jwks, str | os.PathLike):
+            self._path = _path(jwks)
+            self._seen = self._stamp()
+            self._keys = _read(self._path)
+            self._look_at = clock() + _LOOK_EVERY
+        else:
+            raise ValueError(
+                f"StaticJWKS({type(jwks).__name__}): write a JWKS mapping, a KeySet or a path"
+            )
+
+    def held(self) -> KeySet:
+        """The keys, read anew where the file has changed."""
+        now = self._clock()
+        if now >= self._look_at:
+            self._look_at = now + _LOOK_EVERY
+            self._look()
+        return self._keys
+
+    def find(self, kid: str | None, alg: str) -> tuple[Key, ...]:
+        """The keys for a token's header, four at most."""
+        return self.held().find(kid, alg)
+
+    def _stamp(self) -> tuple[int, int, int]:
+        stat = self._path.stat()
+        return stat.st_mtime_ns, stat.st_size, stat.st_ino
+
+    def _look(self) -> None:
+        try:
+            stamp = self._stamp()
+            if stamp == self._seen:
+                return
+            self._seen = stamp
+            self._keys = _read(self._path)
+        except (OSError, ValueError) as error:
+            logger.error("key file %s: %s; the last good keys stay", self._path.name, error)
+        else:
+            logger.info("key file %s: read anew, kids %r", self._path.name, sorted(self._keys.kids))
+
+
+class SharedSecret:
+    """A secret that the issuer shares with this API, for HS256, HS384 or HS512.
+
+    `secret` is bytes, or text taken as UTF-8: at least as long as the hash (32,
+    48 or 64 bytes, RFC 7518 §3.2). It serves tokens with any `kid`. Raises
+    `ValueError` where it is too short, or a public key.
+    """
+
+    def __init__(self, secret: bytes | str) -> None:
+        if not isinstance(secret, bytes | str):
+            raise ValueError("SharedSecret takes bytes or text")
+        self._keys = KeySet.from_secret(secret.encode() if isinstance(secret, str) else secret)
+
+    def held(self) -> KeySet:
+        """The one key."""
+        return self._keys
+
+    def find(self, kid: str | None, alg: str) -> tuple[Key, ...]:
+        """The one key, where it is long enough for `alg`."""
+        return self._keys.find(kid, alg)
+
+    def __repr__(self) -> str:
+        return "SharedSecret(…)"
+
+
+def _path(path: str | os.PathLike[str]) -> Path:
+    text = os.fspath(path)
+    if text.lstrip().startswith(("-----BEGIN ", "{")):
+        raise ValueError(
+            "StaticJWKS takes a path, and this is a key itself: use "
+            "StaticJWKS(KeySet.from_pem(...)) for PEM, json.loads for a JWKS"
+        )
+    return Path(text)
+
+
+def _read(path: Path) -> KeySet:
+    with path.open("rb") as file:
+        content = file.read(MAX_FILE_BYTES + 1)
+    if len(content) > MAX_FILE_BYTES:
+        raise ValueError(f"more than {MAX_FILE_BYTES} bytes")
+    if content.lstrip().startswith(b"-----BEGIN "):
+        return KeySet.from_pem(content)
+    return KeySet.from_jwks(read_object(content))

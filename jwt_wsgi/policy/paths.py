@@ -1,0 +1,58 @@
+"""The canonical path: one reading, or none. Pure.
+
+A policy keyed by path is worth its agreement with the router behind it, so what
+two programs could read in two ways is refused instead of repaired.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from jwt_wsgi.errors import InvalidRequest
+
+# C0, DEL, C1 and the two Unicode line ends.
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+# RFC 9110 §9.1: a method is a token, and case-sensitive.
+METHOD = re.compile(r"[A-Z0-9!#$%&'*+.^_`|~-]+")
+
+_DOTS = (".", "..")
+
+Segments = tuple[str, ...]
+
+
+def canonical(path_info: str) -> Segments:
+    """The segments of a `PATH_INFO`; one trailing slash is dropped, and `/` has none.
+
+    Raises `InvalidRequest` for what routers and servers may read differently.
+    """
+    try:
+        path = path_info.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        raise InvalidRequest("path_ambiguous", expected="UTF-8") from None
+    if path in ("", "/"):
+        return ()
+    if not path.startswith("/"):
+        raise InvalidRequest("path_ambiguous", expected="a leading slash")
+    if CONTROL.search(path):
+        raise InvalidRequest("path_ambiguous", expected="no control character")
+    segments = tuple((path[1:-1] if path.endswith("/") else path[1:]).split("/"))
+    if "" in segments:
+        raise InvalidRequest("path_ambiguous", expected="no empty segment")
+    if not segments_are_plain(segments):
+        raise InvalidRequest("path_ambiguous", expected="no dot segment")
+    return segments
+
+
+def segments_are_plain(segments: Segments) -> bool:
+    """Whether none of them is `.` or `..`."""
+    return "." not in segments and ".." not in segments
+
+
+def method_of(environ: Mapping[str, Any]) -> str:
+    """The request's method; raises `InvalidRequest` unless it is an upper-case token."""
+    method = environ.get("REQUEST_METHOD")
+    if not isinstance(method, str) or not METHOD.fullmatch(method):
+        raise InvalidRequest("method_ambiguous")
+    return method

@@ -1,0 +1,301 @@
+"""What a rule may ask: the algebra of requirements. Pure.
+
+A requirement is weighed against an auth and answers with the refusal that fits,
+so scopes, step-up and alternatives all take one path.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple, NoReturn
+
+from jwt_wsgi.auth import Auth
+from jwt_wsgi.errors import AuthError, Forbidden, InsufficientScope, MissingToken
+from jwt_wsgi.jose.claims import ABSENT, ClaimName, lookup, same, satisfies
+
+# RFC 6749 §3.3: printable ASCII but for space, quote and backslash.
+_SCOPE = re.compile(r"[!#-\[\]-~]+")
+
+
+class Request(NamedTuple):
+    """What a requirement may know of the request: the matched path parameters."""
+
+    params: Mapping[str, str] = MappingProxyType({})
+
+
+class Verdict(IntEnum):
+    """How far a token is from satisfying a requirement; smaller is nearer."""
+
+    MET = 0
+    SCOPE_LACKING = 1
+    FORBIDDEN = 3
+
+
+class Weight(NamedTuple):
+    """A verdict, and the scopes that the alternative behind it names."""
+
+    verdict: Verdict
+    scopes: tuple[str, ...] = ()
+
+
+class Requirement:
+    """What a rule asks of a request: `refusal` is None, or why it may not pass."""
+
+    __slots__ = ()
+
+    def refusal(self, auth: Auth | None, request: Request) -> AuthError | None:
+        """Why a caller with this auth, or with none, is refused; None where they pass."""
+        raise NotImplementedError
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError(f"{self!r} has no truth value: combine with & and |, not with and, or, not")
+
+
+class Access(Requirement):
+    """`PUBLIC`, `OPTIONAL` or `DENY`: asks nothing of a token, and combines with nothing.
+
+    `reason` is why everyone is refused, or None where everyone passes.
+    """
+
+    __slots__ = ("name", "reason")
+
+    def __init__(self, name: str, reason: str | None) -> None:
+        self.name = name
+        self.reason = reason
+
+    def refusal(self, auth: Auth | None, request: Request) -> AuthError | None:
+        if self.reason is None:
+            return None
+        return MissingToken() if auth is None else Forbidden(self.reason)
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+class Condition(Requirement):
+    """What a valid token must say. Combine with `&` (all) and `|` (any)."""
+
+    __slots__ = ()
+
+    def weigh(self, auth: Auth | None, request: Request) -> Weight:
+        """How far `auth` is from satisfying this; None weighs a caller without a token."""
+        raise NotImplementedError
+
+    def refusal(self, auth: Auth | None, request: Request) -> AuthError | None:
+        verdict, scopes = self.weigh(auth, request)
+        if auth is None:
+            return MissingToken(scopes=scopes)
+        if verdict is Verdict.MET:
+            return None
+        if verdict is Verdict.SCOPE_LACKING:
+            return InsufficientScope(scopes=scopes, expected=str(self), found=sorted(auth.scopes))
+        return Forbidden("claim_forbidden", expected=str(self))
+
+    def __and__(self, other: object) -> Condition:
+        if not isinstance(other, Condition):
+            return NotImplemented
+        return AllOf(_flat(AllOf, self, other))
+
+    def __or__(self, other: object) -> Condition:
+        if not isinstance(other, Condition):
+            return NotImplemented
+        return AnyOf(_flat(AnyOf, self, other))
+
+
+#: Anyone passes, and a token that is sent is not looked at.
+PUBLIC: Final = Access("PUBLIC", None)
+#: Anyone passes, but a bad token is refused.
+OPTIONAL: Final = Access("OPTIONAL", None)
+#: Nobody passes.
+DENY: Final = Access("DENY", "denied")
+#: Nobody passes, for want of a rule that says who may.
+NO_RULE: Final = Access("DENY", "no_rule")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _Authenticated(Condition):
+    def weigh(self, auth: Auth | None, request: Request) -> Weight:
+        return Weight(Verdict.MET)
+
+    def __repr__(self) -> str:
+        return "AUTHENTICATED"
+
+
+#: Any valid token passes.
+AUTHENTICATED: Final = _Authenticated()
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Scope(Condition):
+    """All of these scopes are granted."""
+
+    names: tuple[str, ...]
+
+    def weigh(self, auth: Auth | None, request: Request) -> Weight:
+        met = auth is not None and auth.scopes.issuperset(self.names)
+        return Weight(Verdict.MET if met else Verdict.SCOPE_LACKING, self.names)
+
+    def __repr__(self) -> str:
+        return f"scope({', '.join(map(repr, self.names))})"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Claim(Condition):
+    """A claim has this value, or satisfies this predicate."""
+
+    name: ClaimName
+    value: Any
+
+    def weigh(self, auth: Auth | None, request: Request) -> Weight:
+        return _yes_or_no(auth is not None and self._holds(lookup(auth.claims, self.name)))
+
+    def _holds(self, found: Any) -> bool:
+        if found is ABSENT:
+            return False
+        return satisfies(self.value, found) if callable(self.value) else same(found, self.value)
+
+    def __repr__(self) -> str:
+        value = getattr(self.value, "__name__", "…") if callable(self.value) else repr(self.value)
+        return f"claim({self.name!r}, {value})"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Has(Condition):
+    """A list claim, or a space-separated string, contains all of these values."""
+
+    name: ClaimName
+    values: tuple[Any, ...]
+
+    def weigh(self, auth: Auth | None, request: Request) -> Weight:
+        return _yes_or_no(auth is not None and self._holds(lookup(auth.claims, self.name)))
+
+    def _holds(self, found: Any) -> bool:
+        held = found.split(" ") if isinstance(found, str) else found
+        return isinstance(held, list) and all(
+            any(same(each, value) for each in held) for value in self.values
+        )
+
+    def __repr__(self) -> str:
+        return f"has({', '.join(map(repr, (self.name, *self.values)))})"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class IssuedBy(Condition):
+    """The token is of this issuer."""
+
+    issuer: str
+
+    def weigh(self, auth: Auth | None, request: Request) -> Weight:
+        return _yes_or_no(auth is not None and auth.issuer == self.issuer)
+
+    def __repr__(self) -> str:
+        return f"issued_by({self.issuer!r})"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class AllOf(Condition):
+    """Every part is satisfied; its scopes are those of all parts together."""
+
+    parts: tuple[Condition, ...]
+
+    def weigh(self, auth: Auth | None, request: Request) -> Weight:
+        weights = [part.weigh(auth, request) for part in self.parts]
+        scopes = dict.fromkeys(name for weight in weights for name in weight.scopes)
+        return Weight(max(weight.verdict for weight in weights), tuple(scopes))
+
+    def __repr__(self) -> str:
+        return " & ".join(f"({p!r})" if isinstance(p, AnyOf) else repr(p) for p in self.parts)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class AnyOf(Condition):
+    """One part is satisfied; else the nearest speaks: what scopes alone can satisfy comes first."""
+
+    parts: tuple[Condition, ...]
+
+    def weigh(self, auth: Auth | None, request: Request) -> Weight:
+        weights = [part.weigh(auth, request) for part in self.parts]
+        # Among equals the first one that names scopes at all, then the first.
+        return min(weights, key=lambda weight: (weight.verdict, _names_none(weight)))
+
+    def __repr__(self) -> str:
+        return " | ".join(map(repr, self.parts))
+
+
+def scope(*names: str) -> Condition:
+    """All of these scopes (RFC 6749 §3.3); any of several is `scope(a) | scope(b)`."""
+    if not names:
+        raise ValueError("scope() names no scope; AUTHENTICATED asks for any valid token")
+    for name in names:
+        if not isinstance(name, str) or not _SCOPE.fullmatch(name):
+            raise ValueError(
+                f"scope({name!r}): one scope is printable ASCII without space, quote or "
+                "backslash (RFC 6749 §3.3); give several as several arguments"
+            )
+    return Scope(tuple(dict.fromkeys(names)))
+
+
+def permission(*names: str) -> Condition:
+    """All of these values in the claim `permissions`."""
+    return has("permissions", *names)
+
+
+def claim(name: ClaimName, value: Any) -> Condition:
+    """The claim equals `value` in type too, or `value(claim)` is true where it is callable.
+
+    A tuple as `name` is a path into nested objects. An absent claim never satisfies.
+    """
+    _check_claim_name("claim", name)
+    return Claim(name, value)
+
+
+def has(name: ClaimName, *values: Any) -> Condition:
+    """All `values` are in the list claim, or in the space-separated string claim, `name`."""
+    _check_claim_name("has", name)
+    if not values:
+        raise ValueError(f"has({name!r}) names no value; write at least one")
+    return Has(name, values)
+
+
+def issued_by(issuer: str) -> Condition:
+    """The token's issuer is exactly this one."""
+    if not isinstance(issuer, str) or not issuer:
+        raise ValueError(f"issued_by({issuer!r}): write the issuer's exact text")
+    return IssuedBy(issuer)
+
+
+def checked(requirement: object, where: str) -> Requirement:
+    """`requirement`, if it is one; raises `ValueError` that says what to write."""
+    if isinstance(requirement, Requirement):
+        return requirement
+    raise ValueError(
+        f"{where}: {requirement!r} is no requirement; write PUBLIC, OPTIONAL, AUTHENTICATED, "
+        "DENY, scope(...), claim(...), has(...) or a combination"
+    )
+
+
+def _flat(kind: type[AllOf] | type[AnyOf], *parts: Condition) -> tuple[Condition, ...]:
+    flat: list[Condition] = []
+    for part in parts:
+        flat.extend(part.parts if isinstance(part, kind) else (part,))
+    return tuple(flat)
+
+
+def _yes_or_no(met: bool) -> Weight:
+    return Weight(Verdict.MET if met else Verdict.FORBIDDEN)
+
+
+def _names_none(weight: Weight) -> bool:
+    return weight.verdict is Verdict.FORBIDDEN and not weight.scopes
+
+
+def _check_claim_name(function: str, name: object) -> None:
+    path: Iterable[object] = name if isinstance(name, tuple) else (name,)
+    if not path or not all(isinstance(member, str) and member for member in path):
+        raise ValueError(
+            f"{function}({name!r}, …): a claim's name is a string, or a tuple of them for a path"
+        )

@@ -1,0 +1,108 @@
+"""Layer 2, `TokenVerifier`: is it true? Turns credentials into an `Auth`, or refuses."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+from jwt_wsgi.auth import AUTH_KEY, CREDENTIALS_KEY, REALM_KEY, Auth, Credentials
+from jwt_wsgi.challenges import OnError, call, checked_realm, refuse
+from jwt_wsgi.decisions import Decision, OnDecision, report
+from jwt_wsgi.errors import AuthError, InvalidRequest, MissingToken
+from jwt_wsgi.issuer import Issuer
+from jwt_wsgi.verifier import IsRevoked, Verifier, check_revocation
+
+logger = logging.getLogger("jwt_wsgi.verification")
+
+
+class TokenVerifier:
+    """Verifies the credentials that the extractor found, and puts the `Auth` into the environ.
+
+    `issuers` is an `Issuer`, several, or a `Verifier`. A request without
+    credentials is refused unless `allow_anonymous`. Where `exempt(environ)` is
+    true, the token is not looked at. `is_revoked(auth)` is asked for every good
+    token, and what it raises refuses. `remote_user(auth)` names the caller for
+    `REMOTE_USER`; without it that variable is left alone. `on_error(environ,
+    error)` may replace an answer, `on_decision(environ, decision)` is told of
+    refusals. `clock` is in seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        app: WSGIApplication,
+        issuers: Issuer | Iterable[Issuer] | Verifier,
+        *,
+        allow_anonymous: bool = False,
+        exempt: Callable[[WSGIEnvironment], object] | None = None,
+        is_revoked: IsRevoked | None = None,
+        remote_user: Callable[[Auth], str] | None = None,
+        realm: str = "api",
+        on_error: OnError | None = None,
+        on_decision: OnDecision | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        for option, value in (
+            ("app", app),
+            ("exempt", exempt),
+            ("is_revoked", is_revoked),
+            ("remote_user", remote_user),
+            ("on_error", on_error),
+            ("on_decision", on_decision),
+        ):
+            if value is not None and not callable(value):
+                raise ValueError(f"{option}={value!r}: write a callable")
+        self._app = app
+        self._verifier = (
+            issuers if isinstance(issuers, Verifier) else Verifier(issuers, clock=clock)
+        )
+        self._allow_anonymous = allow_anonymous
+        self._exempt = exempt
+        self._is_revoked = is_revoked
+        self._remote_user = remote_user
+        self._realm = checked_realm(realm)
+        self._on_error = on_error
+        self._on_decision = on_decision
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request (PEP 3333)."""
+        environ.pop(AUTH_KEY, None)
+        environ[REALM_KEY] = self._realm
+        if self._remote_user is not None:
+            environ.pop("REMOTE_USER", None)
+            environ.pop("AUTH_TYPE", None)
+        if self._exempt is None or not self._exempt(environ):
+            try:
+                auth = self._authenticate(environ.get(CREDENTIALS_KEY))
+            except AuthError as error:
+                report(Decision(error), environ, self._on_decision)
+                return refuse(error, environ, start_response, self._on_error)
+            if auth is not None:
+                self._hand_on(auth, environ)
+        return call(self._app, environ, start_response, self._on_error)
+
+    def _authenticate(self, found: Credentials | InvalidRequest | None) -> Auth | None:
+        if isinstance(found, InvalidRequest):
+            raise found
+        if found is None:
+            if self._allow_anonymous:
+                return None
+            raise MissingToken
+        auth = self._verifier.verify(found.token)
+        check_revocation(auth, self._is_revoked)
+        return auth
+
+    def _hand_on(self, auth: Auth, environ: WSGIEnvironment) -> None:
+        environ[AUTH_KEY] = auth
+        if self._remote_user is None:
+            return
+        try:
+            name: object = self._remote_user(auth)
+        except Exception as error:  # noqa: BLE001 (a stranger's code may raise anything)
+            # The type alone: the text of the exception may quote a claim.
+            logger.error("remote_user raised %s; REMOTE_USER stays unset", type(error).__name__)
+            return
+        if isinstance(name, str) and name and name.isprintable():
+            environ["REMOTE_USER"] = name.encode("utf-8").decode("latin-1")
+            environ["AUTH_TYPE"] = "Bearer"

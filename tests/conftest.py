@@ -1,0 +1,70 @@
+"""What more than one test file uses: a clock to turn, issuers, and the gate against skips."""
+
+from __future__ import annotations
+
+import pytest
+
+from jwt_wsgi import Issuer, StaticJWKS
+from jwt_wsgi.testing import LocalIssuer
+
+ASYMMETRIC = (
+    "RS256",
+    "RS384",
+    "RS512",
+    "PS256",
+    "PS384",
+    "PS512",
+    "ES256",
+    "ES384",
+    "ES512",
+    "EdDSA",
+    "Ed25519",
+)
+SYMMETRIC = ("HS256", "HS384", "HS512")
+
+
+class Clock:
+    """A clock that stands still until it is told to go on; seconds."""
+
+    def __init__(self, now: float = 1_800_000_000.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(scope="session")
+def every_algorithm() -> LocalIssuer:
+    """An issuer with a key for every algorithm; never rotate it."""
+    return LocalIssuer(algorithms=(*ASYMMETRIC, *SYMMETRIC))
+
+
+@pytest.fixture(scope="session")
+def local() -> LocalIssuer:
+    """An RS256 issuer on the real clock; never rotate it."""
+    return LocalIssuer()
+
+
+@pytest.fixture
+def trusted(local: LocalIssuer) -> Issuer:
+    """What an API configures to trust `local`."""
+    return Issuer(local.issuer, audience=local.audience, keys=StaticJWKS(local.jwks))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--fail-on-skip", action="store_true", help="a skipped test fails the run")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if session.config.getoption("--fail-on-skip") and reporter and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
