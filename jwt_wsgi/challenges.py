@@ -103,21 +103,35 @@ def call(
     on_error: OnError | None,
 ) -> Iterable[bytes]:
     """The app's own answer, untouched; an `AuthError` that it raises is answered here."""
+    start = start_response if isinstance(start_response, _Start) else _Start(start_response)
     try:
-        return app(environ, start_response)
+        return app(environ, start)
     except AuthError as error:
-        return refuse(error, environ, _after_a_start(start_response, sys.exc_info()), on_error)
+        return refuse(error, environ, start.over(sys.exc_info()), on_error)
 
 
-def _after_a_start(start_response: StartResponse, exc_info: Any) -> StartResponse:
-    """PEP 3333: a response that may have been started already is replaced with `exc_info`."""
+class _Start:
+    """A `start_response` that knows whether it was called; the layers share one."""
 
-    def restart(
-        status: str, headers: list[tuple[str, str]], _: Any = None, /
-    ) -> Callable[[bytes], object]:
-        return start_response(status, headers, exc_info)
+    __slots__ = ("_called", "_start_response")
 
-    return restart
+    def __init__(self, start_response: StartResponse) -> None:
+        self._start_response = start_response
+        self._called = False
+
+    def __call__(self, *arguments: Any) -> Callable[[bytes], object]:
+        self._called = True
+        return self._start_response(*arguments)
+
+    def over(self, exc_info: Any) -> StartResponse:
+        """PEP 3333: a response that was started already is replaced with `exc_info`."""
+        if not self._called:
+            return self
+
+        def restart(status: str, headers: list[tuple[str, str]], _: Any = None, /) -> Any:
+            return self._start_response(status, headers, exc_info)
+
+        return restart
 
 
 def _body(error: AuthError) -> bytes:

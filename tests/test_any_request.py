@@ -1,0 +1,145 @@
+"""Arbitrary bytes in header, path, method and query: an answer, never a 500, never an echo."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from typing import Any
+from wsgiref.validate import validator
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from jwt_wsgi import AUTHENTICATED, OPTIONAL, PUBLIC, Issuer, StaticJWKS, protect, scope
+from jwt_wsgi.testing import LocalIssuer
+
+LOCAL = LocalIssuer(algorithms=("ES256",))
+TOKEN = LOCAL.token("read:a")
+
+octets = st.text(st.characters(max_codepoint=255), max_size=60)
+headers = st.dictionaries(
+    st.sampled_from(
+        ["AUTHORIZATION", "HOST", "COOKIE", "X_VHM_ROOT", "X_FORWARDED_PREFIX", "DPOP", "ORIGIN"]
+    ),
+    octets,
+    max_size=3,
+)
+segments = st.sampled_from(
+    ["", "/", "/public", "/private", "/scoped", "/..", "/.", "/x", "/\xff", "/\xc3\xa9", "/%2e"]
+)
+paths = st.lists(segments, max_size=5).map("".join) | octets
+damaged = st.builds(
+    lambda text, at, n: text[: at % len(text)] + n + text[at % len(text) + 1 :],
+    st.just(TOKEN),
+    st.integers(0, len(TOKEN)),
+    st.text(st.characters(max_codepoint=255), max_size=2),
+)
+authorizations = (
+    octets
+    | st.builds("{} {}".format, st.sampled_from(["Bearer", "bearer", "Basic", "Bearer "]), octets)
+    | damaged.map("Bearer {}".format)
+    | st.just(f"Bearer {TOKEN}")
+)
+
+answered: list[str] = []
+
+
+def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    answered.append(environ["jwt_wsgi.rule"].rule.key)
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"ok"]
+
+
+STACK = protect(
+    app,
+    issuer=Issuer(
+        LOCAL.issuer, audience=LOCAL.audience, keys=StaticJWKS(LOCAL.jwks), algorithms=["ES256"]
+    ),
+    rules={
+        "/public": PUBLIC,
+        "/optional": OPTIONAL,
+        "/private": AUTHENTICATED,
+        "/scoped": scope("read:a"),
+        "GET /items/{id}": scope("write:a"),
+    },
+)
+
+
+def environ(
+    method: str, path: str, script: str, query: str, sent: dict[str, str]
+) -> dict[str, Any]:
+    return {
+        "REQUEST_METHOD": method,
+        "SCRIPT_NAME": script,
+        "PATH_INFO": path,
+        "QUERY_STRING": query,
+        "SERVER_NAME": "localhost",
+        "SERVER_PORT": "80",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.input": io.BytesIO(),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+        **{f"HTTP_{name}": value for name, value in sent.items()},
+    }
+
+
+def call(application: Any, given_environ: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
+    started: list[Any] = []
+    answered.clear()
+    body = application(given_environ, lambda *arguments: started.append(arguments) or print)
+    content = b"".join(body)
+    if hasattr(body, "close"):
+        body.close()
+    [(status, sent)] = started
+    return int(status[:3]), dict(sent), content
+
+
+@settings(max_examples=600, deadline=None)
+@given(
+    method=st.sampled_from(["GET", "POST", "OPTIONS", "HEAD"]) | octets,
+    path=paths,
+    script=st.just("") | octets,
+    query=octets,
+    sent=headers,
+    authorization=st.none() | authorizations,
+)
+@example("GET", "/private", "", "", {}, f"Bearer {TOKEN}")
+@example("GET", "/public", "", f"access_token={TOKEN}", {}, f"Bearer {TOKEN}.x")
+def test_every_request_is_answered_and_no_token_is_echoed(
+    method: str, path: str, script: str, query: str, sent: dict[str, str], authorization: str | None
+) -> None:
+    if authorization is not None:
+        sent = {**sent, "AUTHORIZATION": authorization}
+    status, answer, content = call(STACK, environ(method, path, script, query, sent))
+    assert status in (200, 400, 401, 403)
+    assert (status == 200) is bool(answered)
+    if status != 200:
+        assert method == "HEAD" or json.loads(content)["reason"]
+        assert answer["Cache-Control"] == "no-store"
+        said = repr(answer) + content.decode()
+        for part in (authorization or "").partition(" ")[2].split("."):
+            assert len(part) < 9 or part not in said
+    # Whatever reached the app was public, or carried the one good token.
+    elif answered != ["/public"] and answered != ["/optional"]:
+        assert TOKEN in (authorization or "")
+
+
+@settings(max_examples=100, deadline=None)
+@given(path=paths, authorization=authorizations)
+def test_the_validator_agrees(path: str, authorization: str) -> None:
+    request = environ("GET", path if path.startswith("/") else "/", "", "", {})
+    request["HTTP_AUTHORIZATION"] = authorization
+    assert call(validator(STACK), request)[0] in (200, 400, 401, 403)
+
+
+@pytest.mark.parametrize("missing", ["PATH_INFO", "SCRIPT_NAME", "REQUEST_METHOD"])
+def test_what_a_server_leaves_out_is_no_500(missing: str) -> None:
+    request = environ("GET", "/private", "", "", {"AUTHORIZATION": f"Bearer {TOKEN}"})
+    del request[missing]
+    assert call(STACK, request)[0] in (200, 400, 403)

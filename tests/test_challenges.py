@@ -1,0 +1,173 @@
+"""How a refusal is answered: every verdict's status, challenge and body, and what gets escaped."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from wsgiref.validate import validator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from webob import Request, Response
+
+from jwt_wsgi import (
+    AuthError,
+    Forbidden,
+    InsufficientAuthentication,
+    InsufficientScope,
+    InvalidRequest,
+    InvalidToken,
+    KeysUnavailable,
+    MissingToken,
+    respond,
+)
+from jwt_wsgi.challenges import call, challenge, checked_realm
+from jwt_wsgi.errors import REASONS
+
+
+def answer(error: AuthError, method: str = "GET", **environ: Any) -> Response:
+    request = Request.blank("/", environ, method=method)
+    response = request.get_response(validator(respond(error)))
+    assert isinstance(response.body, bytes)  # read to its end, as the validator demands
+    return response
+
+
+VERDICTS: list[Any] = [
+    ("no token", MissingToken(), 401, 'Bearer realm="api"', None),
+    ("no token, scopes", MissingToken(scopes=("a", "b")), 401, 'Bearer realm="api", scope="a b"',
+     None),
+    ("two tokens", InvalidRequest("several_tokens"), 400,
+     ('Bearer realm="api", error="invalid_request", '
+     'error_description="More than one set of credentials was sent"'), "invalid_request"),
+    ("path", InvalidRequest("path_ambiguous"), 400, None, "invalid_request"),
+    ("method", InvalidRequest("method_ambiguous"), 400, None, "invalid_request"),
+    ("mount", InvalidRequest("mount_unknown"), 400, None, "invalid_request"),
+    ("expired", InvalidToken("token_expired"), 401,
+     'Bearer realm="api", error="invalid_token", error_description="The token has expired"',
+     "invalid_token"),
+    ("scope", InsufficientScope(scopes=["read:a"]), 403,
+     ('Bearer realm="api", error="insufficient_scope", '
+     'error_description="The token lacks a scope that is required here", scope="read:a"'),
+     "insufficient_scope"),
+    ("denied", Forbidden(), 403, None, "forbidden"),
+    ("step-up", InsufficientAuthentication(acr_values=["phr", "phrh"], max_age=300), 401,
+     ('Bearer realm="api", error="insufficient_user_authentication", '
+     'error_description="Stronger or more recent authentication is required", '
+     'acr_values="phr phrh", max_age="300"'), "insufficient_user_authentication"),
+    ("step-up by nothing named", InsufficientAuthentication(), 401,
+     ('Bearer realm="api", error="insufficient_user_authentication", '
+     'error_description="Stronger or more recent authentication is required"'),
+     "insufficient_user_authentication"),
+    ("keys", KeysUnavailable(retry_after=2.1), 503, None, "temporarily_unavailable"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "header", "code"),
+    [pytest.param(*case, id=name) for name, *case in VERDICTS],
+)
+def test_each_verdict_has_its_answer(
+    error: AuthError, status: int, header: str | None, code: str | None
+) -> None:
+    response = answer(error)
+    assert response.status_int == status
+    assert response.headers.get("WWW-Authenticate") == header
+    assert response.headers["Cache-Control"] == "no-store"
+    assert response.content_type == "application/json"
+    assert response.json.get("error") == code
+    assert ("error" in response.json) is (code is not None)
+    assert response.json["reason"] == error.reason
+    assert response.json["error_description"] == REASONS[error.reason]
+
+
+@pytest.mark.parametrize(("seconds", "header"), [(0, "1"), (2.1, "3"), (60, "60")])
+def test_a_503_says_when_to_come_again(seconds: float, header: str) -> None:
+    assert answer(KeysUnavailable(retry_after=seconds)).headers["Retry-After"] == header
+    assert "Retry-After" not in answer(Forbidden()).headers
+
+
+def test_the_realm_is_the_stacks_own() -> None:
+    response = answer(MissingToken(), **{"jwt_wsgi.realm": "billing"})
+    assert response.headers["WWW-Authenticate"] == 'Bearer realm="billing"'
+
+
+def test_a_refusal_of_head_has_no_body() -> None:
+    response = answer(MissingToken(), method="HEAD")
+    assert response.body == b""
+    assert response.headers["WWW-Authenticate"] == 'Bearer realm="api"'
+
+
+@pytest.mark.parametrize("realm", ["", "ä", "a\r\nb", "\x7f", None, 7])
+def test_a_realm_that_no_header_can_hold_is_refused(realm: Any) -> None:
+    with pytest.raises(ValueError, match="realm="):
+        checked_realm(realm)
+
+
+def parameters(header: str) -> list[tuple[str, str]]:
+    """An independent reading of RFC 9110 §11.2: names and unescaped quoted strings."""
+    found, rest = [], header.removeprefix("Bearer ")
+    while rest:
+        name, _, rest = rest.partition('="')
+        value = ""
+        while not rest.startswith('"'):
+            rest = rest.removeprefix("\\")
+            value, rest = value + rest[0], rest[1:]
+        found.append((name, value))
+        rest = rest[1:].removeprefix(", ")
+    return found
+
+
+@given(
+    realm=st.text(),
+    description=st.text(),
+    scopes=st.lists(st.text(min_size=1)),
+    acr=st.lists(st.text()),
+)
+def test_no_text_makes_another_parameter_or_another_line(
+    realm: str, description: str, scopes: list[str], acr: list[str]
+) -> None:
+    error = InsufficientAuthentication(description=description, scopes=scopes, acr_values=acr)
+    header = challenge(error, realm)
+    assert header is not None
+    assert all(" " <= character <= "~" for character in header)
+    names = [name for name, _ in parameters(header)]
+    allowed = ["realm", "error", "error_description", "scope", "acr_values"]
+    assert names == [name for name in allowed if name in names]
+    text = dict(parameters(header))["error_description"]
+    assert not set(text) & set('"\\')
+
+
+def test_scopes_that_are_none_are_left_out() -> None:
+    header = challenge(MissingToken(scopes=['a"b', "good", "a b", "", "ü", "x\n"]), "api")
+    assert header == 'Bearer realm="api", scope="good"'
+
+
+def test_a_description_of_ones_own_is_told() -> None:
+    error = Forbidden("denied", description="Not on a Sunday")
+    assert answer(error).json["error_description"] == "Not on a Sunday"
+
+
+class Iterable:
+    """A body that must be handed on as it is."""
+
+    def __iter__(self) -> Any:
+        return iter([b"x"])
+
+
+def test_the_apps_iterable_is_returned_untouched() -> None:
+    body = Iterable()
+    assert call(lambda environ, start: body, {}, lambda *_: lambda _: None, None) is body
+
+
+def test_a_response_that_was_started_is_replaced_with_exc_info() -> None:
+    starts: list[tuple[Any, ...]] = []
+
+    def app(environ: Any, start_response: Any) -> Any:
+        start_response("200 OK", [])
+        raise Forbidden("denied")
+
+    body = call(app, {"REQUEST_METHOD": "GET"}, lambda *arguments: starts.append(arguments), None)
+    assert json.loads(b"".join(body))["reason"] == "denied"
+    assert [start[0] for start in starts] == ["200 OK", "403 Forbidden"]
+    assert starts[1][2][0] is Forbidden

@@ -1,0 +1,210 @@
+"""Layer 2: credentials become an Auth or a refusal, and what the environ holds afterwards."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+from webob import Request, Response
+from webob.dec import wsgify
+
+from jwt_wsgi import (
+    Auth,
+    AuthError,
+    Credentials,
+    Forbidden,
+    InvalidRequest,
+    Issuer,
+    TokenVerifier,
+    Verifier,
+    get_auth,
+)
+from jwt_wsgi.testing import LocalIssuer
+
+
+@wsgify
+def app(request: Request) -> Response:
+    """What the app sees of the caller."""
+    auth = get_auth(request)
+    return Response(
+        json={
+            "subject": None if auth is None else auth.subject,
+            "user": request.environ.get("REMOTE_USER"),
+            "type": request.environ.get("AUTH_TYPE"),
+            "realm": request.environ["jwt_wsgi.realm"],
+        }
+    )
+
+
+def ask(layer: TokenVerifier, found: object = None, **environ: Any) -> Response:
+    if found is not None:
+        environ["jwt_wsgi.credentials"] = found
+    return Request.blank("/", environ).get_response(layer)
+
+
+def good(local: LocalIssuer, **claims: Any) -> Credentials:
+    return Credentials("Bearer", local.token(**claims))
+
+
+def test_a_good_token_becomes_an_auth(local: LocalIssuer, trusted: Issuer) -> None:
+    assert ask(TokenVerifier(app, trusted), good(local)).json["subject"] == "user-1"
+
+
+@pytest.mark.parametrize("wrap", [lambda i: i, lambda i: [i], Verifier], ids=["one", "list", "own"])
+def test_issuers_may_be_one_several_or_a_verifier(
+    local: LocalIssuer, trusted: Issuer, wrap: Any
+) -> None:
+    assert ask(TokenVerifier(app, wrap(trusted)), good(local)).status_int == 200
+
+
+def test_without_credentials_the_layer_refuses_by_itself(trusted: Issuer) -> None:
+    assert ask(TokenVerifier(app, trusted)).json["reason"] == "missing_token"
+
+
+def test_anonymous_requests_pass_where_allowed_and_bad_tokens_do_not(
+    local: LocalIssuer, trusted: Issuer
+) -> None:
+    layer = TokenVerifier(app, trusted, allow_anonymous=True)
+    assert ask(layer).json["subject"] is None
+    assert ask(layer, good(local, expires_in=-60)).status_int == 401
+    assert ask(layer, InvalidRequest("several_tokens")).status_int == 400
+
+
+def test_an_exempt_request_has_no_auth_whatever_it_sends(
+    local: LocalIssuer, trusted: Issuer
+) -> None:
+    layer = TokenVerifier(app, trusted, exempt=lambda environ: True)
+    for found in (None, good(local), Credentials("Bearer", "x"), InvalidRequest()):
+        assert ask(layer, found).json["subject"] is None
+
+
+def test_an_auth_from_outside_is_cleared_even_where_exempt(trusted: Issuer) -> None:
+    smuggled = Auth(claims={"sub": "smuggled"}, header={}, token="", issuer="")
+    for options in ({"exempt": lambda environ: True}, {"allow_anonymous": True}):
+        layer = TokenVerifier(app, trusted, **options)
+        assert ask(layer, **{"jwt_wsgi.auth": smuggled}).json["subject"] is None
+
+
+@pytest.mark.parametrize("verifier", [False, True], ids=["issuer", "verifier"])
+def test_revocation_is_asked_for_every_good_token(
+    local: LocalIssuer, trusted: Issuer, verifier: bool
+) -> None:
+    asked: list[str | None] = []
+
+    def is_revoked(auth: Auth) -> bool:
+        asked.append(auth.subject)
+        return len(asked) > 1
+
+    issuers = Verifier(trusted) if verifier else trusted
+    layer = TokenVerifier(app, issuers, is_revoked=is_revoked)
+    credentials = good(local)
+    assert ask(layer, credentials).status_int == 200
+    assert ask(layer, credentials).json["reason"] == "token_revoked"
+    assert asked == ["user-1", "user-1"]
+
+
+def test_remote_user_is_left_alone_unless_asked_for(local: LocalIssuer, trusted: Issuer) -> None:
+    seen = ask(TokenVerifier(app, trusted), good(local), REMOTE_USER="other", AUTH_TYPE="Basic")
+    assert (seen.json["user"], seen.json["type"]) == ("other", "Basic")
+
+
+@pytest.mark.parametrize(
+    ("name", "user"),
+    [
+        pytest.param("alice", "alice", id="a name"),
+        pytest.param("zoë", "zoë".encode().decode("latin-1"), id="UTF-8 in latin-1"),
+        pytest.param("", None, id="empty"),
+        pytest.param("a\nb", None, id="a line end"),
+        pytest.param("a\x00", None, id="a control character"),
+        pytest.param("\ud800", None, id="a lone surrogate"),
+        pytest.param(None, None, id="no text"),
+        pytest.param(7, None, id="a number"),
+    ],
+)
+def test_remote_user_sets_a_printable_name_and_clears_the_rest(
+    local: LocalIssuer, trusted: Issuer, name: Any, user: str | None
+) -> None:
+    layer = TokenVerifier(app, trusted, remote_user=lambda auth: name)
+    seen = ask(layer, good(local), REMOTE_USER="other", AUTH_TYPE="Basic").json
+    assert (seen["user"], seen["type"]) == (user, user and "Bearer")
+
+
+def test_remote_user_is_cleared_for_anonymous_and_exempt_requests(trusted: Issuer) -> None:
+    for options in ({"exempt": lambda environ: True}, {"allow_anonymous": True}):
+        layer = TokenVerifier(app, trusted, remote_user=lambda auth: "x", **options)
+        seen = ask(layer, REMOTE_USER="other", AUTH_TYPE="Basic").json
+        assert (seen["user"], seen["type"]) == (None, None)
+
+
+def test_a_remote_user_that_raises_names_nobody_and_quotes_nothing(
+    local: LocalIssuer, trusted: Issuer, caplog: pytest.LogCaptureFixture
+) -> None:
+    def explode(auth: Auth) -> str:
+        raise KeyError(auth.token)
+
+    credentials = good(local)
+    seen = ask(TokenVerifier(app, trusted, remote_user=explode), credentials)
+    assert seen.json["user"] is None
+    assert "KeyError" in caplog.text
+    assert credentials.token not in caplog.text
+
+
+def test_an_auth_error_of_the_app_is_answered_and_others_pass_through(
+    local: LocalIssuer, trusted: Issuer
+) -> None:
+    def raising(error: Exception) -> Any:
+        def inner(environ: Any, start_response: Any) -> Any:
+            raise error
+
+        return inner
+
+    refusing = TokenVerifier(raising(Forbidden("denied")), trusted)
+    assert ask(refusing, good(local)).json["reason"] == "denied"
+    failing = TokenVerifier(raising(ZeroDivisionError()), trusted)
+    with pytest.raises(ZeroDivisionError):
+        ask(failing, good(local))
+
+
+def test_the_hooks_are_told_and_may_answer_but_not_decide(
+    local: LocalIssuer, trusted: Issuer, caplog: pytest.LogCaptureFixture
+) -> None:
+    told: list[str | None] = []
+
+    def on_error(environ: Any, error: AuthError) -> Any:
+        return Response(status=418) if error.reason == "token_expired" else None
+
+    layer = TokenVerifier(
+        app,
+        trusted,
+        realm='the "api"',
+        on_error=on_error,
+        on_decision=lambda environ, decision: told.append(decision.reason),
+    )
+    with caplog.at_level(logging.INFO, "jwt_wsgi.decision"):
+        expired = good(local, expires_in=-60)
+        assert ask(layer, expired).status_int == 418
+        malformed = ask(layer, Credentials("Bearer", "x"))
+    assert malformed.headers["WWW-Authenticate"].startswith('Bearer realm="the \\"api\\"", ')
+    assert told == ["token_expired", "token_malformed"]
+    assert "refused: 401 token_expired" in caplog.text
+    assert expired.token not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"exempt": "/public"}, "exempt='/public'"),
+        ({"is_revoked": True}, "is_revoked=True"),
+        ({"remote_user": "sub"}, "remote_user='sub'"),
+        ({"on_error": 1}, "on_error=1"),
+        ({"on_decision": 1}, "on_decision=1"),
+        ({"realm": "a\nb"}, "realm="),
+        ({"realm": ""}, "realm="),
+    ],
+)
+def test_wrong_configuration_fails_at_construction(
+    trusted: Issuer, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        TokenVerifier(app, trusted, **options)
