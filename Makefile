@@ -31,19 +31,21 @@ pytest: $(VENV)/.test
 
 # The suite on every Python from 3.11 to 3.13 that this machine has.
 test-all:
-	@for version in 3.11 3.12 3.13; do \
+	@tried=; for version in 3.11 3.12 3.13; do \
 		for python in python$$version $${PYENV_ROOT:-$$HOME/.pyenv}/versions/$$version.*/bin/python; do \
 			if $$python -c '' 2>/dev/null; then \
 				echo "== $$python"; \
 				$(MAKE) pytest VENV=.venv-$$version PYTHON=$$python || exit 1; \
-				break; \
+				tried=yes; break; \
 			fi; \
 		done; \
-	done
+	done; \
+	test -n "$$tried" || { echo "there is no Python 3.11, 3.12 or 3.13 here" >&2; exit 1; }
 
+# A half-made environment must not look ready the next time.
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "jwt-wsgi needs Python 3.11 or newer on the PATH" >&2; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv $(VENV) || { rm -f $@; exit 1; }
 
 $(VENV)/.app: setup.cfg pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[app]'

@@ -16,55 +16,18 @@ from jwt_wsgi.errors import (
 from jwt_wsgi.extraction import TokenExtractor
 from jwt_wsgi.issuer import ANY_AUDIENCE, Issuer
 from jwt_wsgi.jwks import RemoteJWKS, SharedSecret, StaticJWKS
-from jwt_wsgi.policy import (
-    AUTHENTICATED,
-    DENY,
-    OPTIONAL,
-    PUBLIC,
-    Policy,
-    claim,
-    has,
-    issued_by,
-    permission,
-    scope,
-)
+from jwt_wsgi.policy.policy import Policy
+from jwt_wsgi.policy.requirements import AUTHENTICATED, DENY, OPTIONAL, PUBLIC, claim, has, issued_by, permission, scope
 from jwt_wsgi.stack import protect
 from jwt_wsgi.verification import TokenVerifier
 from jwt_wsgi.verifier import Verifier
 
+# fmt: off
 __all__ = [
-    "ANY_AUDIENCE",
-    "AUTHENTICATED",
-    "DENY",
-    "OPTIONAL",
-    "PUBLIC",
-    "Auth",
-    "AuthError",
-    "Credentials",
-    "Forbidden",
-    "InsufficientAuthentication",
-    "InsufficientScope",
-    "InvalidRequest",
-    "InvalidToken",
-    "Issuer",
-    "KeysUnavailable",
-    "MissingToken",
-    "Policy",
-    "RemoteJWKS",
-    "ScopeAuthorizer",
-    "SharedSecret",
-    "StaticJWKS",
-    "TokenExtractor",
-    "TokenVerifier",
-    "Verifier",
-    "claim",
-    "get_auth",
-    "guard",
-    "has",
-    "issued_by",
-    "permission",
-    "protect",
-    "require",
-    "respond",
+    "ANY_AUDIENCE", "AUTHENTICATED", "DENY", "OPTIONAL", "PUBLIC", "Auth", "AuthError",
+    "Credentials", "Forbidden", "InsufficientAuthentication", "InsufficientScope", "InvalidRequest",
+    "InvalidToken", "Issuer", "KeysUnavailable", "MissingToken", "Policy", "RemoteJWKS",
+    "ScopeAuthorizer", "SharedSecret", "StaticJWKS", "TokenExtractor", "TokenVerifier", "Verifier",
+    "claim", "get_auth", "guard", "has", "issued_by", "permission", "protect", "require", "respond",
     "scope",
 ]

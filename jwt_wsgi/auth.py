@@ -1,8 +1,7 @@
 """What one floor hands to the next: the credentials found, the auth established."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 CREDENTIALS_KEY = "jwt_wsgi.credentials"
@@ -21,6 +20,7 @@ class Credentials(NamedTuple):
         return f"Credentials(scheme={self.scheme!r}, token=…)"
 
 
+@dataclass(slots=True, kw_only=True, eq=False, repr=False)
 class Auth:
     """Who is calling, as one verified token says it. A value of this request alone.
 
@@ -29,22 +29,11 @@ class Auth:
     scopes, `token` the compact text.
     """
 
-    __slots__ = ("claims", "header", "issuer", "scopes", "token")
-
-    def __init__(
-        self,
-        *,
-        claims: dict[str, Any],
-        header: dict[str, Any],
-        token: str,
-        issuer: str,
-        scopes: frozenset[str] = frozenset(),
-    ) -> None:
-        self.claims = claims
-        self.header = header
-        self.token = token
-        self.issuer = issuer
-        self.scopes = scopes
+    claims: dict[str, Any]
+    header: dict[str, Any]
+    token: str
+    issuer: str
+    scopes: frozenset[str] = frozenset()
 
     @property
     def subject(self) -> str | None:
@@ -59,16 +48,11 @@ class Auth:
 
 def environ_of(request: object) -> Mapping[str, Any]:
     """The WSGI environ of `request`: itself, or what WebOb, Werkzeug, Django or Falcon carry."""
-    if isinstance(request, dict):
-        return request
-    for name in ("environ", "META", "env"):
-        environ = getattr(request, name, None)
+    carried = (getattr(request, name, None) for name in ("environ", "META", "env"))
+    for environ in (request, *carried):
         if isinstance(environ, dict):
             return environ
-    raise TypeError(
-        f"{type(request).__name__} is no WSGI environ and carries none as "
-        ".environ, .META or .env; pass the environ itself"
-    )
+    raise TypeError(f"{type(request).__name__} is no WSGI environ, and carries none as .environ, .META or .env")
 
 
 def get_auth(request: object) -> Auth | None:

@@ -1,16 +1,15 @@
 """Layer 3, `ScopeAuthorizer`: may they? And the same question for one route."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from jwt_wsgi.auth import AUTH_KEY, REALM_KEY, RULE_KEY, Auth, environ_of, get_auth
 from jwt_wsgi.challenges import OnError, call, checked_realm, refuse
+from jwt_wsgi.configuration import must, must_be_callable
 from jwt_wsgi.decisions import Decision, OnDecision, report
 from jwt_wsgi.errors import AuthError, InvalidRequest
-from jwt_wsgi.policy import OPTIONAL, PUBLIC, Match, Policy, Request, Requirement
-from jwt_wsgi.policy.requirements import checked
+from jwt_wsgi.policy.policy import Match, Policy
+from jwt_wsgi.policy.requirements import OPTIONAL, PUBLIC, Request, Requirement, checked
 
 
 class ScopeAuthorizer:
@@ -31,9 +30,7 @@ class ScopeAuthorizer:
         on_error: OnError | None = None,
         on_decision: OnDecision | None = None,
     ) -> None:
-        for option, value in (("app", app), ("on_error", on_error), ("on_decision", on_decision)):
-            if value is not None and not callable(value):
-                raise ValueError(f"{option}={value!r}: write a callable")
+        must_be_callable(app=app, on_error=on_error, on_decision=on_decision)
         self._app = app
         self._policy = policy if isinstance(policy, Policy) else Policy(policy)
         self._realm = checked_realm(realm)
@@ -60,9 +57,7 @@ class ScopeAuthorizer:
         return Decision(match.refusal(auth), auth, None if match.rule is None else match.rule.key)
 
 
-def guard(
-    requirement: Requirement, *, on_error: OnError | None = None
-) -> Callable[[WSGIApplication], WSGIApplication]:
+def guard(requirement: Requirement, *, on_error: OnError | None = None) -> Callable[[WSGIApplication], WSGIApplication]:
     """Guards one WSGI application: it is called only where the auth satisfies `requirement`.
 
     A verifier must stand in front. Raises `ValueError` for `PUBLIC` and
@@ -98,10 +93,7 @@ def require(request: object, requirement: Requirement) -> Auth:
 
 def _guarding(requirement: object, function: str) -> Requirement:
     asked = checked(requirement, function)
-    if asked is PUBLIC or asked is OPTIONAL:
-        raise ValueError(
-            f"{function}({asked!r}) asks for nothing; use AUTHENTICATED or leave it out"
-        )
+    must(asked not in (PUBLIC, OPTIONAL), f"{function}({asked!r}) asks for nothing; leave it out, or AUTHENTICATED")
     return asked
 
 

@@ -1,7 +1,5 @@
 """How a refusal is answered: one compiler for challenges, one for bodies (RFC 6750 §3)."""
 
-from __future__ import annotations
-
 import json
 import math
 import re
@@ -12,6 +10,7 @@ from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from jwt_wsgi.auth import REALM_KEY
+from jwt_wsgi.configuration import must
 from jwt_wsgi.errors import AuthError, InsufficientAuthentication, KeysUnavailable
 
 #: What an error hook answers: a WSGI application, or None for the ordinary answer.
@@ -29,8 +28,8 @@ _UNCHALLENGED = frozenset({"path_ambiguous", "method_ambiguous", "mount_unknown"
 
 def checked_realm(realm: str) -> str:
     """`realm`, if it can stand in a header; `ValueError` otherwise."""
-    if not isinstance(realm, str) or not _REALM.fullmatch(realm):
-        raise ValueError(f"realm={realm!r}: write printable ASCII, such as 'api'")
+    fits = isinstance(realm, str) and _REALM.fullmatch(realm) is not None
+    must(fits, f"realm={realm!r}: write printable ASCII, such as 'api'")
     return realm
 
 
@@ -42,21 +41,18 @@ def challenge(error: AuthError, realm: str) -> str | None:
     """
     if error.code in ("forbidden", "temporarily_unavailable") or error.reason in _UNCHALLENGED:
         return None
-    parameters = [f"realm={_quoted(realm)}"]
-    if error.code is not None:
-        parameters.append(f"error={_quoted(error.code)}")
-        # RFC 6750 §3 allows neither quote nor backslash in a description.
-        description = error.description.replace('"', "'").replace("\\", "/")
-        parameters.append(f"error_description={_quoted(description)}")
-    scopes = [name for name in error.scopes if _SCOPE.fullmatch(name)]
-    if scopes:
-        parameters.append(f"scope={_quoted(' '.join(scopes))}")
+    # RFC 6750 §3 allows neither quote nor backslash in a description.
+    description = error.description.replace('"', "'").replace("\\", "/")
+    parameters = [
+        ("realm", realm),
+        ("error", error.code),
+        ("error_description", error.code and description),
+        ("scope", " ".join(name for name in error.scopes if _SCOPE.fullmatch(name))),
+    ]
     if isinstance(error, InsufficientAuthentication):
-        if error.acr_values:
-            parameters.append(f"acr_values={_quoted(' '.join(error.acr_values))}")
-        if error.max_age is not None:
-            parameters.append(f"max_age={_quoted(str(error.max_age))}")
-    return "Bearer " + ", ".join(parameters)
+        max_age = None if error.max_age is None else str(error.max_age)
+        parameters += [("acr_values", " ".join(error.acr_values)), ("max_age", max_age)]
+    return "Bearer " + ", ".join(f"{name}={_quoted(value)}" for name, value in parameters if value)
 
 
 def respond(error: AuthError) -> WSGIApplication:
@@ -85,10 +81,7 @@ def respond(error: AuthError) -> WSGIApplication:
 
 
 def refuse(
-    error: AuthError,
-    environ: WSGIEnvironment,
-    start_response: StartResponse,
-    on_error: OnError | None,
+    error: AuthError, environ: WSGIEnvironment, start_response: StartResponse, on_error: OnError | None
 ) -> Iterable[bytes]:
     """Answer `error`, by the hook's application where it gives one."""
     replacement = None if on_error is None else on_error(environ, error)
@@ -97,48 +90,27 @@ def refuse(
 
 
 def call(
-    app: WSGIApplication,
-    environ: WSGIEnvironment,
-    start_response: StartResponse,
-    on_error: OnError | None,
+    app: WSGIApplication, environ: WSGIEnvironment, start_response: StartResponse, on_error: OnError | None
 ) -> Iterable[bytes]:
     """The app's own answer, untouched; an `AuthError` that it raises is answered here."""
-    start = start_response if isinstance(start_response, _Start) else _Start(start_response)
+    started: list[object] = []
+
+    def start(*arguments: Any) -> Callable[[bytes], object]:
+        started.append(arguments)
+        return start_response(*arguments)
+
     try:
         return app(environ, start)
     except AuthError as error:
-        return refuse(error, environ, start.over(sys.exc_info()), on_error)
-
-
-class _Start:
-    """A `start_response` that knows whether it was called; the layers share one."""
-
-    __slots__ = ("_called", "_start_response")
-
-    def __init__(self, start_response: StartResponse) -> None:
-        self._start_response = start_response
-        self._called = False
-
-    def __call__(self, *arguments: Any) -> Callable[[bytes], object]:
-        self._called = True
-        return self._start_response(*arguments)
-
-    def over(self, exc_info: Any) -> StartResponse:
-        """PEP 3333: a response that was started already is replaced with `exc_info`."""
-        if not self._called:
-            return self
-
-        def restart(status: str, headers: list[tuple[str, str]], _: Any = None, /) -> Any:
-            return self._start_response(status, headers, exc_info)
-
-        return restart
+        # PEP 3333: a response that was started already is replaced with `exc_info`.
+        again = (sys.exc_info(),) if started else ()
+        return refuse(error, environ, lambda status, sent, *_: start_response(status, sent, *again), on_error)
 
 
 def _body(error: AuthError) -> bytes:
-    members = {"error_description": error.description, "reason": error.reason}
-    if error.code is not None:
-        members = {"error": error.code, **members}
-    return json.dumps(members).encode("ascii")
+    named = {} if error.code is None else {"error": error.code}
+    told = {**named, "error_description": error.description, "reason": error.reason}
+    return json.dumps(told).encode("ascii")
 
 
 def _quoted(text: str) -> str:

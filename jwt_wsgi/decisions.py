@@ -1,7 +1,5 @@
 """What was decided about a request: one line of log, and one call of the hook."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,13 +22,8 @@ class Decision:
     rule: str | None = None
 
     @property
-    def allowed(self) -> bool:
-        """Whether the request reaches the app."""
-        return self.error is None
-
-    @property
     def reason(self) -> str | None:
-        """The refusal's reason, of the closed list, or None."""
+        """The refusal's reason, of the closed list; None where the request was allowed."""
         return None if self.error is None else self.error.reason
 
 
@@ -41,34 +34,19 @@ OnDecision = Callable[[WSGIEnvironment, Decision], object]
 def report(decision: Decision, environ: WSGIEnvironment, on_decision: OnDecision | None) -> None:
     """Log a decision, refusals at INFO and the rest at DEBUG, and tell the hook."""
     error = decision.error
-    if error is not None and logger.isEnabledFor(logging.INFO):
-        logger.info(
-            "%s %s refused: %d %s (rule %s, expected %s, found %s)",
-            _excerpt(environ.get("REQUEST_METHOD")),
-            _excerpt(environ.get("PATH_INFO")),
-            error.status,
-            error.reason,
-            decision.rule,
-            _excerpt(error.expected),
-            _excerpt(error.found),
-        )
-    elif error is None and logger.isEnabledFor(logging.DEBUG):
-        logger.debug(
-            "%s %s allowed (rule %s)",
-            _excerpt(environ.get("REQUEST_METHOD")),
-            _excerpt(environ.get("PATH_INFO")),
-            decision.rule,
-        )
+    if logger.isEnabledFor(logging.DEBUG if error is None else logging.INFO):
+        asked = f"{_excerpt(environ.get('REQUEST_METHOD'))} {_excerpt(environ.get('PATH_INFO'))}"
+        if error is None:
+            logger.debug("%s allowed (rule %s)", asked, decision.rule)
+        else:
+            said = (error.status, error.reason, decision.rule, *map(_excerpt, (error.expected, error.found)))
+            logger.info("%s refused: %d %s (rule %s, expected %s, found %s)", asked, *said)
     if on_decision is not None:
-        _tell(on_decision, environ, decision)
-
-
-def _tell(on_decision: OnDecision, environ: WSGIEnvironment, decision: Decision) -> None:
-    try:
-        on_decision(environ, decision)
-    except Exception:
-        # An observer that fails must not turn a yes into an outage.
-        logger.exception("on_decision raised; the decision stands")
+        try:
+            on_decision(environ, decision)
+        except Exception:
+            # An observer that fails must not turn a yes into an outage.
+            logger.exception("on_decision raised; the decision stands")
 
 
 def _excerpt(value: object) -> str:

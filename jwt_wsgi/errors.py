@@ -4,10 +4,8 @@ The classes are pure: they know nothing of WSGI, realms or the request. How one
 is answered is the business of `jwt_wsgi.challenges`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 #: reason -> what the client is told. The list is closed: no other reason exists.
 REASONS: dict[str, str] = {
@@ -48,11 +46,10 @@ REASONS: dict[str, str] = {
 class AuthError(Exception):
     """A refusal, with the answer that the protocol has for it.
 
-    `reason` is one of `REASONS`; `scopes` are those the client should ask for;
+    `status` is the HTTP status, `code` the protocol's error code or None, and
+    `reason` one of `REASONS`. `scopes` are those the client should ask for;
     `description` replaces the reason's own text in the answer, so it must hold
     nothing of the token. `expected` and `found` are for the log alone.
-
-    `status` is the HTTP status and `code` the protocol's error code, or None.
     """
 
     status: ClassVar[int] = 401
@@ -68,13 +65,12 @@ class AuthError(Exception):
         expected: object = None,
         found: object = None,
     ) -> None:
-        reason = self.default_reason if reason is None else reason
-        if reason not in REASONS:
+        self.reason = reason or self.default_reason
+        if self.reason not in REASONS:
             raise ValueError(f"{reason!r} is no reason; the closed list is jwt_wsgi.errors.REASONS")
-        super().__init__(reason)
-        self.reason = reason
+        super().__init__(self.reason)
         self.scopes = tuple(scopes)
-        self.description = REASONS[reason] if description is None else description
+        self.description = description or REASONS[self.reason]
         self.expected = expected
         self.found = found
 
@@ -111,19 +107,9 @@ class InsufficientAuthentication(AuthError):
     default_reason = "insufficient_authentication"
 
     def __init__(
-        self,
-        reason: str | None = None,
-        *,
-        acr_values: Iterable[str] = (),
-        max_age: int | None = None,
-        scopes: Iterable[str] = (),
-        description: str | None = None,
-        expected: object = None,
-        found: object = None,
+        self, reason: str | None = None, *, acr_values: Iterable[str] = (), max_age: int | None = None, **rest: Any
     ) -> None:
-        super().__init__(
-            reason, scopes=scopes, description=description, expected=expected, found=found
-        )
+        super().__init__(reason, **rest)
         self.acr_values = tuple(acr_values)
         self.max_age = max_age
 
@@ -150,17 +136,6 @@ class KeysUnavailable(AuthError):
     code = "temporarily_unavailable"
     default_reason = "keys_unavailable"
 
-    def __init__(
-        self,
-        reason: str | None = None,
-        *,
-        retry_after: float = 1.0,
-        scopes: Iterable[str] = (),
-        description: str | None = None,
-        expected: object = None,
-        found: object = None,
-    ) -> None:
-        super().__init__(
-            reason, scopes=scopes, description=description, expected=expected, found=found
-        )
+    def __init__(self, reason: str | None = None, *, retry_after: float = 1.0, **rest: Any) -> None:
+        super().__init__(reason, **rest)
         self.retry_after = retry_after

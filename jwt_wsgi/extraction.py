@@ -1,13 +1,12 @@
 """Layer 1, `TokenExtractor`: who is calling? Finds credentials and judges none."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from jwt_wsgi.auth import CREDENTIALS_KEY, Credentials
 from jwt_wsgi.challenges import call, refuse
+from jwt_wsgi.configuration import must_be_callable
 from jwt_wsgi.errors import AuthError, InvalidRequest
 
 #: A token source of one's own: the token, or None where the request has none.
@@ -29,12 +28,7 @@ class TokenExtractor:
     """
 
     def __init__(self, app: WSGIApplication, *, get_token: GetToken | None = None) -> None:
-        if not callable(app):
-            raise ValueError(f"app={app!r}: write a WSGI application")
-        if get_token is not None and not callable(get_token):
-            raise ValueError(
-                f"get_token={get_token!r}: write a callable, the environ in, a token out"
-            )
+        must_be_callable(app=app, get_token=get_token)
         self._app = app
         self._get_token = get_token
 

@@ -1,13 +1,12 @@
 """`Issuer`: whom to trust, where its keys are, and what its tokens must look like."""
 
-from __future__ import annotations
-
 import copy
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, Literal, TypeGuard
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, Literal
 
+from jwt_wsgi.configuration import is_number, must
 from jwt_wsgi.jose.algorithms import ALGORITHMS, SYMMETRIC
-from jwt_wsgi.jose.claims import ClaimName, TokenProfile
+from jwt_wsgi.jose.claims import ClaimName, TokenProfile, check_claim_name
 from jwt_wsgi.jwks import KeySource, LocalFirst, RemoteJWKS, SharedSecret, StaticJWKS
 
 
@@ -51,123 +50,69 @@ class Issuer:
         scope_claim: ClaimName | None = None,
         allow_http: bool = False,
     ) -> None:
-        if not isinstance(issuer, str) or not issuer:
-            raise ValueError(f"issuer={issuer!r}: write the exact text of the tokens' iss claim")
+        must(isinstance(issuer, str) and issuer != "", f"issuer={issuer!r}: write the tokens' exact iss")
         self.issuer = issuer
         self.algorithms = _algorithms(algorithms)
-        self.scope_claim = None if scope_claim is None else _claim_name("scope_claim", scope_claim)
-        self.profile = _profile(audience, leeway, max_age, profile, claims or {})
-        self.keys = _key_source(issuer, keys, allow_http)
-        for source in keys if isinstance(keys, Sequence) else (self.keys,):
-            _check_kind(source, self.algorithms)
+        self.profile = _profile(audience, leeway, max_age, profile, {} if claims is None else claims)
+        self.scope_claim = None if scope_claim is None else check_claim_name("scope_claim", scope_claim)
+        given = RemoteJWKS.discovered(issuer, allow_http=allow_http) if keys is None else keys
+        sources: Sequence[Any] = given if isinstance(given, list | tuple) else [given]
+        for source in sources:
+            _check_source(source, self.algorithms)
+        must(len(sources) > 0, "keys is empty: name a key source, or leave it out for discovery")
+        self.keys: KeySource = sources[0] if len(sources) == 1 else LocalFirst(sources)
 
     def __repr__(self) -> str:
         return f"Issuer({self.issuer!r}, algorithms={sorted(self.algorithms)!r})"
 
 
 def _algorithms(algorithms: Iterable[str]) -> frozenset[str]:
-    if isinstance(algorithms, str) or not isinstance(algorithms, Iterable):
-        raise ValueError(f"algorithms={algorithms!r}: write a list of names, such as ('RS256',)")
-    names = tuple(algorithms)
-    if not names:
-        raise ValueError("algorithms is empty: name at least one, such as ('RS256',)")
+    names = () if isinstance(algorithms, str) else tuple(algorithms)
+    must(names != (), f"algorithms={algorithms!r}: write a list of names, such as ('RS256',)")
     for name in names:
-        if not isinstance(name, str) or name not in ALGORITHMS:
-            raise ValueError(f"algorithms holds {name!r}: choose from {', '.join(ALGORITHMS)}")
+        must(name in list(ALGORITHMS), f"algorithms holds {name!r}: choose from {', '.join(ALGORITHMS)}")
     return frozenset(names)
 
 
 def _profile(
-    audience: object,
-    leeway: object,
-    max_age: object,
-    profile: object,
-    claims: Mapping[ClaimName, Any],
+    audience: object, leeway: float, max_age: float | None, profile: str, claims: Mapping[ClaimName, Any]
 ) -> TokenProfile:
-    if not _is_number(leeway) or not 0 <= leeway <= 300:
-        raise ValueError(f"leeway={leeway!r}: write seconds, 0 to 300")
-    if max_age is not None and (not _is_number(max_age) or not 0 < max_age < 2**53):
-        raise ValueError(f"max_age={max_age!r}: write seconds above 0, or leave it out")
-    if profile not in ("jwt", "at+jwt"):
-        raise ValueError(f"profile={profile!r}: write 'jwt' or 'at+jwt'")
-    if not isinstance(claims, Mapping):
-        raise ValueError(f"claims={claims!r}: write a mapping of names to values")
-    fixed: list[tuple[ClaimName, Any]] = []
-    predicates: list[tuple[ClaimName, Callable[[Any], object]]] = []
-    for name, wanted in claims.items():
-        name = _claim_name("claims", name)
-        if callable(wanted):
-            predicates.append((name, wanted))
-        else:
-            fixed.append((name, copy.deepcopy(wanted)))
+    must(is_number(leeway) and 0 <= leeway <= 300, f"leeway={leeway!r}: write seconds, 0 to 300")
+    must(
+        max_age is None or (is_number(max_age) and 0 < max_age < 2**53),
+        f"max_age={max_age!r}: write seconds above 0, or leave it out",
+    )
+    must(profile in ("jwt", "at+jwt"), f"profile={profile!r}: write 'jwt' or 'at+jwt'")
+    must(isinstance(claims, Mapping), f"claims={claims!r}: write a mapping of names to values")
+    wanted = [(check_claim_name("claims", name), value) for name, value in claims.items()]
     return TokenProfile(
         audiences=_audiences(audience),
         leeway=leeway,
         max_age=max_age,
-        name=str(profile),
-        fixed=tuple(fixed),
-        predicates=tuple(predicates),
+        name=profile,
+        fixed=tuple((name, copy.deepcopy(value)) for name, value in wanted if not callable(value)),
+        predicates=tuple((name, value) for name, value in wanted if callable(value)),
     )
-
-
-def _is_number(value: object) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _audiences(audience: object) -> frozenset[str] | None:
     if audience is ANY_AUDIENCE:
         return None
-    names = (audience,) if isinstance(audience, str) else audience
-    if isinstance(names, Iterable) and not isinstance(names, Mapping | bytes):
-        names = tuple(names)
-        if names and all(isinstance(name, str) and name for name in names):
-            return frozenset(names)
-    raise ValueError(
-        f"audience={audience!r}: write the API's identifier, a list of them, "
-        "or ANY_AUDIENCE to accept tokens that were meant for anyone"
-    )
+    listed = [audience] if isinstance(audience, str) else audience
+    names = list(listed) if isinstance(listed, Iterable) and not isinstance(listed, Mapping) else []
+    named = names != [] and all(isinstance(name, str) and name for name in names)
+    must(named, f"audience={audience!r}: write the API's identifier, a list of them, or ANY_AUDIENCE for anyone's")
+    return frozenset(names)
 
 
-def _claim_name(option: str, name: object) -> ClaimName:
-    path = name if isinstance(name, tuple) else (name,)
-    if not path or not all(isinstance(member, str) and member for member in path):
-        raise ValueError(
-            f"{option}: {name!r} is no claim's name; write a string, or a tuple of them"
-        )
-    return name  # type: ignore[return-value]
-
-
-def _key_source(issuer: str, keys: object, allow_http: bool) -> KeySource:
-    if keys is None:
-        return RemoteJWKS.discovered(issuer, allow_http=allow_http)
-    if isinstance(keys, KeySource):
-        return keys
-    if isinstance(keys, Sequence) and keys and all(isinstance(each, KeySource) for each in keys):
-        return LocalFirst(keys)
-    raise ValueError(
-        f"keys={type(keys).__name__}: write a RemoteJWKS, StaticJWKS or SharedSecret, "
-        "or a list of them; wrap a mapping or KeySet in StaticJWKS"
-    )
-
-
-def _check_kind(source: KeySource, algorithms: frozenset[str]) -> None:
-    symmetric = algorithms & SYMMETRIC
-    if isinstance(source, SharedSecret):
-        missing = algorithms - source.held().algorithms
-        if missing:
-            raise ValueError(
-                f"algorithms {sorted(missing)} with a SharedSecret: it serves "
-                f"{sorted(source.held().algorithms)} by its kind and length (RFC 7518 §3.2)"
-            )
-    elif isinstance(source, RemoteJWKS) and symmetric:
-        raise ValueError(
-            f"algorithms {sorted(symmetric)} with published keys: a secret cannot be "
-            "published; use SharedSecret, or an RS, PS, ES or EdDSA algorithm"
-        )
-    elif isinstance(source, StaticJWKS):
+def _check_source(source: object, algorithms: frozenset[str]) -> None:
+    remedy = "write a RemoteJWKS, StaticJWKS or SharedSecret, or a list; wrap a mapping or KeySet in StaticJWKS"
+    must(isinstance(source, KeySource), f"keys={type(source).__name__}: {remedy}")
+    symmetric, wanted = algorithms & SYMMETRIC, sorted(algorithms)
+    published = isinstance(source, RemoteJWKS) and symmetric != frozenset()
+    must(not published, f"algorithms {wanted} with published keys: a secret cannot be published; use SharedSecret")
+    if isinstance(source, StaticJWKS | SharedSecret):
         served = source.held().algorithms
-        if not algorithms & served or (symmetric and not symmetric <= served):
-            raise ValueError(
-                f"algorithms {sorted(algorithms)} with keys that serve {sorted(served)}: "
-                "name algorithms that the keys are made for"
-            )
+        needed = algorithms if isinstance(source, SharedSecret) else symmetric
+        fits = needed <= served and not served.isdisjoint(algorithms)
+        must(fits, f"algorithms {wanted}, but these keys serve {sorted(served)} by their kind and size: name those")

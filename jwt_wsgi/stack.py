@@ -1,19 +1,18 @@
 """`protect`: the three layers in one call."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterable
+from typing import Any
 from wsgiref.types import WSGIApplication
 
 from jwt_wsgi.auth import Auth
 from jwt_wsgi.authorization import ScopeAuthorizer
 from jwt_wsgi.challenges import OnError
+from jwt_wsgi.configuration import must
 from jwt_wsgi.decisions import OnDecision
 from jwt_wsgi.extraction import GetToken, TokenExtractor
 from jwt_wsgi.issuer import Issuer
-from jwt_wsgi.policy import Policy
-from jwt_wsgi.policy.policy import Rules
+from jwt_wsgi.policy.policy import Policy, Rules
 from jwt_wsgi.verification import TokenVerifier
 from jwt_wsgi.verifier import IsRevoked
 
@@ -39,31 +38,16 @@ def protect(
     are those of the layers. Raises `ValueError` for what cannot be.
     """
     policy = rules if isinstance(rules, Policy) else Policy(rules)
-    authorizer = ScopeAuthorizer(
-        app, policy, realm=realm, on_error=on_error, on_decision=on_decision
-    )
-    verifier = TokenVerifier(
-        authorizer,
-        _issuers(issuer, audience),
-        allow_anonymous=True,
-        exempt=policy.is_public,
-        is_revoked=is_revoked,
-        remote_user=remote_user,
-        realm=realm,
-        on_error=on_error,
-        on_decision=on_decision,
-        clock=clock,
-    )
-    return TokenExtractor(verifier, get_token=get_token)
+    answers: dict[str, Any] = {"realm": realm, "on_error": on_error, "on_decision": on_decision}
+    checks: dict[str, Any] = {"is_revoked": is_revoked, "remote_user": remote_user, "clock": clock}
+    app = ScopeAuthorizer(app, policy, **answers)
+    anonymous: dict[str, Any] = {"allow_anonymous": True, "exempt": policy.is_public}
+    app = TokenVerifier(app, _issuers(issuer, audience), **anonymous, **checks, **answers)
+    return TokenExtractor(app, get_token=get_token)
 
 
-def _issuers(
-    issuer: str | Issuer | Iterable[str | Issuer], audience: str | Iterable[str] | None
-) -> list[Issuer]:
+def _issuers(issuer: str | Issuer | Iterable[str | Issuer], audience: str | Iterable[str] | None) -> list[Issuer]:
     listed = [issuer] if isinstance(issuer, str | Issuer) else list(issuer)
     urls = [each for each in listed if isinstance(each, str)]
-    if audience is not None and not urls:
-        raise ValueError(f"audience={audience!r} beside an Issuer: say it on the Issuer itself")
-    return [
-        Issuer(each, audience=audience or ()) if isinstance(each, str) else each for each in listed
-    ]
+    must(audience is None or urls != [], f"audience={audience!r} beside an Issuer: say it on the Issuer itself")
+    return [Issuer(each, audience=audience or ()) if isinstance(each, str) else each for each in listed]

@@ -1,7 +1,5 @@
 """Layer 2, `TokenVerifier`: is it true? Turns credentials into an `Auth`, or refuses."""
 
-from __future__ import annotations
-
 import logging
 import time
 from collections.abc import Callable, Iterable
@@ -9,6 +7,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from jwt_wsgi.auth import AUTH_KEY, CREDENTIALS_KEY, REALM_KEY, Auth, Credentials
 from jwt_wsgi.challenges import OnError, call, checked_realm, refuse
+from jwt_wsgi.configuration import must_be_callable
 from jwt_wsgi.decisions import Decision, OnDecision, report
 from jwt_wsgi.errors import AuthError, InvalidRequest, MissingToken
 from jwt_wsgi.issuer import Issuer
@@ -43,20 +42,10 @@ class TokenVerifier:
         on_decision: OnDecision | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        for option, value in (
-            ("app", app),
-            ("exempt", exempt),
-            ("is_revoked", is_revoked),
-            ("remote_user", remote_user),
-            ("on_error", on_error),
-            ("on_decision", on_decision),
-        ):
-            if value is not None and not callable(value):
-                raise ValueError(f"{option}={value!r}: write a callable")
+        must_be_callable(app=app, exempt=exempt, is_revoked=is_revoked, remote_user=remote_user)
+        must_be_callable(on_error=on_error, on_decision=on_decision)
         self._app = app
-        self._verifier = (
-            issuers if isinstance(issuers, Verifier) else Verifier(issuers, clock=clock)
-        )
+        self._verifier = issuers if isinstance(issuers, Verifier) else Verifier(issuers, clock=clock)
         self._allow_anonymous = allow_anonymous
         self._exempt = exempt
         self._is_revoked = is_revoked
@@ -85,12 +74,11 @@ class TokenVerifier:
     def _authenticate(self, found: Credentials | InvalidRequest | None) -> Auth | None:
         if isinstance(found, InvalidRequest):
             raise found
-        if found is None:
-            if self._allow_anonymous:
-                return None
+        if found is None and not self._allow_anonymous:
             raise MissingToken
-        auth = self._verifier.verify(found.token)
-        check_revocation(auth, self._is_revoked)
+        auth = None if found is None else self._verifier.verify(found.token)
+        if auth is not None:
+            check_revocation(auth, self._is_revoked)
         return auth
 
     def _hand_on(self, auth: Auth, environ: WSGIEnvironment) -> None:

@@ -1,18 +1,16 @@
 """`Verifier`: a token in, its `Auth` out, or the reason why not. Knows nothing of WSGI."""
 
-from __future__ import annotations
-
 import logging
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from jwt_wsgi.auth import Auth
+from jwt_wsgi.configuration import must
 from jwt_wsgi.errors import InvalidToken, KeysUnavailable
 from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.jose import claims as judgement
-from jwt_wsgi.jose.compact import MAX_TOKEN_BYTES, Compact, check_signature, parse, signed_with
-from jwt_wsgi.jose.strict_json import read_object
+from jwt_wsgi.jose.compact import MAX_TOKEN_BYTES, Compact, check_signature, parse, signed_with, token_object
 
 logger = logging.getLogger("jwt_wsgi.verifier")
 
@@ -37,11 +35,9 @@ class Verifier:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._issuers = _by_name(issuers)
-        self._algorithms = frozenset[str]().union(
-            *(issuer.algorithms for issuer in self._issuers.values())
-        )
-        if type(max_token_bytes) is not int or max_token_bytes < 1:
-            raise ValueError(f"max_token_bytes={max_token_bytes!r}: write a whole number above 0")
+        self._algorithms = frozenset[str]().union(*(issuer.algorithms for issuer in self._issuers.values()))
+        fits = type(max_token_bytes) is int and max_token_bytes > 0
+        must(fits, f"max_token_bytes={max_token_bytes!r}: write a whole number above 0")
         self._max_token_bytes = max_token_bytes
         self._is_revoked = is_revoked
         self._clock = clock
@@ -54,31 +50,21 @@ class Verifier:
         """
         compact = parse(token, self._max_token_bytes)
         signed_with(compact.header, self._algorithms)
-        try:
-            claims = read_object(compact.payload)
-        except ValueError as error:
-            raise InvalidToken("token_malformed", expected="claims", found=str(error)) from None
+        claims = token_object(compact.payload)
         issuer = self._issuer(claims)
         _check_origin(compact, issuer)
         profile = issuer.profile
         dates = judgement.judge_standing(claims, profile)
         judgement.judge_times(dates, profile, self._clock())
         judgement.judge_predicates(claims, profile)
-        auth = Auth(
-            claims=claims,
-            header=compact.header,
-            token=token,
-            issuer=issuer.issuer,
-            scopes=judgement.granted_scopes(claims, issuer.scope_claim),
-        )
+        scopes = judgement.granted_scopes(claims, issuer.scope_claim)
+        auth = Auth(claims=claims, header=compact.header, token=token, issuer=issuer.issuer, scopes=scopes)
         check_revocation(auth, self._is_revoked)
         return auth
 
     def _issuer(self, claims: dict[str, Any]) -> Issuer:
         """Unverified, `iss` only picks among the trusted ones."""
-        name = claims.get("iss")
-        if "iss" not in claims:
-            raise InvalidToken("claim_missing", expected="iss")
+        name = judgement.present(claims, "iss")
         if not isinstance(name, str):
             raise InvalidToken("claim_malformed", expected="iss a string", found=name)
         issuer = self._issuers.get(name)
@@ -110,13 +96,10 @@ def _check_origin(compact: Compact, issuer: Issuer) -> None:
 
 def _by_name(issuers: Issuer | Iterable[Issuer]) -> dict[str, Issuer]:
     listed = (issuers,) if isinstance(issuers, Issuer) else tuple(issuers)
-    if not listed:
-        raise ValueError("issuers is empty: name at least one Issuer")
+    must(listed != (), "issuers is empty: name at least one Issuer")
     by_name: dict[str, Issuer] = {}
     for issuer in listed:
-        if not isinstance(issuer, Issuer):
-            raise ValueError(f"issuers holds {issuer!r}: write Issuer(url, audience=...)")
-        if issuer.issuer in by_name:
-            raise ValueError(f"issuer {issuer.issuer!r} twice: give one Issuer several audiences")
+        must(isinstance(issuer, Issuer), f"issuers holds {issuer!r}: write Issuer(url, audience=...)")
+        must(issuer.issuer not in by_name, f"issuer {issuer.issuer!r} twice: one has several audiences")
         by_name[issuer.issuer] = issuer
     return by_name

@@ -4,16 +4,12 @@ Names are looked up here and nowhere else, so `none` and whatever a library may
 learn tomorrow do not exist.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from josepy import jwa
 
 #: (public key or secret, message, signature) -> is it good?
@@ -21,7 +17,7 @@ Check = Callable[[Any, bytes, bytes], bool]
 
 
 class Algorithm(NamedTuple):
-    """One row: its JWK key type, the curve it is bound to, the least secret in bytes."""
+    """One row: its JWK key type, the curve as cryptography names it, the least secret in bytes."""
 
     kty: str
     curve: str | None
@@ -29,37 +25,32 @@ class Algorithm(NamedTuple):
     check: Check
 
 
+def _good(verify: Callable[..., None], *arguments: Any) -> bool:
+    try:
+        verify(*arguments)
+    except InvalidSignature:
+        return False
+    return True
+
+
 def _pss(hash_: hashes.HashAlgorithm) -> Check:
     # josepy accepts any salt length; RFC 7518 §3.5 wants it as long as the hash.
     salted = padding.PSS(mgf=padding.MGF1(hash_), salt_length=padding.PSS.DIGEST_LENGTH)
-
-    def check(key: RSAPublicKey, message: bytes, signature: bytes) -> bool:
-        try:
-            key.verify(signature, message, salted, hash_)
-        except InvalidSignature:
-            return False
-        return True
-
-    return check
+    return lambda key, message, signature: _good(key.verify, signature, message, salted, hash_)
 
 
 def _ecdsa(algorithm: jwa.JWASignature) -> Check:
     def check(key: Any, message: bytes, signature: bytes) -> bool:
         # r or s of zero is no signature, whatever a library thinks of it (CVE-2022-21449).
         half = len(signature) // 2
-        if not any(signature[:half]) or not any(signature[half:]):
-            return False
-        return algorithm.verify(key, message, signature)
+        nonzero = any(signature[:half]) and any(signature[half:])
+        return nonzero and algorithm.verify(key, message, signature)
 
     return check
 
 
-def _ed25519(key: Ed25519PublicKey, message: bytes, signature: bytes) -> bool:
-    try:
-        key.verify(signature, message)
-    except InvalidSignature:
-        return False
-    return True
+def _ed25519(key: Any, message: bytes, signature: bytes) -> bool:
+    return _good(key.verify, signature, message)
 
 
 #: Every algorithm there is, by the name it has in a token's header.
@@ -70,14 +61,14 @@ ALGORITHMS: dict[str, Algorithm] = {
     "PS256": Algorithm("RSA", None, 0, _pss(hashes.SHA256())),
     "PS384": Algorithm("RSA", None, 0, _pss(hashes.SHA384())),
     "PS512": Algorithm("RSA", None, 0, _pss(hashes.SHA512())),
-    "ES256": Algorithm("EC", "P-256", 0, _ecdsa(jwa.ES256)),
-    "ES384": Algorithm("EC", "P-384", 0, _ecdsa(jwa.ES384)),
-    "ES512": Algorithm("EC", "P-521", 0, _ecdsa(jwa.ES512)),
+    "ES256": Algorithm("EC", "secp256r1", 0, _ecdsa(jwa.ES256)),
+    "ES384": Algorithm("EC", "secp384r1", 0, _ecdsa(jwa.ES384)),
+    "ES512": Algorithm("EC", "secp521r1", 0, _ecdsa(jwa.ES512)),
     "HS256": Algorithm("oct", None, 32, jwa.HS256.verify),
     "HS384": Algorithm("oct", None, 48, jwa.HS384.verify),
     "HS512": Algorithm("oct", None, 64, jwa.HS512.verify),
-    "EdDSA": Algorithm("OKP", "Ed25519", 0, _ed25519),
-    "Ed25519": Algorithm("OKP", "Ed25519", 0, _ed25519),
+    "EdDSA": Algorithm("OKP", None, 0, _ed25519),
+    "Ed25519": Algorithm("OKP", None, 0, _ed25519),
 }
 
 #: Those that verify with a shared secret.

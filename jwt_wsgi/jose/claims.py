@@ -4,8 +4,6 @@ Pure, and split by what can change: `judge_standing` looks at what stays true of
 token for ever, `judge_times` and `judge_predicates` at what another moment may change.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,11 +18,12 @@ ClaimName = str | tuple[str, ...]
 
 #: Seconds: dates from here on are no dates, and would overflow in arithmetic.
 _END_OF_TIME = 2**53
+_NEVER = float("-inf")
 
-_ID_TOKEN_CLAIMS = ("at_hash", "c_hash", "s_hash")
-_RFC9068_CLAIMS = ("iss", "exp", "aud", "sub", "client_id", "iat", "jti")
-_STRING_CLAIMS = ("sub", "jti")
-
+_RFC9068_REQUIRED = ("iss", "exp", "aud", "sub", "client_id", "iat", "jti")
+_STRINGS = {"jwt": ("sub", "jti"), "at+jwt": ("sub", "jti", "client_id")}
+# What tells an ID token (OpenID Connect Core §2), and what binds a token to a key (RFC 7800 §3).
+_TELL_TALES = dict.fromkeys(("at_hash", "c_hash", "s_hash"), "id_token") | {"cnf": "token_bound"}
 # The media types of an access token, casefolded and without `application/`.
 _TYPES = {"jwt": frozenset({"jwt", "at+jwt"}), "at+jwt": frozenset({"at+jwt"})}
 
@@ -42,8 +41,8 @@ class Dates(NamedTuple):
     """The token's own times, in seconds since the epoch."""
 
     exp: float
-    nbf: float | None
-    iat: float | None
+    nbf: float = _NEVER
+    iat: float = _NEVER
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,35 +107,38 @@ def granted_scopes(claims: Mapping[str, Any], scope_claim: ClaimName | None) -> 
     return frozenset()
 
 
+def check_claim_name(option: str, name: object) -> ClaimName:
+    """`name`, if it can name a claim; `ValueError` that names `option` otherwise."""
+    path = name if isinstance(name, tuple) else (name,)
+    if not path or not all(isinstance(member, str) and member for member in path):
+        raise ValueError(f"{option}: a claim's name is a string, or a tuple of them, not {name!r}")
+    checked: ClaimName = name  # type: ignore[assignment]
+    return checked
+
+
 def judge_type(header: Mapping[str, Any], profile: TokenProfile) -> None:
     """Raises `InvalidToken` for a `typ` that is not an access token's (RFC 8725 §3.11)."""
-    if "typ" not in header:
-        if profile.name == "jwt":
-            return
-        raise InvalidToken("type_mismatch", expected=profile.name, found=ABSENT)
-    media_type = header["typ"].lower().removeprefix("application/")
-    if media_type not in _TYPES[profile.name]:
-        raise InvalidToken("type_mismatch", expected=profile.name, found=header["typ"])
+    media_type = header.get("typ", "JWT")
+    if media_type.lower().removeprefix("application/") not in _TYPES[profile.name]:
+        raise InvalidToken("type_mismatch", expected=profile.name, found=header.get("typ", ABSENT))
 
 
 def judge_standing(claims: Mapping[str, Any], profile: TokenProfile) -> Dates:
     """The dates of a token whose claims will always be right; raises `InvalidToken` otherwise."""
-    _judge_audience(claims, profile)
-    dates = _dates(claims)
-    if profile.name == "at+jwt":
-        _require(claims, _RFC9068_CLAIMS)
-    if profile.max_age is not None:
-        _require(claims, ("iat",))
-    for name in (*_STRING_CLAIMS, *(("client_id",) if profile.name == "at+jwt" else ())):
+    if profile.audiences is not None:
+        _judge_audience(present(claims, "aud"), profile.audiences)
+    required = _RFC9068_REQUIRED if profile.name == "at+jwt" else ("exp",)
+    for name in required if profile.max_age is None else (*required, "iat"):
+        present(claims, name)
+    dates = Dates(**{name: _date(claims, name) for name in Dates._fields if name in claims})
+    for name in _STRINGS[profile.name]:
         if not isinstance(claims.get(name, ""), str):
             raise InvalidToken("claim_malformed", expected=f"{name} a string", found=claims[name])
-    for name in _ID_TOKEN_CLAIMS:
+    for name, reason in _TELL_TALES.items():
         if name in claims:
-            raise InvalidToken("id_token", found=name)
-    if "cnf" in claims:
-        raise InvalidToken("token_bound", found="cnf")
+            raise InvalidToken(reason, found=name)
     for path, wanted in profile.fixed:
-        value = _present(claims, path)
+        value = present(claims, path)
         if wanted is not ... and not same(value, wanted):
             raise InvalidToken("claim_mismatch", expected={path: wanted}, found=value)
     return dates
@@ -145,51 +147,32 @@ def judge_standing(claims: Mapping[str, Any], profile: TokenProfile) -> Dates:
 def judge_times(dates: Dates, profile: TokenProfile, now: float) -> None:
     """Raises `InvalidToken` unless the token is good at `now`, seconds since the epoch.
 
-    RFC 7519 §4.1.4 and §4.1.5. An `iat` to come is treated as an `nbf`.
+    RFC 7519 §4.1.4 and §4.1.5. An `iat` to come is treated as an `nbf`, and an
+    absent one as older than any maximum age.
     """
-    leeway = profile.leeway
+    leeway, max_age = profile.leeway, profile.max_age
     if now >= dates.exp + leeway:
         raise InvalidToken("token_expired", expected=f"exp after {now}", found=dates.exp)
-    for begin in (dates.nbf, dates.iat):
-        if begin is not None and now < begin - leeway:
-            raise InvalidToken("token_not_yet_valid", expected=f"at most {now}", found=begin)
-    if profile.max_age is not None and now - _issued(dates) > profile.max_age + leeway:
-        raise InvalidToken(
-            "token_too_old", expected=f"iat after {now - profile.max_age}", found=dates.iat
-        )
+    begin = max(dates.nbf, dates.iat)
+    if now < begin - leeway:
+        raise InvalidToken("token_not_yet_valid", expected=f"at most {now}", found=begin)
+    if max_age is not None and now - dates.iat > max_age + leeway:
+        raise InvalidToken("token_too_old", expected=f"iat after {now - max_age}", found=dates.iat)
 
 
 def judge_predicates(claims: Mapping[str, Any], profile: TokenProfile) -> None:
     """Raises `InvalidToken` unless every callable check says yes to its claim."""
     for path, predicate in profile.predicates:
-        value = _present(claims, path)
-        if not satisfies(predicate, value):
+        if not satisfies(predicate, present(claims, path)):
             raise InvalidToken("claim_mismatch", expected=f"{path!r} to satisfy a predicate")
 
 
-def _issued(dates: Dates) -> float:
-    # Absent only where no maximum age is set; never read as "just now".
-    return float("-inf") if dates.iat is None else dates.iat
-
-
-def _judge_audience(claims: Mapping[str, Any], profile: TokenProfile) -> None:
-    if profile.audiences is None:
-        return
-    _require(claims, ("aud",))
-    audience = claims["aud"]
-    audiences = [audience] if isinstance(audience, str) else audience
-    if not isinstance(audiences, list) or not all(isinstance(name, str) for name in audiences):
+def _judge_audience(audience: Any, accepted: frozenset[str]) -> None:
+    named = [audience] if isinstance(audience, str) else audience
+    if not isinstance(named, list) or not all(isinstance(name, str) for name in named):
         raise InvalidToken("claim_malformed", expected="aud a string or strings", found=audience)
-    if profile.audiences.isdisjoint(audiences):
-        raise InvalidToken("audience_mismatch", expected=sorted(profile.audiences), found=audience)
-
-
-def _dates(claims: Mapping[str, Any]) -> Dates:
-    _require(claims, ("exp",))
-    return Dates(
-        _date(claims, "exp"),
-        *(_date(claims, name) if name in claims else None for name in ("nbf", "iat")),
-    )
+    if accepted.isdisjoint(named):
+        raise InvalidToken("audience_mismatch", expected=sorted(accepted), found=audience)
 
 
 def _date(claims: Mapping[str, Any], name: str) -> float:
@@ -200,13 +183,8 @@ def _date(claims: Mapping[str, Any], name: str) -> float:
     return date
 
 
-def _require(claims: Mapping[str, Any], names: tuple[str, ...]) -> None:
-    for name in names:
-        if name not in claims:
-            raise InvalidToken("claim_missing", expected=name, found=ABSENT)
-
-
-def _present(claims: Mapping[str, Any], path: ClaimName) -> Any:
+def present(claims: Mapping[str, Any], path: ClaimName) -> Any:
+    """The claim of this name; raises `InvalidToken` where there is none."""
     value = lookup(claims, path)
     if value is ABSENT:
         raise InvalidToken("claim_missing", expected=path, found=ABSENT)

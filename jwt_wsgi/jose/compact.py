@@ -1,7 +1,5 @@
 """The compact JWS, parsed strictly and verified over the received bytes (RFC 7515 §7.1)."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from typing import Any, NamedTuple
 
@@ -59,14 +57,16 @@ def parse(token: str, max_bytes: int = MAX_TOKEN_BYTES) -> Compact:
     segments = token.split(".", 3)
     if len(segments) != 3 or not segments[0] or not segments[2]:
         raise InvalidToken("token_malformed", expected="three segments")
+    header, payload, signature = (_decoded(segment) for segment in segments)
+    return Compact(_checked(token_object(header)), payload, signature, token[: token.rindex(".")].encode("ascii"))
+
+
+def token_object(text: bytes) -> dict[str, Any]:
+    """The JSON object in a token's segment; raises `InvalidToken` where it is none."""
     try:
-        header = read_object(encoding.decode(segments[0]))
-        payload = encoding.decode(segments[1])
-        signature = encoding.decode(segments[2])
+        return read_object(text)
     except ValueError as error:
-        raise InvalidToken("token_malformed", found=str(error)) from None
-    _check_header(header)
-    return Compact(header, payload, signature, token[: token.rindex(".")].encode("ascii"))
+        raise InvalidToken("token_malformed", expected="a JSON object", found=str(error)) from None
 
 
 def signed_with(header: dict[str, Any], algorithms: Collection[str]) -> tuple[str, str | None]:
@@ -88,10 +88,18 @@ def check_signature(compact: Compact, alg: str, keys: tuple[Key, ...]) -> None:
     raise InvalidToken("signature_invalid", found=compact.header.get("kid"))
 
 
-def _check_header(header: dict[str, Any]) -> None:
+def _decoded(segment: str) -> bytes:
+    try:
+        return encoding.decode(segment)
+    except ValueError as error:
+        raise InvalidToken("token_malformed", expected="base64url", found=str(error)) from None
+
+
+def _checked(header: dict[str, Any]) -> dict[str, Any]:
     for name in _UNSUPPORTED:
         if name in header:
             raise InvalidToken("header_unsupported", found=name)
     for name in ("kid", "typ"):
-        if name in header and not isinstance(header[name], str):
+        if not isinstance(header.get(name, ""), str):
             raise InvalidToken("token_malformed", expected=f"{name} a string")
+    return header

@@ -1,7 +1,5 @@
 """base64url as JOSE writes it: unpadded, and exactly one text for each octet string."""
 
-from __future__ import annotations
-
 import base64
 import binascii
 

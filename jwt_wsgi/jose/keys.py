@@ -1,9 +1,7 @@
 """A set of verification keys, immutable, found by `(kid, alg)`."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Self
 
 from jwt_wsgi.jose import jwk
 from jwt_wsgi.jose.algorithms import SYMMETRIC
@@ -22,9 +20,7 @@ class KeySet:
 
     __slots__ = ("_any_kid", "_by_alg", "_by_kid", "algorithms", "keys", "kids", "skipped")
 
-    def __init__(
-        self, keys: Iterable[Key], *, skipped: Iterable[Skipped] = (), any_kid: bool = False
-    ) -> None:
+    def __init__(self, keys: Iterable[Key], *, skipped: Iterable[Skipped] = (), any_kid: bool = False) -> None:
         self.keys = tuple(keys)
         self.skipped = tuple(skipped)
         self.kids = frozenset(key.kid for key in self.keys if key.kid is not None)
@@ -40,7 +36,7 @@ class KeySet:
                     self._by_kid[place] = _another(self._by_kid.get(place, ()), key)
 
     @classmethod
-    def from_jwks(cls, jwks: Mapping[str, Any], symmetric: bool = False) -> KeySet:
+    def from_jwks(cls, jwks: Mapping[str, Any], symmetric: bool = False) -> Self:
         """The usable keys of a JWKS, `{"keys": [...]}` (RFC 7517 §5).
 
         Unusable entries are skipped one by one and reported in `skipped`.
@@ -64,15 +60,11 @@ class KeySet:
             raise ValueError(f"no usable key among {len(entries)}" + (f" ({why})" if why else ""))
         found = cls(keys, skipped=skipped)
         if found.symmetric and not found.algorithms <= SYMMETRIC:
-            raise ValueError(
-                "a JWKS that mixes secrets and public keys; make a set of each, for two issuers"
-            )
+            raise ValueError("a JWKS that mixes secrets and public keys; make a set of each, for two issuers")
         return found
 
     @classmethod
-    def from_pem(
-        cls, pem: bytes | str, *, kid: str | None = None, alg: str | None = None
-    ) -> KeySet:
+    def from_pem(cls, pem: bytes | str, *, kid: str | None = None, alg: str | None = None) -> Self:
         """The one key of a PEM public key or certificate, bound to `alg` where given.
 
         Without `kid` it serves tokens without one. Raises `ValueError` where the
@@ -82,7 +74,7 @@ class KeySet:
         return cls([jwk.from_pem(octets, kid=kid, alg=alg)])
 
     @classmethod
-    def from_secret(cls, secret: bytes) -> KeySet:
+    def from_secret(cls, secret: bytes) -> Self:
         """A shared secret (bytes), for tokens with any `kid` or none.
 
         Raises `ValueError` where it is shorter than 32 bytes, or an asymmetric key.
@@ -99,12 +91,6 @@ class KeySet:
         if kid is None or self._any_kid:
             return self._by_alg.get(alg, ())
         return self._by_kid.get((kid, alg), ())
-
-    def __len__(self) -> int:
-        return len(self.keys)
-
-    def __repr__(self) -> str:
-        return f"KeySet({list(self.keys)!r}, skipped={list(self.skipped)!r})"
 
 
 def _another(keys: tuple[Key, ...], key: Key) -> tuple[Key, ...]:

@@ -3,43 +3,30 @@
 OpenID Connect Discovery 1.0 §4 and RFC 8414 §3.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from urllib.parse import urlsplit, urlunsplit
 
+from jwt_wsgi.configuration import must
 from jwt_wsgi.jose.strict_json import read_object
 from jwt_wsgi.jwks.fetching import FetchError, Reply, check_url
 
 
-class FixedURI:
-    """The URI that was configured."""
+class Location:
+    """Where a key set is: at `uri`, or where the metadata of `issuer` says.
 
-    def __init__(self, uri: str, *, allow_http: bool) -> None:
-        check_url(uri, option="uri", allow_http=allow_http)
+    What was discovered is remembered until it fails. Raises `ValueError` for a
+    URL that may not be fetched.
+    """
+
+    def __init__(self, uri: str | None, *, issuer: str = "", allow_http: bool = False) -> None:
         self._uri = uri
-
-    def find(self, fetch: Callable[[str], Reply]) -> str:
-        """The URI."""
-        return self._uri
-
-    def forget(self) -> None:
-        """A given URI stays."""
-
-    def __repr__(self) -> str:
-        return self._uri
-
-
-class DiscoveredURI:
-    """The `jwks_uri` of an issuer's metadata, remembered until it fails."""
-
-    def __init__(self, issuer: str, *, allow_http: bool) -> None:
-        parts = check_url(issuer, option="issuer", allow_http=allow_http)
-        if "?" in issuer:
-            raise ValueError(f"issuer={issuer!r}: an issuer's URL has no query (RFC 8414 §2)")
         self._issuer = issuer
+        if uri is not None:
+            check_url(uri, option="uri", allow_http=allow_http)
+            return
+        parts = check_url(issuer, option="issuer", allow_http=allow_http)
+        must("?" not in issuer, f"issuer={issuer!r}: an issuer's URL has no query (RFC 8414 §2)")
         self._allow_http = allow_http or parts.scheme == "http"
-        self._uri: str | None = None
 
     def find(self, fetch: Callable[[str], Reply]) -> str:
         """The URI; fetches the metadata where it is not known. Raises `FetchError`."""
@@ -48,8 +35,9 @@ class DiscoveredURI:
         return self._uri
 
     def forget(self) -> None:
-        """Look again next time: the keys were not there."""
-        self._uri = None
+        """Discover anew next time: the keys were not there."""
+        if self._issuer:
+            self._uri = None
 
     def _metadata(self, fetch: Callable[[str], Reply]) -> bytes:
         first, second = metadata_urls(self._issuer)
@@ -64,18 +52,16 @@ class DiscoveredURI:
     def _read(self, document: bytes) -> str:
         try:
             metadata = read_object(document)
-            if metadata.get("issuer") != self._issuer:
-                raise FetchError("the metadata is another issuer's (RFC 8414 §3.3)")
+            must(metadata.get("issuer") == self._issuer, "it is another issuer's (RFC 8414 §3.3)")
             uri: str = metadata.get("jwks_uri", "")
-            check_url(uri, option="jwks_uri", allow_http=self._allow_http)
+            scheme = check_url(uri, option="jwks_uri", allow_http=self._allow_http).scheme
+            must(scheme == "https" or self._allow_http, "an https issuer's jwks_uri is plain http")
         except ValueError as error:
             raise FetchError(f"the metadata: {error}") from None
-        if urlsplit(uri).scheme == "http" and not self._allow_http:
-            raise FetchError("an https issuer's jwks_uri is plain http")
         return uri
 
     def __repr__(self) -> str:
-        return self._issuer
+        return self._issuer or str(self._uri)
 
 
 def metadata_urls(issuer: str) -> tuple[str, str]:

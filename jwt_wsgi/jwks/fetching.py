@@ -1,24 +1,28 @@
 """One bounded GET: what is fetched, from where, how much and for how long."""
 
-from __future__ import annotations
-
 import ipaddress
-import logging
 import os
 import re
 import time
 import urllib.request
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 import urllib3
 
-logger = logging.getLogger("jwt_wsgi.jwks")
+from jwt_wsgi.configuration import must
 
 _MAX_AGE = re.compile(r"(?:^|,)\s*max-age\s*=\s*\"?(\d{1,9})", re.IGNORECASE)
 _UNCACHED = re.compile(r"(?:^|,)\s*no-(?:store|cache)\b", re.IGNORECASE)
+_AGE = re.compile(r"\d{1,9}")
 _PLAIN = re.compile(r"[!-~]+")
+
+_HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "jwt-wsgi"}
+# Nothing is followed, tried again or unpacked behind our back.
+_OPTIONS: dict[str, Any] = dict.fromkeys(("redirect", "retries", "preload_content", "decode_content"), False)
 
 
 class FetchError(Exception):
@@ -45,16 +49,16 @@ def check_url(url: str, *, option: str, allow_http: bool) -> SplitResult:
 
     Raises `ValueError` that names `option`.
     """
-    if not isinstance(url, str) or not _PLAIN.fullmatch(url):
-        raise ValueError(f"{option}={url!r}: write an https URL in printable ASCII")
+    asked = f"{option}={url!r}: write an https URL in printable ASCII, without user or fragment"
+    must(isinstance(url, str) and _PLAIN.fullmatch(url) is not None and "#" not in url, asked)
     parts = urlsplit(url)
-    if not parts.hostname or "@" in parts.netloc or "#" in url:
-        raise ValueError(f"{option}={url!r}: write an https URL without user or fragment")
-    plain = parts.scheme == "http" and (allow_http or is_loopback(parts.hostname))
-    if parts.scheme != "https" and not plain:
-        raise ValueError(
-            f"{option}={url!r}: must be https (http only on loopback, or with allow_http=True)"
-        )
+    host = parts.hostname or ""
+    must(host != "" and "@" not in parts.netloc, asked)
+    plain = parts.scheme == "http" and (allow_http or is_loopback(host))
+    must(
+        parts.scheme == "https" or plain,
+        f"{option}={url!r}: must be https (http only on loopback, or with allow_http=True)",
+    )
     return parts
 
 
@@ -66,6 +70,7 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+@dataclass(frozen=True, slots=True)
 class Fetcher:
     """Fetches over one pooled client for each process, made at the first call.
 
@@ -73,47 +78,22 @@ class Fetcher:
     `headers` are sent besides our own; `ca_certs` is a file of trusted roots.
     """
 
-    def __init__(
-        self,
-        *,
-        timeout: float,
-        max_bytes: int,
-        headers: Mapping[str, str] | None = None,
-        ca_certs: str | os.PathLike[str] | None = None,
-    ) -> None:
-        self._timeout = timeout
-        self._max_bytes = max_bytes
-        self._headers = dict(headers or {})
-        self._ca_certs = None if ca_certs is None else os.fspath(ca_certs)
+    timeout: float
+    max_bytes: int
+    headers: Mapping[str, str] | None = None
+    ca_certs: str | os.PathLike[str] | None = None
 
     def __call__(self, url: str) -> Reply:
         """The document at `url`; raises `FetchError`."""
-        deadline = time.monotonic() + self._timeout
+        deadline = time.monotonic() + self.timeout
+        ca_certs = None if self.ca_certs is None else os.fspath(self.ca_certs)
+        client = _client(os.getpid(), _proxy(urlsplit(url)), ca_certs)
+        headers = {**_HEADERS, **(self.headers or {})}
         try:
-            response = _client(url, self._ca_certs).request(
-                "GET",
-                url,
-                headers={
-                    "Accept": "application/json",
-                    "Accept-Encoding": "identity",
-                    "User-Agent": "jwt-wsgi",
-                    **self._headers,
-                },
-                redirect=False,
-                retries=False,
-                preload_content=False,
-                decode_content=False,
-                timeout=urllib3.Timeout(total=self._timeout),
-            )
-            try:
-                body = self._read(response, deadline)
-            except BaseException:
-                response.close()
-                raise
-            response.release_conn()
+            with client.request("GET", url, headers=headers, timeout=self.timeout, **_OPTIONS) as response:
+                return Reply(self._read(response, deadline), _granted(response.headers))
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise FetchError(type(error).__name__) from error
-        return Reply(body, _granted(response.headers))
 
     def _read(self, response: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
         if response.status != 200:
@@ -123,29 +103,19 @@ class Fetcher:
         body = bytearray()
         while piece := response.read1(65536):
             body += piece
-            if len(body) > self._max_bytes:
-                raise FetchError(f"more than {self._max_bytes} bytes")
+            if len(body) > self.max_bytes:
+                raise FetchError(f"more than {self.max_bytes} bytes")
             if time.monotonic() > deadline:
-                raise FetchError(f"not complete within {self._timeout} s")
+                raise FetchError(f"not complete within {self.timeout} s")
         return bytes(body)
 
 
-_clients: dict[tuple[int, str | None, str | None], urllib3.PoolManager] = {}
-
-
-def _client(url: str, ca_certs: str | None) -> urllib3.PoolManager:
-    proxy = _proxy(urlsplit(url))
+@lru_cache(maxsize=16)
+def _client(_pid: int, proxy: str | None, ca_certs: str | None) -> urllib3.PoolManager:
     # The process is part of the key: sockets must not be shared across a fork.
-    place = (os.getpid(), ca_certs, proxy)
-    client = _clients.get(place)
-    if client is None:
-        client = (
-            urllib3.PoolManager(ca_certs=ca_certs)
-            if proxy is None
-            else urllib3.ProxyManager(proxy, ca_certs=ca_certs)
-        )
-        client = _clients.setdefault(place, client)
-    return client
+    if proxy is None:
+        return urllib3.PoolManager(ca_certs=ca_certs)
+    return urllib3.ProxyManager(proxy, ca_certs=ca_certs)
 
 
 def _proxy(parts: SplitResult) -> str | None:
@@ -157,10 +127,7 @@ def _proxy(parts: SplitResult) -> str | None:
 
 def _granted(headers: Mapping[str, str]) -> float | None:
     control = headers.get("Cache-Control", "")
+    granted, age = _MAX_AGE.search(control), _AGE.fullmatch(headers.get("Age", ""))
     if _UNCACHED.search(control):
         return 0.0
-    granted = _MAX_AGE.search(control)
-    if granted is None:
-        return None
-    age = headers.get("Age", "0")
-    return max(0.0, float(granted[1]) - (int(age) if age.isdecimal() and len(age) < 10 else 0))
+    return None if granted is None else max(0.0, float(granted[1]) - float(age[0] if age else 0))

@@ -3,15 +3,16 @@
 Every method takes `now`, in monotonic seconds; the caller holds its own lock.
 """
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from jwt_wsgi.configuration import is_number, must
+
 #: Seconds: what `Cache-Control` may ask for at most and at least.
 _LONGEST, _SHORTEST = 86400.0, 60.0
 _BACK_OFF_LIMIT = 60.0
+_NEVER = float("-inf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,16 +26,11 @@ class Limits:
     timeout: float = 5.0
 
     def __post_init__(self) -> None:
-        for name in ("cache_ttl", "timeout"):
-            if not _number(getattr(self, name)) or getattr(self, name) <= 0:
-                raise ValueError(f"{name}={getattr(self, name)!r}: write seconds above 0")
-        for name in ("cooldown", "stale_for"):
-            if not _number(getattr(self, name)) or getattr(self, name) < 0:
-                raise ValueError(f"{name}={getattr(self, name)!r}: write seconds, 0 or more")
-        if type(self.requests_per_minute) is not int or self.requests_per_minute < 1:
-            raise ValueError(
-                f"requests_per_minute={self.requests_per_minute!r}: write a whole number, 1 or more"
-            )
+        for name, least in (("cache_ttl", 1e-9), ("timeout", 1e-9), ("cooldown", 0), ("stale_for", 0)):
+            value, bound = getattr(self, name), "above 0" if least else "from 0"
+            must(is_number(value) and value >= least, f"{name}={value!r}: write seconds {bound}")
+        budget = self.requests_per_minute
+        must(type(budget) is int and budget > 0, f"requests_per_minute={budget!r}: write a whole number, 1 or more")
 
 
 class Schedule:
@@ -47,15 +43,10 @@ class Schedule:
     def __init__(self, limits: Limits, random: Callable[[], float]) -> None:
         self.limits = limits
         self._random = random
-        self.refresh_at = float("-inf")
-        self.usable_until = float("-inf")
         self.failing = False
-        self._failures = 0
-        self._retry_at = float("-inf")
-        self._cool_until = float("-inf")
-        self._claim = 0
-        self._claim_until = float("-inf")
-        self._succeeded = 0
+        self.refresh_at = self.usable_until = _NEVER
+        self._retry_at = self._cool_until = self._claim_until = _NEVER
+        self._claim = self._succeeded = self._failures = 0
         self._starts: deque[float] = deque()
 
     def in_flight(self, now: float) -> bool:
@@ -99,7 +90,7 @@ class Schedule:
         self._settle(claim)
         self.failing = False
         self._failures = 0
-        self._retry_at = float("-inf")
+        self._retry_at = _NEVER
         lifetime = self._lifetime(max_age)
         self.refresh_at = now + lifetime * (0.7 + 0.2 * self._random())
         self.usable_until = now + lifetime + self.limits.stale_for
@@ -117,7 +108,7 @@ class Schedule:
 
     def abandon(self) -> None:
         """Forget the fetch under way: its thread did not survive a fork."""
-        self._claim_until = float("-inf")
+        self._claim_until = _NEVER
 
     def retry_after(self, now: float) -> float:
         """Seconds until asking again may help, 1 at least."""
@@ -128,13 +119,9 @@ class Schedule:
 
     def _settle(self, claim: int) -> None:
         if claim == self._claim:
-            self._claim_until = float("-inf")
+            self._claim_until = _NEVER
 
     def _lifetime(self, max_age: float | None) -> float:
         if max_age is None:
             return self.limits.cache_ttl
         return max(min(_SHORTEST, self.limits.cache_ttl), min(_LONGEST, max_age))
-
-
-def _number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and value < float("inf")

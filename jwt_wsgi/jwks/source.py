@@ -1,7 +1,5 @@
 """What every source of keys offers, and several of them asked in order."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Protocol, runtime_checkable
 
@@ -31,11 +29,9 @@ class LocalFirst:
     def held(self) -> KeySet | None:
         """All keys held now: the same object as long as no source has changed its set."""
         parts = tuple(held for source in self._sources if (held := source.held()) is not None)
-        known, merged = self._merged
-        if len(parts) != len(known) or any(a is not b for a, b in zip(parts, known, strict=True)):
-            merged = KeySet(key for part in parts for key in part.keys)
-            self._merged = (parts, merged)
-        return merged if parts else None
+        if list(map(id, parts)) != list(map(id, self._merged[0])):
+            self._merged = (parts, KeySet(key for part in parts for key in part.keys))
+        return self._merged[1] if parts else None
 
     def find(self, kid: str | None, alg: str) -> tuple[Key, ...]:
         """The first source's answer that is not empty; a source that cannot tell comes last."""

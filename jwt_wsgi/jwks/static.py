@@ -1,7 +1,5 @@
 """Keys that are at hand: a JWKS, a file that is watched, a shared secret."""
 
-from __future__ import annotations
-
 import logging
 import os
 import time
@@ -9,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from jwt_wsgi.configuration import must
 from jwt_wsgi.jose.jwk import Key
 from jwt_wsgi.jose.keys import KeySet
 from jwt_wsgi.jose.strict_json import read_object
@@ -30,26 +29,19 @@ class StaticJWKS:
     """
 
     def __init__(
-        self,
-        jwks: Mapping[str, Any] | KeySet | str | os.PathLike[str],
-        *,
-        clock: Callable[[], float] = time.monotonic,
+        self, jwks: Mapping[str, Any] | KeySet | str | os.PathLike[str], *, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._clock = clock
         self._look_at = float("inf")
-        if isinstance(jwks, KeySet):
-            self._keys = jwks
-        elif isinstance(jwks, Mapping):
-            self._keys = KeySet.from_jwks(jwks)
-        elif isinstance(jwks, str | os.PathLike):
-            self._path = _path(jwks)
+        if isinstance(jwks, str | os.PathLike):
+            is_key = os.fspath(jwks).lstrip().startswith(("-----BEGIN ", "{"))
+            must(not is_key, "StaticJWKS takes a path, and this is a key itself: use KeySet.from_pem or json.loads")
+            self._path = Path(jwks)
             self._seen = self._stamp()
             self._keys = _read(self._path)
             self._look_at = clock() + _LOOK_EVERY
         else:
-            raise ValueError(
-                f"StaticJWKS({type(jwks).__name__}): write a JWKS mapping, a KeySet or a path"
-            )
+            self._keys = jwks if isinstance(jwks, KeySet) else KeySet.from_jwks(jwks)
 
     def held(self) -> KeySet:
         """The keys, read anew where the file has changed."""
@@ -69,15 +61,12 @@ class StaticJWKS:
 
     def _look(self) -> None:
         try:
-            stamp = self._stamp()
-            if stamp == self._seen:
-                return
-            self._seen = stamp
-            self._keys = _read(self._path)
+            seen, self._seen = self._seen, self._stamp()
+            if seen != self._seen:
+                self._keys = _read(self._path)
+                logger.info("key file %s: read anew, kids %a", self._path.name, sorted(self._keys.kids))
         except (OSError, ValueError) as error:
             logger.error("key file %s: %s; the last good keys stay", self._path.name, error)
-        else:
-            logger.info("key file %s: read anew, kids %r", self._path.name, sorted(self._keys.kids))
 
 
 class SharedSecret:
@@ -89,8 +78,7 @@ class SharedSecret:
     """
 
     def __init__(self, secret: bytes | str) -> None:
-        if not isinstance(secret, bytes | str):
-            raise ValueError("SharedSecret takes bytes or text")
+        must(isinstance(secret, bytes | str), f"SharedSecret({type(secret).__name__}): write bytes or text")
         self._keys = KeySet.from_secret(secret.encode() if isinstance(secret, str) else secret)
 
     def held(self) -> KeySet:
@@ -101,25 +89,11 @@ class SharedSecret:
         """The one key, where it is long enough for `alg`."""
         return self._keys.find(kid, alg)
 
-    def __repr__(self) -> str:
-        return "SharedSecret(…)"
-
-
-def _path(path: str | os.PathLike[str]) -> Path:
-    text = os.fspath(path)
-    if text.lstrip().startswith(("-----BEGIN ", "{")):
-        raise ValueError(
-            "StaticJWKS takes a path, and this is a key itself: use "
-            "StaticJWKS(KeySet.from_pem(...)) for PEM, json.loads for a JWKS"
-        )
-    return Path(text)
-
 
 def _read(path: Path) -> KeySet:
     with path.open("rb") as file:
         content = file.read(MAX_FILE_BYTES + 1)
-    if len(content) > MAX_FILE_BYTES:
-        raise ValueError(f"more than {MAX_FILE_BYTES} bytes")
+    must(len(content) <= MAX_FILE_BYTES, f"more than {MAX_FILE_BYTES} bytes")
     if content.lstrip().startswith(b"-----BEGIN "):
         return KeySet.from_pem(content)
     return KeySet.from_jwks(read_object(content))

@@ -4,11 +4,7 @@ A policy keyed by path is worth its agreement with the router behind it, so what
 two programs could read in two ways is refused instead of repaired.
 """
 
-from __future__ import annotations
-
 import re
-from collections.abc import Mapping
-from typing import Any
 
 from jwt_wsgi.errors import InvalidRequest
 
@@ -16,8 +12,6 @@ from jwt_wsgi.errors import InvalidRequest
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 # RFC 9110 §9.1: a method is a token, and case-sensitive.
 METHOD = re.compile(r"[A-Z0-9!#$%&'*+.^_`|~-]+")
-
-_DOTS = (".", "..")
 
 Segments = tuple[str, ...]
 
@@ -40,19 +34,6 @@ def canonical(path_info: str) -> Segments:
     segments = tuple((path[1:-1] if path.endswith("/") else path[1:]).split("/"))
     if "" in segments:
         raise InvalidRequest("path_ambiguous", expected="no empty segment")
-    if not segments_are_plain(segments):
+    if "." in segments or ".." in segments:
         raise InvalidRequest("path_ambiguous", expected="no dot segment")
     return segments
-
-
-def segments_are_plain(segments: Segments) -> bool:
-    """Whether none of them is `.` or `..`."""
-    return "." not in segments and ".." not in segments
-
-
-def method_of(environ: Mapping[str, Any]) -> str:
-    """The request's method; raises `InvalidRequest` unless it is an upper-case token."""
-    method = environ.get("REQUEST_METHOD")
-    if not isinstance(method, str) or not METHOD.fullmatch(method):
-        raise InvalidRequest("method_ambiguous")
-    return method

@@ -1,28 +1,22 @@
 """`Policy`: rules compiled once, asked for every request. Pure."""
 
-from __future__ import annotations
-
 import logging
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from jwt_wsgi.auth import Auth
+from jwt_wsgi.configuration import must
 from jwt_wsgi.errors import AuthError, InvalidRequest
 from jwt_wsgi.policy import patterns
-from jwt_wsgi.policy.paths import Segments, canonical, method_of
-from jwt_wsgi.policy.requirements import (
-    DENY,
-    NO_RULE,
-    PUBLIC,
-    Request,
-    Requirement,
-    checked,
-)
+from jwt_wsgi.policy.paths import METHOD, Segments, canonical
+from jwt_wsgi.policy.requirements import DENY, NO_RULE, PUBLIC, Request, Requirement, checked
 
 logger = logging.getLogger("jwt_wsgi.policy")
 
+_MOUNT = re.compile("|/.*[^/]")
 _NO_PARAMS: Mapping[str, str] = MappingProxyType({})
 
 Rules = Mapping[str, Requirement] | Iterable[tuple[str, Requirement]]
@@ -52,20 +46,10 @@ class Match(NamedTuple):
         return self.requirement.refusal(auth, Request(self.params))
 
 
-class _Place:
-    """The rules of one pattern, by method; None is the rule for every method."""
+#: The rules of one pattern by method; None stands for every other method.
+Place = dict[str | None, Rule]
 
-    __slots__ = ("rules",)
-
-    def __init__(self) -> None:
-        self.rules: dict[str | None, Rule] = {}
-
-    def rule(self, method: str) -> Rule | None:
-        rules = self.rules
-        found = rules.get(method)
-        if found is None and method == "HEAD":
-            found = rules.get("GET")
-        return found or rules.get(None)
+_NO_METHOD = Match(None, NO_RULE)
 
 
 class Policy:
@@ -81,35 +65,35 @@ class Policy:
     """
 
     def __init__(
-        self,
-        rules: Rules,
-        *,
-        default: Requirement = DENY,
-        mounts: Iterable[str] = ("",),
-        allow_vhm_root: bool = False,
+        self, rules: Rules, *, default: Requirement = DENY, mounts: Iterable[str] = ("",), allow_vhm_root: bool = False
     ) -> None:
         self._default = Match(None, NO_RULE if default is DENY else checked(default, "default"))
         self._mounts = _mounts(mounts)
-        self._allow_vhm_root = allow_vhm_root
         self._mount_reported = False
+        self._allow_vhm_root = allow_vhm_root
         self._root = patterns.Node()
-        self._rules = tuple(self._add(key, requirement) for key, requirement in _pairs(rules))
-        _check_overlaps(self._root)
-
-    @property
-    def rules(self) -> tuple[Rule, ...]:
-        """The rules as they were written."""
-        return self._rules
+        self.rules = tuple(self._add(key, requirement) for key, requirement in _pairs(rules))
+        missing = patterns.missing_intersections(self._root)
+        offer = " (or end one of the two with {$}, so that it covers nothing beneath it)" * any(missing.values())
+        must(
+            not missing,
+            "patterns overlap with neither inside the other, so no order of precedence is safe; add the rules that "
+            f"say what holds where both apply: {', '.join(map(str, missing))}{offer}",
+        )
 
     def match(self, environ: Mapping[str, Any]) -> Match:
         """The rule that decides this request; raises `InvalidRequest` where it is ambiguous."""
-        if environ.get("SCRIPT_NAME", "") not in self._mounts:
-            self._report_mount(environ.get("SCRIPT_NAME"))
+        mount = environ.get("SCRIPT_NAME", "")
+        if mount not in self._mounts:
+            self._report_mount(mount)
             raise InvalidRequest("mount_unknown")
         if "HTTP_X_VHM_ROOT" in environ and not self._allow_vhm_root:
             raise InvalidRequest("path_ambiguous", expected="no X-Vhm-Root")
         segments = canonical(environ.get("PATH_INFO", ""))
-        return self._decide(segments, method_of(environ))
+        method = environ.get("REQUEST_METHOD", "")
+        if not isinstance(method, str) or not METHOD.fullmatch(method):
+            raise InvalidRequest("method_ambiguous")
+        return self._decide(segments, method)
 
     def is_public(self, environ: Mapping[str, Any]) -> bool:
         """Whether the rule for this request is `PUBLIC`; False for an ambiguous request."""
@@ -119,11 +103,11 @@ class Policy:
             return False
 
     def _decide(self, segments: Segments, method: str) -> Match:
-        place = patterns.innermost(self._root, segments)
+        place: Place | None = patterns.innermost(self._root, segments)
         if place is None:
             return self._default
-        rule = place.rule(method)
-        if rule is None:
+        rule = place.get(method) or (method == "HEAD" and place.get("GET")) or place.get(None)
+        if not rule:
             return _NO_METHOD
         params = {name: segments[position] for name, position in rule.parameters}
         return Match(rule, rule.requirement, MappingProxyType(params))
@@ -131,71 +115,33 @@ class Policy:
     def _add(self, key: str, requirement: Requirement) -> Rule:
         methods, pattern, names = patterns.parse(key)
         positions = (i for i, segment in enumerate(pattern.segments) if segment is None)
-        rule = Rule(
-            key, checked(requirement, f"rule {key!r}"), tuple(zip(names, positions, strict=True))
-        )
-        node = self._root.reach(pattern)
-        if pattern.exact:
-            place = node.exact = node.exact or _Place()
-        else:
-            place = node.subtree = node.subtree or _Place()
+        parameters = tuple(zip(names, positions, strict=True))
+        rule = Rule(key, checked(requirement, f"rule {key!r}"), parameters)
+        place = self._root.reach(pattern.segments).place(exact=pattern.exact)
         for method in methods or (None,):
-            if method in place.rules:
-                raise ValueError(
-                    f"rule {key!r}: {place.rules[method].key!r} is the same place"
-                    f"{' and method' if method else ''} already; keep one of them"
-                )
-            place.rules[method] = rule
+            must(method not in place, f"rule {key!r}: '{place.get(method)}' says already what holds there; keep one")
+            place[method] = rule
         return rule
 
-    def _report_mount(self, script_name: object) -> None:
+    def _report_mount(self, found: object) -> None:
         if not self._mount_reported:
             self._mount_reported = True
-            logger.error(
-                "SCRIPT_NAME is %.200a and Policy(mounts=%r) does not name it: refusing; "
-                "name it where the application is mounted there",
-                script_name,
-                sorted(self._mounts),
-            )
+            logger.error("SCRIPT_NAME %.200a is refused: Policy(mounts=%a) does not name it", found, self._mounts)
 
     def __repr__(self) -> str:
-        return f"Policy({{{', '.join(map(str, self._rules))}}})"
-
-
-_NO_METHOD = Match(None, NO_RULE)
+        return f"Policy({{{', '.join(map(str, self.rules))}}})"
 
 
 def _pairs(rules: Rules) -> list[tuple[str, Requirement]]:
-    pairs = rules.items() if isinstance(rules, Mapping) else rules
-    if isinstance(pairs, str) or not isinstance(pairs, Iterable):
-        raise ValueError(f"rules={rules!r}: write a mapping of paths to requirements, or pairs")
-    listed = [tuple(pair) if isinstance(pair, list | tuple) else (pair,) for pair in pairs]
-    for pair in listed:
-        if len(pair) != 2:
-            raise ValueError(f"rules holds {pair!r}: write pairs of a path and a requirement")
-    return listed
+    try:
+        pairs = rules.items() if isinstance(rules, Mapping) else rules
+        return [(key, requirement) for key, requirement in pairs]
+    except (TypeError, ValueError):
+        raise ValueError(f"rules={rules!r}: write a mapping of paths to requirements") from None
 
 
 def _mounts(mounts: Iterable[str]) -> frozenset[str]:
-    if isinstance(mounts, str):
-        raise ValueError(f"mounts={mounts!r}: write a list, such as ({mounts!r},)")
-    names = frozenset(mounts)
-    for name in names:
-        if not isinstance(name, str) or (name and not name.startswith("/")) or name.endswith("/"):
-            raise ValueError(
-                f"mounts holds {name!r}: write '' or a path such as '/app', as SCRIPT_NAME has it"
-            )
-    if not names:
-        raise ValueError("mounts is empty: write ('',) for an application at the root")
+    names = frozenset(() if isinstance(mounts, str) else mounts)
+    fits = bool(names) and all(isinstance(name, str) and _MOUNT.fullmatch(name) for name in names)
+    must(fits, f"mounts={mounts!r}: write a list of paths as SCRIPT_NAME has them, such as ('/app',), or ('',)")
     return names
-
-
-def _check_overlaps(root: patterns.Node) -> None:
-    missing = patterns.missing_intersections(root)
-    if missing:
-        raise ValueError(
-            "patterns overlap with neither inside the other, so no order of precedence is "
-            "safe; add the rules that say what holds where both apply: "
-            + ", ".join(map(str, missing))
-            + " (or end one of the two with {$}, so that it covers nothing beneath it)"
-        )

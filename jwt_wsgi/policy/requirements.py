@@ -4,18 +4,17 @@ A requirement is weighed against an auth and answers with the refusal that fits,
 so scopes, step-up and alternatives all take one path.
 """
 
-from __future__ import annotations
-
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, NoReturn
 
 from jwt_wsgi.auth import Auth
+from jwt_wsgi.configuration import must
 from jwt_wsgi.errors import AuthError, Forbidden, InsufficientScope, MissingToken
-from jwt_wsgi.jose.claims import ABSENT, ClaimName, lookup, same, satisfies
+from jwt_wsgi.jose.claims import ABSENT, ClaimName, check_claim_name, lookup, same, satisfies
 
 # RFC 6749 §3.3: printable ASCII but for space, quote and backslash.
 _SCOPE = re.compile(r"[!#-\[\]-~]+")
@@ -55,17 +54,15 @@ class Requirement:
         raise TypeError(f"{self!r} has no truth value: combine with & and |, not with and, or, not")
 
 
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Access(Requirement):
     """`PUBLIC`, `OPTIONAL` or `DENY`: asks nothing of a token, and combines with nothing.
 
     `reason` is why everyone is refused, or None where everyone passes.
     """
 
-    __slots__ = ("name", "reason")
-
-    def __init__(self, name: str, reason: str | None) -> None:
-        self.name = name
-        self.reason = reason
+    name: str
+    reason: str | None
 
     def refusal(self, auth: Auth | None, request: Request) -> AuthError | None:
         if self.reason is None:
@@ -95,15 +92,25 @@ class Condition(Requirement):
             return InsufficientScope(scopes=scopes, expected=str(self), found=sorted(auth.scopes))
         return Forbidden("claim_forbidden", expected=str(self))
 
-    def __and__(self, other: object) -> Condition:
-        if not isinstance(other, Condition):
-            return NotImplemented
-        return AllOf(_flat(AllOf, self, other))
+    def __and__(self, other: object) -> "Condition":
+        return AllOf(self, other) if isinstance(other, Condition) else NotImplemented
 
-    def __or__(self, other: object) -> Condition:
-        if not isinstance(other, Condition):
-            return NotImplemented
-        return AnyOf(_flat(AnyOf, self, other))
+    def __or__(self, other: object) -> "Condition":
+        return AnyOf(self, other) if isinstance(other, Condition) else NotImplemented
+
+
+class Fact(Condition):
+    """What the token says or does not say: no scope changes the answer."""
+
+    __slots__ = ()
+
+    def holds(self, auth: Auth) -> bool:
+        """Whether it is so."""
+        raise NotImplementedError
+
+    def weigh(self, auth: Auth | None, request: Request) -> Weight:
+        met = auth is not None and self.holds(auth)
+        return Weight(Verdict.MET if met else Verdict.FORBIDDEN)
 
 
 #: Anyone passes, and a token that is sent is not looked at.
@@ -144,16 +151,14 @@ class Scope(Condition):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Claim(Condition):
+class Claim(Fact):
     """A claim has this value, or satisfies this predicate."""
 
     name: ClaimName
     value: Any
 
-    def weigh(self, auth: Auth | None, request: Request) -> Weight:
-        return _yes_or_no(auth is not None and self._holds(lookup(auth.claims, self.name)))
-
-    def _holds(self, found: Any) -> bool:
+    def holds(self, auth: Auth) -> bool:
+        found = lookup(auth.claims, self.name)
         if found is ABSENT:
             return False
         return satisfies(self.value, found) if callable(self.value) else same(found, self.value)
@@ -164,33 +169,29 @@ class Claim(Condition):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Has(Condition):
+class Has(Fact):
     """A list claim, or a space-separated string, contains all of these values."""
 
     name: ClaimName
     values: tuple[Any, ...]
 
-    def weigh(self, auth: Auth | None, request: Request) -> Weight:
-        return _yes_or_no(auth is not None and self._holds(lookup(auth.claims, self.name)))
-
-    def _holds(self, found: Any) -> bool:
+    def holds(self, auth: Auth) -> bool:
+        found = lookup(auth.claims, self.name)
         held = found.split(" ") if isinstance(found, str) else found
-        return isinstance(held, list) and all(
-            any(same(each, value) for each in held) for value in self.values
-        )
+        return isinstance(held, list) and all(any(same(each, value) for each in held) for value in self.values)
 
     def __repr__(self) -> str:
         return f"has({', '.join(map(repr, (self.name, *self.values)))})"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class IssuedBy(Condition):
+class IssuedBy(Fact):
     """The token is of this issuer."""
 
     issuer: str
 
-    def weigh(self, auth: Auth | None, request: Request) -> Weight:
-        return _yes_or_no(auth is not None and auth.issuer == self.issuer)
+    def holds(self, auth: Auth) -> bool:
+        return auth.issuer == self.issuer
 
     def __repr__(self) -> str:
         return f"issued_by({self.issuer!r})"
@@ -198,44 +199,43 @@ class IssuedBy(Condition):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class AllOf(Condition):
-    """Every part is satisfied; its scopes are those of all parts together."""
+    """Both are satisfied; the scopes are those of both together."""
 
-    parts: tuple[Condition, ...]
+    left: Condition
+    right: Condition
 
     def weigh(self, auth: Auth | None, request: Request) -> Weight:
-        weights = [part.weigh(auth, request) for part in self.parts]
-        scopes = dict.fromkeys(name for weight in weights for name in weight.scopes)
-        return Weight(max(weight.verdict for weight in weights), tuple(scopes))
+        left, right = self.left.weigh(auth, request), self.right.weigh(auth, request)
+        scopes = tuple(dict.fromkeys(left.scopes + right.scopes))
+        return Weight(max(left.verdict, right.verdict), scopes)
 
     def __repr__(self) -> str:
-        return " & ".join(f"({p!r})" if isinstance(p, AnyOf) else repr(p) for p in self.parts)
+        sides = (self.left, self.right)
+        return " & ".join(f"({side!r})" if isinstance(side, AnyOf) else repr(side) for side in sides)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class AnyOf(Condition):
-    """One part is satisfied; else the nearest speaks: what scopes alone can satisfy comes first."""
+    """One is satisfied; else the nearest speaks: what scopes alone can satisfy comes first."""
 
-    parts: tuple[Condition, ...]
+    left: Condition
+    right: Condition
 
     def weigh(self, auth: Auth | None, request: Request) -> Weight:
-        weights = [part.weigh(auth, request) for part in self.parts]
-        # Among equals the first one that names scopes at all, then the first.
-        return min(weights, key=lambda weight: (weight.verdict, _names_none(weight)))
+        weights = (self.left.weigh(auth, request), self.right.weigh(auth, request))
+        # Among equals the first; among those that no scope helps, the first that names any.
+        return min(weights, key=lambda w: (w.verdict, w.verdict is Verdict.FORBIDDEN and not w.scopes))
 
     def __repr__(self) -> str:
-        return " | ".join(map(repr, self.parts))
+        return f"{self.left!r} | {self.right!r}"
 
 
 def scope(*names: str) -> Condition:
     """All of these scopes (RFC 6749 §3.3); any of several is `scope(a) | scope(b)`."""
-    if not names:
-        raise ValueError("scope() names no scope; AUTHENTICATED asks for any valid token")
+    must(names != (), "scope() names no scope; AUTHENTICATED asks for any valid token")
+    remedy = "one scope is printable ASCII without space, quote or backslash (RFC 6749 §3.3); write scope('a', 'b')"
     for name in names:
-        if not isinstance(name, str) or not _SCOPE.fullmatch(name):
-            raise ValueError(
-                f"scope({name!r}): one scope is printable ASCII without space, quote or "
-                "backslash (RFC 6749 §3.3); give several as several arguments"
-            )
+        must(isinstance(name, str) and _SCOPE.fullmatch(name) is not None, f"scope({name!r}): {remedy}")
     return Scope(tuple(dict.fromkeys(names)))
 
 
@@ -249,22 +249,18 @@ def claim(name: ClaimName, value: Any) -> Condition:
 
     A tuple as `name` is a path into nested objects. An absent claim never satisfies.
     """
-    _check_claim_name("claim", name)
-    return Claim(name, value)
+    return Claim(check_claim_name("claim()", name), value)
 
 
 def has(name: ClaimName, *values: Any) -> Condition:
     """All `values` are in the list claim, or in the space-separated string claim, `name`."""
-    _check_claim_name("has", name)
-    if not values:
-        raise ValueError(f"has({name!r}) names no value; write at least one")
-    return Has(name, values)
+    must(values != (), f"has({name!r}) names no value; write at least one")
+    return Has(check_claim_name("has()", name), values)
 
 
 def issued_by(issuer: str) -> Condition:
     """The token's issuer is exactly this one."""
-    if not isinstance(issuer, str) or not issuer:
-        raise ValueError(f"issued_by({issuer!r}): write the issuer's exact text")
+    must(isinstance(issuer, str) and issuer != "", f"issued_by({issuer!r}): write the issuer's exact text")
     return IssuedBy(issuer)
 
 
@@ -276,26 +272,3 @@ def checked(requirement: object, where: str) -> Requirement:
         f"{where}: {requirement!r} is no requirement; write PUBLIC, OPTIONAL, AUTHENTICATED, "
         "DENY, scope(...), claim(...), has(...) or a combination"
     )
-
-
-def _flat(kind: type[AllOf] | type[AnyOf], *parts: Condition) -> tuple[Condition, ...]:
-    flat: list[Condition] = []
-    for part in parts:
-        flat.extend(part.parts if isinstance(part, kind) else (part,))
-    return tuple(flat)
-
-
-def _yes_or_no(met: bool) -> Weight:
-    return Weight(Verdict.MET if met else Verdict.FORBIDDEN)
-
-
-def _names_none(weight: Weight) -> bool:
-    return weight.verdict is Verdict.FORBIDDEN and not weight.scopes
-
-
-def _check_claim_name(function: str, name: object) -> None:
-    path: Iterable[object] = name if isinstance(name, tuple) else (name,)
-    if not path or not all(isinstance(member, str) and member for member in path):
-        raise ValueError(
-            f"{function}({name!r}, …): a claim's name is a string, or a tuple of them for a path"
-        )

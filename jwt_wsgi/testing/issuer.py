@@ -1,7 +1,5 @@
 """`LocalIssuer`: a real issuer for test suites and demos, in process or on loopback."""
 
-from __future__ import annotations
-
 import json
 import time
 import uuid
@@ -103,13 +101,7 @@ class LocalIssuer:
         merged = {name: value for name, value in {**usual, **claims}.items() if value is not None}
         return self.sign(json.dumps(merged).encode(), header=header, algorithm=algorithm)
 
-    def sign(
-        self,
-        payload: bytes,
-        *,
-        header: Mapping[str, Any] | None = None,
-        algorithm: str | None = None,
-    ) -> str:
+    def sign(self, payload: bytes, *, header: Mapping[str, Any] | None = None, algorithm: str | None = None) -> str:
         """A token of this very payload, claims or not; a header member of None is left out."""
         key = self.key(algorithm)
         usual = {"alg": key.algorithm, "typ": "at+jwt", "kid": key.kid}

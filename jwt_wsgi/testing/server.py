@@ -1,7 +1,5 @@
 """A small HTTP server on loopback for what a `LocalIssuer` publishes."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Private keys for tests and demos: every supported algorithm, signed as other libraries expect."""
 
-from __future__ import annotations
-
 import base64
 import json
 import secrets
@@ -18,11 +16,7 @@ _HASHES: dict[str, Callable[[], hashes.HashAlgorithm]] = {
     "384": hashes.SHA384,
     "512": hashes.SHA512,
 }
-_CURVES: dict[str, ec.EllipticCurve] = {
-    "ES256": ec.SECP256R1(),
-    "ES384": ec.SECP384R1(),
-    "ES512": ec.SECP521R1(),
-}
+_CURVES: dict[str, ec.EllipticCurve] = {"ES256": ec.SECP256R1(), "ES384": ec.SECP384R1(), "ES512": ec.SECP521R1()}
 
 
 class SigningKey:
@@ -38,9 +32,7 @@ class SigningKey:
         self.kid = f"{algorithm.lower()}-{secrets.token_hex(4)}" if kid is None else kid
         members = _public_members(self.private)
         self.jwk: dict[str, Any] | None = (
-            None
-            if members is None
-            else {"kid": self.kid, "use": "sig", "alg": algorithm, **members}
+            None if members is None else {"kid": self.kid, "use": "sig", "alg": algorithm, **members}
         )
 
     def sign(self, message: bytes) -> bytes:
