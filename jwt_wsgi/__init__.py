@@ -15,7 +15,8 @@ from jwt_wsgi.errors import (
 )
 from jwt_wsgi.extraction import TokenExtractor
 from jwt_wsgi.issuer import ANY_AUDIENCE, Issuer
-from jwt_wsgi.jwks import RemoteJWKS, SharedSecret, StaticJWKS
+from jwt_wsgi.jwks.remote import RemoteJWKS
+from jwt_wsgi.jwks.static import SharedSecret, StaticJWKS
 from jwt_wsgi.policy.policy import Policy
 from jwt_wsgi.policy.requirements import AUTHENTICATED, DENY, OPTIONAL, PUBLIC, claim, has, issued_by, permission, scope
 from jwt_wsgi.stack import protect

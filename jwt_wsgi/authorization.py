@@ -34,8 +34,7 @@ class ScopeAuthorizer:
         self._app = app
         self._policy = policy if isinstance(policy, Policy) else Policy(policy)
         self._realm = checked_realm(realm)
-        self._on_error = on_error
-        self._on_decision = on_decision
+        self._on_error, self._on_decision = on_error, on_decision
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""
@@ -64,8 +63,11 @@ def guard(requirement: Requirement, *, on_error: OnError | None = None) -> Calla
     `OPTIONAL`, which guard nothing.
     """
     asked = _guarding(requirement, "guard")
+    must_be_callable(on_error=on_error)
 
     def wrap(app: WSGIApplication) -> WSGIApplication:
+        must_be_callable(app=app)
+
         def guarded(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
             error = _refusal(environ, asked)
             if error is not None:

@@ -63,7 +63,8 @@ def respond(error: AuthError) -> WSGIApplication:
     """
 
     def refusal(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        body = _body(error)
+        named = {} if error.code is None else {"error": error.code}
+        body = json.dumps({**named, "error_description": error.description, "reason": error.reason}).encode("ascii")
         headers = [
             ("Content-Type", "application/json"),
             ("Content-Length", str(len(body))),
@@ -104,13 +105,7 @@ def call(
     except AuthError as error:
         # PEP 3333: a response that was started already is replaced with `exc_info`.
         again = (sys.exc_info(),) if started else ()
-        return refuse(error, environ, lambda status, sent, *_: start_response(status, sent, *again), on_error)
-
-
-def _body(error: AuthError) -> bytes:
-    named = {} if error.code is None else {"error": error.code}
-    told = {**named, "error_description": error.description, "reason": error.reason}
-    return json.dumps(told).encode("ascii")
+        return refuse(error, environ, lambda *start: start_response(*start[:2], *(again or start[2:])), on_error)
 
 
 def _quoted(text: str) -> str:

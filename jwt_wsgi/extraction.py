@@ -47,11 +47,9 @@ class TokenExtractor:
         if self._get_token is None:
             return credentials(environ.get("HTTP_AUTHORIZATION", ""))
         token = self._get_token(environ)
-        if token is None:
-            return None
-        if not isinstance(token, str):
+        if token is not None and not isinstance(token, str):
             raise TypeError(f"get_token answered {type(token).__name__}; write str or None")
-        return Credentials("Bearer", token)
+        return None if token is None else Credentials("Bearer", token)
 
 
 def credentials(header: str) -> Credentials | InvalidRequest | None:

@@ -7,7 +7,9 @@ from typing import Any, Final, Literal
 from jwt_wsgi.configuration import is_number, must
 from jwt_wsgi.jose.algorithms import ALGORITHMS, SYMMETRIC
 from jwt_wsgi.jose.claims import ClaimName, TokenProfile, check_claim_name
-from jwt_wsgi.jwks import KeySource, LocalFirst, RemoteJWKS, SharedSecret, StaticJWKS
+from jwt_wsgi.jwks.remote import RemoteJWKS
+from jwt_wsgi.jwks.source import KeySource, LocalFirst
+from jwt_wsgi.jwks.static import SharedSecret, StaticJWKS
 
 
 class _AnyAudience:
@@ -33,8 +35,6 @@ class Issuer:
 
     Raises `ValueError` that names the option, the value and the remedy.
     """
-
-    __slots__ = ("algorithms", "issuer", "keys", "profile", "scope_claim")
 
     def __init__(
         self,

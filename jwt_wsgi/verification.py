@@ -47,12 +47,9 @@ class TokenVerifier:
         self._app = app
         self._verifier = issuers if isinstance(issuers, Verifier) else Verifier(issuers, clock=clock)
         self._allow_anonymous = allow_anonymous
-        self._exempt = exempt
-        self._is_revoked = is_revoked
-        self._remote_user = remote_user
+        self._exempt, self._is_revoked, self._remote_user = exempt, is_revoked, remote_user
         self._realm = checked_realm(realm)
-        self._on_error = on_error
-        self._on_decision = on_decision
+        self._on_error, self._on_decision = on_error, on_decision
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""

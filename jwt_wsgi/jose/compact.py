@@ -1,7 +1,7 @@
 """The compact JWS, parsed strictly and verified over the received bytes (RFC 7515 §7.1)."""
 
-from collections.abc import Collection
-from typing import Any, NamedTuple
+from collections.abc import Callable, Collection
+from typing import Any, AnyStr, NamedTuple
 
 from jwt_wsgi.errors import InvalidToken
 from jwt_wsgi.jose import encoding
@@ -57,16 +57,15 @@ def parse(token: str, max_bytes: int = MAX_TOKEN_BYTES) -> Compact:
     segments = token.split(".", 3)
     if len(segments) != 3 or not segments[0] or not segments[2]:
         raise InvalidToken("token_malformed", expected="three segments")
-    header, payload, signature = (_decoded(segment) for segment in segments)
-    return Compact(_checked(token_object(header)), payload, signature, token[: token.rindex(".")].encode("ascii"))
+    header, payload, signature = (_strictly(encoding.decode, segment) for segment in segments)
+    signing_input = token[: token.rindex(".")].encode("ascii")
+    return Compact(_checked(token_object(header)), payload, signature, signing_input)
 
 
 def token_object(text: bytes) -> dict[str, Any]:
     """The JSON object in a token's segment; raises `InvalidToken` where it is none."""
-    try:
-        return read_object(text)
-    except ValueError as error:
-        raise InvalidToken("token_malformed", expected="a JSON object", found=str(error)) from None
+    members: dict[str, Any] = _strictly(read_object, text)
+    return members
 
 
 def signed_with(header: dict[str, Any], algorithms: Collection[str]) -> tuple[str, str | None]:
@@ -88,11 +87,11 @@ def check_signature(compact: Compact, alg: str, keys: tuple[Key, ...]) -> None:
     raise InvalidToken("signature_invalid", found=compact.header.get("kid"))
 
 
-def _decoded(segment: str) -> bytes:
+def _strictly(read: Callable[[AnyStr], Any], text: AnyStr) -> Any:
     try:
-        return encoding.decode(segment)
+        return read(text)
     except ValueError as error:
-        raise InvalidToken("token_malformed", expected="base64url", found=str(error)) from None
+        raise InvalidToken("token_malformed", found=str(error)) from None
 
 
 def _checked(header: dict[str, Any]) -> dict[str, Any]:

@@ -10,15 +10,16 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.hazmat.primitives.serialization import load_der_public_key, load_pem_public_key
 from cryptography.x509 import load_der_x509_certificate, load_pem_x509_certificate
 from josepy.jwk import JWKEC, JWKRSA
 
 from jwt_wsgi.jose import encoding
 from jwt_wsgi.jose.algorithms import ALGORITHMS, meant_by, named
+from jwt_wsgi.jose.strict_json import read_object
 
 _PRIVATE_MEMBERS = ("d", "p", "q", "dp", "dq", "qi", "oth")
 _COORDINATE_BYTES = {"EC P-256": 32, "EC P-384": 48, "EC P-521": 66, "OKP Ed25519": 32}
@@ -83,10 +84,9 @@ def from_pem(pem: bytes, *, kid: str | None, alg: str | None) -> Key:
     """The key of a PEM public key or certificate; raises `Unusable` with the reason."""
     _must(b"PRIVATE KEY" not in pem, "a private key; export its public part")
     try:
-        if b"BEGIN CERTIFICATE" in pem:
-            public: object = load_pem_x509_certificate(pem).public_key()
-        else:
-            public = load_pem_public_key(pem)
+        certified = b"BEGIN CERTIFICATE" in pem
+        load = serialization.load_pem_public_key
+        public: object = load_pem_x509_certificate(pem).public_key() if certified else load(pem)
     except (ValueError, UnsupportedAlgorithm):
         raise Unusable("not a PEM public key or certificate") from None
     served = _served(public)
@@ -169,10 +169,13 @@ def _check_certificate(entry: dict[str, Any], public: object) -> None:
 
 
 def _is_asymmetric(secret: bytes) -> bool:
-    if b"-----BEGIN " in secret or secret.lstrip().startswith((b"{", b"ssh-")):
-        return True
-    for load in (load_der_public_key, load_der_x509_certificate):
+    public = (serialization.load_der_public_key, serialization.load_ssh_public_key)
+    for load in (*public, load_der_x509_certificate, _json_key):
         with suppress(ValueError, UnsupportedAlgorithm):
             load(secret)
             return True
-    return False
+    return b"-----BEGIN " in secret
+
+
+def _json_key(secret: bytes) -> None:
+    _must(not read_object(secret).keys().isdisjoint(("kty", "keys")), "no JWK and no JWKS")

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 #: Objects and arrays within each other; RFC 8259 §9 leaves the limit to the reader.
 MAX_DEPTH = 32
 
-_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
+_BRACKETS = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
 
 
 def read_object(text: bytes) -> dict[str, Any]:

@@ -52,7 +52,8 @@ class Location:
     def _read(self, document: bytes) -> str:
         try:
             metadata = read_object(document)
-            must(metadata.get("issuer") == self._issuer, "it is another issuer's (RFC 8414 §3.3)")
+            named = metadata.get("issuer")
+            must(named == self._issuer, f"it names the issuer {named!a:.200}, not {self._issuer!a} (RFC 8414 §3.3)")
             uri: str = metadata.get("jwks_uri", "")
             scheme = check_url(uri, option="jwks_uri", allow_http=self._allow_http).scheme
             must(scheme == "https" or self._allow_http, "an https issuer's jwks_uri is plain http")

@@ -3,13 +3,14 @@
 import ipaddress
 import os
 import re
+import ssl
 import time
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 import urllib3
 
@@ -18,6 +19,8 @@ from jwt_wsgi.configuration import must
 _MAX_AGE = re.compile(r"(?:^|,)\s*max-age\s*=\s*\"?(\d{1,9})", re.IGNORECASE)
 _UNCACHED = re.compile(r"(?:^|,)\s*no-(?:store|cache)\b", re.IGNORECASE)
 _AGE = re.compile(r"\d{1,9}")
+_FIELD = re.compile(r"[!-~]([ -~]*[!-~])?")
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _PLAIN = re.compile(r"[!-~]+")
 
 _HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "jwt-wsgi"}
@@ -83,6 +86,17 @@ class Fetcher:
     headers: Mapping[str, str] | None = None
     ca_certs: str | os.PathLike[str] | None = None
 
+    def __post_init__(self) -> None:
+        sent = self.headers or {}
+        must(isinstance(sent, Mapping), "headers: write a mapping of names to values")
+        for name, value in sent.items():
+            fits = _TOKEN.fullmatch(name) and isinstance(value, str) and _FIELD.fullmatch(value)
+            must(bool(fits), f"headers: {name!a} and its value must be text that a header can hold")
+        try:
+            ssl.create_default_context(cafile=self.ca_certs)
+        except (OSError, TypeError) as error:
+            raise ValueError(f"ca_certs={self.ca_certs!r}: write a file of certificates in PEM ({error})") from None
+
     def __call__(self, url: str) -> Reply:
         """The document at `url`; raises `FetchError`."""
         deadline = time.monotonic() + self.timeout
@@ -115,14 +129,17 @@ def _client(_pid: int, proxy: str | None, ca_certs: str | None) -> urllib3.PoolM
     # The process is part of the key: sockets must not be shared across a fork.
     if proxy is None:
         return urllib3.PoolManager(ca_certs=ca_certs)
-    return urllib3.ProxyManager(proxy, ca_certs=ca_certs)
+    user = unquote(urlsplit(proxy).netloc.rpartition("@")[0])
+    sent = urllib3.make_headers(proxy_basic_auth=user) if user else None
+    return urllib3.ProxyManager(proxy, proxy_headers=sent, ca_certs=ca_certs)
 
 
 def _proxy(parts: SplitResult) -> str | None:
     host = parts.hostname or ""
     if is_loopback(host) or urllib.request.proxy_bypass(host):
         return None
-    return urllib.request.getproxies().get(parts.scheme)
+    proxy = urllib.request.getproxies().get(parts.scheme)
+    return f"http://{proxy}" if proxy and "://" not in proxy else proxy
 
 
 def _granted(headers: Mapping[str, str]) -> float | None:

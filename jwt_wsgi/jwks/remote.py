@@ -67,6 +67,10 @@ class RemoteJWKS:
         for option, bound in (("max_bytes", max_bytes), ("max_keys", max_keys)):
             must(type(bound) is int and bound > 0, f"{option}={bound!r}: write a whole number above 0")
         must_be_callable(fetch=fetch, clock=clock)
+        must(
+            fetch is None or (headers, ca_certs) == (None, None),
+            "headers and ca_certs go with our client, not with fetch",
+        )
         self._location = uri if isinstance(uri, Location) else Location(uri, allow_http=allow_http)
         limits = Limits(cache_ttl, requests_per_minute, cooldown, stale_for, timeout)
         self._schedule = Schedule(limits, random.random)
@@ -127,7 +131,7 @@ class RemoteJWKS:
             return False
         self._seekers += 1
         try:
-            return self._changed.wait(self._timeout)
+            return self._changed.wait_for(lambda: not self._schedule.in_flight(self._clock()), self._timeout)
         finally:
             self._seekers -= 1
 
@@ -167,7 +171,7 @@ class RemoteJWKS:
         except Exception as error:  # noqa: BLE001 (a stranger's fetcher may raise anything)
             self._location.forget()
             # A foreign exception's text may quote what it choked on.
-            why = error if isinstance(error, FetchError | ValueError) else type(error).__name__
+            why = error if isinstance(error, FetchError) else type(error).__name__
             logger.warning("keys of %r: %s; the last good keys stay", self._location, why)
         with changed:
             if loaded is None:
@@ -179,10 +183,13 @@ class RemoteJWKS:
 
     def _load(self) -> tuple[KeySet, float | None]:
         reply = self._get(self._location.find(self._get))
-        jwks = read_object(reply.body)
-        entries = jwks.get("keys")
-        must(not isinstance(entries, list) or len(entries) <= self._max_keys, f"over {self._max_keys} keys")
-        keys = KeySet.from_jwks(jwks)
+        try:
+            jwks = read_object(reply.body)
+            entries = jwks.get("keys")
+            must(not isinstance(entries, list) or len(entries) <= self._max_keys, f"over {self._max_keys} keys")
+            keys = KeySet.from_jwks(jwks)
+        except ValueError as error:
+            raise FetchError(str(error)) from None
         for skipped in keys.skipped:
             logger.info("keys of %r: keys[%d] skipped: %s", self._location, skipped[0], skipped[2])
         return keys, reply.max_age
@@ -190,8 +197,8 @@ class RemoteJWKS:
     def _get(self, url: str) -> Reply:
         answer = self._fetch(url)
         reply = answer if isinstance(answer, Reply) else Reply(answer)
-        must(isinstance(reply.body, bytes), f"fetch answered {type(reply.body).__name__}, not bytes")
-        must(len(reply.body) <= self._max_bytes, f"more than {self._max_bytes} bytes")
+        if not isinstance(reply.body, bytes) or len(reply.body) > self._max_bytes:
+            raise FetchError(f"not bytes, or more than {self._max_bytes} of them")
         return reply
 
     def _own_process(self) -> None:

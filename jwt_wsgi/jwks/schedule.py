@@ -37,7 +37,8 @@ class Schedule:
     """Single flight with a claim that expires, refresh ahead, back-off, cool-down, budget.
 
     `random` answers a number from 0 to 1. `refresh_at` is when the held set
-    should be fetched anew, `usable_until` when it may no longer be used.
+    should be fetched anew, `usable_until` when it may no longer be used, `failing`
+    whether nothing has succeeded since a fetch was last started.
     """
 
     def __init__(self, limits: Limits, random: Callable[[], float]) -> None:
@@ -68,6 +69,7 @@ class Schedule:
         if len(self._starts) >= self.limits.requests_per_minute - unknown_kid:
             return None
         self._starts.append(now)
+        self.failing = True
         self._claim += 1
         # Discovery may ask two places before the keys; past that the worker is lost.
         self._claim_until = now + 4 * self.limits.timeout
@@ -87,8 +89,8 @@ class Schedule:
         if claim <= self._succeeded:
             return False
         self._succeeded = claim
-        self._settle(claim)
         self.failing = False
+        self._settle(claim)
         self._failures = 0
         self._retry_at = _NEVER
         lifetime = self._lifetime(max_age)
@@ -101,7 +103,6 @@ class Schedule:
         if claim != self._claim:
             return
         self._settle(claim)
-        self.failing = True
         pause = min(_BACK_OFF_LIMIT, 2.0**self._failures)
         self._failures = min(self._failures + 1, 10)
         self._retry_at = now + pause * (0.8 + 0.4 * self._random())

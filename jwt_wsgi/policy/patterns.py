@@ -68,6 +68,10 @@ def _check_parts(key: str, parts: list[str]) -> None:
             raise ValueError(f"rule {key!r}: {part!r} is another router's spelling; {remedy}")
 
 
+#: What holds at one place, by method; None stands for every other method. Empty, it is no place.
+Place = dict[str | None, Any]
+
+
 class Node:
     """One step of the tree of patterns, with the places that end here."""
 
@@ -77,8 +81,8 @@ class Node:
         self.path = path
         self.literals: dict[str, Node] = {}
         self.parameter: Node | None = None
-        self.exact: Any = None
-        self.subtree: Any = None
+        self.exact: Place = {}
+        self.subtree: Place = {}
 
     def reach(self, path: tuple[str | None, ...]) -> "Node":
         """The node at `path`, grown where it is not there yet."""
@@ -90,14 +94,6 @@ class Node:
             else:
                 node = node.literals.setdefault(segment, Node((*node.path, segment)))
         return node
-
-    def place(self, *, exact: bool) -> Any:
-        """The place here, made where there is none yet."""
-        if exact:
-            self.exact = {} if self.exact is None else self.exact
-            return self.exact
-        self.subtree = {} if self.subtree is None else self.subtree
-        return self.subtree
 
 
 def _step(branches: list[Node], segment: str | None) -> list[Node]:
@@ -111,15 +107,15 @@ def _step(branches: list[Node], segment: str | None) -> list[Node]:
     return [step for step in steps if step is not None]
 
 
-def innermost(root: Node, segments: Segments) -> Any:
-    """The place whose cover of this path lies inside every other's, or None."""
+def innermost(root: Node, segments: Segments) -> Place:
+    """The place whose cover of this path lies inside every other's, or an empty one."""
     best, branches = root.subtree, [root]
     for segment in segments:
         branches = _step(branches, segment)
         if not branches:
             return best
-        best = next((node.subtree for node in branches if node.subtree is not None), best)
-    return next((node.exact for node in branches if node.exact is not None), best)
+        best = next((node.subtree for node in branches if node.subtree), best)
+    return next((node.exact for node in branches if node.exact), best)
 
 
 def missing_intersections(root: Node) -> dict[Pattern, bool]:
@@ -136,15 +132,15 @@ def missing_intersections(root: Node) -> dict[Pattern, bool]:
     walks: list[tuple[list[Node], tuple[str | None, ...] | None]] = [([root], None)]
     while walks and len(missing) < _MAX_REPORTED:
         branches, cover = walks.pop()
-        shallower = cover is not None
-        subtrees = [node for node in branches if node.subtree is not None]
-        exacts = [node for node in branches if node.exact is not None]
+        subtrees = [node for node in branches if node.subtree]
+        exacts = [node for node in branches if node.exact]
         if subtrees:
             cover = _meet(cover, subtrees)
             if all(node.path != cover for node in subtrees):
-                missing[Pattern(cover, exact=False)] = shallower
+                missing[Pattern(cover, exact=False)] = cover != _meet(None, subtrees)
         if exacts and all(node.path != _meet(cover, exacts) for node in exacts):
-            missing[Pattern(_meet(cover, exacts), exact=True)] = shallower
+            both = _meet(cover, exacts)
+            missing[Pattern(both, exact=True)] = both != _meet(None, exacts + subtrees)
         named = {segment for node in branches for segment in node.literals}
         steps = (_step(branches, segment) for segment in (*named, None))
         walks.extend((step, cover) for step in steps if step)

@@ -46,9 +46,6 @@ class Match(NamedTuple):
         return self.requirement.refusal(auth, Request(self.params))
 
 
-#: The rules of one pattern by method; None stands for every other method.
-Place = dict[str | None, Rule]
-
 _NO_METHOD = Match(None, NO_RULE)
 
 
@@ -85,8 +82,10 @@ class Policy:
         """The rule that decides this request; raises `InvalidRequest` where it is ambiguous."""
         mount = environ.get("SCRIPT_NAME", "")
         if mount not in self._mounts:
-            self._report_mount(mount)
-            raise InvalidRequest("mount_unknown")
+            if not self._mount_reported:
+                logger.error("SCRIPT_NAME %.200a is refused: Policy(mounts=%a) does not name it", mount, self._mounts)
+            self._mount_reported = True
+            raise InvalidRequest("mount_unknown", expected=self._mounts, found=mount)
         if "HTTP_X_VHM_ROOT" in environ and not self._allow_vhm_root:
             raise InvalidRequest("path_ambiguous", expected="no X-Vhm-Root")
         segments = canonical(environ.get("PATH_INFO", ""))
@@ -103,11 +102,11 @@ class Policy:
             return False
 
     def _decide(self, segments: Segments, method: str) -> Match:
-        place: Place | None = patterns.innermost(self._root, segments)
-        if place is None:
+        place = patterns.innermost(self._root, segments)
+        if not place:
             return self._default
-        rule = place.get(method) or (method == "HEAD" and place.get("GET")) or place.get(None)
-        if not rule:
+        rule: Rule | None = place.get(method) or (place.get("GET") if method == "HEAD" else None) or place.get(None)
+        if rule is None:
             return _NO_METHOD
         params = {name: segments[position] for name, position in rule.parameters}
         return Match(rule, rule.requirement, MappingProxyType(params))
@@ -117,16 +116,12 @@ class Policy:
         positions = (i for i, segment in enumerate(pattern.segments) if segment is None)
         parameters = tuple(zip(names, positions, strict=True))
         rule = Rule(key, checked(requirement, f"rule {key!r}"), parameters)
-        place = self._root.reach(pattern.segments).place(exact=pattern.exact)
+        node = self._root.reach(pattern.segments)
+        place = node.exact if pattern.exact else node.subtree
         for method in methods or (None,):
             must(method not in place, f"rule {key!r}: '{place.get(method)}' says already what holds there; keep one")
             place[method] = rule
         return rule
-
-    def _report_mount(self, found: object) -> None:
-        if not self._mount_reported:
-            self._mount_reported = True
-            logger.error("SCRIPT_NAME %.200a is refused: Policy(mounts=%a) does not name it", found, self._mounts)
 
     def __repr__(self) -> str:
         return f"Policy({{{', '.join(map(str, self.rules))}}})"
@@ -141,7 +136,7 @@ def _pairs(rules: Rules) -> list[tuple[str, Requirement]]:
 
 
 def _mounts(mounts: Iterable[str]) -> frozenset[str]:
-    names = frozenset(() if isinstance(mounts, str) else mounts)
+    names = frozenset(mounts if isinstance(mounts, Iterable) and not isinstance(mounts, str) else ())
     fits = bool(names) and all(isinstance(name, str) and _MOUNT.fullmatch(name) for name in names)
     must(fits, f"mounts={mounts!r}: write a list of paths as SCRIPT_NAME has them, such as ('/app',), or ('',)")
     return names

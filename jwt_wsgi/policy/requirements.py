@@ -29,9 +29,7 @@ class Request(NamedTuple):
 class Verdict(IntEnum):
     """How far a token is from satisfying a requirement; smaller is nearer."""
 
-    MET = 0
-    SCOPE_LACKING = 1
-    FORBIDDEN = 3
+    MET, SCOPE_LACKING, FORBIDDEN = range(3)
 
 
 class Weight(NamedTuple):

@@ -1,0 +1,178 @@
+"""The table of algorithms: which there are, what each is bound to, and which signatures pass.
+
+The numbers in the ids are lines of the conformance list.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from conftest import ASYMMETRIC, SYMMETRIC
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding
+from josepy import jwa
+
+from jwt_wsgi.jose import algorithms
+from jwt_wsgi.jose.algorithms import ALGORITHMS
+from jwt_wsgi.testing import LocalIssuer
+
+MESSAGE = b"header.payload"
+HASHES = {"256": hashes.SHA256(), "384": hashes.SHA384(), "512": hashes.SHA512()}
+# Octets of a signature, and the order of the curve's base point (FIPS 186-5).
+ECDSA = {
+    "ES256": (64, 2**256 - 2**224 + 2**192 - 0x4319055258E8617B0C46353D039CDAAF),
+    "ES384": (96, 2**384 - 0x389CB27E0BC8D220A7E5F24DB74F58851313E695333AD68D),
+    "ES512": (132, 2**521 - 0x5AE79787C40D069948033FEB708F65A2FC44A36477663B851449048E16EC79BF7),
+}
+
+every_ecdsa = pytest.mark.parametrize("name", ECDSA)
+every_name = pytest.mark.parametrize("name", [*ASYMMETRIC, *SYMMETRIC])
+
+
+def public(issuer: LocalIssuer, name: str) -> Any:
+    private = issuer.key(name).private
+    return private if isinstance(private, bytes) else private.public_key()
+
+
+def passes(issuer: LocalIssuer, name: str, signature: bytes, message: bytes = MESSAGE) -> bool:
+    return ALGORITHMS[name].check(public(issuer, name), message, signature)
+
+
+def test_there_are_these_algorithms_and_no_others() -> None:
+    assert {*ASYMMETRIC, *SYMMETRIC} == ALGORITHMS.keys()
+    assert set(SYMMETRIC) == algorithms.SYMMETRIC
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["none", "None", "NONE", "nOnE", "", "rs256", "RSA1_5", "dir", "A128KW", "HS1", "RS1", "ES256K",
+     "PBES2-HS256+A128KW", "Ed448", "ML-DSA-44"],
+)  # fmt: skip
+def test_none_and_everything_else_does_not_exist(name: str) -> None:
+    # Lines 42 and 49.
+    assert name not in ALGORITHMS
+
+
+def test_josepys_own_tables_which_others_share_are_left_alone() -> None:
+    assert {"EdDSA", "Ed25519", "none"}.isdisjoint(jwa.JWASignature.SIGNATURES)
+
+
+@every_name
+def test_a_good_signature_passes(every_algorithm: LocalIssuer, name: str) -> None:
+    assert passes(every_algorithm, name, every_algorithm.key(name).sign(MESSAGE))
+
+
+@every_name
+def test_another_message_does_not(every_algorithm: LocalIssuer, name: str) -> None:
+    signature = every_algorithm.key(name).sign(MESSAGE)
+    for message in (b"", MESSAGE + b".", MESSAGE[:-1], b"Header.payload"):
+        assert not passes(every_algorithm, name, signature, message)
+
+
+@every_name
+def test_a_damaged_signature_is_false_and_never_an_exception(every_algorithm: LocalIssuer, name: str) -> None:
+    good = every_algorithm.key(name).sign(MESSAGE)
+    damaged = {
+        "empty": b"",
+        "one octet": b"\x00",
+        "first bit": bytes([good[0] ^ 128]) + good[1:],
+        "last bit": good[:-1] + bytes([good[-1] ^ 1]),
+        "cut": good[:-1],
+        "front cut": good[1:],
+        "longer": good + b"\x00",
+        "longer in front": b"\x00" + good,
+        "twice": good + good,
+        "zeros": bytes(len(good)),
+        "ones": b"\xff" * len(good),
+        "huge": b"\xff" * 12_000,
+    }
+    assert {why: passes(every_algorithm, name, each) for why, each in damaged.items()} == (
+        dict.fromkeys(damaged, False)
+    )
+
+
+@every_name
+def test_another_key_of_the_kind_does_not_pass(every_algorithm: LocalIssuer, name: str) -> None:
+    signature = every_algorithm.key(name).sign(MESSAGE)
+    assert passes(every_algorithm, name, signature)
+    if name[:2] in ("RS", "PS"):
+        stranger = public(every_algorithm, "RS256" if name != "RS256" else "RS384")
+    else:
+        stranger = public(LocalIssuer(algorithms=(name,)), name)
+    assert not ALGORITHMS[name].check(stranger, MESSAGE, signature)
+
+
+@pytest.mark.parametrize("size", HASHES)
+def test_rs_and_ps_are_different_signatures_of_one_key(every_algorithm: LocalIssuer, size: str) -> None:
+    for signed, read in (("RS", "PS"), ("PS", "RS")):
+        key = every_algorithm.key(signed + size)
+        check = ALGORITHMS[read + size].check
+        assert not check(key.private.public_key(), MESSAGE, key.sign(MESSAGE))
+
+
+@pytest.mark.parametrize("size", HASHES)
+@pytest.mark.parametrize("salt", ["maximum", "none", "one less", "one more"])
+def test_a_ps_signature_of_another_salt_length_is_refused(every_algorithm: LocalIssuer, size: str, salt: str) -> None:
+    hash_ = HASHES[size]
+    length = {
+        "maximum": padding.PSS.MAX_LENGTH,
+        "none": 0,
+        "one less": hash_.digest_size - 1,
+        "one more": hash_.digest_size + 1,
+    }[salt]
+    salted = padding.PSS(mgf=padding.MGF1(hash_), salt_length=length)
+    private = every_algorithm.key(f"PS{size}").private
+    signature = private.sign(MESSAGE, salted, hash_)
+    private.public_key().verify(signature, MESSAGE, salted, hash_)
+    assert not passes(every_algorithm, f"PS{size}", signature)
+
+
+@pytest.mark.parametrize("mgf", ["SHA1", "SHA512"])
+def test_a_ps_signature_with_another_mask_is_refused(every_algorithm: LocalIssuer, mgf: str) -> None:
+    salted = padding.PSS(mgf=padding.MGF1(getattr(hashes, mgf)()), salt_length=32)
+    signature = every_algorithm.key("PS256").private.sign(MESSAGE, salted, hashes.SHA256())
+    assert not passes(every_algorithm, "PS256", signature)
+
+
+@every_ecdsa
+def test_ecdsa_signatures_have_their_one_length(every_algorithm: LocalIssuer, name: str) -> None:
+    # Line 32.
+    good = every_algorithm.key(name).sign(MESSAGE)
+    length, _ = ECDSA[name]
+    half = length // 2
+    assert len(good) == length
+    r, s = good[:half], good[half:]
+    for padded in (b"\x00" + r + b"\x00" + s, r + b"\x00" + s, r[1:] + s[1:]):
+        assert not passes(every_algorithm, name, padded)
+
+
+@every_ecdsa
+def test_an_ecdsa_signature_in_der_is_refused(every_algorithm: LocalIssuer, name: str) -> None:
+    private = every_algorithm.key(name).private
+    signature = private.sign(MESSAGE, ec.ECDSA(HASHES[name[2:]]))
+    assert not passes(every_algorithm, name, signature)
+
+
+@every_ecdsa
+@pytest.mark.parametrize("zero", ["r", "s", "r and s"])
+def test_a_psychic_signature_is_refused_cve_2022_21449(every_algorithm: LocalIssuer, name: str, zero: str) -> None:
+    # Line 32: r and s nonzero.
+    half = ECDSA[name][0] // 2
+    good = every_algorithm.key(name).sign(MESSAGE)
+    r = bytes(half) if "r" in zero else good[:half]
+    s = bytes(half) if "s" in zero else good[half:]
+    assert not passes(every_algorithm, name, r + s)
+
+
+@every_ecdsa
+def test_r_and_s_beyond_the_order_are_refused(every_algorithm: LocalIssuer, name: str) -> None:
+    length, order = ECDSA[name]
+    half = length // 2
+    good = every_algorithm.key(name).sign(MESSAGE)
+    for r, s in ((order, 1), (1, order), (order, order), (order + 1, order + 1)):
+        assert not passes(every_algorithm, name, r.to_bytes(half, "big") + s.to_bytes(half, "big"))
+    # The same s, written as another number of its residue class, where that fits.
+    other_s = int.from_bytes(good[half:], "big") + order
+    if other_s < 256**half:
+        assert not passes(every_algorithm, name, good[:half] + other_s.to_bytes(half, "big"))

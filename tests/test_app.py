@@ -1,0 +1,366 @@
+"""The sample application: its settings, its answers, its demo, and how it says what is wrong."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+from test_end_to_end import APP, DEADLINE, SILENT, Running, environment, free_port, running
+from webtest import TestApp
+
+import app
+from jwt_wsgi.testing import LocalIssuer
+
+NAME = "https://tenant.example.com/"
+AUDIENCE = "https://api.example.com"
+SECRET = "an-example-secret-of-more-than-sixty-four-bytes-for-every-hs-algorithm"  # 70 of them
+
+TRUST = {"ISSUER_BASE_URL": NAME, "AUDIENCE": AUDIENCE}
+
+
+@pytest.fixture(autouse=True)
+def nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in SILENT.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture(scope="module")
+def published() -> Iterator[tuple[LocalIssuer, str]]:
+    """An issuer on loopback with the name of one that is not, and where its keys are."""
+    issuer = LocalIssuer(NAME, audience=AUDIENCE, algorithms=("RS256", "ES256"))
+    with issuer.serve() as url:
+        yield issuer, f"{url}.well-known/jwks.json"
+
+
+@pytest.fixture(scope="module")
+def tenant(published: tuple[LocalIssuer, str]) -> LocalIssuer:
+    return published[0]
+
+
+@pytest.fixture(scope="module")
+def jwks_uri(published: tuple[LocalIssuer, str]) -> str:
+    return published[1]
+
+
+@pytest.fixture(scope="module")
+def api(jwks_uri: str) -> TestApp:
+    return TestApp(app.main(issuer_base_url=NAME, audience=AUDIENCE, jwks_uri=jwks_uri))
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def signed_with(secret: str, algorithm: str) -> str:
+    key = LocalIssuer(NAME, audience=AUDIENCE, algorithms=(algorithm,))
+    key.key().private = secret.encode()
+    return key.token("read:messages")
+
+
+# --- its answers
+
+
+@pytest.mark.parametrize(
+    ("path", "scope", "proved"),
+    [
+        pytest.param("/api/public", None, "You don't need a token", id="public"),
+        pytest.param("/api/private", "openid", "Your token is valid.", id="private"),
+        pytest.param("/api/private-scoped", "read:messages", "grants read:messages", id="scoped"),
+    ],
+)
+def test_the_message_says_what_the_caller_has_just_proved(api, tenant, path, scope, proved):
+    headers = bearer(tenant.token(scope, sub="reader")) if scope else {}
+    answer = api.get(path, headers=headers, status=200)
+    assert proved in answer.json["message"]
+    assert answer.json.get("subject") == ("reader" if scope else None)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "scope", "status"),
+    [
+        pytest.param("GET", "/api/private", None, 401, id="no token"),
+        pytest.param("GET", "/api/private-scoped", "openid", 403, id="not the scope"),
+        pytest.param("GET", "/api/public/deeper", None, 404, id="nothing beneath the public one"),
+        pytest.param("GET", "/api/public/", None, 200, id="one trailing slash"),
+        pytest.param("POST", "/api/public", None, 405, id="another method on the public one"),
+        pytest.param("POST", "/api/public/deeper", None, 404, id="another method on nothing"),
+        pytest.param("GET", "/api/private/deeper", None, 401, id="private before not found"),
+        pytest.param("GET", "/api/private/deeper", "openid", 404, id="not found behind private"),
+        pytest.param("DELETE", "/api/private", None, 401, id="private before the method"),
+        pytest.param("DELETE", "/api/private", "openid", 405, id="the method behind private"),
+        pytest.param("GET", "/elsewhere", None, 401, id="no rule and no token"),
+        pytest.param("GET", "/elsewhere", "openid", 403, id="no rule"),
+        pytest.param("GET", "/", "openid", 403, id="no rule for the root"),
+    ],
+)
+def test_the_policy_stands_before_the_router(api, tenant, method, path, scope, status):
+    headers = bearer(tenant.token(scope)) if scope else {}
+    answer = api.request(path, method=method, headers=headers, status=status)
+    assert answer.content_type == "application/json"
+    assert answer.headers.get("Allow") == ("GET, HEAD" if status == 405 else None)
+
+
+def test_head_is_answered_as_get_without_a_body(api, tenant):
+    headers = bearer(tenant.token("read:messages"))
+    got = api.get("/api/private-scoped", headers=headers)
+    head = api.head("/api/private-scoped", headers=headers, status=200)
+    assert (head.body, head.headers["Content-Length"]) == (b"", got.headers["Content-Length"])
+
+
+# --- its settings
+
+
+def test_keys_are_discovered_from_the_issuer_alone():
+    issuer = LocalIssuer(audience=AUDIENCE)
+    with issuer.serve() as url:
+        api = TestApp(app.main(issuer_base_url=url, audience=AUDIENCE))
+        api.get("/api/private", headers=bearer(issuer.token()), status=200)
+    assert issuer.requests == ["/.well-known/openid-configuration", "/.well-known/jwks.json"]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        pytest.param({"issuer_base_url": NAME, "audience": AUDIENCE}, id="the usual names"),
+        pytest.param({"auth0_domain": "tenant.example.com", "api_identifier": AUDIENCE}, id="Auth0's names"),
+        pytest.param({"auth0_domain": "other.invalid", "api_identifier": "other", **TRUST}, id="the usual names first"),
+    ],
+)
+@pytest.mark.parametrize("place", ["settings", "environment"])
+def test_issuer_and_audience_are_believed_by_either_name(tenant, jwks_uri, monkeypatch, names, place):
+    names = {name.lower(): value for name, value in names.items()}
+    if place == "environment":
+        for name, value in names.items():
+            monkeypatch.setenv(name.upper(), value)
+        names = {}
+    api = TestApp(app.main(None, jwks_uri=jwks_uri, **names))
+    api.get("/api/private", headers=bearer(tenant.token()), status=200)
+    api.get("/api/private", headers=bearer(tenant.token(aud="other")), status=401)
+    api.get("/api/private", headers=bearer(tenant.token(iss="https://other.invalid/")), status=401)
+
+
+def test_a_setting_stands_before_the_environment(tenant, jwks_uri, monkeypatch):
+    monkeypatch.setenv("AUDIENCE", "other")
+    monkeypatch.setenv("ISSUER_BASE_URL", NAME)
+    api = TestApp(app.main({"here": "/"}, audience=AUDIENCE, jwks_uri=jwks_uri))
+    api.get("/api/private", headers=bearer(tenant.token()), status=200)
+    api.get("/api/private", headers=bearer(tenant.token(aud="other")), status=401)
+
+
+def test_the_signing_algorithm_is_the_one_that_was_set(tenant, jwks_uri):
+    settings = {"issuer_base_url": NAME, "audience": AUDIENCE, "jwks_uri": jwks_uri}
+    api = TestApp(app.main(token_signing_alg="ES256", **settings))
+    api.get("/api/private", headers=bearer(tenant.token(algorithm="ES256")), status=200)
+    api.get("/api/private", headers=bearer(tenant.token(algorithm="RS256")), status=401)
+
+
+@pytest.mark.parametrize("algorithm", ["HS256", "HS512"])
+def test_a_secret_is_shared_for_one_hs_algorithm(algorithm):
+    chosen = {} if algorithm == "HS256" else {"token_signing_alg": algorithm}
+    api = TestApp(app.main(issuer_base_url=NAME, audience=AUDIENCE, secret=SECRET, **chosen))
+    api.get("/api/private-scoped", headers=bearer(signed_with(SECRET, algorithm)), status=200)
+    api.get("/api/private", headers=bearer(signed_with(SECRET, "HS384")), status=401)
+    api.get("/api/private", headers=bearer(signed_with(SECRET[::-1], algorithm)), status=401)
+
+
+@pytest.mark.parametrize("name", ["issuer_url", "ISSUER_BASE_URL"])
+def test_a_setting_of_an_unknown_name_is_refused(name):
+    with pytest.raises(ValueError, match=f"unknown setting '{name}': choose from issuer_base_url"):
+        app.main(**{name: NAME})
+
+
+# --- its .env file
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Path:
+    """A copy of app.py, for an `.env` of its own beside it."""
+    return Path(shutil.copy(APP, tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("written", "exported", "complaint"),
+    [
+        pytest.param("PORT=written", {}, "PORT='written'", id="read"),
+        pytest.param("PORT=written", {"PORT": "exported"}, "PORT='exported'", id="overruled"),
+        pytest.param("PORT=written", {"PORT": ""}, "set ISSUER_BASE_URL", id="emptied"),
+    ],
+)
+def test_the_dotenv_file_beside_it_stands_after_the_environment(elsewhere, written, exported, complaint):
+    elsewhere.with_name(".env").write_text(written)
+    variables = {name: value for name, value in environment({}).items() if name not in SILENT}
+    # The copy is another file than the one whose coverage is measured.
+    variables = {name: value for name, value in variables.items() if "COVERAGE" not in name}
+    ended = subprocess.run(
+        [sys.executable, elsewhere],
+        cwd=APP.parent,
+        env={**variables, **exported},
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+        check=False,
+    )
+    assert ended.stderr.startswith(f"app.py: {complaint}")
+    assert ended.returncode == 2
+
+
+def test_a_dotenv_file_that_is_no_text_is_named(tmp_path):
+    dotenv = tmp_path / ".env"
+    dotenv.write_bytes(b"PORT=\xff")
+    with pytest.raises(ValueError, match=f"cannot read {re.escape(str(dotenv))}: "):
+        app._written(dotenv)
+
+
+# --- served
+
+
+CALLS = {
+    "200: public, no token needed": (200, "You don't need a token"),
+    "401: private, and no token": (401, "missing_token"),
+    "200: a token with the scope read:messages": (200, "grants read:messages"),
+    "403: a token without that scope": (403, "insufficient_scope"),
+    "401: an expired token": (401, "token_expired"),
+}
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory) -> Iterator[Running]:
+    """The demo, where another issuer is configured too: that one must not reach it."""
+    log = tmp_path_factory.mktemp("demo") / "output"
+    others = {**TRUST, "SECRET": SECRET, "TOKEN_SIGNING_ALG": "HS256"}
+    with running(log, APP, "--demo", PORT=free_port(), **others) as started:
+        started.says("# 401: an expired token\ncurl .*\n")
+        yield started
+
+
+def test_the_demo_says_what_it_is_and_what_to_do(demo):
+    assert re.match(r"Serving the demo on http://127\.0\.0\.1:\d+, with an issuer", demo.output)
+    assert "Paste these lines into another terminal; Ctrl-C stops the demo.\n" in demo.output
+    assert re.findall(r"# (.*)\ncurl ", demo.output) == list(CALLS)
+
+
+@pytest.mark.parametrize("client", ["requests", *(["curl"] if shutil.which("curl") else [])])
+@pytest.mark.parametrize("call", CALLS)
+def test_each_printed_line_does_what_the_demo_says(demo, call, client):
+    line = demo.says(f"# {re.escape(call)}\n(curl .*)\n")[1]
+    status, words = CALLS[call]
+    answered, body = by_curl(line) if client == "curl" else by_requests(line)
+    assert answered == status
+    assert words in body
+
+
+def by_curl(line: str) -> tuple[int, str]:
+    """The line, pasted into a shell."""
+    pasted = subprocess.run(["sh", "-c", line], env=environment({}), capture_output=True, timeout=DEADLINE, check=True)
+    head, _, body = pasted.stdout.decode().partition("\r\n\r\n")
+    return int(head.split()[1]), body
+
+
+def by_requests(line: str) -> tuple[int, str]:
+    """The line, its words read as curl would."""
+    curl, include, url, *rest = shlex.split(line)
+    assert (curl, include) == ("curl", "-i")
+    assert rest[:1] in ([], ["-H"])
+    headers = dict(header.split(": ", 1) for header in rest[1:])
+    with requests.Session() as session:
+        session.trust_env = False
+        answer = session.get(url, headers=headers, timeout=DEADLINE)
+    return answer.status_code, answer.text
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+@pytest.mark.parametrize("arguments", [("--demo",), ()], ids=["demo", "configured"])
+def test_ctrl_c_ends_it_cleanly(tmp_path, arguments, host):
+    port = free_port()
+    with running(tmp_path / "output", APP, *arguments, HOST=host, PORT=port, **TRUST) as started:
+        started.says(f"Serving .*on http://{host}:{port}")
+        assert started.interrupt() == 0
+        assert "Traceback" not in started.output
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        pytest.param({}, "set ISSUER_BASE_URL and AUDIENCE .* or try it with --demo", id="nothing"),
+        pytest.param({"ISSUER_BASE_URL": NAME}, "set ISSUER_BASE_URL and AUD", id="no audience"),
+        pytest.param({"AUDIENCE": AUDIENCE}, "set ISSUER_BASE_URL and AUD", id="no issuer"),
+        pytest.param(
+            {**TRUST, "ISSUER_BASE_URL": "http://tenant.example.com/"},
+            "ISSUER_BASE_URL: .*must be https",
+            id="http issuer",
+        ),
+        pytest.param(
+            {**TRUST, "ISSUER_BASE_URL": "tenant.example.com"},
+            "ISSUER_BASE_URL: .*write an https URL",
+            id="issuer no URL",
+        ),
+        pytest.param(
+            {"AUTH0_DOMAIN": NAME, "API_IDENTIFIER": AUDIENCE},
+            "AUTH0_DOMAIN='https://tenant.example.com/': write the domain alone",
+            id="domain a URL",
+        ),
+        pytest.param(
+            {**TRUST, "JWKS_URI": "http://tenant.example.com/jwks"}, "JWKS_URI: .*must be https", id="http JWKS"
+        ),
+        pytest.param({**TRUST, "PORT": "abc"}, "PORT='abc': write a number", id="port a word"),
+        pytest.param({**TRUST, "PORT": "65536"}, "PORT='65536': write a number", id="port too big"),
+        pytest.param({**TRUST, "HOST": "tenant.invalid"}, "cannot serve on .*set HOST", id="host elsewhere"),
+        pytest.param(
+            {**TRUST, "TOKEN_SIGNING_ALG": "RS265"},
+            "TOKEN_SIGNING_ALG: .*'RS265'.*choose from RS256",
+            id="unknown algorithm",
+        ),
+        pytest.param(
+            {**TRUST, "TOKEN_SIGNING_ALG": "HS256"},
+            "TOKEN_SIGNING_ALG: .*a secret cannot be published",
+            id="HS256 without a secret",
+        ),
+        pytest.param({**TRUST, "SECRET": "short"}, "SECRET: .*5 bytes.*32", id="secret too short"),
+        pytest.param(
+            {**TRUST, "SECRET": SECRET, "TOKEN_SIGNING_ALG": "RS256"},
+            "TOKEN_SIGNING_ALG: .*RS256.*HS256",
+            id="secret with RS256",
+        ),
+        pytest.param(
+            {**TRUST, "SECRET": SECRET, "JWKS_URI": f"{NAME}jwks"},
+            "set SECRET or JWKS_URI, not both",
+            id="secret and JWKS",
+        ),
+    ],
+)
+def test_wrong_configuration_is_one_line_and_status_2(settings, complaint):
+    assert re.match(f"app.py: {complaint}", complaint_of(settings))
+
+
+def test_a_port_in_use_is_one_line_and_status_2():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        complaint = complaint_of({**TRUST, "PORT": port})
+    assert complaint.startswith(f"app.py: cannot serve on http://127.0.0.1:{port} (Address already")
+    assert "set HOST to" in complaint
+
+
+def complaint_of(settings: dict[str, str]) -> str:
+    """The one line, in which no secret stands."""
+    ended = subprocess.run(
+        [sys.executable, APP], env=environment(settings), capture_output=True, text=True, timeout=DEADLINE, check=False
+    )
+    assert (ended.returncode, ended.stdout) == (2, ""), ended
+    assert ended.stderr.count("\n") == 1
+    assert settings.get("SECRET", "no secret") not in ended.stderr
+    return ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("host", "url"), [("127.0.0.1", "http://127.0.0.1:3010"), ("::1", "http://[::1]:3010")], ids=["IPv4", "IPv6"]
+)
+def test_the_address_that_is_printed_is_a_url(host, url):
+    assert app._base(host, 3010) == url

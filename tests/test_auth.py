@@ -1,0 +1,113 @@
+"""The values that the layers hand on, and the requests that they are found in."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import flask
+import pytest
+import webob
+import werkzeug
+
+from jwt_wsgi import AUTHENTICATED, Auth, InsufficientScope, get_auth, require, scope
+from jwt_wsgi.auth import AUTH_KEY, CREDENTIALS_KEY, REALM_KEY, RULE_KEY, Credentials, environ_of
+
+AUTH = Auth(
+    claims={"sub": "user-1"},
+    header={"alg": "RS256"},
+    token="header.payload.signature",
+    issuer="https://issuer.test/",
+    scopes=frozenset({"write:a", "read:a"}),
+)
+ENVIRON: dict[str, Any] = {"REQUEST_METHOD": "GET", "PATH_INFO": "/", AUTH_KEY: AUTH}
+
+CARRIERS = {
+    "a WSGI environ": ENVIRON,
+    "a WebOb request": webob.Request(ENVIRON),
+    "a Werkzeug request": werkzeug.Request(ENVIRON),
+    "a Flask request": flask.Request(ENVIRON),
+    "an object with .META": SimpleNamespace(META=ENVIRON),
+    "an object with .env": SimpleNamespace(env=ENVIRON),
+    "an object whose .environ is something else": SimpleNamespace(environ=None, META=ENVIRON),
+}
+
+OTHERS = {
+    "None": None,
+    "text": "GET /",
+    "pairs": [("PATH_INFO", "/")],
+    "an object": SimpleNamespace(),
+    "an object with another .environ": SimpleNamespace(environ=lambda: ENVIRON),
+}
+
+
+@pytest.mark.parametrize("carrier", CARRIERS)
+def test_the_auth_is_found_in(carrier: str) -> None:
+    assert environ_of(CARRIERS[carrier]) is ENVIRON
+    assert get_auth(CARRIERS[carrier]) is AUTH
+    assert require(CARRIERS[carrier], scope("read:a")) is AUTH
+    with pytest.raises(InsufficientScope):
+        require(CARRIERS[carrier], scope("admin"))
+
+
+def test_the_auth_is_found_in_the_request_that_flask_has_at_hand() -> None:
+    with flask.Flask("app").test_request_context("/", environ_overrides={AUTH_KEY: AUTH}):
+        assert get_auth(flask.request) is AUTH
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_what_carries_no_environ_is_a_type_error(other: str) -> None:
+    with pytest.raises(TypeError, match=r"\.environ, \.META or \.env"):
+        get_auth(OTHERS[other])
+    with pytest.raises(TypeError, match="is no WSGI environ"):
+        require(OTHERS[other], AUTHENTICATED)
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        pytest.param({}, id="nothing"),
+        pytest.param({AUTH_KEY: None}, id="None"),
+        pytest.param({AUTH_KEY: "user-1"}, id="text"),
+        pytest.param({AUTH_KEY: {"sub": "user-1"}}, id="claims"),
+        pytest.param({"HTTP_JWT_WSGI.AUTH": AUTH}, id="a header of that name"),
+    ],
+)
+def test_only_what_a_verifier_left_is_an_auth(environ: dict[str, Any]) -> None:
+    assert get_auth(environ) is None
+
+
+@pytest.mark.parametrize("key", [CREDENTIALS_KEY, AUTH_KEY, RULE_KEY, REALM_KEY])
+def test_no_client_header_can_produce_a_key_of_ours(key: str) -> None:
+    assert key.startswith("jwt_wsgi.")
+    assert key != key.upper()
+
+
+@pytest.mark.parametrize(
+    ("claims", "subject"),
+    [({"sub": "user-1"}, "user-1"), ({"sub": ""}, ""), ({"sub": 7}, None), ({"sub": None}, None), ({}, None)],
+)
+def test_the_subject_is_a_string_or_none(claims: dict[str, Any], subject: str | None) -> None:
+    auth = Auth(claims=claims, header={}, token="a.b.c", issuer="https://issuer.test/")
+    assert auth.subject == subject
+    assert auth.scopes == frozenset()
+
+
+def test_an_auth_is_five_values_and_takes_no_sixth() -> None:
+    assert AUTH.claims == {"sub": "user-1"}
+    assert AUTH.header == {"alg": "RS256"}
+    assert AUTH.token == "header.payload.signature"
+    assert AUTH.issuer == "https://issuer.test/"
+    assert AUTH.scopes == {"read:a", "write:a"}
+    with pytest.raises(AttributeError):
+        AUTH.role = "admin"  # type: ignore[attr-defined]
+
+
+def test_an_auth_prints_who_is_calling_and_no_token() -> None:
+    assert repr(AUTH) == ("Auth(issuer='https://issuer.test/', subject='user-1', scopes=['read:a', 'write:a'])")
+
+
+def test_credentials_are_a_pair_that_prints_no_token() -> None:
+    scheme, token = Credentials("Bearer", "header.payload.signature")
+    assert (scheme, token) == ("Bearer", "header.payload.signature")
+    assert f"{Credentials(scheme, token)}" == "Credentials(scheme='Bearer', token=…)"

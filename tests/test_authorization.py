@@ -1,0 +1,406 @@
+"""The third layer, `guard` and `require`: who reaches the app, and how the others are answered."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import flask
+import pytest
+
+from jwt_wsgi import (
+    AUTHENTICATED,
+    DENY,
+    OPTIONAL,
+    PUBLIC,
+    Auth,
+    AuthError,
+    Forbidden,
+    InsufficientScope,
+    InvalidToken,
+    MissingToken,
+    Policy,
+    ScopeAuthorizer,
+    guard,
+    require,
+    respond,
+    scope,
+)
+from jwt_wsgi.decisions import Decision
+from jwt_wsgi.errors import KeysUnavailable
+from jwt_wsgi.policy.requirements import Condition, Request, Requirement
+
+RULES: dict[str, Requirement] = {
+    "/public": PUBLIC,
+    "/optional": OPTIONAL,
+    "/private": AUTHENTICATED,
+    "GET /users/{id}": scope("read:users"),
+    "/denied": DENY,
+}
+NOT_OURS = RuntimeError("the app's own")
+
+
+class Answered(NamedTuple):
+    """What a server saw: every call of `start_response`, and what the application returned."""
+
+    starts: list[tuple[Any, ...]]
+    returned: Any
+
+    @property
+    def status(self) -> int:
+        return int(self.starts[-1][0][:3])
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return dict(self.starts[-1][1])
+
+    @property
+    def reason(self) -> str:
+        return str(json.loads(b"".join(self.returned))["reason"])
+
+
+def write(chunk: bytes) -> None:
+    """The server's own `write`, for the few apps that still want it."""
+
+
+def answer(application: Any, environ: dict[str, Any]) -> Answered:
+    starts: list[tuple[Any, ...]] = []
+
+    def start_response(*arguments: Any) -> Callable[[bytes], None]:
+        starts.append(arguments)
+        return write
+
+    return Answered(starts, application(environ, start_response))
+
+
+def auth(scopes: str = "", **claims: Any) -> Auth:
+    granted = frozenset(scopes.split())
+    return Auth(claims=claims, header={}, token="a.b.c", issuer="https://i.test/", scopes=granted)
+
+
+def environ(path: str, caller: Auth | None = None, **more: Any) -> dict[str, Any]:
+    found: dict[str, Any] = {} if caller is None else {"jwt_wsgi.auth": caller}
+    return {"REQUEST_METHOD": "GET", "SCRIPT_NAME": "", "PATH_INFO": path, **found, **more}
+
+
+BODY = [b"hello"]
+
+
+def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    assert start_response("200 OK", [("Content-Type", "text/plain")]) is write
+    return BODY
+
+
+def fails_if_called(environ: dict[str, Any], start_response: Any) -> Any:
+    raise AssertionError("a refused request reached the app")
+
+
+@pytest.mark.parametrize(
+    ("path", "caller"),
+    [
+        ("/public", None),
+        ("/optional", None),
+        ("/optional", auth()),
+        ("/private", auth()),
+        ("/users/7", auth("read:users")),
+    ],
+)
+def test_who_may_reaches_the_app_and_its_answer_is_untouched(path: str, caller: Auth | None) -> None:
+    answered = answer(ScopeAuthorizer(app, Policy(RULES)), environ(path, caller))
+    assert answered.starts == [("200 OK", [("Content-Type", "text/plain")])]
+    assert answered.returned is BODY
+
+
+REFUSED = [
+    ("/private", None, 401, "missing_token", 'Bearer realm="api"'),
+    ("/users/7", None, 401, "missing_token", 'Bearer realm="api", scope="read:users"'),
+    ("/other", None, 401, "missing_token", 'Bearer realm="api"'),
+    ("/denied", None, 401, "missing_token", 'Bearer realm="api"'),
+    ("/denied", auth(), 403, "denied", None),
+    ("/other", auth(), 403, "no_rule", None),
+    ("/private/../x", auth(), 400, "path_ambiguous", None),
+    ("/public//x", None, 400, "path_ambiguous", None),
+]
+
+
+@pytest.mark.parametrize(("path", "caller", "status", "reason", "challenge"), REFUSED)
+def test_who_may_not_is_answered_and_the_app_is_not_called(
+    path: str, caller: Auth | None, status: int, reason: str, challenge: str | None
+) -> None:
+    layer = ScopeAuthorizer(fails_if_called, Policy(RULES))
+    answered = answer(layer, environ(path, caller))
+    assert (answered.status, answered.reason) == (status, reason)
+    assert answered.headers.get("WWW-Authenticate") == challenge
+    assert answered.headers["Cache-Control"] == "no-store"
+
+
+def test_a_lacking_scope_is_named_in_a_challenge_of_the_layers_realm() -> None:
+    layer = ScopeAuthorizer(fails_if_called, Policy(RULES), realm="billing")
+    answered = answer(layer, environ("/users/7", auth("write:users")))
+    assert answered.status == 403
+    challenge = answered.headers["WWW-Authenticate"]
+    assert challenge.startswith('Bearer realm="billing", error="insufficient_scope"')
+    assert challenge.endswith('scope="read:users"')
+
+
+def test_only_a_verified_auth_counts() -> None:
+    layer = ScopeAuthorizer(fails_if_called, Policy(RULES))
+    forged = environ("/private", **{"jwt_wsgi.auth": "admin", "REMOTE_USER": "admin"})
+    assert answer(layer, forged).reason == "missing_token"
+
+
+def test_the_app_finds_the_rule_that_decided_and_cannot_change_it() -> None:
+    request = environ("/users/7", auth("read:users"))
+    answer(ScopeAuthorizer(app, Policy(RULES)), request)
+    match = request["jwt_wsgi.rule"]
+    assert match.rule.key == "GET /users/{id}"
+    assert match.params == {"id": "7"}
+    with pytest.raises(TypeError):
+        match.params["id"] = "8"
+    with pytest.raises(AttributeError):
+        match.params = {"id": "8"}
+
+
+@pytest.mark.parametrize("path", ["/..", "/other"])
+def test_a_rule_of_an_earlier_layer_is_never_left_behind(path: str) -> None:
+    stale = Policy({"/": PUBLIC}).match(environ("/"))
+    request = environ(path, **{"jwt_wsgi.rule": stale})
+    answer(ScopeAuthorizer(fails_if_called, Policy(RULES)), request)
+    assert request.get("jwt_wsgi.rule") != stale
+
+
+def test_9_everything_else_in_the_environ_is_left_alone() -> None:
+    request = environ("/private/", auth(), **{"wsgi.input": object(), "REMOTE_USER": "x"})
+    before = dict(request)
+    answer(ScopeAuthorizer(app, Policy(RULES)), request)
+    assert request.keys() - before.keys() == {"jwt_wsgi.rule", "jwt_wsgi.realm"}
+    assert {key: request[key] for key in before} == before
+
+
+ASKS_A = Policy({"/": scope("a")})
+LAYERS: dict[str, Callable[..., Any]] = {
+    "ScopeAuthorizer": lambda app, **hooks: ScopeAuthorizer(app, ASKS_A, **hooks),
+    "guard": lambda app, **hooks: guard(scope("a"), **hooks)(app),
+    "guard inside ScopeAuthorizer": lambda app, **hooks: ScopeAuthorizer(guard(AUTHENTICATED)(app), ASKS_A, **hooks),
+}
+every_layer = pytest.mark.parametrize("layer", LAYERS)
+
+
+@every_layer
+def test_the_iterable_of_the_app_is_returned_itself(layer: str) -> None:
+    answered = answer(LAYERS[layer](app), environ("/", auth("a")))
+    assert answered.returned is BODY
+
+
+def raising(error: BaseException, *, started: bool) -> Any:
+    def application(environ: dict[str, Any], start_response: Any) -> Any:
+        if started:
+            start_response("200 OK", [("Content-Type", "text/plain")])
+        raise error
+
+    return application
+
+
+ERRORS = [
+    InsufficientScope(scopes=["write:a"]),
+    MissingToken(),
+    InvalidToken("token_revoked"),
+    KeysUnavailable(retry_after=7),
+]
+
+
+@every_layer
+@pytest.mark.parametrize("started", [False, True])
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.reason)
+def test_an_auth_error_that_the_app_raises_is_answered_with_exc_info_where_a_response_was_started(
+    layer: str, error: AuthError, started: bool
+) -> None:
+    answered = answer(LAYERS[layer](raising(error, started=started)), environ("/", auth("a")))
+    assert (answered.status, answered.reason) == (error.status, error.reason)
+    assert len(answered.starts) == 1 + started
+    assert [arguments[2][:2] for arguments in answered.starts if arguments[2:]] == [(type(error), error)] * started
+
+
+def page(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    start_response("403 Forbidden", [("X-Page", "1")])
+    return BODY
+
+
+@pytest.mark.parametrize("layer", ["ScopeAuthorizer", "guard"])
+@pytest.mark.parametrize("started", [False, True])
+def test_a_replacement_by_on_error_takes_the_same_way(layer: str, started: bool) -> None:
+    application = raising(Forbidden(), started=started)
+    outer = LAYERS[layer](application, on_error=lambda environ, error: page)
+    answered = answer(outer, environ("/", auth("a")))
+    assert (answered.headers, answered.returned) == ({"X-Page": "1"}, BODY)
+    assert [len(arguments) for arguments in answered.starts] == ([2, 3] if started else [2])
+
+
+@every_layer
+@pytest.mark.parametrize("started", [False, True])
+@pytest.mark.parametrize("error", [NOT_OURS, KeyboardInterrupt(), SystemExit(3)], ids=repr)
+def test_every_other_exception_passes_through(layer: str, error: BaseException, started: bool) -> None:
+    with pytest.raises(type(error)) as passed:
+        answer(LAYERS[layer](raising(error, started=started)), environ("/", auth("a")))
+    assert passed.value is error
+
+
+def hesitant(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    start_response("200 OK", [])
+    try:
+        raise NOT_OURS
+    except RuntimeError:
+        start_response("500 Internal Server Error", [], sys.exc_info())
+    return BODY
+
+
+@pytest.mark.parametrize("layer", ["ScopeAuthorizer", "guard"])
+@pytest.mark.parametrize("application", [hesitant, raising(Forbidden(), started=False)], ids=["app", "replacement"])
+def test_an_exc_info_of_their_own_reaches_the_server(layer: str, application: Any) -> None:
+    outer = LAYERS[layer](application, on_error=lambda environ, error: hesitant)
+    answered = answer(outer, environ("/", auth("a")))
+    assert answered.returned is BODY
+    assert answered.starts[1][2][1] is NOT_OURS
+
+
+@every_layer
+def test_on_error_may_replace_the_answer(layer: str) -> None:
+    request = environ("/", auth("b"))
+
+    def hook(seen: dict[str, Any], error: AuthError) -> Any:
+        assert seen is request
+        return page if error.scopes == ("a",) else None
+
+    answered = answer(LAYERS[layer](fails_if_called, on_error=hook), request)
+    assert (answered.headers, answered.returned) == ({"X-Page": "1"}, BODY)
+
+
+def grants(environ: dict[str, Any], error: AuthError) -> None:
+    """A hook that does what it can to let the caller in, and leaves the answer as it is."""
+    environ["jwt_wsgi.auth"] = auth("a")
+    error.scopes = ()
+
+
+@every_layer
+def test_on_error_never_replaces_the_decision(layer: str) -> None:
+    answered = answer(LAYERS[layer](fails_if_called, on_error=grants), environ("/"))
+    assert (answered.status, answered.reason) == (401, "missing_token")
+
+
+@every_layer
+def test_an_on_error_that_raises_opens_nothing(layer: str) -> None:
+    def explode(environ: dict[str, Any], error: AuthError) -> None:
+        raise NOT_OURS
+
+    with pytest.raises(RuntimeError, match="the app's own"):
+        answer(LAYERS[layer](fails_if_called, on_error=explode), environ("/"))
+
+
+@pytest.mark.parametrize(
+    ("path", "caller", "expected"),
+    [
+        ("/public", None, (None, "/public")),
+        ("/private", auth(), (None, "/private")),
+        ("/private", None, ("missing_token", "/private")),
+        ("/users/7", auth(), ("insufficient_scope", "GET /users/{id}")),
+        ("/other", auth(), ("no_rule", None)),
+        ("/..", auth(), ("path_ambiguous", None)),
+    ],
+)
+def test_on_decision_is_told_of_every_decision(
+    path: str, caller: Auth | None, expected: tuple[str | None, str | None]
+) -> None:
+    told: list[tuple[dict[str, Any], Decision]] = []
+    layer = ScopeAuthorizer(app, Policy(RULES), on_decision=lambda *both: told.append(both))
+    request = environ(path, caller)
+    answer(layer, request)
+    [(seen, decision)] = told
+    assert seen is request
+    assert (decision.reason, decision.rule) == expected
+    assert decision.auth is caller
+
+
+@pytest.mark.parametrize(("path", "status"), [("/public", 200), ("/private", 401)])
+@pytest.mark.parametrize("raised", [NOT_OURS, InvalidToken(), None], ids=repr)
+def test_what_on_decision_raises_or_answers_changes_nothing(path: str, status: int, raised: Exception | None) -> None:
+    def observe(environ: dict[str, Any], decision: Decision) -> bool:
+        if raised is not None:
+            raise raised
+        return decision.error is not None
+
+    layer = ScopeAuthorizer(app, Policy(RULES), on_decision=observe)
+    assert answer(layer, environ(path)).status == status
+
+
+class Owner(Condition):
+    """The token's subject is the `id` of the path."""
+
+    def weigh(self, auth: Auth | None, request: Request) -> Any:
+        met = auth is not None and auth.subject == request.params.get("id")
+        return (AUTHENTICATED if met else scope("admin")).weigh(auth, request)
+
+
+def test_guard_and_require_see_the_parameters_of_the_rule_that_decided() -> None:
+    def handler(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        assert require(environ, Owner()).subject == "7"
+        return app(environ, start_response)
+
+    policy = Policy({"/users/{id}": AUTHENTICATED})
+    layer = ScopeAuthorizer(guard(Owner())(handler), policy)
+    assert answer(layer, environ("/users/7", auth(sub="7"))).returned is BODY
+    assert answer(layer, environ("/users/8", auth(sub="7"))).reason == "insufficient_scope"
+    assert answer(guard(Owner())(app), environ("/users/7", auth(sub="7"))).status == 403
+
+
+def test_require_answers_with_the_auth_or_raises_the_refusal() -> None:
+    caller = auth("read:a")
+    assert require(environ("/", caller), AUTHENTICATED) is caller
+    assert require(environ("/", caller), scope("read:a")) is caller
+    with pytest.raises(InsufficientScope) as lacking:
+        require(environ("/", caller), scope("write:a"))
+    assert lacking.value.scopes == ("write:a",)
+    with pytest.raises(Forbidden, match="denied"):
+        require(environ("/", caller), DENY)
+    with pytest.raises(MissingToken) as missing:
+        require(environ("/"), scope("read:a"))
+    assert missing.value.scopes == ("read:a",)
+
+
+def test_a_framework_that_answers_by_itself_gives_the_same_answer() -> None:
+    site = flask.Flask("site")
+    site.register_error_handler(AuthError, respond)
+    site.add_url_rule("/a", view_func=lambda: str(require(flask.request, scope("a")).subject))
+    site.wsgi_app = ScopeAuthorizer(site.wsgi_app, {"/a": AUTHENTICATED}, realm="site")  # type: ignore[method-assign]
+    client = site.test_client()
+    lacking = client.get("/a", environ_overrides={"jwt_wsgi.auth": auth("b")})
+    assert (lacking.status_code, lacking.get_json()["reason"]) == (403, "insufficient_scope")
+    assert lacking.headers["WWW-Authenticate"].startswith('Bearer realm="site", error="insuff')
+    good = client.get("/a", environ_overrides={"jwt_wsgi.auth": auth("a", sub="user-1")})
+    assert good.text == "user-1"
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: ScopeAuthorizer(None, ASKS_A), r"app=None: write a callable"),
+        (lambda: ScopeAuthorizer("app", ASKS_A), r"app='app': write a callable"),
+        (lambda: ScopeAuthorizer(app, ASKS_A, on_error=1), r"on_error=1: write a callable"),
+        (lambda: ScopeAuthorizer(app, ASKS_A, on_decision=""), r"on_decision='': write a call"),
+        (lambda: ScopeAuthorizer(app, ASKS_A, realm=""), r"realm='': write printable ASCII"),
+        (lambda: ScopeAuthorizer(app, {"/a": "read:a"}), r"rule '/a': 'read:a' is no requirement"),
+        (lambda: ScopeAuthorizer(app, None), r"rules=None: write a mapping"),
+        (lambda: guard("read:a"), r"guard: 'read:a' is no requirement"),
+        (lambda: guard(PUBLIC), r"guard\(PUBLIC\) asks for nothing; leave it out, or AUTHENTICATED"),
+        (lambda: guard(OPTIONAL), r"guard\(OPTIONAL\) asks for nothing"),
+        (lambda: guard(AUTHENTICATED, on_error=1), r"on_error=1: write a callable"),
+        (lambda: guard(AUTHENTICATED)(None), r"app=None: write a callable"),
+        (lambda: require(environ("/"), PUBLIC), r"require\(PUBLIC\) asks for nothing"),
+        (lambda: require(environ("/"), OPTIONAL), r"require\(OPTIONAL\) asks for nothing"),
+        (lambda: require(environ("/"), "a"), r"require: 'a' is no requirement"),
+    ],
+)
+def test_wrong_configuration_is_a_value_error(make: Any, message: str) -> None:
+    with pytest.raises(ValueError, match="^" + message):
+        make()

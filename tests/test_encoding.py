@@ -1,0 +1,87 @@
+"""base64url without padding, and one text alone for each octet string."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jwt_wsgi.jose import encoding
+
+# RFC 4648 §10 and RFC 7515 appendix C.
+VECTORS = {
+    "": b"",
+    "Zg": b"f",
+    "Zm8": b"fo",
+    "Zm9v": b"foo",
+    "Zm9vYg": b"foob",
+    "Zm9vYmE": b"fooba",
+    "Zm9vYmFy": b"foobar",
+    "A-z_4ME": bytes([3, 236, 255, 224, 193]),
+}
+
+
+@pytest.mark.parametrize(("text", "octets"), VECTORS.items())
+def test_text_and_octets_stand_for_each_other(text: str, octets: bytes) -> None:
+    assert encoding.encode(octets) == text
+    assert encoding.decode(text) == octets
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("Zg==", id="padded"),
+        pytest.param("Zg=", id="padded by half"),
+        pytest.param("Zm9v=", id="padded where none is due"),
+        pytest.param("Zm9v====", id="four signs of padding"),
+        pytest.param("=Zm9v", id="padding in front"),
+        pytest.param("A+z/4ME", id="the alphabet of plain base64"),
+        pytest.param("A-z/4ME", id="both alphabets"),
+        pytest.param("Zm9v\n", id="a line end behind"),
+        pytest.param("Zm\n9v", id="a line end within"),
+        pytest.param(" Zm9v", id="a space in front"),
+        pytest.param("Zm9v\x00", id="a NUL"),
+        pytest.param("Zm9v!", id="a foreign character"),
+        pytest.param("Zm.9v", id="a dot"),
+        pytest.param("Zm9vé", id="a letter outside ASCII"),
+        pytest.param("Zm9\uff56", id="a full-width letter"),
+        pytest.param("\ud800", id="a lone surrogate"),
+        pytest.param("Z", id="one character, six bits of nothing"),
+        pytest.param("Zm9vY", id="five characters"),
+        pytest.param("Zh", id="trailing bits, of four"),
+        pytest.param("Zm9", id="trailing bits, of two"),
+    ],
+)
+def test_any_other_text_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="base64url"):
+        encoding.decode(text)
+
+
+def test_of_all_texts_that_a_lenient_decoder_takes_for_the_same_octets_one_passes() -> None:
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    same = [t for c in alphabet if base64.urlsafe_b64decode((t := "Z" + c) + "==") == b"f"]
+    assert len(same) == 16
+    assert [text for text in same if _passes(text)] == ["Zg"]
+
+
+def _passes(text: str) -> bool:
+    try:
+        encoding.decode(text)
+    except ValueError:
+        return False
+    return True
+
+
+@settings(deadline=None)
+@given(octets=st.binary(max_size=100))
+def test_every_octet_string_has_its_text(octets: bytes) -> None:
+    assert encoding.decode(encoding.encode(octets)) == octets
+
+
+@settings(deadline=None)
+@given(text=st.text() | st.text(st.sampled_from("Zm9vA-_+/= \n"), max_size=9))
+def test_a_text_that_is_decoded_is_the_one_that_is_encoded(text: str) -> None:
+    if _passes(text):
+        assert encoding.encode(encoding.decode(text)) == text

@@ -1,0 +1,141 @@
+"""Every refusal carries its protocol answer, and a reason from one closed list."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from typing import Any
+
+import pytest
+
+import jwt_wsgi
+from jwt_wsgi import (
+    AuthError,
+    Forbidden,
+    InsufficientAuthentication,
+    InsufficientScope,
+    InvalidRequest,
+    InvalidToken,
+    KeysUnavailable,
+    MissingToken,
+)
+from jwt_wsgi.errors import REASONS
+
+DOCUMENTED = """
+    missing_token
+    malformed_header several_tokens
+    token_too_large token_malformed header_unsupported algorithm_not_allowed type_mismatch
+    issuer_mismatch kid_unknown signature_invalid audience_mismatch token_expired
+    token_not_yet_valid token_too_old claim_missing claim_malformed claim_mismatch id_token
+    token_bound token_revoked revocation_unknown
+    insufficient_scope claim_forbidden denied no_rule
+    insufficient_authentication
+    path_ambiguous method_ambiguous mount_unknown
+    keys_unavailable
+"""
+
+ANSWERS = [
+    (InvalidRequest, 400, "invalid_request", "malformed_header"),
+    (MissingToken, 401, None, "missing_token"),
+    (InvalidToken, 401, "invalid_token", "token_malformed"),
+    (InsufficientAuthentication, 401, "insufficient_user_authentication", "insufficient_authentication"),
+    (Forbidden, 403, "forbidden", "denied"),
+    (InsufficientScope, 403, "insufficient_scope", "insufficient_scope"),
+    (KeysUnavailable, 503, "temporarily_unavailable", "keys_unavailable"),
+]
+KINDS = [kind for kind, *_ in ANSWERS]
+
+
+def test_the_list_of_reasons_is_closed_and_documented() -> None:
+    assert list(REASONS) == DOCUMENTED.split()
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_what_the_client_is_told_can_stand_in_a_challenge(reason: str) -> None:
+    told = REASONS[reason]
+    assert told
+    assert told.isascii()
+    assert told.isprintable()
+    assert not set('"\\') & set(told)
+
+
+@pytest.mark.parametrize(("kind", "status", "code", "reason"), ANSWERS)
+def test_a_refusal_carries_status_code_and_reason(
+    kind: type[AuthError], status: int, code: str | None, reason: str
+) -> None:
+    error = kind()
+    assert (error.status, error.code, error.reason) == (status, code, reason)
+    assert error.description == REASONS[reason]
+    assert (error.scopes, error.expected, error.found) == ((), None, None)
+    assert str(error) == f"{reason}: {REASONS[reason]}"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_everything_can_be_said_of_every_kind(kind: type[AuthError]) -> None:
+    error = kind(
+        "denied",
+        scopes=iter(["read:a", "read:b"]),
+        description="Not on Sundays",
+        expected="a weekday",
+        found="a Sunday",
+    )
+    assert error.reason == "denied"
+    assert error.scopes == ("read:a", "read:b")
+    assert error.description == "Not on Sundays"
+    assert (error.expected, error.found) == ("a weekday", "a Sunday")
+    assert str(error) == "denied: Not on Sundays"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_was_found_is_for_the_log_alone(kind: type[AuthError]) -> None:
+    error = kind(expected="visible", found="s3cret")
+    assert "s3cret" not in f"{error} {error!r}"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_unknown_reason_is_a_value_error_that_names_the_list(kind: type[AuthError]) -> None:
+    with pytest.raises(ValueError, match=r"'because' is no reason.*jwt_wsgi\.errors\.REASONS"):
+        kind("because")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_there_is_one_root_and_every_kind_is_public(kind: type[AuthError]) -> None:
+    assert issubclass(kind, AuthError)
+    assert getattr(jwt_wsgi, kind.__name__) is kind
+
+
+def test_a_lacking_scope_is_a_kind_of_forbidden_and_no_token_is_no_bad_token() -> None:
+    assert issubclass(InsufficientScope, Forbidden)
+    assert not issubclass(MissingToken, InvalidToken)
+    assert not issubclass(InvalidToken, MissingToken)
+
+
+def test_step_up_says_what_would_do() -> None:
+    error = InsufficientAuthentication(acr_values=iter(["gold", "silver"]), max_age=300)
+    assert (error.acr_values, error.max_age) == (("gold", "silver"), 300)
+    assert (InsufficientAuthentication().acr_values, InsufficientAuthentication().max_age) == ((), None)
+
+
+def test_an_outage_says_when_to_come_back() -> None:
+    assert KeysUnavailable(retry_after=17.5).retry_after == 17.5
+    assert KeysUnavailable().retry_after == 1.0
+
+
+COPIES = {"copied": copy.copy, "pickled": lambda error: pickle.loads(pickle.dumps(error))}
+
+
+@pytest.mark.parametrize("how", COPIES)
+@pytest.mark.parametrize(
+    "error",
+    [
+        InvalidToken("token_expired", expected="exp after 2", found=1),
+        InsufficientScope(scopes=["read:a"], description="No"),
+        InsufficientAuthentication(acr_values=["gold"], max_age=60),
+        KeysUnavailable(retry_after=30),
+    ],
+    ids=lambda error: error.reason,
+)
+def test_a_refusal_survives_being(how: str, error: Any) -> None:
+    other = COPIES[how](error)
+    assert type(other) is type(error)
+    assert vars(other) == vars(error)

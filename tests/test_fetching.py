@@ -1,0 +1,460 @@
+"""One bounded GET over real HTTP: TLS, proxies, lifetimes, and replies that must not do harm."""
+
+from __future__ import annotations
+
+import base64
+import json
+import socket
+import socketserver
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+from conftest import Clock
+
+from jwt_wsgi import KeysUnavailable, RemoteJWKS
+from jwt_wsgi.jwks.fetching import Fetcher, FetchError
+from jwt_wsgi.testing import SigningKey
+
+KEY = SigningKey("ES256", "a").jwk or {}
+
+
+def jwks(**members: Any) -> bytes:
+    return json.dumps({"keys": [{**KEY, **members}]}).encode()
+
+
+def http(body: bytes = b"{}", status: str = "200 OK", **headers: str) -> bytes:
+    """A whole reply; `Cache_Control="…"` is a header."""
+    usual = {"Content-Length": str(len(body)), "Connection": "close"}
+    given = {name.replace("_", "-"): value for name, value in headers.items()}
+    lines = [f"HTTP/1.1 {status}", *(f"{name}: {value}" for name, value in {**usual, **given}.items())]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+class Server(socketserver.ThreadingTCPServer):
+    """Answers each request on loopback with `answer`: a reply, or what is called with the socket.
+
+    `requests` are the heads that arrived, `connections` the sockets they came by.
+    """
+
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, answer: bytes | Callable[[socket.socket], None]) -> None:
+        super().__init__(("127.0.0.1", 0), None)
+        self.answer = answer
+        self.requests: list[str] = []
+        self.connections: list[socket.socket] = []
+
+    @property
+    def port(self) -> int:
+        return self.server_address[1]
+
+    def url(self, host: str = "127.0.0.1", scheme: str = "http") -> str:
+        return f"{scheme}://{host}:{self.port}/jwks"
+
+    def finish_request(self, request: Any, client_address: object) -> None:
+        self.connections.append(request)
+        while head := read_head(request):
+            self.requests.append(head)
+            self.reply(request)
+
+    def reply(self, connection: socket.socket) -> None:
+        if isinstance(self.answer, bytes):
+            connection.sendall(self.answer)
+        else:
+            self.answer(connection)
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that hangs up is what many of these tests are about."""
+
+
+def read_head(connection: socket.socket) -> str:
+    head = b""
+    while not head.endswith(b"\r\n\r\n") and (piece := connection.recv(1)):
+        head += piece
+    return head.decode("latin-1")
+
+
+def idle() -> None:
+    """Wait until no fetch is under way."""
+    deadline = time.monotonic() + 10
+    while any(thread.name == "jwt_wsgi.jwks" for thread in threading.enumerate()):
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Server]]:
+    """Starts servers, with TLS where a context is given, and stops them."""
+    with ExitStack() as stack:
+
+        def start(answer: bytes | Callable[[socket.socket], None], tls: ssl.SSLContext | None = None) -> Server:
+            return stack.enter_context(running(Server(answer), tls))
+
+        yield start
+
+
+@contextmanager
+def running(server: Server, tls: ssl.SSLContext | None) -> Iterator[Server]:
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+        for connection in server.connections:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        idle()
+
+
+def fetcher(**options: Any) -> Fetcher:
+    return Fetcher(**{"timeout": 2.0, "max_bytes": 65536, **options})
+
+
+# --- the request -------------------------------------------------------------------------------
+
+
+def test_construction_opens_no_socket() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.setblocking(False)
+        RemoteJWKS(f"http://127.0.0.1:{listening.getsockname()[1]}/jwks")
+        with pytest.raises(BlockingIOError):
+            listening.accept()
+
+
+def test_the_request_asks_for_plain_json_and_carries_the_headers_given(serve: Callable[..., Server]) -> None:
+    server = serve(http(jwks()))
+    fetcher(headers={"X-Tenant": "one"})(server.url())
+    lines = [line.lower() for line in server.requests[0].splitlines()]
+    assert lines[0] == "get /jwks http/1.1"
+    assert {"accept: application/json", "accept-encoding: identity", "user-agent: jwt-wsgi", "x-tenant: one"} <= {
+        *lines
+    }
+
+
+def test_one_connection_serves_several_fetches(serve: Callable[..., Server]) -> None:
+    server = serve(http(jwks(), Connection="keep-alive"))
+    fetch = fetcher()
+    assert [fetch(server.url()).body for _ in range(3)] == [jwks()] * 3
+    assert (len(server.requests), len(server.connections)) == (3, 1)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"headers": "Authorization"},
+        {"headers": {"Authorization": "Bearer hidden\n"}},
+        {"headers": {"Two words": "x"}},
+        {"headers": {"X-Number": 1}},
+        {"ca_certs": "/nowhere/roots.pem"},
+        {"ca_certs": __file__},
+        {"ca_certs": 5},
+    ],
+    ids=repr,
+)
+def test_headers_and_roots_that_cannot_be_are_refused_by_name(options: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=f"^{next(iter(options))}") as refusal:
+        RemoteJWKS("https://issuer.test/jwks", **options)
+    assert "hidden" not in str(refusal.value)
+
+
+# --- the lifetime ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("headers", "granted"),
+    [
+        ({}, None),
+        ({"Cache_Control": "public"}, None),
+        ({"Cache_Control": "max-age=300"}, 300),
+        ({"Cache_Control": 'public, MAX-AGE = "300"'}, 300),
+        ({"Cache_Control": "s-maxage=900"}, None),
+        ({"Cache_Control": "s-maxage=900, max-age=300"}, 300),
+        ({"Cache_Control": "max-age=soon"}, None),
+        ({"Cache_Control": "max-age=-5"}, None),
+        ({"Cache_Control": "no-store"}, 0),
+        ({"Cache_Control": "max-age=300, no-cache"}, 0),
+        ({"Cache_Control": "max-age=300", "Age": "100"}, 200),
+        ({"Cache_Control": "max-age=300", "Age": "400"}, 0),
+        ({"Cache_Control": "max-age=300", "Age": "later"}, 300),
+        ({"Cache_Control": "max-age=300", "Age": "9" * 5000}, 300),
+        ({"Age": "100"}, None),
+    ],
+    ids=lambda value: str(value)[:50],
+)
+def test_the_lifetime_is_what_cache_control_leaves(
+    headers: dict[str, str], granted: float | None, serve: Callable[..., Server]
+) -> None:
+    assert fetcher()(serve(http(**headers)).url()).max_age == granted
+
+
+# --- replies that must not do harm -------------------------------------------------------------
+
+
+def forever(connection: socket.socket) -> None:
+    connection.sendall(http(b"", Content_Length="99999999999"))
+    while True:
+        connection.sendall(b" " * 65536)
+
+
+BAD: dict[str, object] = {
+    "500": http(jwks(), "500 Internal Server Error"),
+    "404": http(jwks(), "404 Not Found"),
+    "206": http(jwks(), "206 Partial Content"),
+    "204": http(b"", "204 No Content"),
+    "gzip": http(jwks(), Content_Encoding="gzip"),
+    "an unknown encoding": http(jwks(), Content_Encoding="x-bomb"),
+    "an endless body": forever,
+    "half a body": http(jwks()[:40], Content_Length=str(len(jwks()))),
+    "no HTTP": b"SSH-2.0-nothing\r\n\r\n",
+    "silence": b"",
+    "HTML": http(b"<!doctype html><title>Sign in</title>", Content_Type="text/html"),
+    "an empty body": http(b""),
+    "garbage": http(b"\x00\xff\xfe"),
+    "not an object": http(b"[]"),
+    "no keys": http(b"{}"),
+    "an empty set": http(b'{"keys": []}'),
+    "keys of a wrong type": http(b'{"keys": {"kid": "a"}}'),
+    "a member twice": http(b'{"keys": [], "keys": []}'),
+    "only keys for encryption": http(jwks(use="enc")),
+    "only private keys": http(jwks(d="AA")),
+    "too many keys": http(json.dumps({"keys": [KEY] * 101}).encode()),
+    "too many bytes": http(jwks() + b" " * 524288),
+    "deep JSON": http(b'{"keys": ' + b"[" * 5000 + b"]" * 5000 + b"}"),
+}
+
+
+@pytest.mark.parametrize("bad", BAD.values(), ids=BAD.keys())
+def test_a_bad_reply_never_replaces_a_good_set(
+    bad: Any, serve: Callable[..., Server], caplog: pytest.LogCaptureFixture
+) -> None:
+    clock, server = Clock(), serve(http(jwks()))
+    source = RemoteJWKS(server.url(), clock=clock, timeout=0.5)
+    assert source.find("a", "ES256")
+    good, server.answer = source.held(), bad
+    clock.advance(541)
+    source.held()
+    idle()
+    assert len(server.requests) == 2
+    assert source.held() is good
+    assert "the last good keys stay" in caplog.text
+    with pytest.raises(KeysUnavailable):
+        source.find("b", "ES256")
+
+
+@pytest.mark.parametrize("bad", BAD.values(), ids=BAD.keys())
+def test_a_bad_first_reply_is_no_key_set_and_the_next_good_one_is(bad: Any, serve: Callable[..., Server]) -> None:
+    clock, server = Clock(), serve(bad)
+    source = RemoteJWKS(server.url(), clock=clock, timeout=0.5)
+    with pytest.raises(KeysUnavailable):
+        source.find("a", "ES256")
+    assert source.held() is None
+    idle()
+    server.answer = http(jwks())
+    clock.advance(1.3)
+    assert source.find("a", "ES256")
+
+
+@pytest.mark.parametrize("status", ["301 Moved Permanently", "302 Found", "303 See Other", "307 Temporary Redirect"])
+def test_a_redirect_is_not_followed(status: str, serve: Callable[..., Server]) -> None:
+    target = serve(http(jwks()))
+    server = serve(http(jwks(), status, Location=target.url()))
+    with pytest.raises(FetchError, match=status[:3]) as refusal:
+        fetcher()(server.url())
+    assert refusal.value.status == int(status[:3])
+    assert target.requests == []
+
+
+def test_as_many_bytes_and_keys_as_are_allowed_are_taken(serve: Callable[..., Server]) -> None:
+    source = RemoteJWKS(serve(http(jwks())).url(), max_bytes=len(jwks()), max_keys=1)
+    assert source.find("a", "ES256")
+
+
+def test_a_port_where_nobody_listens_is_a_failed_fetch() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as once:
+        port = once.getsockname()[1]
+    with pytest.raises(FetchError):
+        fetcher()(f"http://127.0.0.1:{port}/jwks")
+
+
+# --- slow servers ------------------------------------------------------------------------------
+
+
+def dripping(prefix: bytes) -> Callable[[socket.socket], None]:
+    """Sends `prefix` and then a byte every 20 ms, until the other side hangs up."""
+
+    def drip(connection: socket.socket) -> None:
+        connection.sendall(prefix)
+        while True:
+            connection.sendall(b"a")
+            time.sleep(0.02)
+
+    return drip
+
+
+def silent(connection: socket.socket) -> None:
+    connection.recv(1)
+
+
+SLOW = {
+    "silence": silent,
+    "a dripping status line": dripping(b""),
+    "dripping headers": dripping(b"HTTP/1.1 200 OK\r\nX-Slow: "),
+    "a dripping body": dripping(http(b"", Content_Length="99999")),
+}
+
+
+@pytest.mark.parametrize("slow", SLOW.values(), ids=SLOW.keys())
+def test_a_slow_server_is_waited_for_no_longer_than_the_time_out(slow: Any, serve: Callable[..., Server]) -> None:
+    server = serve(slow)
+    source = RemoteJWKS(server.url(), timeout=0.2)
+    started = time.monotonic()
+    with pytest.raises(KeysUnavailable):
+        source.find("a", "ES256")
+    assert time.monotonic() - started < 1
+
+
+def test_a_dripping_body_is_given_up_at_the_time_out(serve: Callable[..., Server]) -> None:
+    with pytest.raises(FetchError, match=r"not complete within 0\.2 s"):
+        fetcher(timeout=0.2)(serve(SLOW["a dripping body"]).url())
+
+
+# --- TLS ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture(scope="module")
+def roots(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("tls") / "roots.pem"
+    authority.cert_pem.write_to_path(str(path))
+    return path
+
+
+def certified(authority: trustme.CA, *names: str) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(*names).configure_cert(context)
+    return context
+
+
+@pytest.mark.parametrize("as_text", [True, False], ids=["text", "path"])
+def test_a_server_is_trusted_by_the_roots_that_are_named(
+    as_text: bool, authority: trustme.CA, roots: Path, serve: Callable[..., Server]
+) -> None:
+    server = serve(http(jwks()), certified(authority, "localhost"))
+    source = RemoteJWKS(server.url("localhost", "https"), ca_certs=str(roots) if as_text else roots)
+    assert source.find("a", "ES256")
+
+
+@pytest.mark.parametrize(
+    ("name", "trusted"),
+    [pytest.param("localhost", False, id="unknown roots"), pytest.param("other.test", True, id="another name")],
+)
+def test_a_server_that_cannot_prove_itself_is_told_nothing(
+    name: str, trusted: bool, authority: trustme.CA, roots: Path, serve: Callable[..., Server]
+) -> None:
+    server = serve(http(jwks()), certified(authority, name))
+    with pytest.raises(FetchError, match="SSLError"):
+        fetcher(ca_certs=roots if trusted else None)(server.url("localhost", "https"))
+    assert server.requests == []
+
+
+# --- proxies -----------------------------------------------------------------------------------
+
+ELSEWHERE = "keys.issuer.test"
+
+
+@pytest.fixture
+def proxied(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Names a proxy in the environment, for http and https, and nothing else."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+    def through(proxy: str) -> None:
+        monkeypatch.setenv("HTTP_PROXY", proxy)
+        monkeypatch.setenv("HTTPS_PROXY", proxy)
+
+    return through
+
+
+def tunnel(tls: ssl.SSLContext) -> Callable[[socket.socket], None]:
+    """What a proxy does after CONNECT, with the issuer itself at the other end."""
+
+    def speak(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        with tls.wrap_socket(connection, server_side=True) as inner:
+            read_head(inner)
+            inner.sendall(http(jwks()))
+
+    return speak
+
+
+def first_line(server: Server) -> str:
+    return server.requests[0].splitlines()[0]
+
+
+@pytest.mark.parametrize("scheme", ["http://", ""], ids=["with scheme", "without scheme"])
+def test_http_goes_through_the_proxy_of_the_environment(
+    scheme: str, proxied: Callable[[str], None], serve: Callable[..., Server]
+) -> None:
+    proxy = serve(http(jwks()))
+    proxied(f"{scheme}127.0.0.1:{proxy.port}")
+    assert fetcher()(f"http://{ELSEWHERE}/jwks").body == jwks()
+    assert first_line(proxy) == f"GET http://{ELSEWHERE}/jwks HTTP/1.1"
+
+
+def test_https_is_tunnelled_and_the_issuer_proves_itself(
+    authority: trustme.CA, roots: Path, proxied: Callable[[str], None], serve: Callable[..., Server]
+) -> None:
+    proxy = serve(tunnel(certified(authority, ELSEWHERE)))
+    proxied(f"http://127.0.0.1:{proxy.port}")
+    assert fetcher(ca_certs=roots)(f"https://{ELSEWHERE}/jwks").body == jwks()
+    # http.client speaks 1.0 here before Python 3.12.
+    assert first_line(proxy).startswith(f"CONNECT {ELSEWHERE}:443 HTTP/1.")
+
+
+def test_a_proxy_is_given_the_user_that_its_url_names(
+    proxied: Callable[[str], None], serve: Callable[..., Server]
+) -> None:
+    proxy = serve(http(jwks()))
+    proxied(f"http://user:p%40ss@127.0.0.1:{proxy.port}")
+    fetcher()(f"http://{ELSEWHERE}/jwks")
+    credentials = base64.b64encode(b"user:p@ss").decode()
+    assert f"proxy-authorization: basic {credentials}".lower() in proxy.requests[0].lower()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_no_proxy_is_asked_for_loopback(
+    host: str, proxied: Callable[[str], None], serve: Callable[..., Server]
+) -> None:
+    proxy, server = serve(http(b"")), serve(http(jwks()))
+    proxied(f"http://127.0.0.1:{proxy.port}")
+    assert fetcher()(server.url(host)).body == jwks()
+    assert proxy.requests == []
+
+
+# 0.0.0.0 leads to this machine without being one of its loopback names.
+@pytest.mark.parametrize("exempt", [True, False], ids=["exempt", "not exempt"])
+def test_no_proxy_is_asked_where_the_environment_says_so(
+    exempt: bool, proxied: Callable[[str], None], serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy, server = serve(http(b"by proxy")), serve(http(jwks()))
+    proxied(f"http://127.0.0.1:{proxy.port}")
+    monkeypatch.setenv("NO_PROXY", "0.0.0.0" if exempt else "other.test")
+    assert fetcher()(server.url("0.0.0.0")).body == (jwks() if exempt else b"by proxy")

@@ -1,0 +1,394 @@
+"""One key: which entries of a JWKS, PEM blocks and secrets are used, for what, and which not.
+
+The numbers in comments are lines of the conformance list.
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import json
+from typing import Any
+
+import pytest
+from conftest import ASYMMETRIC
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, x25519
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
+from jwt_wsgi.jose import KeySet, jwk
+from jwt_wsgi.jose.encoding import encode
+from jwt_wsgi.jose.jwk import Unusable
+from jwt_wsgi.testing import LocalIssuer, SigningKey
+
+RSA_ALGORITHMS = {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}
+EDDSA = {"EdDSA", "Ed25519"}
+
+
+def number(value: int) -> str:
+    return encode(value.to_bytes((value.bit_length() + 7) // 8, "big"))
+
+
+def rsa(bits: int = 2048, e: int = 65537) -> dict[str, Any]:
+    """A key of this size by its numbers: nobody knows its factors, and none are needed."""
+    return {"kty": "RSA", "n": number((1 << (bits - 1)) + 1), "e": number(e)}
+
+
+def bare(algorithm: str) -> dict[str, Any]:
+    """A real public key with the members that every key of the kind must have, and no others."""
+    members = SigningKey(algorithm).jwk
+    assert members is not None
+    return {name: members[name] for name in members if name not in ("kid", "use", "alg")}
+
+
+RSA = rsa()
+EC = bare("ES256")
+EC_384 = bare("ES384")
+EC_521 = bare("ES512")
+OKP = bare("EdDSA")
+OCT = {"kty": "oct", "k": encode(bytes(64))}
+
+
+def used(entry: object, *, symmetric: bool = False) -> frozenset[str]:
+    return jwk.from_entry(entry, symmetric=symmetric).algorithms
+
+
+def without(entry: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in entry.items() if name not in names}
+
+
+def certificate(private: Any) -> x509.Certificate:
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "issuer.test")])
+    begins = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
+    builder = x509.CertificateBuilder(name, name, private.public_key(), x509.random_serial_number())
+    builder = builder.not_valid_before(begins).not_valid_after(begins + dt.timedelta(365))
+    hash_ = None if isinstance(private, ed25519.Ed25519PrivateKey) else hashes.SHA256()
+    return builder.sign(private, hash_)
+
+
+def x5c(private: Any) -> str:
+    return base64.b64encode(certificate(private).public_bytes(Encoding.DER)).decode()
+
+
+def pem(public: Any) -> bytes:
+    octets: bytes = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    return octets
+
+
+@pytest.mark.parametrize(
+    ("entry", "served"),
+    [
+        pytest.param(RSA, RSA_ALGORITHMS, id="RSA"),
+        pytest.param(EC, {"ES256"}, id="P-256"),
+        pytest.param(EC_384, {"ES384"}, id="P-384"),
+        pytest.param(EC_521, {"ES512"}, id="P-521"),
+        pytest.param(OKP, EDDSA, id="Ed25519"),
+        pytest.param({"kty": "oct", "k": encode(bytes(32))}, {"HS256"}, id="oct, 32"),
+        pytest.param({"kty": "oct", "k": encode(bytes(47))}, {"HS256"}, id="oct, 47"),
+        pytest.param({"kty": "oct", "k": encode(bytes(48))}, {"HS256", "HS384"}, id="oct, 48"),
+        pytest.param({"kty": "oct", "k": encode(bytes(63))}, {"HS256", "HS384"}, id="oct, 63"),
+        pytest.param(OCT, {"HS256", "HS384", "HS512"}, id="oct, 64"),
+    ],
+)
+def test_a_key_serves_what_its_type_curve_and_size_are_made_for(entry: dict[str, Any], served: set[str]) -> None:
+    # Lines 31, 32 and 40.
+    assert used(entry, symmetric=True) == served
+
+
+@pytest.mark.parametrize("name", ASYMMETRIC)
+def test_a_key_that_names_an_algorithm_serves_that_one(name: str) -> None:
+    # Lines 28, 41 and 52: EdDSA and Ed25519 are two names for one algorithm.
+    entry = rsa() if name in RSA_ALGORITHMS else bare(name)
+    assert used({**entry, "alg": name}) == (EDDSA if name in EDDSA else {name})
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        pytest.param({**RSA, "use": "sig"}, id="use sig"),
+        pytest.param({**RSA, "key_ops": ["verify"]}, id="key_ops verify"),
+        pytest.param({**RSA, "key_ops": ["sign", "verify"]}, id="key_ops verify among others"),
+        pytest.param({**RSA, "x5t": "x", "x5u": "https://e.test/", "ext": True}, id="more members"),
+        pytest.param({**RSA, "kid": ""}, id="an empty kid"),
+        pytest.param({**RSA, "kid": "../../etc/passwd\x00' OR 1=1"}, id="a hostile kid, line 46"),
+        pytest.param(rsa(2048), id="RSA of 2048 bits"),
+        pytest.param(rsa(8192), id="RSA of 8192 bits"),
+        pytest.param(rsa(e=65539), id="e of 65539"),
+        pytest.param(rsa(e=2**64 - 1), id="e of 64 bits"),
+        pytest.param({**RSA, "n": encode(b"\x00" + (1 << 2047 | 1).to_bytes(256, "big"))},
+                     id="n with a leading zero octet"),
+    ],
+)  # fmt: skip
+def test_an_entry_that_is_used(entry: dict[str, Any]) -> None:
+    assert used(entry) == RSA_ALGORITHMS
+
+
+UNUSABLE: list[tuple[str, object, str]] = [
+    ("text", "RSA", "not an object"),
+    ("null", None, "not an object"),
+    ("an array", [RSA], "not an object"),
+    ("nothing in it", {}, "kty"),
+    # Line 26: unknown kty.
+    ("no kty", without(RSA, "kty"), "kty"),
+    ("an unknown kty", {**RSA, "kty": "AKP"}, "kty"),
+    ("kty in another case", {**RSA, "kty": "rsa"}, "kty"),
+    ("kty no string", {**RSA, "kty": ["RSA"]}, "kty"),
+    ("kid null", {**RSA, "kid": None}, "kid"),
+    ("kid a number", {**RSA, "kid": 1}, "kid"),
+    # Line 27.
+    ("use enc", {**RSA, "use": "enc"}, "use"),
+    ("use null", {**RSA, "use": None}, "use"),
+    ("use SIG", {**RSA, "use": "SIG"}, "use"),
+    ("key_ops encrypt", {**RSA, "key_ops": ["encrypt", "wrapKey"]}, "key_ops"),
+    ("key_ops sign", {**RSA, "key_ops": ["sign"]}, "key_ops"),
+    ("key_ops empty", {**RSA, "key_ops": []}, "key_ops"),
+    ("key_ops text that contains verify", {**RSA, "key_ops": "verify"}, "key_ops"),
+    ("key_ops null", {**RSA, "key_ops": None}, "key_ops"),
+    # Line 28.
+    ("alg none", {**RSA, "alg": "none"}, "alg"),
+    ("alg for encryption", {**RSA, "alg": "RSA-OAEP"}, "alg"),
+    ("alg unknown", {**RSA, "alg": "RS257"}, "alg"),
+    ("alg null", {**RSA, "alg": None}, "alg"),
+    ("alg no string", {**RSA, "alg": ["RS256"]}, "alg"),
+    ("alg of another type", {**RSA, "alg": "ES256"}, "alg ES256"),
+    ("alg HS256 on an RSA key", {**RSA, "alg": "HS256"}, "alg HS256"),
+    ("alg of another curve", {**EC, "alg": "ES384"}, "alg ES384"),
+    # Line 30.
+    ("RSA of 1024 bits", rsa(1024), "1024 bits"),
+    ("RSA of 2047 bits", rsa(2047), "2047 bits"),
+    ("RSA of 8193 bits", rsa(8193), "8193 bits"),
+    ("RSA of 17,000 bits", rsa(17_000), "n is"),
+    ("n of one octet", {**RSA, "n": "AQ"}, "bits"),
+    ("n even", {**RSA, "n": number(1 << 2047)}, "even"),
+    ("e of 1", rsa(e=1), "exponent"),
+    ("e of 3", rsa(e=3), "exponent"),
+    ("e of 65535", rsa(e=65535), "exponent"),
+    ("e of 65536", rsa(e=65536), "exponent"),
+    ("e even", rsa(e=65538), "exponent"),
+    ("e of 65 bits", rsa(e=2**64 + 1), "exponent"),
+    ("e too long", rsa(e=2**17_000 + 1), "e is"),
+    ("n missing", without(RSA, "n"), "n is"),
+    ("e missing", without(RSA, "e"), "e is"),
+    ("n empty", {**RSA, "n": ""}, "n is"),
+    ("n null", {**RSA, "n": None}, "n is"),
+    ("n a number", {**RSA, "n": 2**2047 + 1}, "n is"),
+    ("e an array", {**RSA, "e": ["AQAB"]}, "e is"),
+    ("n padded", {**RSA, "n": RSA["n"] + "=="}, "base64url"),
+    ("n in plain base64", {**RSA, "n": "+/" + RSA["n"]}, "base64url"),
+    ("n with a line end", {**RSA, "n": RSA["n"] + "\n"}, "base64url"),
+    # Lines 32 and 43.
+    ("crv missing", without(EC, "crv"), "crv"),
+    ("crv unsupported", {**EC, "crv": "secp256k1"}, "crv"),
+    ("crv null", {**EC, "crv": None}, "crv"),
+    ("crv no string", {**EC, "crv": ["P-256"]}, "crv"),
+    ("crv of an OKP key", {**EC, "crv": "Ed25519"}, "crv"),
+    ("crv of another size", {**EC, "crv": "P-384"}, "size"),
+    ("x missing", without(EC, "x"), "x is"),
+    ("y missing", without(EC, "y"), "y is"),
+    ("y null", {**EC, "y": None}, "y is"),
+    ("x short", {**EC, "x": encode(bytes(31))}, "x has not the size"),
+    ("y long", {**EC, "y": encode(bytes(33))}, "y has not the size"),
+    ("x not base64url", {**EC, "x": "!" * 43}, "base64url"),
+    ("a point beside the curve", {**EC, "y": EC["x"]}, "not on P-256"),
+    ("a point at the origin", {**EC, "x": "A" * 43, "y": "A" * 43}, "not on P-256"),
+    ("coordinates above the prime", {**EC, "x": encode(b"\xff" * 32), "y": encode(b"\xff" * 32)},
+     "not on P-256"),
+    ("a P-384 point beside the curve", {**EC_384, "y": EC_384["x"]}, "not on P-384"),
+    ("a P-521 point beside the curve", {**EC_521, "y": EC_521["x"]}, "not on P-521"),
+    ("OKP without crv", without(OKP, "crv"), "crv"),
+    ("Ed448", {**OKP, "crv": "Ed448", "x": encode(bytes(57))}, "crv"),
+    ("X25519, for agreement", {**OKP, "crv": "X25519"}, "crv"),
+    ("OKP on an EC curve", {**OKP, "crv": "P-256"}, "crv"),
+    ("OKP x missing", without(OKP, "x"), "x is"),
+    ("OKP x short", {**OKP, "x": encode(bytes(31))}, "size"),
+    ("a symmetric key", OCT, "symmetric"),
+    # What makes a key private does so whatever it is worth.
+    *((f"private member {name}", {**RSA, name: "AQAB"}, "private") for name in
+      ("d", "p", "q", "dp", "dq", "qi", "oth")),
+    ("private member d, null", {**RSA, "d": None}, "private"),
+    ("private EC key", {**EC, "d": EC["x"]}, "private"),
+    ("private OKP key", {**OKP, "d": OKP["x"]}, "private"),
+    ("member k beside a public key", {**RSA, "k": "AQAB"}, "k"),
+    ("x5c null", {**RSA, "x5c": None}, "x5c"),
+    ("x5c text", {**RSA, "x5c": "MIIB"}, "x5c"),
+    ("x5c an object", {**RSA, "x5c": {"0": "MIIB"}}, "x5c"),
+    ("x5c empty", {**RSA, "x5c": []}, "x5c"),
+    ("x5c of numbers", {**RSA, "x5c": [1]}, "x5c"),
+    ("x5c not base64", {**RSA, "x5c": ["!"]}, "x5c"),
+    ("x5c not ASCII", {**RSA, "x5c": ["é"]}, "x5c"),
+    ("x5c not a certificate", {**RSA, "x5c": ["AAAA"]}, "x5c"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("entry", "reason"), [pytest.param(*case, id=name) for name, *case in UNUSABLE])
+def test_an_entry_that_is_not_used(entry: object, reason: str) -> None:
+    with pytest.raises(Unusable, match=reason) as raised:
+        used(entry)
+    # A reason reaches the log, and no member of the key along with it.
+    quotable = json.dumps(entry).split('"')
+    assert not [text for text in quotable if len(text) > 20 and text in str(raised.value)]
+
+
+@pytest.mark.parametrize(
+    ("entry", "reason"),
+    [
+        pytest.param(without(OCT, "k"), "k is", id="k missing"),
+        pytest.param({**OCT, "k": ""}, "k is", id="k empty, CVE-2026-49852"),
+        pytest.param({**OCT, "k": encode(bytes(31))}, "31 bytes", id="k of 31 bytes"),
+        pytest.param({**OCT, "k": None}, "k is", id="k null"),
+        pytest.param({**OCT, "k": "AAA=" * 20}, "base64url", id="k padded"),
+        pytest.param({**OCT, "alg": "RS256"}, "alg RS256", id="alg RS256"),
+        pytest.param({"kty": "oct", "k": encode(bytes(32)), "alg": "HS512"}, "HS512", id="k short"),
+        pytest.param({**OCT, "use": "enc"}, "use", id="use enc"),
+        pytest.param({"kty": "oct", "k": encode(pem(ec.generate_private_key(ec.SECP256R1())
+                     .public_key()))}, "asymmetric", id="k a public key"),
+    ],
+)  # fmt: skip
+def test_a_secret_that_is_not_used_even_where_secrets_are_asked_for(entry: dict[str, Any], reason: str) -> None:
+    with pytest.raises(Unusable, match=reason):
+        used(entry, symmetric=True)
+
+
+@pytest.mark.parametrize("name", ["RS256", "ES256", "EdDSA"])
+def test_a_certificate_must_certify_the_key(every_algorithm: LocalIssuer, name: str) -> None:
+    key, other = every_algorithm.key(name), SigningKey("ES256")
+    good, foreign = x5c(key.private), x5c(other.private)
+    assert used({**(key.jwk or {}), "x5c": [good]})
+    # The rest of the chain leads to a root that nobody here trusts, and is not read.
+    assert used({**(key.jwk or {}), "x5c": [good, foreign, "!"]})
+    for chain in ([foreign], [foreign, good]):
+        with pytest.raises(Unusable, match="x5c certifies another key"):
+            used({**(key.jwk or {}), "x5c": chain})
+
+
+def test_an_x5c_is_plain_base64_and_not_base64url() -> None:
+    # RFC 7517 §4.7 says so; a certificate that needs the other alphabet is soon found.
+    key = SigningKey("ES256")
+    chains = (x5c(key.private) for _ in range(1000))
+    text = next(text for text in chains if "+" in text or "/" in text)
+    urlsafe = text.replace("+", "-").replace("/", "_")
+    assert used({**(key.jwk or {}), "x5c": [text]})
+    with pytest.raises(Unusable, match="x5c"):
+        used({**(key.jwk or {}), "x5c": [urlsafe]})
+
+
+@pytest.mark.parametrize("name", ["RS256", "ES256", "ES384", "ES512", "EdDSA"])
+@pytest.mark.parametrize("kind", ["key", "certificate", "text"])
+def test_a_pem_key_or_certificate_is_used(every_algorithm: LocalIssuer, name: str, kind: str) -> None:
+    key = every_algorithm.key(name)
+    octets: Any = pem(key.private.public_key())
+    if kind == "certificate":
+        octets = certificate(key.private).public_bytes(Encoding.PEM)
+    keys = KeySet.from_pem(octets.decode() if kind == "text" else octets, kid="k", alg=name)
+    (found,) = keys.find("k", name)
+    assert found.verifies(name, b"message", key.sign(b"message"))
+    assert keys.algorithms == (EDDSA if name in EDDSA else {name})
+
+
+def test_a_pem_key_without_alg_serves_all_of_its_type(every_algorithm: LocalIssuer) -> None:
+    public = every_algorithm.key("RS256").private.public_key()
+    assert KeySet.from_pem(pem(public)).algorithms == RSA_ALGORITHMS
+
+
+def rsa_pem(bits: int, e: int = 65537) -> bytes:
+    return pem(RSAPublicNumbers(e, (1 << (bits - 1)) + 1).public_key())
+
+
+def private_pem(form: PrivateFormat) -> bytes:
+    key = ec.generate_private_key(ec.SECP256R1())
+    return key.private_bytes(Encoding.PEM, form, NoEncryption())
+
+
+@pytest.mark.parametrize(
+    ("octets", "reason"),
+    [
+        pytest.param(b"", "not a PEM", id="nothing"),
+        pytest.param(b"garbage", "not a PEM", id="garbage"),
+        pytest.param(bytes(64), "not a PEM", id="octets"),
+        pytest.param(b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n", "not a PEM",
+                     id="garbage in PEM"),
+        pytest.param(b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "not a PEM",
+                     id="garbage in a certificate"),
+        pytest.param(private_pem(PrivateFormat.PKCS8), "private", id="PKCS 8"),
+        pytest.param(private_pem(PrivateFormat.TraditionalOpenSSL), "private", id="EC PRIVATE KEY"),
+        pytest.param(rsa_pem(1024), "1024 bits", id="RSA of 1024 bits"),
+        pytest.param(rsa_pem(2048, e=3), "exponent", id="e of 3"),
+        pytest.param(pem(ec.generate_private_key(ec.SECP256K1()).public_key()), "not supported",
+                     id="secp256k1"),
+        pytest.param(pem(ed448.Ed448PrivateKey.generate().public_key()), "not supported",
+                     id="Ed448"),
+        pytest.param(pem(x25519.X25519PrivateKey.generate().public_key()), "not supported",
+                     id="X25519"),
+    ],
+)  # fmt: skip
+def test_a_pem_block_that_is_not_used(octets: bytes, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        KeySet.from_pem(octets)
+
+
+@pytest.mark.parametrize("alg", ["none", "ES384", "HS256", "RS256", ""])
+def test_a_pem_key_is_bound_to_no_algorithm_that_it_is_not_made_for(alg: str) -> None:
+    public = pem(ec.generate_private_key(ec.SECP256R1()).public_key())
+    with pytest.raises(ValueError, match="alg"):
+        KeySet.from_pem(public, alg=alg)
+
+
+@pytest.mark.parametrize(
+    ("octets", "served"),
+    [
+        pytest.param(bytes(32), {"HS256"}, id="32 bytes"),
+        pytest.param(bytes(48), {"HS256", "HS384"}, id="48 bytes"),
+        pytest.param(bytes(64), {"HS256", "HS384", "HS512"}, id="64 bytes"),
+        pytest.param(b"correct horse battery staple, and so on", {"HS256"}, id="a sentence"),
+        # Of all random secrets, one in 256 begins so.
+        pytest.param(b"{" + bytes(range(1, 32)), {"HS256"}, id="a first octet that is a brace"),
+    ],
+)
+def test_a_secret_serves_as_far_as_it_is_long(octets: bytes, served: set[str]) -> None:
+    assert KeySet.from_secret(octets).algorithms == served
+
+
+PUBLIC = SigningKey("ES256")
+
+
+def openssh(key: SigningKey) -> bytes:
+    octets: bytes = key.private.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
+    return octets
+
+
+@pytest.mark.parametrize(
+    ("octets", "reason"),
+    [
+        pytest.param(b"", "0 bytes", id="empty, CVE-2026-49852"),
+        pytest.param(bytes(31), "31 bytes", id="31 bytes"),
+        pytest.param(pem(PUBLIC.private.public_key()), "asymmetric", id="a public key in PEM"),
+        pytest.param(b"\n " + pem(PUBLIC.private.public_key()), "asymmetric", id="PEM, set off"),
+        pytest.param(private_pem(PrivateFormat.PKCS8), "asymmetric", id="a private key in PEM"),
+        pytest.param(certificate(PUBLIC.private).public_bytes(Encoding.PEM), "asymmetric",
+                     id="a certificate in PEM"),
+        pytest.param(PUBLIC.private.public_key().public_bytes(Encoding.DER,
+                     PublicFormat.SubjectPublicKeyInfo), "asymmetric", id="a public key in DER"),
+        pytest.param(certificate(PUBLIC.private).public_bytes(Encoding.DER), "asymmetric",
+                     id="a certificate in DER"),
+        pytest.param(json.dumps(PUBLIC.jwk).encode(), "asymmetric", id="a JWK"),
+        pytest.param(json.dumps({"keys": [PUBLIC.jwk]}, indent=1).encode(), "asymmetric",
+                     id="a JWKS"),
+        pytest.param(openssh(SigningKey("EdDSA")), "asymmetric", id="ssh-ed25519"),
+        pytest.param(openssh(PUBLIC), "asymmetric", id="ecdsa-sha2-nistp256"),
+    ],
+)  # fmt: skip
+def test_a_secret_that_is_short_or_a_public_key_is_refused(octets: bytes, reason: str) -> None:
+    # Line 31, and the confusion of keys: CVE-2015-9235, CVE-2022-29217, CVE-2024-33663.
+    with pytest.raises(ValueError, match=reason):
+        KeySet.from_secret(octets)
+
+
+def test_a_key_verifies_under_its_own_algorithms_only(every_algorithm: LocalIssuer) -> None:
+    key = every_algorithm.key("RS256")
+    (found,) = KeySet.from_jwks({"keys": [key.jwk]}).keys
+    signature = key.sign(b"message")
+    assert found.verifies("RS256", b"message", signature)
+    for foreign in ("PS256", "RS384", "ES256", "HS256", "none", ""):
+        assert not found.verifies(foreign, b"message", signature)

@@ -1,0 +1,226 @@
+"""What is shipped: the wheel, the metadata, and the promise to stay readable in an afternoon."""
+
+from __future__ import annotations
+
+import ast
+import configparser
+import io
+import json
+import shutil
+import subprocess
+import sys
+import tokenize
+import tomllib
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+PACKAGE = CHECKOUT / "jwt_wsgi"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+IMPORTING = """
+import importlib.util, json, jwt_wsgi
+
+app = jwt_wsgi.protect(
+    lambda *_: [], issuer="https://tenant.example.com/", audience="https://api.example.com",
+    rules={"/": jwt_wsgi.AUTHENTICATED},
+)
+seen = []
+environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/", "SCRIPT_NAME": ""}
+app(environ, lambda *start: seen.append(start))
+extras = ("webob", "waitress", "dotenv")
+print(json.dumps({
+    "file": jwt_wsgi.__file__,
+    "status": seen[0][0],
+    "absent": [name for name in extras if importlib.util.find_spec(name) is None],
+}))
+"""
+
+#: Ways in and company: what the budget of the core leaves out.
+COMPANY = ("testing", "cli", "__main__", "paste", "coverage", "presets", "crossorigin")
+
+NO_CODE = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
+
+
+def completed(*command: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(word) for word in command], cwd=cwd, capture_output=True, text=True, timeout=300, check=False
+    )
+
+
+def succeeded(*command: str | Path, cwd: Path) -> str:
+    ended = completed(*command, cwd=cwd)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stdout
+
+
+# --- the wheel
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Built from a copy, so that the checkout stays clean and old builds stay out."""
+    source = tmp_path_factory.mktemp("checkout") / "source"
+    left_out = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pycache__")
+    shutil.copytree(CHECKOUT, source, ignore=left_out)
+    dist = tmp_path_factory.mktemp("dist")
+    succeeded(sys.executable, "-m", "build", "--wheel", "--outdir", dist, source, cwd=dist)
+    (built,) = dist.glob("*.whl")
+    return built
+
+
+def test_the_wheel_holds_the_typed_package_and_no_tests(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+    assert "jwt_wsgi/py.typed" in names
+    assert {name for name in names if name.endswith(".py")} == {
+        module.relative_to(CHECKOUT).as_posix() for module in MODULES
+    }
+    places = {name.split("/")[0] for name in names}
+    assert places == {"jwt_wsgi", f"{wheel.name.removesuffix('-py3-none-any.whl')}.dist-info"}
+
+
+def test_the_installed_wheel_protects_outside_the_checkout(wheel, tmp_path):
+    environment = tmp_path / "environment"
+    venv.create(environment, with_pip=False)
+    python = environment / "bin" / "python"
+    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", python)
+    succeeded(*pip, "install", "--quiet", wheel, cwd=tmp_path)
+
+    found = json.loads(succeeded(python, "-I", "-W", "error", "-c", IMPORTING, cwd=tmp_path))
+    assert Path(found["file"]).is_relative_to(environment)
+    assert found["status"] == "401 Unauthorized"
+    assert found["absent"] == ["webob", "waitress", "dotenv"]
+
+
+# --- the metadata
+
+
+def test_the_metadata_is_in_setup_cfg_alone():
+    declared = configparser.ConfigParser()
+    declared.read(CHECKOUT / "setup.cfg")
+    assert declared["metadata"]["name"] == "jwt-wsgi"
+    assert declared["options"]["python_requires"] == ">=3.11"
+    pyproject = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())
+    assert pyproject.keys() == {"build-system", "tool"}
+
+
+# --- the budget
+
+
+def lines_of_code(module: Path) -> int:
+    """The lines that are neither blank nor comment nor docstring."""
+    source = module.read_text()
+    lines: set[int] = set()
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type not in NO_CODE:
+            lines.update(range(token.start[0], token.end[0] + 1))
+    return len(lines - docstring_lines(ast.parse(source)))
+
+
+def docstring_lines(tree: ast.Module) -> set[int]:
+    lines: set[int] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            first = node.body[0] if node.body else None
+            if ast.get_docstring(node, clean=False) is not None and first is not None:
+                lines.update(range(first.lineno, (first.end_lineno or 0) + 1))
+    return lines
+
+
+def total(modules: list[Path]) -> int:
+    return sum(lines_of_code(module) for module in modules)
+
+
+def test_what_counts_as_a_line_of_code(tmp_path):
+    module = tmp_path / "sample.py"
+    module.write_text(
+        '"""A docstring\nof two lines."""\n\n'
+        "# a comment\n"
+        'x = """a text\nof two lines"""  # code, and a comment\n\n'
+        'def f():\n    """A docstring."""\n    return (\n        x,\n\n    )\n'
+    )
+    assert lines_of_code(module) == 2 + 4
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_no_module_is_over_300_lines(module):
+    assert len(module.read_text().splitlines()) <= 300
+
+
+def test_the_core_stays_under_2000_lines_of_code():
+    core = [module for module in MODULES if module.relative_to(PACKAGE).parts[0].removesuffix(".py") not in COMPANY]
+    assert 0 < total(core) < 2000
+
+
+def test_jose_and_policy_stay_under_900_lines_of_code():
+    pure = [module for module in MODULES if module.relative_to(PACKAGE).parts[0] in ("jose", "policy")]
+    assert 0 < total(pure) < 900
+
+
+# --- the gate and the sample
+
+
+SKIPS = {
+    "a mark": "@pytest.mark.skip(reason='')\ndef test_one(): ...",
+    "a condition": "@pytest.mark.skipif(True, reason='')\ndef test_one(): ...",
+    "in its course": "def test_one():\n    pytest.skip('')",
+    "a whole module": "pytest.skip('', allow_module_level=True)",
+    "a missing import": "pytest.importorskip('jwt_wsgi.absent')",
+}
+
+
+def run_of_tests(folder: Path, *options: str, body: str) -> int:
+    shutil.copy(CHECKOUT / "tests" / "conftest.py", folder)
+    sample = folder / "test_sample.py"
+    sample.write_text(f"import pytest\n\ndef test_passes(): ...\n\n{body}\n")
+    apart = ("-p", "no:cacheprovider", "-p", "no:cov", "--rootdir", folder, "-c", "/dev/null")
+    command = (sys.executable, "-m", "pytest", *apart, *options, sample)
+    return completed(*command, cwd=folder).returncode
+
+
+@pytest.mark.parametrize("body", SKIPS.values(), ids=SKIPS)
+def test_a_skipped_test_fails_the_run_that_forbids_it(tmp_path, body):
+    assert run_of_tests(tmp_path, "--fail-on-skip", body=body) == pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.mark.parametrize(
+    ("options", "body"),
+    [
+        pytest.param(["--fail-on-skip"], "", id="nothing is skipped"),
+        pytest.param([], SKIPS["a mark"], id="skipping is not forbidden"),
+    ],
+)
+def test_a_run_passes_where(tmp_path, options, body):
+    assert run_of_tests(tmp_path, *options, body=body) == pytest.ExitCode.OK
+
+
+def test_the_gate_of_the_continuous_integration_forbids_skips():
+    assert 'make test PYTEST_ARGS="--fail-on-skip"' in (CHECKOUT / ".ci" / "run").read_text()
+
+
+def test_the_sample_without_its_demo_does_not_even_import_what_signs():
+    program = (
+        "import sys, app\n"
+        "app.main(issuer_base_url='https://tenant.example.com/', audience='example')\n"
+        "print([name for name in sys.modules if name.startswith('jwt_wsgi.testing')])"
+    )
+    assert succeeded(sys.executable, "-c", program, cwd=CHECKOUT).strip() == "[]"
+
+
+def test_only_the_demo_of_the_sample_mints():
+    tree = ast.parse((CHECKOUT / "app.py").read_text())
+    functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+    minting = {name for name, node in functions.items() if "LocalIssuer" in ast.unparse(node)}
+    assert minting == {"_serve_demo", "_recipe"}
+    callers = {
+        name for name, node in functions.items() if any(f"{minter}(" in ast.unparse(node.body) for minter in minting)
+    }
+    assert callers == {"run", "_serve_demo"}
+    (choice,) = (node for node in ast.walk(functions["run"]) if isinstance(node, ast.If))
+    assert ast.unparse(choice.test) == "demo"
+    assert "_serve_demo" in ast.unparse(choice.body)
+    assert "_serve_demo" not in ast.unparse(choice.orelse)

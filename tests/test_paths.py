@@ -1,0 +1,223 @@
+"""The path rule, clause by clause: one reading of a request, or a 400. The ids are its numbers."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, make_server
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from jwt_wsgi import AUTHENTICATED, DENY, PUBLIC, InvalidRequest, Policy, ScopeAuthorizer
+from jwt_wsgi.policy.paths import canonical
+
+
+def on_the_wire(path: str) -> str:
+    """What a server puts into PATH_INFO for this path."""
+    return path.encode("utf-8").decode("latin-1")
+
+
+@pytest.mark.parametrize(
+    ("path_info", "segments"),
+    [
+        pytest.param("", (), id="1 empty means the root"),
+        pytest.param("/", (), id="1 the root"),
+        pytest.param("/caf\xc3\xa9", ("café",), id="1 UTF-8 in latin-1"),
+        pytest.param("/\xf0\x9f\x94\x91/x", ("🔑", "x"), id="1 four bytes"),
+        pytest.param("/a/b", ("a", "b"), id="2 plain"),
+        pytest.param("/a/b/", ("a", "b"), id="2 one trailing slash is dropped"),
+        pytest.param("/...", ("...",), id="2 three dots are a name"),
+        pytest.param("/.well-known/x", (".well-known", "x"), id="2 a leading dot is a name"),
+        pytest.param("/a./.b/c..", ("a.", ".b", "c.."), id="2 dots beside letters"),
+        pytest.param("/a b", ("a b",), id="2 a space is no control character"),
+        pytest.param("/a\xc2\xa0b", ("a\xa0b",), id="2 nor is a no-break space"),
+        pytest.param("/\xef\xbb\xbfa", ("\ufeffa",), id="2 nor is a byte order mark"),
+        pytest.param("/a\\..\\b", ("a\\..\\b",), id="no clause: backslashes"),
+        pytest.param("/a;v=1/b", ("a;v=1", "b"), id="no clause: path parameters"),
+        pytest.param("/a%2Fb", ("a%2Fb",), id="no clause: a literal %2F"),
+        pytest.param("/%2e%2e/a", ("%2e%2e", "a"), id="no clause: literal escaped dots"),
+        pytest.param("/A/a", ("A", "a"), id="no clause: case is kept"),
+        pytest.param("/cafe\xcc\x81", ("cafe\u0301",), id="no clause: combining marks are kept"),
+    ],
+)
+def test_a_path_with_one_reading_is_its_segments(path_info: str, segments: tuple[str, ...]) -> None:
+    assert canonical(path_info) == segments
+
+
+UTF8, SLASH = "UTF-8", "a leading slash"
+CONTROL, EMPTY, DOT = "no control character", "no empty segment", "no dot segment"
+
+AMBIGUOUS = [
+    ("1 a lone byte", "/\xff", UTF8),
+    ("1 an overlong slash", "/a\xc0\xafb", UTF8),
+    ("1 an overlong dot", "/\xc0\xae\xc0\xae/a", UTF8),
+    ("1 an encoded surrogate", "/\xed\xa0\x80", UTF8),
+    ("1 beyond Unicode", "/\xf4\x90\x80\x80", UTF8),
+    ("1 cut short", "/\xc3", UTF8),
+    ("1 latin-1 é", "/caf\xe9", UTF8),
+    ("1 text that is no bytes", "/\u20ac", UTF8),
+    ("1 a lone surrogate", "/\udcff", UTF8),
+    ("2 no slash", "a", SLASH),
+    ("2 asterisk form", "*", SLASH),
+    ("2 absolute form", "http://example.com/a", SLASH),
+    ("2 authority form", "example.com:443", SLASH),
+    ("2 a dot segment", "/./a", DOT),
+    ("2 a dot segment at the end", "/a/.", DOT),
+    ("2 a dot segment and a slash", "/a/./", DOT),
+    ("2 a dot alone", "/.", DOT),
+    ("2 two dots", "/a/../b", DOT),
+    ("2 two dots first", "/../a", DOT),
+    ("2 two dots last", "/a/..", DOT),
+    ("2 two dots and a slash", "/a/../", DOT),
+    ("2 an empty segment", "/a//b", EMPTY),
+    ("2 an empty segment first", "//a", EMPTY),
+    ("2 an empty segment last", "/a//", EMPTY),
+    ("2 nothing but slashes", "//", EMPTY),
+    ("2 three slashes", "///", EMPTY),
+    ("2 an empty and a dot segment", "//../a", EMPTY),
+]
+
+
+@pytest.mark.parametrize(("path_info", "expected"), [pytest.param(*case, id=name) for name, *case in AMBIGUOUS])
+def test_a_path_with_two_readings_is_refused(path_info: str, expected: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        canonical(path_info)
+    assert (refused.value.reason, refused.value.status) == ("path_ambiguous", 400)
+    assert refused.value.expected == expected
+
+
+CONTROLS = [*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029]
+
+
+@pytest.mark.parametrize("code_point", CONTROLS, ids="2 U+{:04X}".format)
+def test_no_control_character_passes_wherever_it_stands(code_point: int) -> None:
+    for path in ("/{}", "/a/{}b", "/a{}/b", "/a/b{}", "/{}/"):
+        with pytest.raises(InvalidRequest) as refused:
+            canonical(on_the_wire(path.format(chr(code_point))))
+        assert refused.value.expected == CONTROL
+
+
+pieces = st.sampled_from(["/", "/", "a", ".", "..", "%2f", "\\", "\xc3\xa9", "\xff", "\x00", ";"])
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.lists(pieces, max_size=8).map("".join) | st.text(st.characters(max_codepoint=255)))
+@example("/a/")
+@example("//")
+def test_what_is_accepted_can_be_written_in_one_way_only(path_info: str) -> None:
+    try:
+        segments = canonical(path_info)
+    except InvalidRequest:
+        return
+    written = on_the_wire("/" + "/".join(segments))
+    assert path_info in ((written, written + "/") if segments else ("", "/"))
+    assert canonical(written) == segments
+    assert not {"", ".", ".."} & set(segments)
+
+
+def environ(path: str = "/a", method: str = "GET", **more: Any) -> dict[str, Any]:
+    return {"PATH_INFO": path, "REQUEST_METHOD": method, "SCRIPT_NAME": "", **more}
+
+
+@pytest.mark.parametrize("elsewhere", ["RAW_URI", "REQUEST_URI", "HTTP_X_ORIGINAL_URL"])
+def test_1_path_info_is_judged_and_nothing_else(elsewhere: str) -> None:
+    policy = Policy({"/a": AUTHENTICATED, "/b": PUBLIC})
+    request = environ("/a", **{elsewhere: "/b"})
+    assert policy.match(request).requirement is AUTHENTICATED
+    assert policy.match({**request, elsewhere: "/../"}).requirement is AUTHENTICATED
+
+
+def test_1_a_server_that_leaves_path_info_out_means_the_root() -> None:
+    assert Policy({"/{$}": PUBLIC}).is_public({"REQUEST_METHOD": "GET"})
+
+
+VHM = "HTTP_X_VHM_ROOT"
+
+
+@pytest.mark.parametrize("value", ["/a", "", "/"])
+def test_4_a_virtual_host_root_is_refused_unless_opted_in(value: str) -> None:
+    request = environ("/a", **{VHM: value})
+    with pytest.raises(InvalidRequest, match="path_ambiguous") as refused:
+        Policy({"/": PUBLIC}).match(request)
+    assert refused.value.expected == "no X-Vhm-Root"
+    assert Policy({"/": PUBLIC}, allow_vhm_root=True).is_public(request)
+
+
+METHODS = ["GET", "HEAD", "OPTIONS", "PROPFIND", "M-SEARCH", "X.1", "!#$%&'*+.^_`|~-"]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_7_a_method_is_an_upper_case_token(method: str) -> None:
+    assert Policy({"/": PUBLIC}).is_public(environ(method=method))
+
+
+@pytest.mark.parametrize(
+    "method", ["", "get", "Get", "GET ", " GET", "GET\n", "G T", "GET,POST", "GÉT", "G(T", "G/T", "G\x00T"], ids=ascii
+)
+def test_7_what_is_no_upper_case_token_is_refused(method: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        Policy({"/": PUBLIC}).match(environ(method=method))
+    assert (refused.value.reason, refused.value.status) == ("method_ambiguous", 400)
+
+
+def test_7_no_method_is_no_token_either() -> None:
+    with pytest.raises(InvalidRequest, match="method_ambiguous"):
+        Policy({"/": PUBLIC}).match({"PATH_INFO": "/"})
+
+
+class Quiet(WSGIRequestHandler):
+    def log_message(self, *arguments: Any) -> None:
+        """Nothing: what a server in a test logs is noise."""
+
+
+def reached(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"reached"]
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[tuple[str, int]]:
+    """A real server with an open subtree, and one that is denied."""
+    layer = ScopeAuthorizer(reached, Policy({"/admin": DENY, "/open": PUBLIC}))
+    with make_server("127.0.0.1", 0, layer, handler_class=Quiet) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server.server_address[:2]
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    ("target", "statuses"),
+    [
+        ("/open", {200}),
+        ("/open?/admin", {200}),
+        ("/open/x", {200}),
+        ("/admin", {401}),
+        ("/%61dmin", {401}),
+        ("/admin%2Fx", {401}),
+        ("/admin;x", {401}),
+        # Some versions of the server join leading slashes, others hand them on.
+        ("//admin", {400, 401}),
+        ("/open//../admin", {400}),
+        ("/open/../admin", {400}),
+        ("/open/%2e%2e/admin", {400}),
+        ("/open/%00", {400}),
+        ("/open/%ff", {400}),
+        ("http://example.com/open", {400}),
+        ("open", {400}),
+        ("*", {400}),
+    ],
+)
+def test_a_raw_request_line_has_one_reading(address: tuple[str, int], target: str, statuses: set[int]) -> None:
+    with socket.create_connection(address, timeout=5) as connection:
+        connection.sendall(f"GET {target} HTTP/1.0\r\n\r\n".encode("ascii"))
+        with connection.makefile("rb") as received:
+            answer = received.read()
+    status = int(answer.split()[1])
+    assert status in statuses
+    assert answer.endswith(b"reached") is (status == 200)

@@ -1,0 +1,308 @@
+"""Patterns: how they are written, which of them overlap, and which one is the innermost.
+
+The properties compare the compiled tree with sets of paths, enumerated.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import pytest
+from hypothesis import assume, event, example, given, settings
+from hypothesis import strategies as st
+
+from jwt_wsgi import AUTHENTICATED, Policy
+from jwt_wsgi.policy.patterns import Pattern, parse
+
+WELL_FORMED = [
+    ("/", (), (), False, ()),
+    ("/{$}", (), (), True, ()),
+    ("/a", (), ("a",), False, ()),
+    ("/a/", (), ("a",), False, ()),
+    ("/a/{$}", (), ("a",), True, ()),
+    ("/users/{id}/x/{_n1}", (), ("users", None, "x", None), False, ("id", "_n1")),
+    ("/{id}/{$}", (), (None,), True, ("id",)),
+    ("GET /a", ("GET",), ("a",), False, ()),
+    ("GET,M-SEARCH /{x}", ("GET", "M-SEARCH"), (None,), False, ("x",)),
+    ("/GET /a", (), ("GET ", "a"), False, ()),
+    ("/a b", (), ("a b",), False, ()),
+    ("/é/🔑", (), ("é", "🔑"), False, ()),
+    ("/100%/%zz/%2", (), ("100%", "%zz", "%2"), False, ()),
+    ("/a;v=1/b\\c/d:e/$/...", (), ("a;v=1", "b\\c", "d:e", "$", "..."), False, ()),
+]
+
+
+@pytest.mark.parametrize(
+    ("key", "methods", "segments", "exact", "names"), [pytest.param(*w, id=w[0]) for w in WELL_FORMED]
+)
+def test_a_key_is_methods_and_a_pattern(key: str, methods: Any, segments: Any, exact: bool, names: Any) -> None:
+    assert parse(key) == (methods, Pattern(segments, exact), names)
+
+
+BEGIN = "one space and a path: 'GET,HEAD /users/{id}'"
+NO_METHOD, BARE = "is no upper-case method", "a segment that no request may hold"
+WHOLE = "a parameter is a whole segment, {$} stands at the end only"
+FOREIGN = "is another router's spelling; write {name} for one segment, and nothing for what is beneath"
+
+MALFORMED = [
+    ("", BEGIN),
+    ("a", BEGIN),
+    ("GET", BEGIN),
+    ("GET a", BEGIN),
+    ("GET/a", BEGIN),
+    ("GET  /a", BEGIN),
+    ("GET, POST /a", BEGIN),
+    ("GET POST /a", BEGIN),
+    ("GET\t/a", BEGIN),
+    ("https://example.com/a", BEGIN),
+    (" /a", f"'' {NO_METHOD}"),
+    ("get /a", f"'get' {NO_METHOD}"),
+    ("GET,Post /a", f"'Post' {NO_METHOD}"),
+    ("GET, /a", f"'' {NO_METHOD}"),
+    ("GET,GET /a", "named twice"),
+    ("//", BARE),
+    ("//a", BARE),
+    ("/a//b", BARE),
+    ("/a//", BARE),
+    ("/a//{$}", BARE),
+    ("/.", BARE),
+    ("/a/../b", BARE),
+    ("/a%20b", "'a%20b'; patterns are written decoded"),
+    ("/a/%2F", "'%2F'; patterns are written decoded"),
+    ("/a\nb", BARE),
+    ("/a\x85", BARE),
+    ("/a\u2028", BARE),
+    ("/{id}.json", f"'{{id}}.json'; {WHOLE}"),
+    ("/x{id}", WHOLE),
+    ("/{a}{b}", WHOLE),
+    ("/{}", WHOLE),
+    ("/{1a}", WHOLE),
+    ("/{a-b}", WHOLE),
+    ("/{id:int}", WHOLE),
+    ("/{rest...}", WHOLE),
+    ("/{*rest}", WHOLE),
+    ("/a{$}", WHOLE),
+    ("/{$}/a", WHOLE),
+    ("/{$}/", WHOLE),
+    ("/{$}/{$}", WHOLE),
+    ("/{id", WHOLE),
+    ("/id}", WHOLE),
+    ("/{id}/{id}", "names a parameter twice"),
+    ("/a/*", FOREIGN),
+    ("/a/**", FOREIGN),
+    ("/:id/a", FOREIGN),
+    ("/<id>", FOREIGN),
+    ("/<int:id>", FOREIGN),
+]
+
+
+@pytest.mark.parametrize(("key", "remedy"), MALFORMED, ids=ascii)
+def test_a_malformed_key_is_named_with_its_remedy(key: str, remedy: str) -> None:
+    with pytest.raises(ValueError, match="^" + re.escape(f"rule {key!r}: ")) as refused:
+        Policy({key: AUTHENTICATED})
+    assert remedy in str(refused.value)
+
+
+@pytest.mark.parametrize("key", [None, 7, b"/a", ("GET", "/a")], ids=repr)
+def test_a_key_is_a_string(key: Any) -> None:
+    with pytest.raises(ValueError, match=re.escape(f"rule {key!r}: write a path")):
+        Policy([(key, AUTHENTICATED)])
+
+
+def missing(*keys: str) -> list[str]:
+    """The rules that the constructor asks for."""
+    try:
+        Policy([(key, AUTHENTICATED) for key in keys])
+        return []
+    except ValueError as error:
+        said = str(error)
+    listed = re.search(r"where both apply: (.*?)(?: \(|$)", said)
+    assert listed, said
+    return listed[1].split(", ")
+
+
+OVERLAPS = [
+    (["/users/{id}/avatar", "/users/admin"], ["/users/admin/avatar"]),
+    (["/users/{id}/avatar", "/users/admin", "/users/admin/avatar"], []),
+    (["/users/{id}/avatar", "/users/admin", "/users/admin/{x}"], ["/users/admin/avatar"]),
+    (["/users/{id}/avatar", "/users/admin", "/users/admin/avatar/{$}"], ["/users/admin/avatar"]),
+    (["/users/{id}/avatar/{$}", "/users/admin"], ["/users/admin/avatar/{$}"]),
+    (["/users/{id}/avatar", "/users/me/{$}"], []),
+    (["/users/{id}/{$}", "/users/me"], ["/users/me/{$}"]),
+    (["/users/{id}/{$}", "/users/me/{$}"], []),
+    (["/users/{id}", "/users/me"], []),
+    (["/a/{x}", "/{y}/b"], ["/a/b"]),
+    (["/a/{x}/{$}", "/{y}/b"], ["/a/b/{$}"]),
+    (["/a/{x}/{$}", "/{y}/b/{$}"], ["/a/b/{$}"]),
+    (["/a/{x}", "/{y}/b/{$}"], ["/a/b/{$}"]),
+    (["/a/{x}", "/{y}/b/c/d"], ["/a/b/c/d"]),
+    (["/a/{x}/c/{y}", "/{z}/b"], ["/a/b/c/{p4}"]),
+    (["/a/{x}/c", "/a/b/{y}", "/a/{x}"], ["/a/b/c"]),
+    (["/{x}/a/{$}", "/b/{y}/c"], []),
+    (["/", "/{$}", "/{x}", "/a/{$}"], []),
+    (["GET /a/{x}", "POST /{y}/b"], ["/a/b"]),
+]
+
+
+@pytest.mark.parametrize(("keys", "expected"), OVERLAPS, ids=" ".join)
+def test_6_exactly_the_intersection_is_demanded(keys: list[str], expected: list[str]) -> None:
+    for order in itertools.permutations(keys):
+        assert missing(*order) == expected
+
+
+def test_6_all_missing_rules_are_named_at_once_but_ten_at_most() -> None:
+    two = ["/a/{x}", "/{y}/b", "/{y}/c"]
+    assert sorted(missing(*two)) == ["/a/b", "/a/c"]
+    twelve = ["/a/{x}", *(f"/{{y}}/{name}" for name in "bcdefghijklm")]
+    assert len(missing(*twelve)) == len(set(missing(*twelve))) == 10
+    assert set(missing(*twelve)) < {f"/a/{name}" for name in "bcdefghijklm"}
+
+
+@pytest.mark.parametrize(
+    ("keys", "offered"),
+    [
+        pytest.param(["/users/{id}/avatar", "/users/admin"], True, id="one is shallower"),
+        pytest.param(["/users", "/users/{id}/avatar", "/users/admin"], True, id="beneath a third"),
+        pytest.param(["/", "/a/{x}", "/{y}/b"], False, id="both end beneath a third"),
+        pytest.param(["/", "/a/{x}/{$}", "/{y}/b"], False, id="one ends with it already"),
+        pytest.param(["/a/{x}", "/{y}/b"], False, id="both end at the same depth"),
+        pytest.param(["/a/{x}/{$}", "/{y}/b/{$}"], False, id="both end with it already"),
+    ],
+)
+def test_6_the_end_mark_is_offered_where_it_helps(keys: list[str], offered: bool) -> None:
+    with pytest.raises(ValueError, match="no order of precedence is safe; add the rules") as refused:
+        Policy(dict.fromkeys(keys, AUTHENTICATED))
+    assert ("end one of the two with {$}" in str(refused.value)) is offered
+
+
+TEAMS = [f"/teams/{team}/{i}" for i in range(5_000) for team in ("{id}", "mine")]
+# Each has its literal in another place, and another end; no two overlap.
+DEEP = ["/" + "/".join("x" if i == j else f"{{p{j}}}" for j in range(10)) + f"/{i}/{{$}}" for i in range(10)]
+
+
+@pytest.mark.parametrize("keys", [TEAMS, DEEP], ids=["ten thousand", "ten deep ones"])
+def test_6_many_patterns_are_no_matter(keys: list[str]) -> None:
+    begun = time.monotonic()
+    Policy(dict.fromkeys(keys, AUTHENTICATED))
+    # Far more than it takes, far less than to compare everything with everything.
+    assert time.monotonic() - begun < 3
+
+
+# Pattern -> the paths it covers, as sets: `z` is a segment that no pattern names, and no
+# pattern is deeper than 3, so paths of depth 4 tell a subtree from an exact place.
+DEPTH = 3
+Path = tuple[str, ...]
+Shape = tuple[Path, bool]
+PATHS = [path for n in range(DEPTH + 2) for path in itertools.product("abz", repeat=n)]
+
+
+def covers(shape: Shape, path: Path) -> bool:
+    written, exact = shape
+    fits = all(mine in ("*", its) for mine, its in zip(written, path, strict=False))
+    return fits and (len(path) == len(written) if exact else len(path) >= len(written))
+
+
+SHAPES = [
+    (written, exact)
+    for n in range(DEPTH + 1)
+    for written in itertools.product("ab*", repeat=n)
+    for exact in (False, True)
+]
+COVER = {shape: frozenset(path for path in PATHS if covers(shape, path)) for shape in SHAPES}
+BY_COVER = {cover: shape for shape, cover in COVER.items()}
+
+
+def key_of(shape: Shape, parameter: str = "p") -> str:
+    """The shape as one writes it; parameters are named by their positions."""
+    written, exact = shape
+    parts = [f"{{{parameter}{i}}}" if s == "*" else s for i, s in enumerate(written, 1)]
+    return "/" + "/".join(parts + ["{$}"] * exact)
+
+
+def unsettled(shapes: Iterable[Shape]) -> Iterator[Shape]:
+    """Every intersection that two of them lack."""
+    covers_ = {COVER[shape] for shape in shapes}
+    for one, other in itertools.combinations(covers_, 2):
+        both = one & other
+        if both and both not in (one, other) and both not in covers_:
+            yield BY_COVER[both]
+
+
+def settled(shapes: Iterable[Shape]) -> set[Shape]:
+    closed = set(shapes)
+    while lacking := set(unsettled(closed)):
+        closed |= lacking
+    return closed
+
+
+def test_the_enumeration_tells_every_two_patterns_apart() -> None:
+    assert len(BY_COVER) == len(SHAPES) == 80
+
+
+few = st.lists(st.sampled_from(SHAPES), min_size=2, max_size=3, unique=True)
+# Two that overlap and something else, which is the rule they lack in about every other case.
+crossing = st.builds(
+    lambda two, other, repair: list({*two, *(list(unsettled(two)) if repair else [other])}),
+    st.lists(st.sampled_from(SHAPES), min_size=2, max_size=2, unique=True),
+    st.sampled_from(SHAPES),
+    st.booleans(),
+)
+
+
+@settings(max_examples=1000, deadline=None)
+@given(few | crossing)
+@example([(("a", "*"), False), (("*", "b"), False), (("a", "b"), True)])
+def test_6_the_constructor_refuses_exactly_what_enumeration_finds_unsettled(shapes: list[Shape]) -> None:
+    lacking = {key_of(shape) for shape in unsettled(shapes)}
+    event(f"{len(lacking)} missing")
+    named = set(missing(*map(key_of, shapes)))
+    # It may foresee which ones the missing rules will ask for in their turn.
+    assert lacking <= named <= set(map(key_of, settled(shapes) - set(shapes)))
+    assert bool(named) is bool(lacking)
+
+
+def test_6_every_pair_of_patterns_is_judged_as_enumeration_judges_it() -> None:
+    for two in itertools.combinations(SHAPES, 2):
+        assert missing(*map(key_of, two)) == [key_of(shape) for shape in unsettled(two)], two
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.sampled_from(SHAPES), max_size=4, unique=True))
+def test_6_adding_the_rules_that_an_error_names_settles_it(shapes: list[Shape]) -> None:
+    keys = [key_of(shape) for shape in shapes]
+    for _ in range(len(SHAPES)):
+        keys += missing(*keys)
+    assert set(keys) == set(map(key_of, settled(shapes)))
+
+
+def innermost(shapes: Iterable[Shape], path: Path) -> Shape | None:
+    """Slow and obvious: of the patterns that cover the path, the one inside all the others."""
+    covering = [shape for shape in shapes if path in COVER[shape]]
+    inside_all = [one for one in covering if all(COVER[one] <= COVER[other] for other in covering)]
+    assert len(inside_all) == bool(covering)
+    return inside_all[0] if inside_all else None
+
+
+drawn = st.lists(st.sampled_from(SHAPES), max_size=6, unique=True)
+
+
+@settings(max_examples=300, deadline=None)
+@given(drawn | drawn.map(settled).map(sorted), st.randoms(use_true_random=False))
+def test_5_the_innermost_pattern_decides_as_a_slow_matcher_says(shapes: list[Shape], order: Any) -> None:
+    order.shuffle(shapes)
+    try:
+        policy = Policy([(key_of(shape), AUTHENTICATED) for shape in shapes])
+    except ValueError:
+        assume(False)
+    for path in PATHS:
+        environ = {"PATH_INFO": "/" + "/".join(path), "REQUEST_METHOD": "GET"}
+        rule, _, params = policy.match(environ)
+        expected = innermost(shapes, path)
+        assert (rule and rule.key) == (expected and key_of(expected))
+        if expected is not None:
+            named = enumerate(zip(expected[0], path, strict=False), 1)
+            assert params == {f"p{i}": value for i, (segment, value) in named if segment == "*"}

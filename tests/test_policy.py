@@ -1,0 +1,322 @@
+"""The compiled policy: which rule decides a request, and which policies cannot be made.
+
+The ids that begin with a number are clauses of the path rule.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jwt_wsgi import AUTHENTICATED, DENY, OPTIONAL, PUBLIC, Auth, InvalidRequest, Policy, claim, scope
+from jwt_wsgi.policy.policy import Match
+from jwt_wsgi.policy.requirements import Requirement
+
+AUTH = Auth(claims={}, header={}, token="a.b.c", issuer="https://issuer.test/")
+
+
+def environ(path: str = "/", method: str = "GET", **more: Any) -> dict[str, Any]:
+    path_info = path.encode("utf-8").decode("latin-1")
+    return {"PATH_INFO": path_info, "REQUEST_METHOD": method, "SCRIPT_NAME": "", **more}
+
+
+def deciding(rules: Any, path: str, method: str = "GET") -> str | None:
+    """The key of the rule that decides."""
+    rule = Policy(rules).match(environ(path, method)).rule
+    return None if rule is None else rule.key
+
+
+def reason(match: Match, auth: Auth | None = AUTH) -> str | None:
+    error = match.refusal(auth)
+    return None if error is None else error.reason
+
+
+def rules(*keys: str) -> dict[str, Requirement]:
+    return dict.fromkeys(keys, AUTHENTICATED)
+
+
+CATALOGUE = rules(
+    "/{$}",
+    "/files",
+    "/files/{name}/{$}",
+    "/files/{name}/history",
+    "/files/index",
+    "/files/index/{$}",
+    "/files/index/history",
+    "/users/{id}",
+    "/users/me",
+    "/users/me/{$}",
+    "/café/{x}",
+    "/a;v=1",
+)
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/", "/{$}"),
+        ("", "/{$}"),
+        ("/x", None),
+        ("/file", None),
+        ("/files", "/files"),
+        ("/files/", "/files"),
+        ("/filesystem", None),
+        ("/Files", None),
+        ("/files/a", "/files/{name}/{$}"),
+        ("/files/a/", "/files/{name}/{$}"),
+        ("/files/a/b", "/files"),
+        ("/files/a/b/c/d/e", "/files"),
+        ("/files/a/history", "/files/{name}/history"),
+        ("/files/a/history/1", "/files/{name}/history"),
+        ("/files/index", "/files/index/{$}"),
+        ("/files/index/x", "/files/index"),
+        ("/files/index/history/1", "/files/index/history"),
+        ("/users", None),
+        ("/users/7", "/users/{id}"),
+        ("/users/7/a/b", "/users/{id}"),
+        ("/users/me", "/users/me/{$}"),
+        ("/users/me/a", "/users/me"),
+        ("/users/{id}", "/users/{id}"),
+        ("/café/au/lait", "/café/{x}"),
+        ("/a;v=1/b", "/a;v=1"),
+        ("/a;v=2", None),
+        ("/{$}", None),
+    ],
+)
+def test_5_a_rule_covers_its_subtree_and_the_innermost_decides(path: str, expected: str | None) -> None:
+    assert deciding(CATALOGUE, path) == expected
+    assert deciding(dict(reversed(CATALOGUE.items())), path) == expected
+
+
+METHODS = rules("/a", "GET /a", "GET,POST /b", "HEAD /b/c", "PUT /b/c", "GET /b/c", "HEAD /d", "GET /e/{$}")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "expected"),
+    [
+        pytest.param("GET", "/a/x", "GET /a", id="the rule that names the method"),
+        pytest.param("POST", "/a", "/a", id="else the place's rule without methods"),
+        pytest.param("POST", "/b/x", "GET,POST /b", id="one rule, two methods"),
+        pytest.param("DELETE", "/b", None, id="else denied"),
+        pytest.param("POST", "/b/c", None, id="nothing falls through to a shallower place"),
+        pytest.param("GET", "/e/x", None, id="nor to an exact place above"),
+        pytest.param("HEAD", "/a", "GET /a", id="HEAD takes GET's rule"),
+        pytest.param("HEAD", "/b/x", "GET,POST /b", id="HEAD takes GET's rule among several"),
+        pytest.param("HEAD", "/b/c", "HEAD /b/c", id="HEAD has its own"),
+        pytest.param("GET", "/d", None, id="GET does not take HEAD's"),
+        pytest.param("OPTIONS", "/a", "/a", id="OPTIONS like any other: no method named"),
+        pytest.param("OPTIONS", "/b", None, id="OPTIONS like any other: others named"),
+        pytest.param("BREW", "/a", "/a", id="a method of one's own"),
+        pytest.param("BREW", "/b", None, id="which no rule names"),
+    ],
+)
+def test_7_the_innermost_place_decides_alone_by_method(method: str, path: str, expected: str | None) -> None:
+    assert deciding(METHODS, path, method) == expected
+
+
+def test_7_head_is_no_way_around_a_stricter_get() -> None:
+    policy = Policy({"GET /a": scope("read:a"), "/a": PUBLIC})
+    assert reason(policy.match(environ("/a", "HEAD"))) == "insufficient_scope"
+    assert not policy.is_public(environ("/a", "HEAD"))
+    assert policy.is_public(environ("/a", "POST"))
+
+
+@pytest.mark.parametrize(
+    ("policy", "path", "anonymous", "authenticated"),
+    [
+        pytest.param(Policy({}), "/", "missing_token", "no_rule", id="8 no rules at all"),
+        pytest.param(Policy({"/a": PUBLIC}), "/b", "missing_token", "no_rule", id="8 no rule"),
+        pytest.param(Policy({"GET /": PUBLIC}), "/", "missing_token", "no_rule", id="8 none for POST"),
+        pytest.param(Policy({}, default=DENY), "/", "missing_token", "no_rule", id="8 the default spelled"),
+        pytest.param(Policy({"/": DENY}), "/b", "missing_token", "denied", id="8 denied by rule"),
+        pytest.param(Policy({"/": AUTHENTICATED}), "/b", "missing_token", None, id="8 said so"),
+        pytest.param(Policy({}, default=AUTHENTICATED), "/", "missing_token", None, id="8 another default"),
+        pytest.param(Policy({}, default=PUBLIC), "/", None, None, id="8 all public by default"),
+        pytest.param(
+            Policy({"GET /": PUBLIC}, default=PUBLIC),
+            "/",
+            "missing_token",
+            "no_rule",
+            id="7 the default is no rule for a method that a place lacks",
+        ),
+    ],
+)
+def test_what_no_rule_covers_is_denied(
+    policy: Policy, path: str, anonymous: str | None, authenticated: str | None
+) -> None:
+    match = policy.match(environ(path, "POST"))
+    assert (reason(match, None), reason(match)) == (anonymous, authenticated)
+
+
+@pytest.mark.parametrize(
+    ("key", "path", "params"),
+    [
+        ("/users/{id}", "/users/7", {"id": "7"}),
+        ("/users/{id}", "/users/7/x", {"id": "7"}),
+        ("/{a}/x/{b}/{$}", "/1/x/2/", {"a": "1", "b": "2"}),
+        ("/{name}", "/é 🔑;v=1%2F", {"name": "é 🔑;v=1%2F"}),
+        ("/users", "/users/7", {}),
+    ],
+)
+def test_5_parameters_are_decoded_segments(key: str, path: str, params: dict[str, str]) -> None:
+    assert Policy({key: AUTHENTICATED}).match(environ(path)).params == params
+
+
+def test_5_a_place_keeps_each_rules_own_parameter_names() -> None:
+    policy = Policy({"GET /users/{id}": AUTHENTICATED, "PUT /users/{name}": AUTHENTICATED})
+    assert policy.match(environ("/users/7", "GET")).params == {"id": "7"}
+    assert policy.match(environ("/users/7", "PUT")).params == {"name": "7"}
+
+
+@pytest.mark.parametrize("path", ["/users/7", "/other"], ids=["a rule", "no rule"])
+def test_a_match_is_immutable(path: str) -> None:
+    match: Any = Policy({"/users/{id}": AUTHENTICATED}).match(environ(path))
+    for name in ("rule", "requirement", "params"):
+        with pytest.raises(AttributeError):
+            setattr(match, name, None)
+    with pytest.raises(TypeError):
+        match.params["id"] = "8"
+    if match.rule is not None:
+        for name in ("key", "requirement", "parameters"):
+            with pytest.raises(AttributeError):
+                setattr(match.rule, name, PUBLIC)
+
+
+def test_a_policy_does_not_change_with_the_mapping_it_was_made_of() -> None:
+    written: dict[str, Requirement] = {"/a": DENY}
+    policy = Policy(written)
+    written["/a"] = PUBLIC
+    assert not policy.is_public(environ("/a"))
+
+
+@pytest.mark.parametrize(
+    ("mounts", "script_name"), [(("",), ""), (["/app"], "/app"), (("", "/app"), "/app"), ({"/a/b"}, "/a/b")], ids=repr
+)
+def test_3_a_configured_mount_is_judged_by_what_is_beneath_it(mounts: Any, script_name: str) -> None:
+    policy = Policy({"/a": PUBLIC}, mounts=mounts)
+    assert policy.is_public(environ("/a", SCRIPT_NAME=script_name))
+    assert not policy.is_public(environ("/app/a", SCRIPT_NAME=script_name))
+
+
+@pytest.mark.parametrize("script_name", ["/app", "/", "/App", "/mine/", "/mine/x", "mine", "\xff"])
+def test_3_another_mount_is_refused(script_name: str) -> None:
+    policy = Policy({"/": PUBLIC}, mounts=["", "/mine"])
+    with pytest.raises(InvalidRequest, match="mount_unknown") as refused:
+        policy.match(environ("/a", SCRIPT_NAME=script_name))
+    assert refused.value.status == 400
+
+
+def test_3_an_application_at_a_mount_only_is_not_at_the_root() -> None:
+    policy = Policy({"/": PUBLIC}, mounts=["/app"])
+    request = environ("/a")
+    assert not policy.is_public(request)
+    del request["SCRIPT_NAME"]
+    assert not policy.is_public(request)
+
+
+def test_3_the_first_unknown_mount_makes_one_error_line(caplog: pytest.LogCaptureFixture) -> None:
+    policy = Policy({"/": PUBLIC}, mounts=["/mine", ""])
+    with caplog.at_level(logging.DEBUG):
+        policy.is_public(environ("/a"))
+        assert caplog.records == []
+        for seen in ("/evil\n2026 CRITICAL é" + "x" * 500, "/other"):
+            policy.is_public(environ("/a", SCRIPT_NAME=seen))
+    [record] = caplog.records
+    assert (record.levelno, record.name) == (logging.ERROR, "jwt_wsgi.policy")
+    line = record.getMessage()
+    assert line.startswith("SCRIPT_NAME '/evil\\n2026 CRITICAL \\xe9xxx")
+    assert "Policy(mounts=" in line
+    assert "'/mine'" in line
+    assert line.isprintable()
+    assert len(line) < 400
+
+
+@pytest.mark.parametrize(
+    ("requirement", "public"), [(PUBLIC, True), (OPTIONAL, False), (AUTHENTICATED, False), (DENY, False)], ids=repr
+)
+def test_only_public_is_public(requirement: Requirement, public: bool) -> None:
+    assert Policy({"/a": requirement}).is_public(environ("/a/b")) is public
+
+
+octets = st.text(st.characters(max_codepoint=0x2030), max_size=12)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "PATH_INFO": octets | octets.map("/{}".format),
+            "SCRIPT_NAME": octets,
+            "REQUEST_METHOD": octets,
+            "HTTP_X_VHM_ROOT": octets,
+        },
+    )
+)
+def test_is_public_never_raises(request: dict[str, Any]) -> None:
+    for mounts in ([""], ["/app"]):
+        assert Policy({"/": PUBLIC}, mounts=mounts).is_public(request) in (True, False)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("/a", "/a"), ("/a", "/a/"), ("/a/{x}", "/a/{y}"), ("/a/{$}", "/a/{$}"), ("GET /a", "POST,GET /a")],
+)
+def test_6_two_rules_for_one_place_are_refused(first: str, second: str) -> None:
+    message = f"rule {second!r}: '{first}: PUBLIC' says already what holds there; keep one"
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        Policy([(first, PUBLIC), (second, DENY)])
+
+
+SCOPED = scope("a")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"rules": {"/a": "read:a"}}, r"rule '/a': 'read:a' is no requirement; write PUBLIC, OPT"),
+        ({"rules": {"/a": None}}, r"rule '/a': None is no requirement"),
+        ({"rules": {"/a": scope}}, r"rule '/a': <function scope.*is no requirement"),
+        ({"rules": {}, "default": "DENY"}, r"default: 'DENY' is no requirement"),
+        ({"rules": "/a"}, r"rules='/a': write a mapping of paths to requirements"),
+        ({"rules": None}, r"rules=None: write a mapping"),
+        ({"rules": 7}, r"rules=7: write a mapping"),
+        ({"rules": ["/users"]}, r"rules=\['/users'\]: write a mapping"),
+        ({"rules": [("/a",)]}, r"rules=\[\('/a',\)\]: write a mapping"),
+        ({"rules": [("/a", SCOPED, 1)]}, r"rules=.*: write a mapping"),
+        ({"rules": {}, "mounts": "/app"}, r"mounts='/app': write a list of paths .*\('/app',\)"),
+        ({"rules": {}, "mounts": []}, r"mounts=\[\]: write a list"),
+        ({"rules": {}, "mounts": ["app"]}, r"mounts=\['app'\]: write a list"),
+        ({"rules": {}, "mounts": ["", "/app/"]}, r"mounts=\['', '/app/'\]: write a list"),
+        ({"rules": {}, "mounts": ["/"]}, r"mounts=\['/'\]: write a list"),
+        ({"rules": {}, "mounts": [None]}, r"mounts=\[None\]: write a list"),
+        ({"rules": {}, "mounts": None}, r"mounts=None: write a list"),
+    ],
+)
+def test_what_cannot_be_a_policy_fails_at_construction(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match="^" + message):
+        Policy(**arguments)
+
+
+def test_rules_are_a_mapping_or_pairs_of_any_kind() -> None:
+    pairs = [("/a", PUBLIC), ("GET /b", SCOPED)]
+    for written in (dict(pairs), pairs, iter(pairs), [list(pair) for pair in pairs]):
+        assert [(rule.key, rule.requirement) for rule in Policy(written).rules] == pairs
+
+
+def test_a_policy_prints_its_rules_as_they_were_written() -> None:
+    policy = Policy({"GET /users/{id}": SCOPED & claim("org", 7), "/": DENY})
+    assert repr(policy) == "Policy({GET /users/{id}: scope('a') & claim('org', 7), /: DENY})"
+
+
+@pytest.mark.parametrize("key", ["/a", "/a/{x}/{$}"])
+def test_9_the_environ_is_read_and_not_written(key: str) -> None:
+    request = environ("/a/b")
+    before = dict(request)
+    Policy({key: PUBLIC}).match(request)
+    assert request == before

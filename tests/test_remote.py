@@ -1,0 +1,589 @@
+"""The remote source: one fetch in flight, nobody waits without need, a good set is never lost.
+
+What a fetch finds is told by `fetch=`; real HTTP is in test_fetching.py.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from conftest import Clock
+
+from jwt_wsgi import InvalidToken, Issuer, KeysUnavailable, RemoteJWKS, Verifier
+from jwt_wsgi.jwks.fetching import Reply
+from jwt_wsgi.testing import LocalIssuer, SigningKey
+
+URI = "https://issuer.test/jwks"
+KEYS = {kid: SigningKey("ES256", kid) for kid in "abcde"}
+FOUND, UNKNOWN, UNAVAILABLE = "found", "unknown", "unavailable"
+
+
+def jwks(*kids: str, **members: Any) -> bytes:
+    return json.dumps({"keys": [{**(KEYS[kid].jwk or {}), **members} for kid in kids]}).encode()
+
+
+class Endpoint:
+    """Answers `answer` to every fetch: bytes, an exception to raise, or a `Future` of either."""
+
+    def __init__(self, answer: object) -> None:
+        self.answer = answer
+        self.fetches = 0
+
+    def __call__(self, url: str) -> Any:
+        self.fetches += 1
+        answer = self.answer
+        if isinstance(answer, Future):
+            answer = answer.result(timeout=20)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+class Ticking(Clock):
+    """A clock that goes on by `tick` seconds whenever it is looked at."""
+
+    tick = 0.0
+
+    def __call__(self) -> float:
+        now = self.now
+        self.now += self.tick
+        return now
+
+
+class Remote:
+    """A source on a clock of its own, over an endpoint that publishes the key `a`."""
+
+    def __init__(self, answer: object = None, **options: Any) -> None:
+        self.clock = Ticking(1000.0)
+        self.endpoint = Endpoint(jwks("a") if answer is None else answer)
+        self.source = RemoteJWKS(URI, fetch=self.endpoint, clock=self.clock, **options)
+
+    def ask(self, kid: str | None = "a", alg: str = "ES256") -> str:
+        try:
+            return FOUND if self.source.find(kid, alg) else UNKNOWN
+        except KeysUnavailable:
+            return UNAVAILABLE
+
+    def refresh(self, answer: object) -> None:
+        """Go on to where the refresh is due for certain, and let it be over."""
+        self.endpoint.answer = answer
+        self.clock.advance(541)
+        self.source.held()
+        idle()
+
+    @property
+    def fetches(self) -> int:
+        return self.endpoint.fetches
+
+
+def loaded(**options: Any) -> Remote:
+    remote = Remote(**options)
+    assert remote.ask() == FOUND
+    return remote
+
+
+def eventually(holds: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+
+
+def idle() -> None:
+    """Wait until no fetch is under way."""
+    eventually(lambda: all(thread.name != "jwt_wsgi.jwks" for thread in threading.enumerate()))
+
+
+@pytest.fixture
+def callers() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(20) as pool:
+        yield pool
+
+
+@pytest.fixture
+def pending() -> Iterator[Future[object]]:
+    """A reply that is still to come; it fails when the test leaves it."""
+    future: Future[object] = Future()
+    yield future
+    if not future.done():
+        future.set_exception(OSError("never came"))
+    idle()
+
+
+# --- construction ------------------------------------------------------------------------------
+
+
+def test_construction_starts_no_thread_and_fetches_nothing() -> None:
+    before = threading.active_count()
+    remote = Remote()
+    assert remote.source.held() is None
+    assert (threading.active_count(), remote.fetches) == (before, 0)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"uri": "http://issuer.test/jwks"},
+        {"cache_ttl": 0},
+        {"requests_per_minute": 0},
+        {"cooldown": -1},
+        {"stale_for": -1},
+        {"timeout": 0},
+        {"max_bytes": 0},
+        {"max_bytes": 1.5},
+        {"max_keys": True},
+        {"fetch": URI},
+        {"headers": "Authorization"},
+        {"headers": {"Authorization": "Bearer x\n"}},
+        {"headers": {"Two words": "x"}},
+        {"headers": {"X-Number": 1}},
+        {"ca_certs": "/nowhere/roots.pem"},
+        {"ca_certs": 5},
+    ],
+    ids=repr,
+)
+def test_an_option_that_cannot_be_is_refused_by_name(options: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=f"^{next(iter(options))}"):
+        RemoteJWKS(**{"uri": URI, **options})
+
+
+def test_a_refused_header_is_not_quoted() -> None:
+    with pytest.raises(ValueError, match="headers") as refusal:
+        RemoteJWKS(URI, headers={"Authorization": "Bearer hidden\n"})
+    assert "hidden" not in str(refusal.value)
+
+
+def test_the_repr_names_the_place() -> None:
+    assert repr(Remote().source) == f"RemoteJWKS({URI})"
+
+
+# --- a set that is held ------------------------------------------------------------------------
+
+
+def test_a_cached_kid_costs_one_fetch() -> None:
+    remote = Remote()
+    assert [remote.ask() for _ in range(20)] == [FOUND] * 20
+    assert remote.fetches == 1
+
+
+def test_twenty_concurrent_first_requests_cost_one_fetch(callers: ThreadPoolExecutor, pending: Future[object]) -> None:
+    remote, together = Remote(pending), threading.Barrier(21)
+
+    def first() -> str:
+        together.wait(10)
+        return remote.ask()
+
+    answers = [callers.submit(first) for _ in range(20)]
+    together.wait(10)
+    eventually(lambda: remote.fetches)
+    pending.set_result(jwks("a"))
+    assert {answer.result() for answer in answers} == {FOUND}
+    assert remote.fetches == 1
+
+
+def test_nothing_is_fetched_before_the_refresh_is_due() -> None:
+    remote = loaded()
+    remote.clock.advance(419)
+    assert remote.ask() == FOUND
+    idle()
+    assert remote.fetches == 1
+
+
+def test_a_refresh_ahead_runs_in_the_background_and_nobody_waits(pending: Future[object]) -> None:
+    remote = loaded()
+    before = remote.source.held()
+    remote.endpoint.answer = pending
+    remote.clock.advance(541)
+    assert remote.ask() == FOUND
+    assert remote.source.held() is before
+    pending.set_result(jwks("b"))
+    idle()
+    assert (remote.ask("b"), remote.fetches) == (FOUND, 2)
+
+
+def test_a_set_is_the_same_object_until_another_takes_its_place() -> None:
+    remote = loaded()
+    before = remote.source.held()
+    assert remote.source.held() is before
+    remote.refresh(jwks("a"))
+    assert remote.source.held() is not before
+
+
+def test_a_key_that_was_removed_is_no_longer_found() -> None:
+    remote = loaded()
+    remote.refresh(jwks("b"))
+    assert (remote.ask("a"), remote.ask("b")) == (UNKNOWN, FOUND)
+
+
+def test_after_the_lifetime_and_the_stale_window_the_next_request_fetches() -> None:
+    remote = loaded(stale_for=0)
+    remote.endpoint.answer = jwks("b")
+    remote.clock.advance(600)
+    assert (remote.ask("b"), remote.fetches) == (FOUND, 2)
+
+
+def test_the_reply_may_set_the_lifetime() -> None:
+    remote = Remote(Reply(jwks("a"), max_age=3600), stale_for=0)
+    remote.ask()
+    remote.clock.advance(3600 * 0.69)
+    remote.ask()
+    idle()
+    assert remote.fetches == 1
+    remote.clock.advance(3600 * 0.31)
+    assert (remote.ask(), remote.fetches) == (FOUND, 2)
+
+
+@pytest.mark.parametrize(("published", "tried"), [("a", 1), ("ab", 2), ("abcde", 4)])
+def test_a_token_without_kid_is_tried_against_four_keys_at_most(published: str, tried: int) -> None:
+    assert len(Remote(jwks(*published)).source.find(None, "ES256")) == tried
+
+
+def test_the_same_kid_with_another_key_is_a_wrong_signature() -> None:
+    one, other = (LocalIssuer(algorithms=("ES256",)) for _ in range(2))
+    source = RemoteJWKS(one.jwks_uri, fetch=one.fetch)
+    issuer = Issuer(one.issuer, audience=one.audience, keys=source, algorithms=["ES256"])
+    with pytest.raises(InvalidToken, match="signature_invalid"):
+        Verifier(issuer).verify(other.token(header={"kid": one.key().kid}))
+
+
+# --- what is published is bad ------------------------------------------------------------------
+
+BAD = {
+    "nothing": b"",
+    "garbage": b"\x00\xff\xfe",
+    "HTML": b"<!doctype html><title>Sign in</title>",
+    "not an object": b"[]",
+    "no keys member": b"{}",
+    "an empty set": b'{"keys": []}',
+    "keys of a wrong type": b'{"keys": {"kid": "a"}}',
+    "a member twice": b'{"keys": [], "keys": []}',
+    "only keys for encryption": jwks("a", use="enc"),
+    "only private keys": jwks("a", d="AA"),
+    "too many keys": jwks(*"abcde" * 21),
+    "too many bytes": jwks("a") + b" " * 524288,
+    "deep JSON": b'{"keys": ' + b"[" * 5000 + b"]" * 5000 + b"}",
+    "text and no bytes": jwks("a").decode(),
+    "no answer": None,
+    "an exception": OSError("no route"),
+}
+
+
+@pytest.mark.parametrize("bad", BAD.values(), ids=BAD.keys())
+def test_a_bad_reply_never_replaces_a_good_set(bad: object, caplog: pytest.LogCaptureFixture) -> None:
+    remote = loaded()
+    before = remote.source.held()
+    remote.refresh(bad)
+    assert remote.fetches == 2
+    assert remote.source.held() is before
+    assert "the last good keys stay" in caplog.text
+    assert (remote.ask("a"), remote.ask("b")) == (FOUND, UNAVAILABLE)
+
+
+@pytest.mark.parametrize("bad", BAD.values(), ids=BAD.keys())
+def test_a_bad_first_reply_is_no_key_set(bad: object) -> None:
+    remote = Remote()
+    remote.endpoint.answer = bad
+    assert remote.ask() == UNAVAILABLE
+    assert remote.source.held() is None
+
+
+def test_as_many_keys_and_bytes_as_are_allowed_are_taken() -> None:
+    assert Remote(max_keys=1, max_bytes=len(jwks("a"))).ask() == FOUND
+
+
+def test_an_unusable_key_is_skipped_and_logged_and_the_others_serve(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "jwt_wsgi.jwks")
+    odd = {"kty": "EC", "crv": "secp256k1", "kid": "odd", "x": "AA", "y": "AA"}
+    entries = [odd, *LocalIssuer().jwks["keys"]]
+    remote = Remote(json.dumps({"keys": entries}).encode())
+    assert remote.ask(entries[1]["kid"], "RS256") == FOUND
+    assert "keys[0] skipped: crv is none of P-256" in caplog.text
+
+
+@pytest.mark.parametrize("kind", [RuntimeError, ValueError, LookupError])
+def test_a_foreign_exception_is_not_quoted_in_the_log(kind: type[Exception], caplog: pytest.LogCaptureFixture) -> None:
+    assert Remote(kind("token=hidden")).ask() == UNAVAILABLE
+    assert kind.__name__ in caplog.text
+    assert "hidden" not in caplog.text
+
+
+# --- an outage ---------------------------------------------------------------------------------
+
+
+def test_after_a_failed_fetch_the_next_one_serves() -> None:
+    remote = Remote(OSError())
+    with pytest.raises(KeysUnavailable) as refusal:
+        remote.source.find("a", "ES256")
+    assert 1 <= refusal.value.retry_after <= 1.2
+    remote.endpoint.answer = jwks("a")
+    assert (remote.ask(), remote.fetches) == (UNAVAILABLE, 1)
+    remote.clock.advance(1.3)
+    assert (remote.ask(), remote.fetches) == (FOUND, 2)
+
+
+def test_a_dead_endpoint_sees_one_attempt_per_back_off_step() -> None:
+    remote = Remote(OSError())
+    for _ in range(300):
+        assert remote.ask() == UNAVAILABLE
+        remote.clock.advance(0.1)
+    # After about 0, 1, 3, 7 and 15 seconds; then the minute's budget is spent.
+    assert remote.fetches == 5
+
+
+def test_an_outage_is_bridged_for_the_stale_window_and_no_longer() -> None:
+    remote = loaded(stale_for=1000)
+    remote.refresh(OSError())
+    remote.clock.advance(600 + 999 - 541)
+    assert remote.ask() == FOUND
+    idle()
+    remote.clock.advance(1)
+    assert remote.source.held() is None
+    remote.clock.advance(60)
+    assert remote.ask() == UNAVAILABLE
+
+
+def test_in_an_outage_an_unknown_kid_is_unavailable_and_a_known_one_is_found() -> None:
+    remote = loaded()
+    remote.endpoint.answer = OSError()
+    assert (remote.ask("b"), remote.ask("a")) == (UNAVAILABLE, FOUND)
+    assert (remote.ask("b"), remote.ask("c"), remote.fetches) == (UNAVAILABLE, UNAVAILABLE, 2)
+
+
+def test_a_set_that_ends_while_a_request_asks_cannot_tell() -> None:
+    remote = loaded(cache_ttl=40, stale_for=0, requests_per_minute=1)
+    remote.clock.advance(39)
+    remote.clock.tick = 1.0
+    assert remote.ask("b") == UNAVAILABLE
+
+
+@contextmanager
+def no_room_for_threads() -> Iterator[None]:
+    before = threading.stack_size(1 << 47)
+    try:
+        yield
+    finally:
+        threading.stack_size(before)
+
+
+def test_where_no_thread_can_be_started_the_keys_are_unavailable(caplog: pytest.LogCaptureFixture) -> None:
+    remote = Remote()
+    with no_room_for_threads():
+        assert remote.ask() == UNAVAILABLE
+    assert "no thread to fetch in" in caplog.text
+    remote.clock.advance(1.3)
+    assert remote.ask() == FOUND
+
+
+# --- an unknown kid ----------------------------------------------------------------------------
+
+
+def test_a_new_kid_costs_one_refetch() -> None:
+    remote = loaded()
+    remote.endpoint.answer = jwks("a", "b")
+    assert [remote.ask("b"), remote.ask("b"), remote.ask("a")] == [FOUND] * 3
+    assert remote.fetches == 2
+
+
+def test_a_kid_that_is_not_published_is_unknown_and_the_next_waits_for_the_cool_down() -> None:
+    remote = loaded()
+    assert remote.ask("b") == UNKNOWN
+    remote.endpoint.answer = jwks("a", "c")
+    remote.clock.advance(29)
+    assert (remote.ask("c"), remote.fetches) == (UNKNOWN, 2)
+    remote.clock.advance(1)
+    assert (remote.ask("c"), remote.fetches) == (FOUND, 3)
+
+
+def test_the_first_fetch_was_for_its_own_unknown_kid_too() -> None:
+    remote = Remote()
+    assert [remote.ask("b"), remote.ask("b")] == [UNKNOWN, UNKNOWN]
+    assert remote.fetches == 1
+
+
+def test_a_known_kid_with_another_algorithm_is_not_looked_for() -> None:
+    remote = loaded()
+    assert (remote.ask("a", "RS256"), remote.fetches) == (UNKNOWN, 1)
+
+
+def test_a_flood_of_invented_kids_costs_one_fetch_a_cool_down() -> None:
+    remote = loaded(cooldown=30)
+    for second in range(120):
+        assert {remote.ask(f"invented-{second}-{n}") for n in range(5)} == {UNKNOWN}
+        assert remote.ask() == FOUND
+        remote.clock.advance(1)
+    assert remote.fetches == 1 + 120 / 30
+
+
+def test_a_flood_stays_within_the_budget_and_leaves_a_slot_for_the_refresh() -> None:
+    remote = loaded(cooldown=0, requests_per_minute=5)
+    for second in range(55):
+        assert remote.ask(f"invented-{second}") == UNKNOWN
+        assert remote.ask() == FOUND
+        remote.clock.advance(1)
+    assert remote.fetches == 4
+
+
+def test_five_callers_with_twenty_invented_kids_stay_within_the_budget() -> None:
+    remote = loaded()
+
+    def call(number: int) -> tuple[str, str]:
+        return remote.ask(f"invented-{number}"), remote.ask()
+
+    with ThreadPoolExecutor(5) as five:
+        answers = list(five.map(call, range(20)))
+    assert {known for _, known in answers} == {FOUND}
+    assert {unknown for unknown, _ in answers} <= {UNKNOWN, UNAVAILABLE}
+    assert remote.fetches == 2
+
+
+def test_eight_wait_for_an_unknown_kid_and_the_rest_are_answered_at_once(
+    callers: ThreadPoolExecutor, pending: Future[object]
+) -> None:
+    remote = loaded()
+    remote.endpoint.answer = pending
+    answers = [callers.submit(remote.ask, "b") for _ in range(12)]
+    eventually(lambda: sum(answer.done() for answer in answers) == 4)
+    assert remote.ask("a") == FOUND
+    pending.set_result(jwks("a", "b"))
+    assert sorted(answer.result() for answer in answers) == [FOUND] * 8 + [UNAVAILABLE] * 4
+    assert remote.fetches == 2
+
+
+def test_another_unknown_kid_does_not_wait_for_this_one(callers: ThreadPoolExecutor, pending: Future[object]) -> None:
+    remote = loaded()
+    remote.endpoint.answer = pending
+    sought = callers.submit(remote.ask, "b")
+    eventually(lambda: remote.fetches == 2)
+    assert remote.ask("c") == UNAVAILABLE
+    assert not sought.done()
+    pending.set_result(jwks("a", "b"))
+    assert sought.result() == FOUND
+
+
+def test_every_unknown_kid_waits_for_a_refresh_under_way(callers: ThreadPoolExecutor, pending: Future[object]) -> None:
+    remote = loaded()
+    remote.endpoint.answer = pending
+    remote.clock.advance(541)
+    sought = [callers.submit(remote.ask, kid) for kid in "bcd"]
+    assert remote.ask() == FOUND
+    eventually(lambda: remote.fetches == 2)
+    pending.set_result(jwks(*"abc"))
+    assert [answer.result() for answer in sought] == [FOUND, FOUND, UNKNOWN]
+    assert remote.fetches == 2
+
+
+# --- a fetch that hangs ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["first fetch", "unknown kid"])
+def test_callers_wait_for_the_time_out_together_and_no_longer(
+    first: bool, callers: ThreadPoolExecutor, pending: Future[object]
+) -> None:
+    remote = Remote(timeout=0.2) if first else loaded(timeout=0.2)
+    remote.endpoint.answer = pending
+    started = time.monotonic()
+    assert set(callers.map(remote.ask, "b" * 8)) == {UNAVAILABLE}
+    assert 0.2 <= time.monotonic() - started < 1
+    assert remote.fetches == (1 if first else 2)
+
+
+def test_a_result_that_comes_after_its_callers_gave_up_still_counts(pending: Future[object]) -> None:
+    remote = Remote(pending, timeout=0.05)
+    assert remote.ask() == UNAVAILABLE
+    remote.clock.advance(100)
+    pending.set_result(jwks("a"))
+    idle()
+    assert (remote.ask(), remote.fetches) == (FOUND, 1)
+
+
+def test_a_worker_that_is_lost_makes_room_for_another_and_comes_too_late(pending: Future[object]) -> None:
+    remote = Remote(pending, timeout=0.05)
+    assert remote.ask() == UNAVAILABLE
+    remote.endpoint.answer = jwks("b")
+    assert (remote.ask("b"), remote.fetches) == (UNAVAILABLE, 1)
+    remote.clock.advance(4 * 0.05)
+    assert (remote.ask("b"), remote.fetches) == (FOUND, 2)
+    newer = remote.source.held()
+    pending.set_result(jwks("a"))
+    idle()
+    assert remote.source.held() is newer
+
+
+def test_an_unknown_kid_is_unavailable_as_long_as_the_last_fetch_has_not_succeeded(pending: Future[object]) -> None:
+    remote = loaded(timeout=0.05)
+    remote.endpoint.answer = pending
+    assert remote.ask("b") == UNAVAILABLE
+    remote.clock.advance(4 * 0.05)
+    assert (remote.ask("b"), remote.ask("a")) == (UNAVAILABLE, FOUND)
+
+
+@pytest.mark.parametrize("late", [OSError(), jwks("a")], ids=["failure", "success"])
+def test_a_late_result_of_another_fetch_answers_no_seeker(
+    late: object, callers: ThreadPoolExecutor, pending: Future[object]
+) -> None:
+    remote, lost = loaded(), Future[object]()
+    remote.endpoint.answer = lost
+    remote.clock.advance(541)
+    remote.source.held()
+    eventually(lambda: remote.fetches == 2)
+    remote.endpoint.answer = pending
+    remote.clock.advance(4 * 5)
+    sought = callers.submit(remote.ask, "b")
+    eventually(lambda: remote.fetches == 3)
+    lost.set_exception(late) if isinstance(late, Exception) else lost.set_result(late)
+    wait([sought], timeout=0.1)
+    assert not sought.done()
+    pending.set_result(jwks("a", "b"))
+    assert sought.result() == FOUND
+
+
+# --- fork --------------------------------------------------------------------------------------
+
+FORKING = """
+import os, threading, time
+from jwt_wsgi import RemoteJWKS
+from jwt_wsgi.testing import LocalIssuer
+
+local, parent, reached = LocalIssuer(algorithms=("ES256",)), os.getpid(), threading.Event()
+kid = local.key().kid
+
+def hang():
+    if os.getpid() == parent and threading.current_thread() is not threading.main_thread():
+        reached.set()
+        time.sleep(60)
+
+def fetch(url):
+    {in_fetch}
+    return local.fetch(url)
+
+def clock():
+    {under_lock}
+    return time.monotonic()
+
+source = RemoteJWKS("https://issuer.test/.well-known/jwks.json", fetch=fetch, timeout=5, clock=clock)
+threading.Thread(target=source.find, args=(kid, "ES256"), daemon=True).start()
+assert reached.wait(10)
+child = os.fork()
+if child == 0:
+    os._exit(0 if source.find(kid, "ES256") else 1)
+os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.parametrize("place", ["in_fetch", "under_lock"])
+def test_a_fork_while_a_fetch_is_in_flight_does_not_hang_the_child(place: str) -> None:
+    hanging = {"in_fetch": "pass", "under_lock": "pass", place: "hang()"}
+    forked = subprocess.run(
+        [sys.executable, "-c", FORKING.format(**hanging)], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert (forked.returncode, forked.stderr) == (0, "")

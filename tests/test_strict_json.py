@@ -1,0 +1,202 @@
+"""The strict JSON reader: what RFC 8259 allows and a token may hold, and nothing beyond."""
+
+from __future__ import annotations
+
+import json
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from jwt_wsgi.jose.strict_json import MAX_DEPTH, read_object
+
+GOOD = {
+    "empty": (b"{}", {}),
+    "white space everywhere": (b' \t\r\n{ "a" :\n1 } ', {"a": 1}),
+    "every kind of value": (
+        b'{"s": "x", "i": -3, "f": 1.5e2, "t": true, "n": null, "l": [1], "o": {"a": 1}}',
+        {"s": "x", "i": -3, "f": 150.0, "t": True, "n": None, "l": [1], "o": {"a": 1}},
+    ),
+    "UTF-8 as it is": ('{"a": "é😀"}'.encode(), {"a": "é😀"}),
+    "a surrogate pair": (b'{"a": "\\ud83d\\ude00"}', {"a": "😀"}),
+    "an escaped backslash before ud800": (b'{"a": "\\\\ud800"}', {"a": "\\ud800"}),
+    "the largest float": (b'{"a": 1.7976931348623157e308}', {"a": 1.7976931348623157e308}),
+    "an integer of 400 digits": (b'{"a": %s}' % (b"9" * 400), {"a": 10**400 - 1}),
+    "one name at two depths": (b'{"a": {"a": 1}}', {"a": {"a": 1}}),
+    "names that differ in case": (b'{"a": 1, "A": 2}', {"a": 1, "A": 2}),
+}
+
+BAD = {
+    "not UTF-8": b'{"a": "\xff"}',
+    "overlong UTF-8": b'{"a": "\xc0\xaf"}',
+    "a surrogate in UTF-8": b'{"a": "\xed\xa0\x80"}',
+    "UTF-16": '{"a": 1}'.encode("utf-16"),
+    "a byte order mark": b"\xef\xbb\xbf{}",
+    "nothing": b"",
+    "an array": b"[]",
+    "a string": b'"{}"',
+    "null": b"null",
+    "a number": b"1",
+    "two objects": b"{}{}",
+    "text behind": b"{} x",
+    "cut off": b'{"a": ',
+    "an open string": b'{"a": "',
+    "single quotes": b"{'a': 1}",
+    "a trailing comma": b'{"a": 1,}',
+    "a comment": b'{"a": 1 /* one */}',
+    "a name that is no string": b"{1: 1}",
+    "a control character": b'{"a": "\n"}',
+    "a NUL behind": b"{}\x00",
+    "a leading zero": b'{"a": 01}',
+    "a plus sign": b'{"a": +1}',
+    "a hexadecimal number": b'{"a": 0x10}',
+    "NaN": b'{"a": NaN}',
+    "Infinity": b'{"a": Infinity}',
+    "-Infinity": b'{"a": -Infinity}',
+    "1e999 is infinite too": b'{"a": 1e999}',
+    "-1e999": b'{"a": -1e999}',
+    "a member twice": b'{"a": 1, "a": 1}',
+    "a member twice, once escaped": b'{"a": 1, "\\u0061": 2}',
+    "a member twice, deeper": b'{"a": [{"b": 1, "b": 2}]}',
+    "a lone high surrogate": b'{"a": "\\ud800"}',
+    "a lone low surrogate": b'{"a": "\\uDC00"}',
+    "surrogates the wrong way round": b'{"a": "\\ude00\\ud83d"}',
+    "a lone surrogate in a name": b'{"\\ud800": 1}',
+    "a lone surrogate, deeper": b'{"a": [{"b": ["\\udfff"]}]}',
+}
+
+
+def nested(depth: int, opening: bytes = b"[", closing: bytes = b"]") -> bytes:
+    """An object whose member is nested so that `depth` objects and arrays lie in each other."""
+    inner = opening * (depth - 1)
+    return b'{"a": %s1%s}' % (inner, closing * (depth - 1))
+
+
+def raises_at_the_end_of_the_stack(call: Callable[[], Any]) -> Any:
+    """`call` where the stack has just enough room left to enter it, and none to go on."""
+    try:
+        return raises_at_the_end_of_the_stack(call)
+    except RecursionError:
+        return call()
+
+
+@pytest.mark.parametrize(("text", "value"), GOOD.values(), ids=GOOD)
+def test_a_json_object_is_read(text: bytes, value: dict[str, Any]) -> None:
+    assert read_object(text) == value
+
+
+@pytest.mark.parametrize("text", BAD.values(), ids=BAD)
+def test_everything_else_is_a_value_error(text: bytes) -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        read_object(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(b"secret", id="not JSON"),
+        pytest.param(b'"secret"', id="not an object"),
+        pytest.param(b'{"secret": \xff}', id="not UTF-8"),
+        pytest.param(b'{"secret": 1, "secret": 2}', id="a member twice"),
+        pytest.param(b'{"secret": NaN}', id="NaN"),
+        pytest.param(b'{"secret": 1e999}', id="infinite"),
+        pytest.param(b'{"secret\\ud800": 1}', id="a surrogate"),
+        pytest.param(b'{"secret": %s}' % (b"[" * 100), id="depth"),
+    ],
+)
+def test_the_error_quotes_nothing(text: bytes) -> None:
+    with pytest.raises(ValueError, match=r"\w") as raised:
+        read_object(text)
+    shown = "".join(traceback.format_exception_only(raised.value)) + repr(raised.value)
+    assert "secret" not in shown
+    # A decoder's own error would carry the whole text along.
+    assert type(raised.value) is ValueError
+
+
+@pytest.mark.parametrize("brackets", [(b"[", b"]"), (b'{"b":', b"}")], ids=["arrays", "objects"])
+def test_depth_is_bounded(brackets: tuple[bytes, bytes]) -> None:
+    assert read_object(nested(MAX_DEPTH, *brackets))
+    for depth in (MAX_DEPTH + 1, 5000, 100_000):
+        with pytest.raises(ValueError, match="nested too deeply"):
+            read_object(nested(depth, *brackets))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(b'{"a": [%s]}' % b",".join([b"[]"] * 100), id="side by side"),
+        pytest.param(b'{"a": "%s"}' % (b"[{" * 100), id="in a string"),
+        pytest.param(b'{"a": "%s"}' % (b'\\"[' * 100), id="in a string, behind escaped quotes"),
+        pytest.param(b'{"a\\\\": "%s"}' % (b"[" * 100), id="behind an escaped backslash"),
+    ],
+)
+def test_many_brackets_are_not_depth(text: bytes) -> None:
+    assert read_object(text)
+
+
+def test_brackets_in_a_string_do_not_hide_depth() -> None:
+    closings = b'"%s"' % (b"]" * 100)
+    with pytest.raises(ValueError, match="nested too deeply"):
+        read_object(b'{"a": [%s, %s]}' % (closings, b"[" * 32 + b"]" * 32))
+
+
+def test_little_stack_left_is_a_value_error_too() -> None:
+    def read() -> None:
+        read_object(b'{"a": {"b": 1.5}}')
+
+    with pytest.raises(ValueError, match="nested too deeply"):
+        raises_at_the_end_of_the_stack(read)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(b'{"a":' + b"[]," * 40 + b'"' + b'\\"' * 6000, id="an open string of quotes"),
+        pytest.param(b'{"a":' + b"[]," * 40 + b'"' + b"\\\\" * 6000, id="of backslashes"),
+        pytest.param(b'{"a":' + b"[" * 12_000, id="openings alone"),
+        pytest.param(b'{"a":' + b"9" * 12_000, id="digits alone"),
+        pytest.param(b'{"a":' + b"9" * 12_000 + b".5}", id="digits before a point"),
+        pytest.param(b'{"a":"' + b"\\ud800" * 2000 + b'"}', id="surrogates alone"),
+    ],
+)
+def test_a_crafted_header_costs_no_more_than_its_length(text: bytes) -> None:
+    # An honest one of this size takes well under a millisecond.
+    spent = []
+    for _ in range(3):
+        began = time.perf_counter()
+        with pytest.raises(ValueError, match=r"\w"):
+            read_object(text)
+        spent.append(time.perf_counter() - began)
+    assert min(spent) < 0.05
+
+
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**80), 2**80)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=10,
+)
+
+
+@settings(deadline=None, max_examples=100)
+@given(value=st.dictionaries(st.text(), VALUES, max_size=4), ascii_only=st.booleans())
+def test_what_json_writes_is_read_back(value: dict[str, Any], ascii_only: bool) -> None:
+    assert read_object(json.dumps(value, ensure_ascii=ascii_only).encode()) == value
+
+
+@settings(deadline=None, max_examples=200)
+@given(octets=st.binary(max_size=60) | st.text(st.sampled_from('{}[]":,\\u d8019eEN-.')).map(str.encode))
+@example(octets=b"[" * 200_000)
+def test_any_octets_are_an_object_or_a_value_error(octets: bytes) -> None:
+    try:
+        value = read_object(octets)
+    except ValueError:
+        return
+    assert isinstance(value, dict)
