@@ -336,3 +336,14 @@ class _Predicate:
 )
 def test_a_requirement_prints_as_it_is_written(requirement: Requirement, text: str) -> None:
     assert repr(requirement) == str(requirement) == text
+
+
+@pytest.mark.parametrize("value", [("a", "b"), {"a"}, ..., b"a"], ids=repr)
+def test_a_value_that_no_claim_can_have_is_refused(value: Any) -> None:
+    with pytest.raises(ValueError, match="write a value that JSON has, or a predicate"):
+        claim("x", value)
+
+
+@pytest.mark.parametrize("found", ["", " ", "a  b"])
+def test_an_empty_word_is_not_held(found: str) -> None:
+    assert has("x", "").refusal(auth(x=found), Request()) is not None

@@ -46,7 +46,7 @@ def test_a_cool_down_and_a_stale_window_may_be_nothing(name: str) -> None:
 
 @pytest.mark.parametrize("value", [0, -1, 2.5, True, "5", None], ids=repr)
 def test_the_budget_is_a_whole_number_of_at_least_one(value: object) -> None:
-    with pytest.raises(ValueError, match="^requests_per_minute=.*write a whole number, 1 or more"):
+    with pytest.raises(ValueError, match=r"^requests_per_minute=.*write a whole number, 1 or more"):
         Limits(requests_per_minute=value)
 
 

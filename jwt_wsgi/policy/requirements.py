@@ -175,7 +175,7 @@ class Has(Fact):
 
     def holds(self, auth: Auth) -> bool:
         found = lookup(auth.claims, self.name)
-        held = found.split(" ") if isinstance(found, str) else found
+        held = list(filter(None, found.split(" "))) if isinstance(found, str) else found
         return isinstance(held, list) and all(any(same(each, value) for each in held) for value in self.values)
 
     def __repr__(self) -> str:
@@ -247,6 +247,8 @@ def claim(name: ClaimName, value: Any) -> Condition:
 
     A tuple as `name` is a path into nested objects. An absent claim never satisfies.
     """
+    comparable = callable(value) or value is None or isinstance(value, str | int | float | list | dict)
+    must(comparable, f"claim({name!r}, {value!r}): write a value that JSON has, or a predicate")
     return Claim(check_claim_name("claim()", name), value)
 
 
