@@ -64,12 +64,9 @@ VERDICTS: list[Any] = [
 
 
 @pytest.mark.parametrize(
-    ("error", "status", "header", "code"),
-    [pytest.param(*case, id=name) for name, *case in VERDICTS],
+    ("error", "status", "header", "code"), [pytest.param(*case, id=name) for name, *case in VERDICTS]
 )
-def test_each_verdict_has_its_answer(
-    error: AuthError, status: int, header: str | None, code: str | None
-) -> None:
+def test_each_verdict_has_its_answer(error: AuthError, status: int, header: str | None, code: str | None) -> None:
     response = answer(error)
     assert response.status_int == status
     assert response.headers.get("WWW-Authenticate") == header
@@ -118,12 +115,7 @@ def parameters(header: str) -> list[tuple[str, str]]:
     return found
 
 
-@given(
-    realm=st.text(),
-    description=st.text(),
-    scopes=st.lists(st.text(min_size=1)),
-    acr=st.lists(st.text()),
-)
+@given(realm=st.text(), description=st.text(), scopes=st.lists(st.text(min_size=1)), acr=st.lists(st.text()))
 def test_no_text_makes_another_parameter_or_another_line(
     realm: str, description: str, scopes: list[str], acr: list[str]
 ) -> None:

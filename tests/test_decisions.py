@@ -22,10 +22,7 @@ def lines(caplog: pytest.LogCaptureFixture, level: int, decision: Decision) -> l
 def test_a_refusal_is_one_line_at_info(caplog: pytest.LogCaptureFixture) -> None:
     error = InvalidToken("issuer_mismatch", expected=["https://a.test/"], found="evil\nline")
     assert lines(caplog, logging.INFO, Decision(error, rule="/a")) == [
-        (
-            "'GET' '/a' refused: 401 issuer_mismatch (rule /a, "
-            "expected ['https://a.test/'], found 'evil\\nline')"
-        )
+        ("'GET' '/a' refused: 401 issuer_mismatch (rule /a, expected ['https://a.test/'], found 'evil\\nline')")
     ]
 
 

@@ -136,8 +136,7 @@ def test_an_auth_error_of_get_token_is_answered() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
-    [({"app": None}, "app=None"), ({"app": app, "get_token": "x"}, "get_token='x'")],
+    ("arguments", "message"), [({"app": None}, "app=None"), ({"app": app, "get_token": "x"}, "get_token='x'")]
 )
 def test_wrong_configuration_fails_at_construction(arguments: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):

@@ -61,15 +61,11 @@ class Server(socketserver.ThreadingTCPServer):
 
     def finish_request(self, request: Any, client_address: object) -> None:
         self.connections.append(request)
-        while head := read_head(request):
+        answer: object = b"keep-alive"
+        while isinstance(answer, bytes) and b"keep-alive" in answer and (head := read_head(request)):
             self.requests.append(head)
-            self.reply(request)
-
-    def reply(self, connection: socket.socket) -> None:
-        if isinstance(self.answer, bytes):
-            connection.sendall(self.answer)
-        else:
-            self.answer(connection)
+            answer = self.answer
+            answer(request) if callable(answer) else request.sendall(answer)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that hangs up is what many of these tests are about."""

@@ -98,9 +98,7 @@ SPEAKS: list[Any] = [
 
 
 @pytest.mark.parametrize("compose", COMPOSITIONS)
-@pytest.mark.parametrize(
-    ("path", "header", "status", "said"), [pytest.param(*case, id=n) for n, *case in SPEAKS]
-)
+@pytest.mark.parametrize(("path", "header", "status", "said"), [pytest.param(*case, id=n) for n, *case in SPEAKS])
 def test_a_verdict_is_the_same_however_the_layers_were_put_together(
     local: LocalIssuer,
     trusted: Issuer,
@@ -147,16 +145,12 @@ SUBSETS = {
 
 
 @pytest.mark.parametrize("subset", SUBSETS)
-def test_every_subset_and_every_wrong_order_refuses_a_caller_without_a_token(
-    trusted: Issuer, subset: str
-) -> None:
+def test_every_subset_and_every_wrong_order_refuses_a_caller_without_a_token(trusted: Issuer, subset: str) -> None:
     stack = TestApp(SUBSETS[subset](trusted))
     assert stack.get("/private", status=401).json["reason"] == "missing_token"
 
 
-def test_the_environ_is_left_as_it_was_but_for_the_layers_own_keys(
-    local: LocalIssuer, trusted: Issuer
-) -> None:
+def test_the_environ_is_left_as_it_was_but_for_the_layers_own_keys(local: LocalIssuer, trusted: Issuer) -> None:
     seen: dict[str, Any] = {}
 
     def record(environ: dict[str, Any], start_response: Any) -> Any:
@@ -178,9 +172,7 @@ def test_the_environ_is_left_as_it_was_but_for_the_layers_own_keys(
     assert token not in repr(added)
 
 
-def test_what_the_app_does_to_its_auth_reaches_no_other_request(
-    local: LocalIssuer, trusted: Issuer
-) -> None:
+def test_what_the_app_does_to_its_auth_reaches_no_other_request(local: LocalIssuer, trusted: Issuer) -> None:
     @wsgify
     def greedy(request: Request) -> Response:
         auth = get_auth(request)

@@ -119,12 +119,14 @@ class RemoteJWKS:
 
     def _find_unknown(self, kid: str | None, alg: str) -> tuple[Key, ...]:
         with self._changed_here():
-            if found := self._known(kid, alg):
+            keys = self._usable()
+            if keys is not None and (found := keys.find(kid, alg)):
                 return found
             answered = not self._under_way(kid) or self._wait_for(kid)
-            if self._schedule.failing or not answered:
+            keys = self._usable()
+            if keys is None or self._schedule.failing or not answered:
                 raise self._unavailable()
-            return self._known(kid, alg)
+            return keys.find(kid, alg)
 
     def _wait_for(self, kid: str | None) -> bool:
         if self._seekers >= MAX_SEEKERS or self._sought not in (_ANYONE, kid):
@@ -134,10 +136,6 @@ class RemoteJWKS:
             return self._changed.wait_for(lambda: not self._schedule.in_flight(self._clock()), self._timeout)
         finally:
             self._seekers -= 1
-
-    def _known(self, kid: str | None, alg: str) -> tuple[Key, ...]:
-        keys = self._usable()
-        return () if keys is None else keys.find(kid, alg)
 
     def _usable(self) -> KeySet | None:
         held = self._held

@@ -1,0 +1,226 @@
+"""The claims judgement: claims, a profile and a time in, a refusal or nothing out (RFC 7519 §4)."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+
+from jwt_wsgi import InvalidToken
+from jwt_wsgi.jose.claims import (
+    ABSENT,
+    Dates,
+    TokenProfile,
+    check_claim_name,
+    granted_scopes,
+    judge_predicates,
+    judge_standing,
+    judge_times,
+    judge_type,
+    lookup,
+    same,
+    satisfies,
+)
+
+AUDIENCES = frozenset({"a", "b"})
+CLAIMS: dict[str, Any] = {"iss": "i", "aud": "a", "exp": 1000, "sub": "s", "client_id": "c", "iat": 500, "jti": "j"}
+
+
+def reason(judge: Any, *arguments: Any) -> str | None:
+    try:
+        judge(*arguments)
+    except InvalidToken as error:
+        return error.reason
+    return None
+
+
+def standing(changes: dict[str, Any], **profile: Any) -> str | None:
+    claims = {name: value for name, value in {**CLAIMS, **changes}.items() if value is not ...}
+    return reason(judge_standing, claims, TokenProfile(AUDIENCES, **profile))
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        pytest.param({}, None, id="33 one of ours"),
+        pytest.param({"aud": ["x", "b"]}, None, id="33 a list that overlaps"),
+        pytest.param({"aud": "c"}, "audience_mismatch", id="33 another"),
+        pytest.param({"aud": "A"}, "audience_mismatch", id="33 case matters"),
+        pytest.param({"aud": "aa"}, "audience_mismatch", id="33 no prefix"),
+        pytest.param({"aud": []}, "audience_mismatch", id="33 an empty list"),
+        pytest.param({"aud": ""}, "audience_mismatch", id="33 empty"),
+        pytest.param({"aud": ...}, "claim_missing", id="45 absent"),
+        pytest.param({"aud": None}, "claim_malformed", id="33 null"),
+        pytest.param({"aud": {"a": 1}}, "claim_malformed", id="33 an object"),
+        pytest.param({"aud": ["a", 1]}, "claim_malformed", id="33 a list with a number"),
+    ],
+)
+def test_the_audience(changes: dict[str, Any], expected: str | None) -> None:
+    assert standing(changes) == expected
+
+
+def test_a_waived_audience_is_not_looked_at() -> None:
+    for audience in (..., None, "x", {}):
+        claims = {**CLAIMS, "aud": audience}
+        assert reason(judge_standing, claims, TokenProfile(None)) is None
+
+
+@pytest.mark.parametrize("name", ["exp", "nbf", "iat"])
+@pytest.mark.parametrize(
+    "value",
+    ["1000", True, None, [1000], {}, 2**53, -(2**53), 10**400, float("nan"), float("inf")],
+    ids=lambda value: str(value)[:12],
+)
+def test_36_a_date_is_a_finite_number_below_two_to_the_53(name: str, value: Any) -> None:
+    assert standing({name: value}) == "claim_malformed"
+
+
+@pytest.mark.parametrize("value", [0, 1.5, -1, 2**53 - 1])
+def test_36_fractions_and_early_dates_are_dates(value: float) -> None:
+    assert standing({"exp": value, "nbf": value, "iat": value}) is None
+
+
+def test_exp_must_be_there_and_the_others_need_not() -> None:
+    assert standing({"exp": ...}) == "claim_missing"
+    dates = judge_standing({"aud": "a", "exp": 7}, TokenProfile(AUDIENCES))
+    assert dates == Dates(7, float("-inf"), float("-inf"))
+
+
+@pytest.mark.parametrize("name", ["iss", "exp", "aud", "sub", "client_id", "iat", "jti"])
+def test_57_the_rfc_9068_profile_requires_its_claims(name: str) -> None:
+    assert standing({name: ...}, name="at+jwt") == "claim_missing"
+    assert standing({}, name="at+jwt") is None
+
+
+def test_a_maximum_age_requires_iat() -> None:
+    assert standing({"iat": ...}, max_age=60) == "claim_missing"
+
+
+@pytest.mark.parametrize("name", ["sub", "jti"])
+def test_names_are_text(name: str) -> None:
+    assert standing({name: 7}) == "claim_malformed"
+    assert standing({name: None}) == "claim_malformed"
+    assert standing({"client_id": 7}, name="at+jwt") == "claim_malformed"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("at_hash", "id_token"), ("c_hash", "id_token"), ("s_hash", "id_token"), ("cnf", "token_bound"), ("nonce", None)],
+)
+def test_48_what_tells_an_id_token_or_a_bound_one(name: str, expected: str | None) -> None:
+    assert standing({name: None}) == expected
+
+
+@pytest.mark.parametrize(
+    ("wanted", "value", "expected"),
+    [
+        pytest.param("x", "x", None, id="equal"),
+        pytest.param("x", "y", "claim_mismatch", id="another"),
+        pytest.param("x", ..., "claim_missing", id="absent"),
+        pytest.param(..., None, None, id="present is enough"),
+        pytest.param(..., ..., "claim_missing", id="present is not absent"),
+        pytest.param(1, True, "claim_mismatch", id="true is not 1"),
+        pytest.param(1, 1.0, "claim_mismatch", id="1.0 is not 1"),
+        pytest.param({"a": [1]}, {"a": [True]}, "claim_mismatch", id="deeply"),
+        pytest.param({"a": [1]}, {"a": [1]}, None, id="deeply equal"),
+        pytest.param({"a": 1}, {"b": 1}, "claim_mismatch", id="other members"),
+        pytest.param([1], [1, 1], "claim_mismatch", id="another length"),
+    ],
+)
+def test_a_fixed_claim_is_compared_with_its_type(wanted: Any, value: Any, expected: str | None) -> None:
+    assert standing({"x": value}, fixed=(("x", wanted),)) == expected
+
+
+@pytest.mark.parametrize(
+    ("now", "dates", "profile", "expected"),
+    [
+        pytest.param(1029.999, Dates(1000), {}, None, id="34 within the leeway"),
+        pytest.param(1030, Dates(1000), {}, "token_expired", id="34 at its end"),
+        pytest.param(1000, Dates(1000), {"leeway": 0}, "token_expired", id="34 no leeway"),
+        pytest.param(1, Dates(0), {"leeway": 0}, "token_expired", id="36 exp of 0"),
+        pytest.param(470, Dates(1000, nbf=500), {}, None, id="35 within the leeway"),
+        pytest.param(469.999, Dates(1000, nbf=500), {}, "token_not_yet_valid", id="35 before it"),
+        pytest.param(469.999, Dates(1000, iat=500), {}, "token_not_yet_valid", id="issued later"),
+        pytest.param(590, Dates(1000, iat=500), {"max_age": 60}, None, id="old enough"),
+        pytest.param(590.001, Dates(1000, iat=500), {"max_age": 60}, "token_too_old", id="too old"),
+        pytest.param(590, Dates(1000), {"max_age": 60}, "token_too_old", id="no iat is too old"),
+    ],
+)
+def test_times(now: float, dates: Dates, profile: dict[str, Any], expected: str | None) -> None:
+    assert reason(judge_times, dates, TokenProfile(None, **profile), now) == expected
+
+
+@pytest.mark.parametrize(
+    ("typ", "jwt", "at_jwt"),
+    [
+        pytest.param(..., None, "type_mismatch", id="absent"),
+        pytest.param("JWT", None, "type_mismatch", id="JWT"),
+        pytest.param("at+jwt", None, None, id="at+jwt"),
+        pytest.param("AT+JWT", None, None, id="22 any case"),
+        pytest.param("application/at+jwt", None, None, id="22 with application/"),
+        pytest.param("Application/AT+JWT", None, None, id="22 both"),
+        pytest.param("dpop+jwt", "type_mismatch", "type_mismatch", id="a proof"),
+        pytest.param("logout+jwt", "type_mismatch", "type_mismatch", id="a logout token"),
+        pytest.param("", "type_mismatch", "type_mismatch", id="empty"),
+        pytest.param("text/at+jwt", "type_mismatch", "type_mismatch", id="another tree"),
+    ],
+)
+def test_the_type(typ: Any, jwt: str | None, at_jwt: str | None) -> None:
+    header = {} if typ is ... else {"typ": typ}
+    assert reason(judge_type, header, TokenProfile(None)) == jwt
+    assert reason(judge_type, header, TokenProfile(None, name="at+jwt")) == at_jwt
+
+
+def test_predicates_are_asked_and_one_that_raises_says_no(caplog: pytest.LogCaptureFixture) -> None:
+    def explode(value: Any) -> bool:
+        raise KeyError(value)
+
+    def asked(predicate: Any) -> str | None:
+        return reason(judge_predicates, {"x": "hidden"}, TokenProfile(None, predicates=(("x", predicate),)))
+
+    assert asked(lambda value: value == "hidden") is None
+    assert asked(lambda value: 0) == "claim_mismatch"
+    with caplog.at_level(logging.WARNING):
+        assert asked(explode) == "claim_mismatch"
+    assert "KeyError" in caplog.text
+    assert "hidden" not in caplog.text
+    absent = TokenProfile(None, predicates=(("y", lambda value: True),))
+    assert reason(judge_predicates, {}, absent) == "claim_missing"
+    assert satisfies(lambda value: "yes", None)
+
+
+@pytest.mark.parametrize(
+    ("claims", "name", "scopes"),
+    [
+        ({"scope": "a  b "}, None, {"a", "b"}),
+        ({"scope": "", "scp": "a"}, None, set()),
+        ({"scp": ["a", "b c"]}, None, {"a", "b c"}),
+        ({"scope": ["a", 1]}, None, set()),
+        ({"scope": 7}, None, set()),
+        ({}, None, set()),
+        ({"scope": "a\u00a0b\tc"}, None, {"a\u00a0b\tc"}),
+        ({"scope": "a", "x": {"y": ["b"]}}, ("x", "y"), {"b"}),
+        ({"https://example.com/scopes": "b"}, "https://example.com/scopes", {"b"}),
+    ],
+)
+def test_granted_scopes(claims: dict[str, Any], name: Any, scopes: set[str]) -> None:
+    assert granted_scopes(claims, name) == scopes
+
+
+def test_a_name_with_dots_is_one_name_and_a_tuple_a_path() -> None:
+    claims = {"a.b": 1, "a": {"b": 2}, "n": None}
+    assert (lookup(claims, "a.b"), lookup(claims, ("a", "b")), lookup(claims, "n")) == (1, 2, None)
+    assert lookup(claims, ("a", "c")) is lookup(claims, ("a.b", "c")) is lookup(claims, "x") is ABSENT
+    assert repr(ABSENT) == "absent"
+
+
+@pytest.mark.parametrize("name", ["", (), ("a", ""), ("a", 1), 7, None, ["a"]], ids=repr)
+def test_what_can_name_no_claim_is_refused(name: Any) -> None:
+    with pytest.raises(ValueError, match=r"^option: a claim's name is a string, or a tuple of them"):
+        check_claim_name("option", name)
+
+
+def test_equality_is_of_one_type() -> None:
+    assert not same(0, False)
+    assert same(None, None)

@@ -1,0 +1,140 @@
+"""`Issuer`: what cannot be configured fails at construction and names the option."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from jwt_wsgi import ANY_AUDIENCE, Issuer, RemoteJWKS, SharedSecret, StaticJWKS
+from jwt_wsgi.jose import KeySet
+from jwt_wsgi.jwks.source import LocalFirst
+from jwt_wsgi.testing import LocalIssuer, SigningKey
+
+URL = "https://issuer.test/"
+RSA = LocalIssuer().jwks
+SECRET = "0123456789abcdef0123456789abcdef"
+OCT = {"keys": [{"kty": "oct", "k": "A" * 64}]}
+
+
+def public_key_pem() -> str:
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    public = SigningKey("ES256").private.public_key()
+    return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        pytest.param({"issuer": ""}, "issuer=''", id="no issuer"),
+        pytest.param({"issuer": None}, "issuer=None", id="issuer None"),
+        pytest.param({"issuer": "http://issuer.test/"}, "must be https", id="plain http"),
+        pytest.param({"issuer": "issuer.test"}, "write an https URL", id="no URL"),
+        pytest.param({"issuer": "https://u:p@issuer.test/"}, "without user", id="userinfo"),
+        pytest.param({"issuer": "https://issuer.test/?a=b"}, "has no query", id="query"),
+        pytest.param({"issuer": "https://issuer.test/#a"}, "fragment", id="fragment"),
+        pytest.param({"audience": None}, "audience=None", id="no audience"),
+        pytest.param({"audience": ""}, "audience=''", id="empty audience"),
+        pytest.param({"audience": []}, r"audience=\[\]", id="no audiences"),
+        pytest.param({"audience": ["a", 1]}, "audience=", id="audience of numbers"),
+        pytest.param({"audience": {"a": 1}}, "audience=", id="audience mapping"),
+        pytest.param({"audience": 7}, "audience=7", id="audience number"),
+        pytest.param({"algorithms": ()}, "algorithms=", id="algorithms empty"),
+        pytest.param({"algorithms": "RS256"}, "algorithms='RS256': write a list", id="algorithms one string"),
+        pytest.param({"algorithms": ["none"]}, "'none': choose from RS256", id="none"),
+        pytest.param({"algorithms": ["rs256"]}, "'rs256'", id="case"),
+        pytest.param({"algorithms": [["RS256"]]}, "algorithms holds", id="algorithms nested"),
+        pytest.param({"leeway": -1}, "leeway=-1", id="leeway below 0"),
+        pytest.param({"leeway": 301}, "leeway=301", id="leeway above 300"),
+        pytest.param({"leeway": True}, "leeway=True", id="leeway bool"),
+        pytest.param({"leeway": "30"}, "leeway='30'", id="leeway text"),
+        pytest.param({"leeway": float("nan")}, "leeway=nan", id="leeway NaN"),
+        pytest.param({"max_age": 0}, "max_age=0", id="max age 0"),
+        pytest.param({"max_age": "60"}, "max_age='60'", id="max age text"),
+        pytest.param({"max_age": float("inf")}, "max_age=inf", id="max age infinite"),
+        pytest.param({"profile": "id"}, "profile='id'", id="profile"),
+        pytest.param({"claims": ["a"]}, "claims=", id="claims list"),
+        pytest.param({"claims": {"": 1}}, "claims: a claim's name", id="claim without name"),
+        pytest.param({"scope_claim": ""}, "scope_claim", id="scope claim empty"),
+        pytest.param({"scope_claim": 7}, "scope_claim", id="scope claim number"),
+        pytest.param({"keys": RSA}, "wrap a mapping or KeySet in StaticJWKS", id="keys a mapping"),
+        pytest.param({"keys": KeySet.from_jwks(RSA)}, "keys=KeySet", id="keys a KeySet"),
+        pytest.param({"keys": []}, "keys is empty", id="keys empty"),
+        pytest.param({"keys": [StaticJWKS(RSA), "x"]}, "keys=str", id="keys text in a list"),
+        pytest.param({"keys": SharedSecret(SECRET)}, r"\['RS256'\], but", id="secret without an HS algorithm"),
+        pytest.param(
+            {"keys": SharedSecret(SECRET), "algorithms": ["HS256", "RS256"]}, "serve", id="secret with RS256 too"
+        ),
+        pytest.param({"keys": SharedSecret(SECRET), "algorithms": ["HS512"]}, "kind and size", id="secret too short"),
+        pytest.param({"algorithms": ["HS256"]}, "a secret cannot be published", id="HS256 with discovery"),
+        pytest.param(
+            {"keys": RemoteJWKS("https://issuer.test/k"), "algorithms": ["RS256", "HS256"]},
+            "a secret cannot be published",
+            id="HS256 with a JWKS",
+        ),
+        pytest.param({"keys": StaticJWKS(RSA), "algorithms": ["HS256"]}, "serve", id="HS256 with public keys"),
+        pytest.param({"keys": StaticJWKS(RSA), "algorithms": ["ES256"]}, "serve", id="another kind of key"),
+        pytest.param(
+            {"keys": [StaticJWKS(RSA), SharedSecret(SECRET)], "algorithms": ["RS256", "HS256"]},
+            "serve",
+            id="public keys and a secret",
+        ),
+    ],
+)
+def test_what_cannot_be_is_refused_by_name(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Issuer(**{"issuer": URL, "audience": "a", **options})
+
+
+def test_a_public_key_is_no_secret_and_a_secret_no_public_key() -> None:
+    with pytest.raises(ValueError, match="an asymmetric key is no secret"):
+        SharedSecret(public_key_pem())
+    with pytest.raises(ValueError, match="a symmetric key"):
+        StaticJWKS(OCT)
+
+
+def test_the_audience_has_no_default() -> None:
+    with pytest.raises(TypeError, match="audience"):
+        Issuer(URL)  # type: ignore[call-arg]
+
+
+def test_several_sources_are_asked_in_order() -> None:
+    issuer = Issuer(URL, audience="a", keys=[StaticJWKS(RSA), RemoteJWKS("https://issuer.test/k")])
+    assert isinstance(issuer.keys, LocalFirst)
+    assert Issuer(URL, audience="a", keys=[StaticJWKS(RSA)]).keys.held() is not None
+
+
+def test_keys_of_ones_own_need_two_methods_only() -> None:
+    class Own:
+        def held(self) -> None:
+            return None
+
+        def find(self, kid: str | None, alg: str) -> tuple[()]:
+            return ()
+
+    own = Own()
+    assert Issuer("any text", audience="a", keys=own, algorithms=["HS256"]).keys is own
+
+
+@pytest.mark.parametrize("audience", ["a", ["a", "b"], ("a",), {"a"}, iter(["a"]), ANY_AUDIENCE], ids=repr)
+def test_an_audience_is_one_several_or_anyones(audience: Any) -> None:
+    accepted = Issuer(URL, audience=audience).profile.audiences
+    assert accepted is None if audience is ANY_AUDIENCE else "a" in (accepted or ())
+
+
+def test_what_is_configured_is_not_changed_from_outside() -> None:
+    wanted = {"x": ["a"]}
+    issuer = Issuer(URL, audience="a", claims=wanted)
+    wanted["x"].append("b")
+    assert issuer.profile.fixed == (("x", ["a"]),)
+
+
+def test_a_loopback_issuer_may_be_plain_http_and_any_one_where_allowed() -> None:
+    Issuer("http://127.0.0.1:1/", audience="a")
+    Issuer("http://issuer.test/", audience="a", allow_http=True)
+
+
+def test_its_repr_names_it() -> None:
+    assert repr(Issuer(URL, audience="a")) == "Issuer('https://issuer.test/', algorithms=['RS256'])"
+    assert repr(ANY_AUDIENCE) == "ANY_AUDIENCE"

@@ -1,0 +1,135 @@
+"""Keys at hand: mappings, files that change under us, shared secrets."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Clock
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from jwt_wsgi import SharedSecret, StaticJWKS
+from jwt_wsgi.jose import KeySet
+from jwt_wsgi.jwks.static import MAX_FILE_BYTES
+from jwt_wsgi.testing import SigningKey
+
+OLD, NEW = SigningKey("ES256", kid="old"), SigningKey("ES256", kid="new")
+
+
+def jwks(*keys: SigningKey) -> dict[str, Any]:
+    return {"keys": [key.jwk for key in keys]}
+
+
+def write(path: Path, content: str) -> Path:
+    """Replace the file as a deployment does, so that its identity changes with its content."""
+    fresh = path.with_suffix(".fresh")
+    fresh.write_text(content)
+    fresh.replace(path)
+    return path
+
+
+def pem(key: SigningKey) -> str:
+    return key.private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
+
+def test_a_mapping_and_a_key_set_are_taken_as_they_are() -> None:
+    assert StaticJWKS(jwks(OLD)).find("old", "ES256")
+    keys = KeySet.from_jwks(jwks(OLD))
+    source = StaticJWKS(keys)
+    assert source.held() is keys
+    assert source.find("new", "ES256") == ()
+
+
+@pytest.mark.parametrize("as_text", [False, True], ids=["path", "text"])
+def test_a_file_holds_a_jwks(tmp_path: Path, as_text: bool) -> None:
+    path = write(tmp_path / "keys.json", json.dumps(jwks(OLD)))
+    assert StaticJWKS(str(path) if as_text else path).held().kids == {"old"}
+
+
+def test_a_file_holds_a_pem_whose_key_serves_tokens_without_kid(tmp_path: Path) -> None:
+    source = StaticJWKS(write(tmp_path / "key.pem", "\n" + pem(OLD)))
+    [key] = source.find(None, "ES256")
+    assert key.verifies("ES256", b"x", OLD.sign(b"x"))
+    assert source.find("old", "ES256") == ()
+
+
+def test_a_changed_file_is_noticed_within_a_second(tmp_path: Path, clock: Clock) -> None:
+    path = write(tmp_path / "keys.json", json.dumps(jwks(OLD)))
+    source = StaticJWKS(path, clock=clock)
+    before = source.held()
+    write(path, json.dumps(jwks(NEW)))
+    assert source.held() is before
+    clock.advance(1)
+    assert source.held().kids == {"new"}
+
+
+def test_an_unchanged_file_is_not_read_again(tmp_path: Path, clock: Clock) -> None:
+    source = StaticJWKS(write(tmp_path / "keys.json", json.dumps(jwks(OLD))), clock=clock)
+    before = source.held()
+    clock.advance(1)
+    assert source.held() is before
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "{", "{}", '{"keys":[]}', "-----BEGIN PUBLIC KEY-----\nx\n", "[" * 1000, None],
+    ids=["empty", "no JSON", "no keys", "no key", "no PEM", "deep", "gone"],
+)
+def test_a_bad_file_keeps_the_last_good_keys_and_says_so_once(
+    tmp_path: Path, clock: Clock, caplog: pytest.LogCaptureFixture, content: str | None
+) -> None:
+    path = write(tmp_path / "keys.json", json.dumps(jwks(OLD)))
+    source = StaticJWKS(path, clock=clock)
+    before = source.held()
+    path.unlink() if content is None else write(path, content)
+    with caplog.at_level(logging.ERROR, "jwt_wsgi.jwks"):
+        clock.advance(1)
+        assert source.held() is before
+    assert "keys.json" in caplog.text
+    assert "the last good keys stay" in caplog.text
+    write(path, json.dumps(jwks(NEW)))
+    clock.advance(1)
+    assert source.held().kids == {"new"}
+
+
+def test_a_file_above_the_bound_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="more than 524288 bytes"):
+        StaticJWKS(write(tmp_path / "keys.json", " " * (MAX_FILE_BYTES + 1)))
+    text = json.dumps(jwks(OLD))
+    StaticJWKS(write(tmp_path / "keys.json", text + " " * (MAX_FILE_BYTES - len(text))))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("-----BEGIN PUBLIC KEY-----", "this is a key itself"),
+        ('{"keys": []}', "this is a key itself"),
+        (7, "a JWKS is a mapping"),
+        ({"keys": []}, "no usable key among 0"),
+    ],
+)
+def test_what_is_no_source_of_keys_is_refused(given: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        StaticJWKS(given)
+
+
+def test_a_file_that_is_not_there_is_an_os_error(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        StaticJWKS(tmp_path / "none.json")
+
+
+def test_a_secret_serves_any_kid_as_far_as_it_is_long() -> None:
+    secret = SharedSecret("s" * 48)
+    assert secret.find("anything", "HS384") == secret.find(None, "HS256") != ()
+    assert secret.find(None, "HS512") == secret.find(None, "RS256") == ()
+    assert secret.held().symmetric
+    assert "sss" not in repr(secret) + repr(secret.held()) + repr(secret.held().keys)
+
+
+@pytest.mark.parametrize("secret", ["short", b"s" * 31, "", None, 7], ids=repr)
+def test_a_secret_that_is_none_is_refused(secret: Any) -> None:
+    with pytest.raises(ValueError, match=r"a secret of \d+ bytes|write bytes or text"):
+        SharedSecret(secret)
