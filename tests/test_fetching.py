@@ -154,6 +154,7 @@ def test_one_connection_serves_several_fetches(serve: Callable[..., Server]) -> 
         {"headers": {"Authorization": "Bearer hidden\n"}},
         {"headers": {"Two words": "x"}},
         {"headers": {"X-Number": 1}},
+        {"headers": {1: "x"}},
         {"ca_certs": "/nowhere/roots.pem"},
         {"ca_certs": __file__},
         {"ca_certs": 5},
