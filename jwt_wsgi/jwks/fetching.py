@@ -90,7 +90,8 @@ class Fetcher:
         sent = self.headers or {}
         must(isinstance(sent, Mapping), "headers: write a mapping of names to values")
         for name, value in sent.items():
-            fits = _TOKEN.fullmatch(name) and isinstance(value, str) and _FIELD.fullmatch(value)
+            text = isinstance(name, str) and isinstance(value, str)
+            fits = text and _TOKEN.fullmatch(name) and _FIELD.fullmatch(value)
             must(bool(fits), f"headers: {name!a} and its value must be text that a header can hold")
         try:
             ssl.create_default_context(cafile=self.ca_certs)
