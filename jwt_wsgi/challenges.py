@@ -16,7 +16,6 @@ from jwt_wsgi.errors import AuthError, InsufficientAuthentication, KeysUnavailab
 #: What an error hook answers: a WSGI application, or None for the ordinary answer.
 OnError = Callable[[WSGIEnvironment, AuthError], WSGIApplication | None]
 
-_DEFAULT_REALM = "api"
 _REALM = re.compile(r"[ -~]+")
 _SCOPE = re.compile(r"[!#-\[\]-~]+")
 _NOT_PRINTABLE = re.compile(r"[^ -~]")
@@ -70,7 +69,7 @@ def respond(error: AuthError) -> WSGIApplication:
             ("Content-Length", str(len(body))),
             ("Cache-Control", "no-store"),
         ]
-        header = challenge(error, environ.get(REALM_KEY, _DEFAULT_REALM))
+        header = challenge(error, environ.get(REALM_KEY, "api"))
         if header is not None:
             headers.append(("WWW-Authenticate", header))
         if isinstance(error, KeysUnavailable):

@@ -10,8 +10,6 @@ from jwt_wsgi.errors import AuthError
 
 logger = logging.getLogger("jwt_wsgi.decision")
 
-_LONGEST = 120
-
 
 @dataclass(frozen=True, slots=True)
 class Decision:
@@ -52,4 +50,4 @@ def report(decision: Decision, environ: WSGIEnvironment, on_decision: OnDecision
 def _excerpt(value: object) -> str:
     """`value` for a log line: escaped to ASCII and cut, so that it makes no second line."""
     text = ascii(value)
-    return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
+    return text if len(text) <= 120 else text[:120] + "…"

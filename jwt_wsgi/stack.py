@@ -38,11 +38,11 @@ def protect(
     are those of the layers. Raises `ValueError` for what cannot be.
     """
     policy = rules if isinstance(rules, Policy) else Policy(rules)
-    answers: dict[str, Any] = {"realm": realm, "on_error": on_error, "on_decision": on_decision}
-    checks: dict[str, Any] = {"is_revoked": is_revoked, "remote_user": remote_user, "clock": clock}
-    app = ScopeAuthorizer(app, policy, **answers)
-    anonymous: dict[str, Any] = {"allow_anonymous": True, "exempt": policy.is_public}
-    app = TokenVerifier(app, _issuers(issuer, audience), **anonymous, **checks, **answers)
+    hooks: dict[str, Any] = {"realm": realm, "on_error": on_error, "on_decision": on_decision}
+    asks: dict[str, Any] = {"is_revoked": is_revoked, "remote_user": remote_user, "clock": clock}
+    app = ScopeAuthorizer(app, policy, **hooks)
+    issuers = _issuers(issuer, audience)
+    app = TokenVerifier(app, issuers, allow_anonymous=True, exempt=policy.is_public, **asks, **hooks)
     return TokenExtractor(app, get_token=get_token)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -12,12 +13,13 @@ from conftest import Clock
 from jwt_wsgi import Issuer, KeysUnavailable, RemoteJWKS, Verifier
 from jwt_wsgi.jwks.discovery import Location, metadata_urls
 from jwt_wsgi.jwks.fetching import FetchError, Reply
-from jwt_wsgi.testing import LocalIssuer
+from jwt_wsgi.testing import LocalIssuer, SigningKey
 
 ISSUER = "https://issuer.test/tenant"
 OIDC = "https://issuer.test/tenant/.well-known/openid-configuration"
 RFC8414 = "https://issuer.test/.well-known/oauth-authorization-server/tenant"
 KEYS = "https://issuer.test/keys"
+JWKS = json.dumps({"keys": [SigningKey("ES256", kid="a").jwk]}).encode()
 
 
 def metadata(**changes: Any) -> bytes:
@@ -144,3 +146,136 @@ def test_a_dead_issuer_sees_one_attempt_a_step_and_the_uri_is_looked_up_anew(clo
     clock.advance(1.3)
     assert keys.find(local.key().kid, "ES256")
     assert len(local.requests) == 3
+
+
+def test_a_moved_key_set_is_found_after_the_old_place_failed(clock: Clock) -> None:
+    answers: dict[str, bytes | Exception] = {OIDC: metadata(), KEYS: JWKS}
+
+    def fetch(url: str) -> bytes:
+        answer = answers[url]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    source = RemoteJWKS.discovered(ISSUER, fetch=fetch, clock=clock, stale_for=0)
+    assert source.find("a", "ES256")
+    answers |= {KEYS: FetchError("gone", 410), OIDC: metadata(jwks_uri=KEYS + "/new"), KEYS + "/new": JWKS}
+    clock.advance(600)
+    with pytest.raises(KeysUnavailable):
+        source.find("a", "ES256")
+    clock.advance(1.3)
+    assert source.find("a", "ES256")
+
+
+@pytest.mark.parametrize(
+    ("issuer", "jwks_uri", "options", "taken"),
+    [
+        pytest.param("http://127.0.0.1:1", "http://127.0.0.1:2/keys", {}, True, id="both on loopback"),
+        pytest.param("http://127.0.0.1:1", "https://keys.test/keys", {}, True, id="https elsewhere"),
+        pytest.param("http://127.0.0.1:1", "http://keys.test/keys", {}, False, id="http elsewhere"),
+        pytest.param("http://a.test", "http://keys.test/keys", {"allow_http": True}, True, id="http by name"),
+    ],
+)
+def test_plain_http_beyond_loopback_is_fetched_only_where_it_is_allowed_by_name(
+    issuer: str, jwks_uri: str, options: dict[str, Any], taken: bool
+) -> None:
+    asked = []
+
+    def fetch(url: str) -> bytes:
+        asked.append(url)
+        return JWKS if url == jwks_uri else metadata(issuer=issuer, jwks_uri=jwks_uri)
+
+    source = RemoteJWKS.discovered(issuer, fetch=fetch, **options)
+    with nullcontext() if taken else pytest.raises(KeysUnavailable):
+        source.find("a", "ES256")
+    assert (jwks_uri in asked) is taken
+
+
+@pytest.mark.parametrize("member", ["issuer", "jwks_uri"])
+def test_the_log_quotes_no_more_than_a_line_of_odd_metadata(member: str, caplog: pytest.LogCaptureFixture) -> None:
+    document = metadata(**{member: "x" * 2000})
+    with pytest.raises(KeysUnavailable):
+        RemoteJWKS.discovered(ISSUER, fetch=lambda url: document).find("a", "ES256")
+    assert 0 < len(caplog.records[0].getMessage()) < 1000
+
+
+# How a URL is given: the option's name, and the source that it makes.
+GIVEN = {"uri": RemoteJWKS, "issuer": RemoteJWKS.discovered}
+by_either_option = pytest.mark.parametrize("option", GIVEN)
+
+
+@by_either_option
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://a.test/",
+        "https://a.test:8443/tenant",
+        "HTTPS://A.TEST/",
+        "https://[2001:db8::1]/",
+        "http://localhost:8080/",
+        "http://LOCALHOST/",
+        "http://127.0.0.1",
+        "http://127.3.2.1:80/",
+        "http://[::1]:8080/",
+    ],
+)
+def test_https_is_taken_and_http_on_loopback(url: str, option: str) -> None:
+    assert url in repr(GIVEN[option](url))
+
+
+@by_either_option
+@pytest.mark.parametrize(
+    "url",
+    [
+        pytest.param("http://a.test/", id="http"),
+        pytest.param("http://127.0.0.1.a.test/", id="a name that begins like loopback"),
+        pytest.param("http://localhost.a.test/", id="a name that begins like localhost"),
+        pytest.param("http://[::2]/", id="another IPv6 address"),
+        pytest.param("http://127.1/", id="a short form of loopback"),
+        pytest.param("http://0.0.0.0/", id="every address"),
+    ],
+)
+def test_plain_http_elsewhere_must_be_allowed_by_name(url: str, option: str) -> None:
+    with pytest.raises(ValueError, match=rf"^{option}=.*must be https .*allow_http=True"):
+        GIVEN[option](url)
+    assert url in repr(GIVEN[option](url, allow_http=True))
+
+
+@by_either_option
+@pytest.mark.parametrize(
+    "url",
+    [
+        pytest.param("https://user@a.test/", id="user"),
+        pytest.param("https://user:password@a.test/", id="password"),
+        pytest.param("https://@a.test/", id="an empty user"),
+        pytest.param("https://a.test/#a", id="fragment"),
+        pytest.param("https://a.test/#", id="an empty fragment"),
+        pytest.param("https://a.test/a b", id="space"),
+        pytest.param("https://a.test/\n", id="line feed at the end"),
+        pytest.param("https://a.test/a\r\nb", id="line break"),
+        pytest.param("https://a.test/a\x00b", id="NUL"),
+        pytest.param("https://a.test/a\x7fb", id="DEL"),
+        pytest.param("https://ä.test/", id="beyond ASCII"),
+        pytest.param("https:///jwks", id="no host"),
+        pytest.param("https:a.test", id="no authority"),
+        pytest.param("a.test/", id="no scheme"),
+        pytest.param("file:///etc/passwd", id="a file"),
+        pytest.param("ftp://localhost/", id="FTP on loopback"),
+        pytest.param("https://[::1/", id="half an IPv6 address"),
+        pytest.param("https://a.test:99999/", id="a port beyond the last"),
+        pytest.param("https://a.test:https/", id="a port that is no number"),
+        pytest.param("", id="nothing"),
+        pytest.param(b"https://a.test/", id="bytes"),
+        pytest.param(None, id="None"),
+    ],
+)
+def test_a_url_that_cannot_be_fetched_is_refused_by_its_options_name(url: Any, option: str) -> None:
+    with pytest.raises(ValueError, match=f"^{option}="):
+        GIVEN[option](url, allow_http=True)
+
+
+@pytest.mark.parametrize("url", ["https://a.test/?tenant=1", "https://a.test/?"])
+def test_a_query_is_for_a_key_set_and_not_for_an_issuer(url: str) -> None:
+    assert url in repr(RemoteJWKS(url))
+    with pytest.raises(ValueError, match=r"^issuer=.*no query"):
+        RemoteJWKS.discovered(url)

@@ -5,6 +5,7 @@ What a fetch finds is told by `fetch=`; real HTTP is in test_fetching.py.
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import threading
@@ -48,11 +49,14 @@ class Endpoint:
 
 
 class Ticking(Clock):
-    """A clock that goes on by `tick` seconds whenever it is looked at."""
+    """A clock that goes on by `tick` seconds whenever it is looked at, and calls `meanwhile`."""
 
     tick = 0.0
+    meanwhile: Callable[[], None] | None = None
 
     def __call__(self) -> float:
+        if self.meanwhile is not None:
+            self.meanwhile()
         now = self.now
         self.now += self.tick
         return now
@@ -189,6 +193,25 @@ def test_a_refresh_ahead_runs_in_the_background_and_nobody_waits(pending: Future
     assert remote.source.held() is before
     pending.set_result(jwks("b"))
     idle()
+    assert (remote.ask("b"), remote.fetches) == (FOUND, 2)
+
+
+@pytest.mark.parametrize("look", [1, 2, 3, 4])
+def test_a_set_that_comes_while_a_request_asks_costs_no_other_fetch(look: int, pending: Future[object]) -> None:
+    remote, looks = loaded(), itertools.count(1)
+    remote.endpoint.answer = pending
+    remote.clock.advance(541)
+    remote.source.held()
+    eventually(lambda: remote.fetches == 2)
+    [worker] = (thread for thread in threading.enumerate() if thread.name == "jwt_wsgi.jwks")
+
+    def come() -> None:
+        if next(looks) == look:
+            pending.set_result(jwks("a", "b"))
+            # No longer, for it may be kept from its end by the very lock that is held here.
+            worker.join(0.1)
+
+    remote.clock.meanwhile = come
     assert (remote.ask("b"), remote.fetches) == (FOUND, 2)
 
 
@@ -408,11 +431,16 @@ def test_every_unknown_kid_waits_for_a_refresh_under_way(callers: ThreadPoolExec
     remote = loaded()
     remote.endpoint.answer = pending
     remote.clock.advance(541)
-    sought = [callers.submit(remote.ask, kid) for kid in "bcd"]
-    assert remote.ask() == FOUND
-    eventually(lambda: remote.fetches == 2)
+    remote.source.held()
+    kids = [*"bcde" * 2, *"wxyz"]
+    answers = [callers.submit(remote.ask, kid) for kid in kids]
+    # Those beyond the eight are answered: then the eight are waiting.
+    eventually(lambda: sum(answer.done() for answer in answers) == 4)
     pending.set_result(jwks(*"abc"))
-    assert [answer.result() for answer in sought] == [FOUND, FOUND, UNKNOWN]
+    expected = [FOUND if kid in "bc" else UNKNOWN for kid in kids]
+    heard = [answer.result() for answer in answers]
+    assert heard.count(UNAVAILABLE) == 4
+    assert all(got in (UNAVAILABLE, right) for got, right in zip(heard, expected, strict=True))
     assert remote.fetches == 2
 
 

@@ -1,10 +1,14 @@
-"""Several key sources, asked in order."""
+"""Several key sources, asked in order; and a source that a fork takes along."""
 
 from __future__ import annotations
 
-import pytest
+import subprocess
+import sys
 
-from jwt_wsgi import KeysUnavailable, RemoteJWKS, StaticJWKS
+import pytest
+from conftest import Clock
+
+from jwt_wsgi import InvalidToken, Issuer, KeysUnavailable, RemoteJWKS, StaticJWKS, Verifier
 from jwt_wsgi.jose import KeySet
 from jwt_wsgi.jose.jwk import Key
 from jwt_wsgi.jwks.source import KeySource, LocalFirst
@@ -70,3 +74,64 @@ def test_nothing_is_held_where_no_source_holds_anything() -> None:
 @pytest.mark.parametrize("source", [Unavailable(), static(ONE), LocalFirst([])], ids=lambda s: type(s).__name__)
 def test_two_methods_make_a_source(source: object) -> None:
     assert isinstance(source, KeySource)
+
+
+def test_what_is_no_longer_usable_is_no_longer_held(clock: Clock) -> None:
+    remote = LocalIssuer(algorithms=("ES256",))
+    source = LocalFirst([static(ONE), RemoteJWKS(remote.jwks_uri, fetch=remote.fetch, clock=clock, stale_for=0)])
+    source.find(remote.key().kid, "ES256")
+    remote.available = False
+    clock.advance(600)
+    held = source.held()
+    assert held is not None
+    assert held.kids == {"one"}
+
+
+def test_an_issuer_asks_its_sources_in_order() -> None:
+    local, moved, stranger = (LocalIssuer(algorithms=("ES256",)) for _ in range(3))
+    keys = [StaticJWKS(local.jwks), RemoteJWKS(moved.jwks_uri, fetch=moved.fetch)]
+    verifier = Verifier(Issuer(local.issuer, audience=local.audience, keys=keys, algorithms=["ES256"]))
+    assert verifier.verify(local.token()).subject == "user-1"
+    assert moved.requests == []
+    assert verifier.verify(moved.token()).subject == "user-1"
+    with pytest.raises(InvalidToken, match="kid_unknown"):
+        verifier.verify(stranger.token())
+
+
+FORKING = """
+import os, sys, threading, time
+from jwt_wsgi import RemoteJWKS
+from jwt_wsgi.testing import LocalIssuer
+
+local, parent, reached = LocalIssuer(algorithms=("ES256",)), os.getpid(), threading.Event()
+kid = local.key().kid
+
+def hang():
+    if os.getpid() == parent and threading.current_thread() is not threading.main_thread():
+        reached.set()
+        time.sleep(60)
+
+def fetch(url):
+    {in_the_fetch}
+    return local.fetch(url)
+
+def clock():
+    {under_the_lock}
+    return time.monotonic()
+
+source = RemoteJWKS(local.jwks_uri, fetch=fetch, clock=clock)
+threading.Thread(target=source.find, args=(kid, "ES256"), daemon=True).start()
+assert reached.wait(10)
+child = os.fork()
+if child:
+    os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+sys.exit(0 if source.find(kid, "ES256") else 1)
+"""
+
+
+@pytest.mark.parametrize("place", ["in_the_fetch", "under_the_lock"])
+def test_a_fork_while_a_fetch_is_in_flight_does_not_hang_the_child(place: str) -> None:
+    script = FORKING.format(**{"in_the_fetch": "pass", "under_the_lock": "pass", place: "hang()"})
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", script]
+    forked = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert (forked.returncode, forked.stderr) == (0, "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from pathlib import Path
 from typing import Any
 
@@ -133,3 +134,41 @@ def test_a_secret_serves_any_kid_as_far_as_it_is_long() -> None:
 def test_a_secret_that_is_none_is_refused(secret: Any) -> None:
     with pytest.raises(ValueError, match=r"a secret of \d+ bytes|write bytes or text"):
         SharedSecret(secret)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "<!doctype html>",
+        '{"keys": [',
+        '{"keys": []}',
+        "-----BEGIN PUBLIC KEY-----\nx\n",
+        " " * (MAX_FILE_BYTES + 1),
+    ],
+    ids=["empty", "HTML", "half a file", "no key", "no PEM", "too many bytes"],
+)
+def test_a_bad_file_is_refused_at_construction_by_its_name(tmp_path: Path, content: str) -> None:
+    with pytest.raises(ValueError, match=r"keys\.json"):
+        StaticJWKS(write(tmp_path / "keys.json", content))
+
+
+def test_the_file_is_looked_at_twice_a_second_and_no_more(tmp_path: Path, clock: Clock) -> None:
+    path = write(tmp_path / "keys.json", json.dumps(jwks(OLD)))
+    source = StaticJWKS(path, clock=clock)
+    write(path, json.dumps(jwks(NEW)))
+    clock.advance(0.49)
+    assert source.held().kids == {"old"}
+    clock.advance(0.01)
+    assert source.held().kids == {"new"}
+
+
+def test_another_file_of_the_same_size_and_time_in_its_place_is_noticed(tmp_path: Path, clock: Clock) -> None:
+    path = write(tmp_path / "keys.json", json.dumps(jwks(OLD)))
+    source, before = StaticJWKS(path, clock=clock), path.stat()
+    other = write(tmp_path / "other.json", json.dumps(jwks(NEW)).ljust(before.st_size))
+    os.utime(other, ns=(before.st_atime_ns, before.st_mtime_ns))
+    other.replace(path)
+    clock.advance(1)
+    assert path.stat().st_size == before.st_size
+    assert source.held().kids == {"new"}

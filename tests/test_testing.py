@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+import threading
 import time
 from typing import Any
 
@@ -17,7 +19,7 @@ from webob import Request, Response
 from webob.dec import wsgify
 from webtest import TestApp
 
-from jwt_wsgi import AUTHENTICATED, Issuer, RemoteJWKS, get_auth, protect
+from jwt_wsgi import AUTHENTICATED, Issuer, KeysUnavailable, RemoteJWKS, get_auth, protect
 from jwt_wsgi.testing import LocalIssuer, SigningKey
 
 
@@ -81,9 +83,10 @@ def test_secrets_are_not_published_and_public_keys_are_no_secrets() -> None:
         local.secret()
 
 
-def test_an_algorithm_that_is_none_is_refused() -> None:
-    with pytest.raises(ValueError, match="algorithm='none'"):
-        SigningKey("none")
+@pytest.mark.parametrize("algorithm", ["none", "RS1", "HS1", "PS1", "ES256K", ""])
+def test_an_algorithm_that_is_not_supported_is_refused(algorithm: str) -> None:
+    with pytest.raises(ValueError, match=f"algorithm={algorithm!r}"):
+        SigningKey(algorithm)
 
 
 def test_it_publishes_metadata_and_keys_over_http_under_its_own_name() -> None:
@@ -134,3 +137,33 @@ def test_it_authorizes_a_test_app() -> None:
     token = local.authorize(testapp, scope="b a")
     assert testapp.authorization == ("Bearer", token)
     assert testapp.get("/").text == "a b"
+
+
+def test_the_server_takes_the_port_it_is_given_and_leaves_nothing_behind() -> None:
+    threads = threading.active_count()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with LocalIssuer(algorithms=("ES256",)).serve(port) as url:
+        assert url == f"http://127.0.0.1:{port}/"
+    assert threading.active_count() == threads
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port))
+
+
+def test_an_issuer_may_have_a_path() -> None:
+    local = LocalIssuer("https://issuer.test/tenant/", algorithms=("ES256",))
+    assert RemoteJWKS.discovered(local.issuer, fetch=local.fetch).find(local.key().kid, "ES256")
+    assert local.requests == ["/tenant/.well-known/openid-configuration", "/tenant/.well-known/jwks.json"]
+
+
+def test_a_client_that_gives_up_on_a_slow_issuer_leaves_no_noise(capfd: pytest.CaptureFixture[str]) -> None:
+    local = LocalIssuer(algorithms=("ES256",))
+    local.delay = 0.2
+    with local.serve():
+        with pytest.raises(KeysUnavailable):
+            RemoteJWKS(local.jwks_uri, timeout=0.05).find(local.key().kid, "ES256")
+        deadline = time.monotonic() + 10
+        while any("process_request_thread" in thread.name for thread in threading.enumerate()):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    assert capfd.readouterr().err == ""

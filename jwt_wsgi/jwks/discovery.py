@@ -26,7 +26,7 @@ class Location:
             return
         parts = check_url(issuer, option="issuer", allow_http=allow_http)
         must("?" not in issuer, f"issuer={issuer!r}: an issuer's URL has no query (RFC 8414 §2)")
-        self._allow_http = allow_http or parts.scheme == "http"
+        self._allow_http, self._plain = allow_http, parts.scheme == "http"
 
     def find(self, fetch: Callable[[str], Reply]) -> str:
         """The URI; fetches the metadata where it is not known. Raises `FetchError`."""
@@ -56,7 +56,7 @@ class Location:
             must(named == self._issuer, f"it names the issuer {named!a:.200}, not {self._issuer!a} (RFC 8414 §3.3)")
             uri: str = metadata.get("jwks_uri", "")
             scheme = check_url(uri, option="jwks_uri", allow_http=self._allow_http).scheme
-            must(scheme == "https" or self._allow_http, "an https issuer's jwks_uri is plain http")
+            must(scheme == "https" or self._plain or self._allow_http, "an https issuer's jwks_uri is plain http")
         except ValueError as error:
             raise FetchError(f"the metadata: {error}") from None
         return uri

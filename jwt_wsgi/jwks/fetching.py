@@ -52,16 +52,17 @@ def check_url(url: str, *, option: str, allow_http: bool) -> SplitResult:
 
     Raises `ValueError` that names `option`.
     """
-    asked = f"{option}={url!r}: write an https URL in printable ASCII, without user or fragment"
+    shown = f"{option}={url!r:.200}"
+    asked = f"{shown}: write an https URL in printable ASCII, without user or fragment"
     must(isinstance(url, str) and _PLAIN.fullmatch(url) is not None and "#" not in url, asked)
-    parts = urlsplit(url)
-    host = parts.hostname or ""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        raise ValueError(asked) from None
     must(host != "" and "@" not in parts.netloc, asked)
     plain = parts.scheme == "http" and (allow_http or is_loopback(host))
-    must(
-        parts.scheme == "https" or plain,
-        f"{option}={url!r}: must be https (http only on loopback, or with allow_http=True)",
-    )
+    must(plain or parts.scheme == "https", f"{shown}: must be https (http only on loopback, or with allow_http=True)")
     return parts
 
 

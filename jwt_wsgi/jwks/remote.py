@@ -71,7 +71,7 @@ class RemoteJWKS:
             fetch is None or (headers, ca_certs) == (None, None),
             "headers and ca_certs go with our client, not with fetch",
         )
-        self._location = uri if isinstance(uri, Location) else Location(uri, allow_http=allow_http)
+        self._location = uri if isinstance(uri, Location) else Location(uri or "", allow_http=allow_http)
         limits = Limits(cache_ttl, requests_per_minute, cooldown, stale_for, timeout)
         self._schedule = Schedule(limits, random.random)
         self._fetch = fetch or Fetcher(timeout, max_bytes, headers, ca_certs)
@@ -91,7 +91,8 @@ class RemoteJWKS:
         held = self._held
         if held is not None and self._clock() >= held.refresh_at:
             with self._changed_here():
-                self._start(_ANYONE)
+                if self._held is held:
+                    self._start(_ANYONE)
         return self._usable()
 
     def find(self, kid: str | None, alg: str) -> tuple[Key, ...]:

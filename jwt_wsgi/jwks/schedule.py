@@ -11,7 +11,6 @@ from jwt_wsgi.configuration import is_number, must
 
 #: Seconds: what `Cache-Control` may ask for at most and at least.
 _LONGEST, _SHORTEST = 86400.0, 60.0
-_BACK_OFF_LIMIT = 60.0
 _NEVER = float("-inf")
 
 
@@ -103,7 +102,7 @@ class Schedule:
         if claim != self._claim:
             return
         self._settle(claim)
-        pause = min(_BACK_OFF_LIMIT, 2.0**self._failures)
+        pause = min(60.0, 2.0**self._failures)
         self._failures = min(self._failures + 1, 10)
         self._retry_at = now + pause * (0.8 + 0.4 * self._random())
 

@@ -66,7 +66,7 @@ class StaticJWKS:
                 self._keys = _read(self._path)
                 logger.info("key file %s: read anew, kids %a", self._path.name, sorted(self._keys.kids))
         except (OSError, ValueError) as error:
-            logger.error("key file %s: %s; the last good keys stay", self._path.name, error)
+            logger.error("%s; the last good keys stay", error)
 
 
 class SharedSecret:
@@ -93,7 +93,9 @@ class SharedSecret:
 def _read(path: Path) -> KeySet:
     with path.open("rb") as file:
         content = file.read(MAX_FILE_BYTES + 1)
-    must(len(content) <= MAX_FILE_BYTES, f"more than {MAX_FILE_BYTES} bytes")
-    if content.lstrip().startswith(b"-----BEGIN "):
-        return KeySet.from_pem(content)
-    return KeySet.from_jwks(read_object(content))
+    try:
+        must(len(content) <= MAX_FILE_BYTES, f"more than {MAX_FILE_BYTES} bytes")
+        pem = content.lstrip().startswith(b"-----BEGIN ")
+        return KeySet.from_pem(content) if pem else KeySet.from_jwks(read_object(content))
+    except ValueError as error:
+        raise ValueError(f"key file {path.name}: {error}") from None

@@ -46,9 +46,6 @@ class Match(NamedTuple):
         return self.requirement.refusal(auth, Request(self.params))
 
 
-_NO_METHOD = Match(None, NO_RULE)
-
-
 class Policy:
     """Which requirement guards which path and method; the innermost pattern decides alone.
 
@@ -107,7 +104,7 @@ class Policy:
             return self._default
         rule: Rule | None = place.get(method) or (place.get("GET") if method == "HEAD" else None) or place.get(None)
         if rule is None:
-            return _NO_METHOD
+            return Match(None, NO_RULE)
         params = {name: segments[position] for name, position in rule.parameters}
         return Match(rule, rule.requirement, MappingProxyType(params))
 

@@ -1,9 +1,17 @@
 """A small HTTP server on loopback for what a `LocalIssuer` publishes."""
 
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exception(), ConnectionError):  # a client that gave up is no error
+            super().handle_error(request, client_address)
 
 
 @contextmanager
@@ -27,7 +35,7 @@ def serving(document: Callable[[str], bytes], port: int) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             """Quiet: a test's output is its own."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    server = _Server(("127.0.0.1", port), Handler)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()

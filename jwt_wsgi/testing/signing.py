@@ -11,6 +11,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from josepy import jwa
 
+from jwt_wsgi.jose.algorithms import ALGORITHMS
+
 _HASHES: dict[str, Callable[[], hashes.HashAlgorithm]] = {
     "256": hashes.SHA256,
     "384": hashes.SHA384,
@@ -48,15 +50,15 @@ def compact(header: dict[str, Any], payload: bytes, key: SigningKey) -> str:
 
 
 def _generate(algorithm: str) -> Any:
+    if algorithm not in ALGORITHMS:
+        raise ValueError(f"algorithm={algorithm!r}: choose one that jwt_wsgi supports, such as RS256")
     if algorithm[:2] in ("RS", "PS"):
         return rsa.generate_private_key(public_exponent=65537, key_size=2048)
     if algorithm in _CURVES:
         return ec.generate_private_key(_CURVES[algorithm])
     if algorithm in ("EdDSA", "Ed25519"):
         return ed25519.Ed25519PrivateKey.generate()
-    if algorithm[:2] == "HS":
-        return secrets.token_bytes(64)
-    raise ValueError(f"algorithm={algorithm!r}: choose one that jwt_wsgi supports, such as RS256")
+    return secrets.token_bytes(64)
 
 
 def _signer(algorithm: str) -> Callable[[Any, bytes], bytes]:
