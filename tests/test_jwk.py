@@ -392,3 +392,22 @@ def test_a_key_verifies_under_its_own_algorithms_only(every_algorithm: LocalIssu
     assert found.verifies("RS256", b"message", signature)
     for foreign in ("PS256", "RS384", "ES256", "HS256", "none", ""):
         assert not found.verifies(foreign, b"message", signature)
+
+
+def in_disguise() -> dict[str, bytes]:
+    public = SigningKey("ES256").private.public_key()
+    der = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    ssh = public.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
+    return {
+        "base64 of the DER": base64.b64encode(der),
+        "base64 in lines": base64.encodebytes(der),
+        "DER and a line end": der + b"\n",
+        "OpenSSH behind a line end": b"\n" + ssh,
+        "SSH2": b"---- BEGIN SSH2 PUBLIC KEY ----\n" + ssh,
+    }
+
+
+@pytest.mark.parametrize("form", in_disguise().items(), ids=lambda form: form[0])
+def test_a_public_key_in_disguise_is_no_secret_either(form: tuple[str, bytes]) -> None:
+    with pytest.raises(Unusable, match="an asymmetric key is no secret"):
+        jwk.from_secret(form[1])

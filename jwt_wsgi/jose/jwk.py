@@ -7,6 +7,7 @@ library sees it (RFC 7517 §4, RFC 7518 §6, RFC 8037 §2).
 import base64
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import product
 from typing import Any, NamedTuple
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -169,12 +170,15 @@ def _check_certificate(entry: dict[str, Any], public: object) -> None:
 
 
 def _is_asymmetric(secret: bytes) -> bool:
-    public = (serialization.load_der_public_key, serialization.load_ssh_public_key)
-    for load in (*public, load_der_x509_certificate, _json_key):
+    forms = [secret, secret.strip()]
+    with suppress(ValueError):
+        forms.append(base64.b64decode(secret))
+    public = (serialization.load_der_public_key, serialization.load_ssh_public_key, load_der_x509_certificate)
+    for load, form in product((*public, _json_key), forms):
         with suppress(ValueError, UnsupportedAlgorithm):
-            load(secret)
+            load(form)
             return True
-    return b"-----BEGIN " in secret
+    return b"----BEGIN " in secret.replace(b"- BEGIN ", b"-BEGIN ")
 
 
 def _json_key(secret: bytes) -> None:

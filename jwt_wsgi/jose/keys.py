@@ -30,10 +30,10 @@ class KeySet:
         self._by_kid: dict[tuple[str, str], tuple[Key, ...]] = {}
         for key in self.keys:
             for alg in key.algorithms:
-                self._by_alg[alg] = _another(self._by_alg.get(alg, ()), key)
+                self._by_alg[alg] = (*self._by_alg.get(alg, ()), key)
                 if key.kid is not None:
                     place = (key.kid, alg)
-                    self._by_kid[place] = _another(self._by_kid.get(place, ()), key)
+                    self._by_kid[place] = (*self._by_kid.get(place, ()), key)
 
     @classmethod
     def from_jwks(cls, jwks: Mapping[str, Any], symmetric: bool = False) -> Self:
@@ -89,9 +89,5 @@ class KeySet:
     def find(self, kid: str | None, alg: str) -> tuple[Key, ...]:
         """The keys, four at most, that a token with this header may be verified with."""
         if kid is None or self._any_kid:
-            return self._by_alg.get(alg, ())
-        return self._by_kid.get((kid, alg), ())
-
-
-def _another(keys: tuple[Key, ...], key: Key) -> tuple[Key, ...]:
-    return keys if len(keys) >= MAX_CANDIDATES else (*keys, key)
+            return self._by_alg.get(alg, ())[:MAX_CANDIDATES]
+        return self._by_kid.get((kid, alg), ())[:MAX_CANDIDATES]

@@ -16,8 +16,6 @@ logger = logging.getLogger("jwt_wsgi.jwks")
 
 #: Bytes; a file above it is refused.
 MAX_FILE_BYTES = 524288
-#: Seconds between two looks at a file.
-_LOOK_EVERY = 0.5
 
 
 class StaticJWKS:
@@ -39,7 +37,7 @@ class StaticJWKS:
             self._path = Path(jwks)
             self._seen = self._stamp()
             self._keys = _read(self._path)
-            self._look_at = clock() + _LOOK_EVERY
+            self._look_at = clock() + 0.5
         else:
             self._keys = jwks if isinstance(jwks, KeySet) else KeySet.from_jwks(jwks)
 
@@ -47,7 +45,7 @@ class StaticJWKS:
         """The keys, read anew where the file has changed."""
         now = self._clock()
         if now >= self._look_at:
-            self._look_at = now + _LOOK_EVERY
+            self._look_at = now + 0.5
             self._look()
         return self._keys
 
