@@ -39,11 +39,13 @@ def passes(issuer: LocalIssuer, name: str, signature: bytes, message: bytes = ME
     return ALGORITHMS[name].check(public(issuer, name), message, signature)
 
 
+@pytest.mark.conforms(42, 49, 58)
 def test_there_are_these_algorithms_and_no_others() -> None:
     assert {*ASYMMETRIC, *SYMMETRIC} == ALGORITHMS.keys()
     assert set(SYMMETRIC) == algorithms.SYMMETRIC
 
 
+@pytest.mark.conforms(42, 49)
 @pytest.mark.parametrize(
     "name",
     ["none", "None", "NONE", "nOnE", "", "rs256", "RSA1_5", "dir", "A128KW", "HS1", "RS1", "ES256K",
@@ -135,6 +137,7 @@ def test_a_ps_signature_with_another_mask_is_refused(every_algorithm: LocalIssue
     assert not passes(every_algorithm, "PS256", signature)
 
 
+@pytest.mark.conforms(32)
 @every_ecdsa
 def test_ecdsa_signatures_have_their_one_length(every_algorithm: LocalIssuer, name: str) -> None:
     # Line 32.
@@ -154,6 +157,7 @@ def test_an_ecdsa_signature_in_der_is_refused(every_algorithm: LocalIssuer, name
     assert not passes(every_algorithm, name, signature)
 
 
+@pytest.mark.conforms(32)
 @every_ecdsa
 @pytest.mark.parametrize("zero", ["r", "s", "r and s"])
 def test_a_psychic_signature_is_refused_cve_2022_21449(every_algorithm: LocalIssuer, name: str, zero: str) -> None:

@@ -122,6 +122,7 @@ def test_every_request_is_answered_and_no_token_is_echoed(
         assert TOKEN in (authorization or "")
 
 
+@pytest.mark.conforms(85)
 @settings(max_examples=100, deadline=None)
 @given(path=paths, authorization=authorizations)
 def test_the_validator_agrees(path: str, authorization: str) -> None:

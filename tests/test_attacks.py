@@ -482,6 +482,7 @@ def outcome(attack: Attack, lab: Lab) -> str:
     return SUCCEEDS
 
 
+@pytest.mark.conforms(20, 24, 32, 37, 40, 42, 46, 49, 50, 51)
 @every
 def test_an_attack_is_stopped_by_its_check(attack: Attack, lab: Lab) -> None:
     assert attack.stopped in outcome(attack, lab)

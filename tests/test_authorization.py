@@ -135,6 +135,7 @@ def test_who_may_not_is_answered_and_the_app_is_not_called(
     assert answered.headers["Cache-Control"] == "no-store"
 
 
+@pytest.mark.conforms(14)
 def test_a_lacking_scope_is_named_in_a_challenge_of_the_layers_realm() -> None:
     layer = ScopeAuthorizer(fails_if_called, Policy(RULES), realm="billing")
     answered = answer(layer, environ("/users/7", auth("write:users")))
@@ -187,6 +188,7 @@ LAYERS: dict[str, Callable[..., Any]] = {
 every_layer = pytest.mark.parametrize("layer", LAYERS)
 
 
+@pytest.mark.conforms(86)
 @every_layer
 def test_the_iterable_of_the_app_is_returned_itself(layer: str) -> None:
     answered = answer(LAYERS[layer](app), environ("/", auth("a")))
@@ -205,6 +207,7 @@ def raising(error: BaseException, *, started: bool) -> Any:
 ERRORS = [InsufficientScope(scopes=["write:a"]), MissingToken(), InvalidToken("token_revoked"), KeysUnavailable()]
 
 
+@pytest.mark.conforms(88)
 @every_layer
 @pytest.mark.parametrize("started", [False, True])
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.reason)
@@ -232,6 +235,7 @@ def test_a_replacement_by_on_error_takes_the_same_way(layer: str, started: bool)
     assert [len(arguments) for arguments in answered.starts] == ([2, 3] if started else [2])
 
 
+@pytest.mark.conforms(88)
 @every_layer
 @pytest.mark.parametrize("started", [False, True])
 @pytest.mark.parametrize("error", [NOT_OURS, KeyboardInterrupt(), SystemExit(3)], ids=repr)

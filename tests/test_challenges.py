@@ -63,6 +63,7 @@ VERDICTS: list[Any] = [
 ]  # fmt: skip
 
 
+@pytest.mark.conforms(8, 12, 13, 14, 75, 85)
 @pytest.mark.parametrize(
     ("error", "status", "header", "code"), [pytest.param(*case, id=name) for name, *case in VERDICTS]
 )
@@ -89,6 +90,7 @@ def test_the_realm_is_the_stacks_own() -> None:
     assert response.headers["WWW-Authenticate"] == 'Bearer realm="billing"'
 
 
+@pytest.mark.conforms(87)
 def test_a_refusal_of_head_has_no_body() -> None:
     response = answer(MissingToken(), method="HEAD")
     assert response.body == b""
@@ -115,6 +117,7 @@ def parameters(header: str) -> list[tuple[str, str]]:
     return found
 
 
+@pytest.mark.conforms(9, 10)
 @given(realm=st.text(), description=st.text(), scopes=st.lists(st.text(min_size=1)), acr=st.lists(st.text()))
 def test_no_text_makes_another_parameter_or_another_line(
     realm: str, description: str, scopes: list[str], acr: list[str]
@@ -130,6 +133,7 @@ def test_no_text_makes_another_parameter_or_another_line(
     assert not set(text) & set('"\\')
 
 
+@pytest.mark.conforms(11)
 def test_scopes_that_are_none_are_left_out() -> None:
     header = challenge(MissingToken(scopes=['a"b', "good", "a b", "", "ü", "x\n"]), "api")
     assert header == 'Bearer realm="api", scope="good"'
@@ -147,11 +151,13 @@ class Iterable:
         return iter([b"x"])
 
 
+@pytest.mark.conforms(86)
 def test_the_apps_iterable_is_returned_untouched() -> None:
     body = Iterable()
     assert call(lambda environ, start: body, {}, lambda *_: lambda _: None, None) is body
 
 
+@pytest.mark.conforms(88)
 def test_a_response_that_was_started_is_replaced_with_exc_info() -> None:
     starts: list[tuple[Any, ...]] = []
 

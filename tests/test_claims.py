@@ -40,6 +40,7 @@ def standing(changes: dict[str, Any], **profile: Any) -> str | None:
     return reason(judge_standing, claims, TokenProfile(AUDIENCES, **profile))
 
 
+@pytest.mark.conforms(33, 45, 55)
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
@@ -66,6 +67,7 @@ def test_a_waived_audience_is_not_looked_at() -> None:
         assert reason(judge_standing, claims, TokenProfile(None)) is None
 
 
+@pytest.mark.conforms(36)
 @pytest.mark.parametrize("name", ["exp", "nbf", "iat"])
 @pytest.mark.parametrize(
     "value",
@@ -76,6 +78,7 @@ def test_36_a_date_is_a_finite_number_below_two_to_the_53(name: str, value: Any)
     assert standing({name: value}) == "claim_malformed"
 
 
+@pytest.mark.conforms(36)
 @pytest.mark.parametrize("value", [0, 1.5, -1, 2**53 - 1])
 def test_36_fractions_and_early_dates_are_dates(value: float) -> None:
     assert standing({"exp": value, "nbf": value, "iat": value}) is None
@@ -87,6 +90,7 @@ def test_exp_must_be_there_and_the_others_need_not() -> None:
     assert dates == Dates(7, float("-inf"), float("-inf"))
 
 
+@pytest.mark.conforms(57)
 @pytest.mark.parametrize("name", ["iss", "exp", "aud", "sub", "client_id", "iat", "jti"])
 def test_57_the_rfc_9068_profile_requires_its_claims(name: str) -> None:
     assert standing({name: ...}, name="at+jwt") == "claim_missing"
@@ -104,6 +108,7 @@ def test_names_are_text(name: str) -> None:
     assert standing({"client_id": 7}, name="at+jwt") == "claim_malformed"
 
 
+@pytest.mark.conforms(48, 70)
 @pytest.mark.parametrize(
     ("name", "expected"),
     [("at_hash", "id_token"), ("c_hash", "id_token"), ("s_hash", "id_token"), ("cnf", "token_bound"), ("nonce", None)],
@@ -132,6 +137,7 @@ def test_a_fixed_claim_is_compared_with_its_type(wanted: Any, value: Any, expect
     assert standing({"x": value}, fixed=(("x", wanted),)) == expected
 
 
+@pytest.mark.conforms(34, 35, 36)
 @pytest.mark.parametrize(
     ("now", "dates", "profile", "expected"),
     [
@@ -151,6 +157,7 @@ def test_times(now: float, dates: Dates, profile: dict[str, Any], expected: str 
     assert reason(judge_times, dates, TokenProfile(None, **profile), now) == expected
 
 
+@pytest.mark.conforms(22, 48, 53)
 @pytest.mark.parametrize(
     ("typ", "jwt", "at_jwt"),
     [

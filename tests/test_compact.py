@@ -58,6 +58,7 @@ def test_a_good_token_gives_its_header_and_payload(every_algorithm: LocalIssuer,
     assert (header["alg"], payload) == (algorithm, PAYLOAD)
 
 
+@pytest.mark.conforms(17)
 @pytest.mark.parametrize("payload", [b"", b"no json", b"\xff\x00", b"[]"])
 def test_the_payload_need_not_be_json_and_may_be_empty(payload: bytes) -> None:
     # Line 17.
@@ -156,11 +157,13 @@ MALFORMED: dict[str, Any] = {
 }
 
 
+@pytest.mark.conforms(3, 16, 17, 50)
 @pytest.mark.parametrize("text", MALFORMED.values(), ids=MALFORMED)
 def test_what_is_not_one_compact_token_is_malformed(text: Any) -> None:
     assert reason(text) == "token_malformed"
 
 
+@pytest.mark.conforms(16)
 @pytest.mark.parametrize("position", [0, 1, 2], ids=["header", "payload", "signature"])
 def test_no_second_text_stands_for_the_same_token(position: int) -> None:
     # Trailing bits: lengths are chosen so that each segment has some.
@@ -234,11 +237,13 @@ HEADERS: list[tuple[str, object, str]] = [
 ]  # fmt: skip
 
 
+@pytest.mark.conforms(15, 18, 19, 20, 21, 23, 40, 42, 46, 49, 51)
 @pytest.mark.parametrize(("header", "expected"), [pytest.param(*case, id=name) for name, *case in HEADERS])
 def test_a_header_that_is_refused_under_a_good_signature(header: object, expected: str) -> None:
     assert reason(token(header)) == expected
 
 
+@pytest.mark.conforms(42)
 @pytest.mark.parametrize("none", ["none", "None", "NONE", "nOnE", ""])
 @pytest.mark.parametrize("keys", ["public", "secret"])
 def test_none_is_refused_even_where_the_list_names_it(none: str, keys: str) -> None:
@@ -248,6 +253,7 @@ def test_none_is_refused_even_where_the_list_names_it(none: str, keys: str) -> N
     assert reason(unsigned, held, [none, "ES256"]) == "kid_unknown"
 
 
+@pytest.mark.conforms(24)
 def test_keys_that_a_token_brings_along_never_verify_it() -> None:
     # Line 24, and CVE-2018-0114 and CVE-2026-27962.
     attacker = SigningKey("ES256", kid="k")
@@ -263,6 +269,7 @@ def test_keys_that_a_token_brings_along_never_verify_it() -> None:
         assert reason(token({"alg": "ES256", name: value}, key=attacker)) == "signature_invalid"
 
 
+@pytest.mark.conforms(40, 41)
 @pytest.mark.parametrize("named", EVERY)
 @pytest.mark.parametrize("held", ["RS256", "PS256", "ES256", "ES384", "ES512", "EdDSA", "HS512"])
 def test_algorithm_and_key_must_fit(every_algorithm: LocalIssuer, held: str, named: str) -> None:
@@ -276,6 +283,7 @@ def test_algorithm_and_key_must_fit(every_algorithm: LocalIssuer, held: str, nam
         assert reason(text, keys, EVERY) == (None if good else "kid_unknown")
 
 
+@pytest.mark.conforms(32)
 @pytest.mark.parametrize("curve", ["ES256", "ES384", "ES512"])
 def test_an_es_algorithm_is_bound_to_its_curve(every_algorithm: LocalIssuer, curve: str) -> None:
     # A JWK that names no alg leaves the curve alone to decide.

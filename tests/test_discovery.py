@@ -41,6 +41,7 @@ class Server:
         raise FetchError("failed", answer)
 
 
+@pytest.mark.conforms(81)
 @pytest.mark.parametrize(
     ("issuer", "oidc", "rfc8414"),
     [
@@ -81,6 +82,7 @@ def test_a_failing_server_is_asked_once(status: int | None) -> None:
     assert server.asked == [OIDC]
 
 
+@pytest.mark.conforms(80)
 @pytest.mark.parametrize(
     ("document", "message"),
     [

@@ -29,6 +29,7 @@ def test_text_and_octets_stand_for_each_other(text: str, octets: bytes) -> None:
     assert encoding.decode(text) == octets
 
 
+@pytest.mark.conforms(16, 50)
 @pytest.mark.parametrize(
     "text",
     [

@@ -164,6 +164,7 @@ def test_the_server_issues_access_tokens_as_rfc_9068_has_them(journey):
     assert part(token, 1).keys() == required | {"scope"}
 
 
+@pytest.mark.conforms(1, 58)
 def test_a_token_with_the_scope_opens_all_three_endpoints(journey):
     token = journey.token("read:messages")
     answers = [journey.get(f"/api/{place}", token) for place in PLACES]
@@ -217,6 +218,7 @@ def test_a_token_whose_payload_was_altered_is_refused(journey, claims):
         assert token.split(".")[1] not in answer.text + str(answer.headers)
 
 
+@pytest.mark.conforms(56, 82)
 def test_a_rotated_key_is_followed_without_a_restart(journey, servers):
     old = journey.token("read:messages")
     assert journey.get("/api/private-scoped", old).status_code == 200

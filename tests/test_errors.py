@@ -50,6 +50,7 @@ def test_the_list_of_reasons_is_closed_and_documented() -> None:
     assert list(REASONS) == DOCUMENTED.split()
 
 
+@pytest.mark.conforms(10)
 @pytest.mark.parametrize("reason", REASONS)
 def test_what_the_client_is_told_can_stand_in_a_challenge(reason: str) -> None:
     told = REASONS[reason]

@@ -18,6 +18,7 @@ def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
     return [repr(environ.get("jwt_wsgi.credentials")).encode()]
 
 
+@pytest.mark.conforms(1, 2)
 @pytest.mark.parametrize(
     ("header", "token"),
     [
@@ -53,6 +54,7 @@ def test_another_scheme_or_none_is_no_token(header: str) -> None:
     assert credentials(header) is None
 
 
+@pytest.mark.conforms(3, 4)
 @pytest.mark.parametrize(
     ("header", "reason"),
     [

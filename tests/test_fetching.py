@@ -264,6 +264,11 @@ def test_a_bad_first_reply_is_no_key_set_and_the_next_good_one_is(bad: Any, serv
     assert source.find("a", "ES256")
 
 
+def test_an_endless_body_is_given_up_as_soon_as_it_is_too_long(serve: Callable[..., Server]) -> None:
+    with pytest.raises(FetchError, match="more than 65536 bytes"):
+        fetcher()(serve(forever).url())
+
+
 @pytest.mark.parametrize("status", ["301 Moved Permanently", "302 Found", "303 See Other", "307 Temporary Redirect"])
 def test_a_redirect_is_not_followed(status: str, serve: Callable[..., Server]) -> None:
     target = serve(http(jwks()))

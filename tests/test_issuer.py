@@ -130,6 +130,7 @@ def test_what_is_configured_is_not_changed_from_outside() -> None:
     assert issuer.profile.fixed == (("x", ["a"]),)
 
 
+@pytest.mark.conforms(47)
 def test_a_loopback_issuer_may_be_plain_http_and_any_one_where_allowed() -> None:
     Issuer("http://127.0.0.1:1/", audience="a")
     Issuer("http://issuer.test/", audience="a", allow_http=True)

@@ -77,6 +77,7 @@ def pem(public: Any) -> bytes:
     return octets
 
 
+@pytest.mark.conforms(28, 31, 41)
 @pytest.mark.parametrize(
     ("entry", "served"),
     [
@@ -97,6 +98,7 @@ def test_a_key_serves_what_its_type_curve_and_size_are_made_for(entry: dict[str,
     assert used(entry, symmetric=True) == served
 
 
+@pytest.mark.conforms(28, 41)
 @pytest.mark.parametrize("name", ASYMMETRIC)
 def test_a_key_that_names_an_algorithm_serves_that_one(name: str) -> None:
     # Lines 28, 41 and 52: EdDSA and Ed25519 are two names for one algorithm.
@@ -222,6 +224,7 @@ UNUSABLE: list[tuple[str, object, str]] = [
 ]  # fmt: skip
 
 
+@pytest.mark.conforms(26, 27, 30, 41, 43)
 @pytest.mark.parametrize(("entry", "reason"), [pytest.param(*case, id=name) for name, *case in UNUSABLE])
 def test_an_entry_that_is_not_used(entry: object, reason: str) -> None:
     with pytest.raises(Unusable, match=reason) as raised:
@@ -301,6 +304,7 @@ def private_pem(form: PrivateFormat) -> bytes:
     return key.private_bytes(Encoding.PEM, form, NoEncryption())
 
 
+@pytest.mark.conforms(30)
 @pytest.mark.parametrize(
     ("octets", "reason"),
     [
@@ -335,6 +339,7 @@ def test_a_pem_key_is_bound_to_no_algorithm_that_it_is_not_made_for(alg: str) ->
         KeySet.from_pem(public, alg=alg)
 
 
+@pytest.mark.conforms(31)
 @pytest.mark.parametrize(
     ("octets", "served"),
     [
@@ -358,6 +363,7 @@ def openssh(key: SigningKey) -> bytes:
     return octets
 
 
+@pytest.mark.conforms(31)
 @pytest.mark.parametrize(
     ("octets", "reason"),
     [

@@ -32,6 +32,7 @@ def kids(keys: KeySet, kid: str | None, alg: str = "ES256") -> list[str | None]:
     return [key.kid for key in keys.find(kid, alg)]
 
 
+@pytest.mark.conforms(25)
 @pytest.mark.parametrize(
     "jwks",
     [
@@ -67,6 +68,7 @@ def test_nothing_usable_is_a_value_error_that_says_why(entries: list[Any], messa
         KeySet.from_jwks({"keys": entries})
 
 
+@pytest.mark.conforms(26)
 def test_unusable_entries_are_skipped_one_by_one_and_reported() -> None:
     # Lines 26 and 27, and the foreign members that a set may have (RFC 7517 §5).
     entries = [
@@ -117,6 +119,7 @@ def test_secrets_and_public_keys_do_not_mix() -> None:
     assert KeySet.from_jwks({"keys": [SECRET, ONE]}).algorithms == {"ES256"}
 
 
+@pytest.mark.conforms(29)
 def test_keys_are_found_by_kid_and_algorithm() -> None:
     keys = KeySet.from_jwks({"keys": [ONE, TWO, public("EdDSA", kid="one")]})
     assert kids(keys, "one") == ["one"]
@@ -125,6 +128,7 @@ def test_keys_are_found_by_kid_and_algorithm() -> None:
     assert keys.find("one", "ES256") != keys.find("one", "Ed25519")
 
 
+@pytest.mark.conforms(29)
 @pytest.mark.parametrize(
     ("kid", "alg"),
     [
@@ -177,6 +181,7 @@ def test_four_keys_are_counted_for_each_algorithm() -> None:
     assert len(kids(keys, "same")) == 1
 
 
+@pytest.mark.conforms(28, 52)
 def test_eddsa_and_ed25519_serve_each_other() -> None:
     # Lines 28 and 52.
     for said in ("EdDSA", "Ed25519", None):

@@ -262,9 +262,11 @@ def test_an_unusable_key_is_skipped_and_logged_and_the_others_serve(caplog: pyte
 
 
 @pytest.mark.parametrize(
-    "answer", [jwks("a").decode(), None, bytearray(jwks("a")), 5], ids=lambda it: type(it).__name__
+    "answer",
+    [jwks("a").decode(), None, bytearray(jwks("a")), 5, jwks("a") + b" " * 524288],
+    ids=lambda answer: type(answer).__name__,
 )
-def test_a_fetcher_that_answers_no_bytes_has_brought_nothing(answer: object) -> None:
+def test_a_fetcher_that_answers_no_bytes_or_too_many_has_brought_nothing(answer: object) -> None:
     remote = loaded()
     before = remote.source.held()
     remote.refresh(answer)

@@ -97,6 +97,7 @@ SPEAKS: list[Any] = [
 ]
 
 
+@pytest.mark.conforms(85)
 @pytest.mark.parametrize("compose", COMPOSITIONS)
 @pytest.mark.parametrize(("path", "header", "status", "said"), [pytest.param(*case, id=n) for n, *case in SPEAKS])
 def test_a_verdict_is_the_same_however_the_layers_were_put_together(

@@ -132,6 +132,7 @@ def test_a_remote_user_that_raises_names_nobody_and_quotes_nothing(
     assert credentials.token not in caplog.text
 
 
+@pytest.mark.conforms(88)
 def test_an_auth_error_of_the_app_is_answered_and_others_pass_through(local: LocalIssuer, trusted: Issuer) -> None:
     def raising(error: Exception) -> Any:
         def inner(environ: Any, start_response: Any) -> Any:
