@@ -17,8 +17,9 @@ from jwt_wsgi.extraction import TokenExtractor
 from jwt_wsgi.issuer import ANY_AUDIENCE, Issuer
 from jwt_wsgi.jwks.remote import RemoteJWKS
 from jwt_wsgi.jwks.static import SharedSecret, StaticJWKS
+from jwt_wsgi.policy.algebra import AUTHENTICATED, DENY, OPTIONAL, PUBLIC
 from jwt_wsgi.policy.policy import Policy
-from jwt_wsgi.policy.requirements import AUTHENTICATED, DENY, OPTIONAL, PUBLIC, claim, has, issued_by, permission, scope
+from jwt_wsgi.policy.requirements import acr, claim, fresh, has, issued_by, path_param, permission, report_only, scope
 from jwt_wsgi.stack import protect
 from jwt_wsgi.verification import TokenVerifier
 from jwt_wsgi.verifier import Verifier
@@ -29,6 +30,6 @@ __all__ = [
     "Credentials", "Forbidden", "InsufficientAuthentication", "InsufficientScope", "InvalidRequest",
     "InvalidToken", "Issuer", "KeysUnavailable", "MissingToken", "Policy", "RemoteJWKS",
     "ScopeAuthorizer", "SharedSecret", "StaticJWKS", "TokenExtractor", "TokenVerifier", "Verifier",
-    "claim", "get_auth", "guard", "has", "issued_by", "permission", "protect", "require", "respond",
-    "scope",
+    "acr", "claim", "fresh", "get_auth", "guard", "has", "issued_by", "path_param", "permission", "protect",
+    "report_only", "require", "respond", "scope",
 ]

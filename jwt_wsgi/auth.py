@@ -26,7 +26,8 @@ class Auth:
 
     `claims` and `header` are plain dicts that belong to this request: changing
     them reaches no other. `issuer` is the trusted issuer, `scopes` the granted
-    scopes, `token` the compact text.
+    scopes, `token` the compact text. `judged_at` is when it was judged, in
+    seconds since the epoch; where nobody says, no authentication is recent.
     """
 
     claims: dict[str, Any]
@@ -34,6 +35,7 @@ class Auth:
     token: str
     issuer: str
     scopes: frozenset[str] = frozenset()
+    judged_at: float = float("nan")
 
     @property
     def subject(self) -> str | None:

@@ -1,5 +1,6 @@
 """Layer 3, `ScopeAuthorizer`: may they? And the same question for one route."""
 
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -8,16 +9,19 @@ from jwt_wsgi.challenges import OnError, call, checked_realm, refuse
 from jwt_wsgi.configuration import must, must_be_callable
 from jwt_wsgi.decisions import Decision, OnDecision, report
 from jwt_wsgi.errors import AuthError, InvalidRequest
+from jwt_wsgi.policy.algebra import OPTIONAL, PUBLIC, ReportOnly, Request, Requirement, checked
 from jwt_wsgi.policy.policy import Match, Policy
-from jwt_wsgi.policy.requirements import OPTIONAL, PUBLIC, Request, Requirement, checked
+
+logger = logging.getLogger("jwt_wsgi.policy")
 
 
 class ScopeAuthorizer:
     """Asks the policy whether this auth may do this, and refuses where it may not.
 
     `policy` is a `Policy`, or the rules for one. Without a verifier in front
-    there is no auth, so all but public and optional places are refused.
-    `on_error(environ, error)` may replace an answer; `on_decision(environ,
+    there is no auth, so all but public and optional places are refused. What
+    `policy.lint()` finds is logged once, at construction; `issuers` is how many
+    the verifier in front trusts. `on_error(environ, error)` may replace an answer; `on_decision(environ,
     decision)` is told of every decision.
     """
 
@@ -26,6 +30,7 @@ class ScopeAuthorizer:
         app: WSGIApplication,
         policy: Policy,
         *,
+        issuers: int = 1,
         realm: str = "api",
         on_error: OnError | None = None,
         on_decision: OnDecision | None = None,
@@ -35,6 +40,8 @@ class ScopeAuthorizer:
         self._policy = policy if isinstance(policy, Policy) else Policy(policy)
         self._realm = checked_realm(realm)
         self._on_error, self._on_decision = on_error, on_decision
+        for finding in self._policy.lint(issuers=issuers):
+            logger.warning("%s", finding)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""
@@ -47,13 +54,22 @@ class ScopeAuthorizer:
         return call(self._app, environ, start_response, self._on_error)
 
     def _decide(self, environ: WSGIEnvironment) -> Decision:
-        auth = get_auth(environ)
+        auth: Auth | None = get_auth(environ)
+        rule: str | None = None
+        refused: AuthError | None
+        would_be: AuthError | None = None
         try:
             match = self._policy.match(environ)
         except InvalidRequest as error:
-            return Decision(error, auth)
-        environ[RULE_KEY] = match
-        return Decision(match.refusal(auth), auth, None if match.rule is None else match.rule.key)
+            refused = error
+        else:
+            environ[RULE_KEY] = match
+            rule = None if match.rule is None else match.rule.key
+            refused = match.refusal(auth)
+            would_be = None if refused else match.would_refuse(auth)
+        if self._policy.report_only:
+            refused, would_be = None, refused or would_be
+        return Decision(refused, auth, rule, would_be)
 
 
 def guard(requirement: Requirement, *, on_error: OnError | None = None) -> Callable[[WSGIApplication], WSGIApplication]:
@@ -96,6 +112,7 @@ def require(request: object, requirement: Requirement) -> Auth:
 def _guarding(requirement: object, function: str) -> Requirement:
     asked = checked(requirement, function)
     must(asked not in (PUBLIC, OPTIONAL), f"{function}({asked!r}) asks for nothing; leave it out, or AUTHENTICATED")
+    must(not isinstance(asked, ReportOnly), f"{function}({asked!r}): report_only belongs to the rules of a policy")
     return asked
 
 

@@ -13,11 +13,15 @@ logger = logging.getLogger("jwt_wsgi.decision")
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One request's verdict: allowed, or refused with `error`; `rule` is the deciding one's key."""
+    """One request's verdict: allowed, or refused with `error`; `rule` is the deciding one's key.
+
+    `would_be` is the refusal that was only reported, of a request that passes.
+    """
 
     error: AuthError | None = None
     auth: Auth | None = None
     rule: str | None = None
+    would_be: AuthError | None = None
 
     @property
     def reason(self) -> str | None:
@@ -30,15 +34,16 @@ OnDecision = Callable[[WSGIEnvironment, Decision], object]
 
 
 def report(decision: Decision, environ: WSGIEnvironment, on_decision: OnDecision | None) -> None:
-    """Log a decision, refusals at INFO and the rest at DEBUG, and tell the hook."""
-    error = decision.error
+    """Log a decision, refusals and those that would be at INFO, the rest at DEBUG, and tell the hook."""
+    error = decision.error or decision.would_be
     if logger.isEnabledFor(logging.DEBUG if error is None else logging.INFO):
         asked = f"{_excerpt(environ.get('REQUEST_METHOD'))} {_excerpt(environ.get('PATH_INFO'))}"
         if error is None:
             logger.debug("%s allowed (rule %s)", asked, decision.rule)
         else:
-            said = (error.status, error.reason, decision.rule, *map(_excerpt, (error.expected, error.found)))
-            logger.info("%s refused: %d %s (rule %s, expected %s, found %s)", asked, *said)
+            verdict = "refused" if decision.error else "allowed, would be refused"
+            said = (verdict, error.status, error.reason, decision.rule, *map(_excerpt, (error.expected, error.found)))
+            logger.info("%s %s: %d %s (rule %s, expected %s, found %s)", asked, *said)
     if on_decision is not None:
         try:
             on_decision(environ, decision)

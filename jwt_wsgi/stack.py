@@ -40,9 +40,10 @@ def protect(
     policy = rules if isinstance(rules, Policy) else Policy(rules)
     hooks: dict[str, Any] = {"realm": realm, "on_error": on_error, "on_decision": on_decision}
     asks: dict[str, Any] = {"is_revoked": is_revoked, "remote_user": remote_user, "clock": clock}
-    app = ScopeAuthorizer(app, policy, **hooks)
     issuers = _issuers(issuer, audience)
-    app = TokenVerifier(app, issuers, allow_anonymous=True, exempt=policy.is_public, **asks, **hooks)
+    app = ScopeAuthorizer(app, policy, issuers=len(issuers), **hooks)
+    asks |= {"exempt": policy.is_public, "report_only": policy.reports_only}
+    app = TokenVerifier(app, issuers, allow_anonymous=True, **asks, **hooks)
     return TokenExtractor(app, get_token=get_token)
 
 

@@ -21,7 +21,8 @@ class TokenVerifier:
 
     `issuers` is an `Issuer`, several, or a `Verifier`. A request without
     credentials is refused unless `allow_anonymous`. Where `exempt(environ)` is
-    true, the token is not looked at. `is_revoked(auth)` is asked for every good
+    true, the token is not looked at; where `report_only(environ)` is, a bad one
+    is reported and taken for none. `is_revoked(auth)` is asked for every good
     token, and what it raises refuses. `remote_user(auth)` names the caller for
     `REMOTE_USER`; without it that variable is left alone. `on_error(environ,
     error)` may replace an answer, `on_decision(environ, decision)` is told of
@@ -35,6 +36,7 @@ class TokenVerifier:
         *,
         allow_anonymous: bool = False,
         exempt: Callable[[WSGIEnvironment], object] | None = None,
+        report_only: Callable[[WSGIEnvironment], object] | None = None,
         is_revoked: IsRevoked | None = None,
         remote_user: Callable[[Auth], str] | None = None,
         realm: str = "api",
@@ -43,11 +45,12 @@ class TokenVerifier:
         clock: Callable[[], float] = time.time,
     ) -> None:
         must_be_callable(app=app, exempt=exempt, is_revoked=is_revoked, remote_user=remote_user)
-        must_be_callable(on_error=on_error, on_decision=on_decision)
+        must_be_callable(report_only=report_only, on_error=on_error, on_decision=on_decision)
         self._app = app
         self._verifier = issuers if isinstance(issuers, Verifier) else Verifier(issuers, clock=clock)
         self._allow_anonymous = allow_anonymous
-        self._exempt, self._is_revoked, self._remote_user = exempt, is_revoked, remote_user
+        self._exempt, self._report_only = exempt, report_only
+        self._is_revoked, self._remote_user = is_revoked, remote_user
         self._realm = checked_realm(realm)
         self._on_error, self._on_decision = on_error, on_decision
 
@@ -62,8 +65,11 @@ class TokenVerifier:
             try:
                 auth = self._authenticate(environ.get(CREDENTIALS_KEY))
             except AuthError as error:
-                report(Decision(error), environ, self._on_decision)
-                return refuse(error, environ, start_response, self._on_error)
+                if self._report_only is None or not self._report_only(environ):
+                    report(Decision(error), environ, self._on_decision)
+                    return refuse(error, environ, start_response, self._on_error)
+                report(Decision(would_be=error), environ, self._on_decision)
+                auth = None
             if auth is not None:
                 self._hand_on(auth, environ)
         return call(self._app, environ, start_response, self._on_error)

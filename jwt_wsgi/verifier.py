@@ -55,10 +55,12 @@ class Verifier:
         _check_origin(compact, issuer)
         profile = issuer.profile
         dates = judgement.judge_standing(claims, profile)
-        judgement.judge_times(dates, profile, self._clock())
+        now = self._clock()
+        judgement.judge_times(dates, profile, now)
         judgement.judge_predicates(claims, profile)
         scopes = judgement.granted_scopes(claims, issuer.scope_claim)
-        auth = Auth(claims=claims, header=compact.header, token=token, issuer=issuer.issuer, scopes=scopes)
+        facts: dict[str, Any] = {"issuer": issuer.issuer, "scopes": scopes, "judged_at": now}
+        auth = Auth(claims=claims, header=compact.header, token=token, **facts)
         check_revocation(auth, self._is_revoked)
         return auth
 

@@ -30,7 +30,7 @@ from jwt_wsgi import (
 )
 from jwt_wsgi.decisions import Decision
 from jwt_wsgi.errors import KeysUnavailable
-from jwt_wsgi.policy.requirements import Condition, Request, Requirement
+from jwt_wsgi.policy.algebra import Condition, Request, Requirement
 
 RULES: dict[str, Requirement] = {
     "/public": PUBLIC,

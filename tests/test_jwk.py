@@ -400,14 +400,27 @@ def test_a_key_verifies_under_its_own_algorithms_only(every_algorithm: LocalIssu
         assert not found.verifies(foreign, b"message", signature)
 
 
+def der_of(public: ec.EllipticCurvePublicKey) -> bytes:
+    return public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+def der_that_ends_in(octet: bytes) -> bytes:
+    """The DER of a public key whose own last octet is this one."""
+    keys = (der_of(ec.generate_private_key(ec.SECP256R1()).public_key()) for _ in iter(int, 1))
+    return next(der for der in keys if der.endswith(octet))
+
+
 def in_disguise() -> dict[str, bytes]:
     public = SigningKey("ES256").private.public_key()
-    der = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    der = der_of(public)
     ssh = public.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
     return {
         "base64 of the DER": base64.b64encode(der),
         "base64 in lines": base64.encodebytes(der),
         "DER and a line end": der + b"\n",
+        "DER that itself ends in a line end": der_that_ends_in(b"\n"),
+        "DER that ends in a line end, and another": der_that_ends_in(b"\n") + b"\n",
+        "DER that ends in a space, and a DOS line end": der_that_ends_in(b" ") + b"\r\n",
         "OpenSSH behind a line end": b"\n" + ssh,
         "SSH2": b"---- BEGIN SSH2 PUBLIC KEY ----\n" + ssh,
     }

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jwt_wsgi import AUTHENTICATED, DENY, OPTIONAL, PUBLIC, Auth, InvalidRequest, Policy, claim, scope
+from jwt_wsgi.policy.algebra import Requirement
 from jwt_wsgi.policy.policy import Match
-from jwt_wsgi.policy.requirements import Requirement
 
 AUTH = Auth(claims={}, header={}, token="a.b.c", issuer="https://issuer.test/")
 

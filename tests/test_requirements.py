@@ -22,7 +22,7 @@ from jwt_wsgi import (
     permission,
     scope,
 )
-from jwt_wsgi.policy.requirements import Condition, Request, Requirement
+from jwt_wsgi.policy.algebra import Condition, Request, Requirement
 
 ISSUER = "https://issuer.test/"
 A, B, C = scope("a"), scope("b"), scope("c")

@@ -116,6 +116,11 @@ def check_claim_name(option: str, name: object) -> ClaimName:
     return checked
 
 
+def is_date(value: Any) -> bool:
+    """Whether it is a NumericDate (RFC 7519 §2): a number, below 2**53 seconds."""
+    return type(value) in (int, float) and -_END_OF_TIME < value < _END_OF_TIME
+
+
 def judge_type(header: Mapping[str, Any], profile: TokenProfile) -> None:
     """Raises `InvalidToken` for a `typ` that is not an access token's (RFC 8725 §3.11)."""
     media_type = header.get("typ", "JWT")
@@ -177,7 +182,7 @@ def _judge_audience(audience: Any, accepted: frozenset[str]) -> None:
 
 def _date(claims: Mapping[str, Any], name: str) -> float:
     value = claims[name]
-    if type(value) not in (int, float) or not -_END_OF_TIME < value < _END_OF_TIME:
+    if not is_date(value):
         raise InvalidToken("claim_malformed", expected=f"{name} a NumericDate", found=value)
     date: float = value
     return date

@@ -170,7 +170,8 @@ def _check_certificate(entry: dict[str, Any], public: object) -> None:
 
 
 def _is_asymmetric(secret: bytes) -> bool:
-    forms = [secret, secret.strip()]
+    # The last octet of a binary form may itself look like white space.
+    forms = [secret, secret.strip(), secret.removesuffix(b"\n"), secret.removesuffix(b"\r\n")]
     with suppress(ValueError):
         forms.append(base64.b64decode(secret))
     public = (serialization.load_der_public_key, serialization.load_ssh_public_key, load_der_x509_certificate)

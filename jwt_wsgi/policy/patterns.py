@@ -96,7 +96,12 @@ class Node:
         return node
 
 
-def _step(branches: list[Node], segment: str | None) -> list[Node]:
+def decider(place: Place, method: str) -> Any:
+    """The rule that decides at a place: the one that names the method (HEAD takes GET's), else the one without."""
+    return place.get(method) or (place.get("GET") if method == "HEAD" else None) or place.get(None)
+
+
+def step(branches: list[Node], segment: str | None) -> list[Node]:
     """The branches one segment on, literals first; None is a segment that no literal names.
 
     What stands first is thereby inside whatever overlaps with it, since the
@@ -111,7 +116,7 @@ def innermost(root: Node, segments: Segments) -> Place:
     """The place whose cover of this path lies inside every other's, or an empty one."""
     best, branches = root.subtree, [root]
     for segment in segments:
-        branches = _step(branches, segment)
+        branches = step(branches, segment)
         if not branches:
             return best
         best = next((node.subtree for node in branches if node.subtree), best)
@@ -142,7 +147,7 @@ def missing_intersections(root: Node) -> dict[Pattern, bool]:
             both = _meet(cover, exacts)
             missing[Pattern(both, exact=True)] = both != _meet(None, exacts + subtrees)
         named = {segment for node in branches for segment in node.literals}
-        steps = (_step(branches, segment) for segment in (*named, None))
+        steps = (step(branches, segment) for segment in (*named, None))
         walks.extend((step, cover) for step in steps if step)
     return dict(islice(missing.items(), _MAX_REPORTED))
 

@@ -11,8 +11,20 @@ from jwt_wsgi.auth import Auth
 from jwt_wsgi.configuration import must
 from jwt_wsgi.errors import AuthError, InvalidRequest
 from jwt_wsgi.policy import patterns
+from jwt_wsgi.policy.algebra import (
+    DENY,
+    NO_RULE,
+    OPTIONAL,
+    PUBLIC,
+    Fact,
+    ReportOnly,
+    Request,
+    Requirement,
+    checked,
+    leaves,
+)
+from jwt_wsgi.policy.lint import Finding, findings
 from jwt_wsgi.policy.paths import METHOD, Segments, canonical
-from jwt_wsgi.policy.requirements import DENY, NO_RULE, PUBLIC, Request, Requirement, checked
 
 logger = logging.getLogger("jwt_wsgi.policy")
 
@@ -45,6 +57,10 @@ class Match(NamedTuple):
         """Why a caller with this auth may not pass, or None."""
         return self.requirement.refusal(auth, Request(self.params))
 
+    def would_refuse(self, auth: Auth | None) -> AuthError | None:
+        """Why a caller who passes would not, by what the rule only reports."""
+        return self.requirement.would_refuse(auth, Request(self.params))
+
 
 class Policy:
     """Which requirement guards which path and method; the innermost pattern decides alone.
@@ -52,16 +68,25 @@ class Policy:
     `rules` maps keys such as `"GET /users/{id}"` to requirements, or is pairs of
     them. `default` is what paths that no pattern covers ask for. `mounts` are the
     values of `SCRIPT_NAME` that are expected. `allow_vhm_root` lets requests with
-    `X-Vhm-Root` pass, for Pyramid behind a virtual host.
+    `X-Vhm-Root` pass, for Pyramid behind a virtual host. With `report_only` nothing
+    is refused, and what would be is reported.
 
     Raises `ValueError` that names the rule and the remedy, also for patterns that
     overlap with neither inside the other.
     """
 
     def __init__(
-        self, rules: Rules, *, default: Requirement = DENY, mounts: Iterable[str] = ("",), allow_vhm_root: bool = False
+        self,
+        rules: Rules,
+        *,
+        default: Requirement = DENY,
+        mounts: Iterable[str] = ("",),
+        allow_vhm_root: bool = False,
+        report_only: bool = False,
     ) -> None:
-        self._default = Match(None, NO_RULE if default is DENY else checked(default, "default"))
+        self.default = _fitting(default, "default")
+        self.report_only = report_only
+        self._default = Match(None, NO_RULE if default is DENY else self.default)
         self._mounts = _mounts(mounts)
         self._mount_reported = False
         self._allow_vhm_root = allow_vhm_root
@@ -98,11 +123,23 @@ class Policy:
         except InvalidRequest:
             return False
 
+    def reports_only(self, environ: Mapping[str, Any]) -> bool:
+        """Whether this request is never refused, a bad token included; False for an ambiguous request."""
+        try:
+            asked = self.match(environ).requirement
+        except InvalidRequest:
+            return self.report_only
+        return self.report_only or (isinstance(asked, ReportOnly) and asked.enforced is OPTIONAL)
+
+    def lint(self, *, issuers: int = 1) -> tuple[Finding, ...]:
+        """What may not be meant as it is written; `issuers` is how many are trusted."""
+        return findings(self._root, self.rules, self.default, issuers)
+
     def _decide(self, segments: Segments, method: str) -> Match:
         place = patterns.innermost(self._root, segments)
         if not place:
             return self._default
-        rule: Rule | None = place.get(method) or (place.get("GET") if method == "HEAD" else None) or place.get(None)
+        rule: Rule | None = patterns.decider(place, method)
         if rule is None:
             return Match(None, NO_RULE)
         params = {name: segments[position] for name, position in rule.parameters}
@@ -112,7 +149,7 @@ class Policy:
         methods, pattern, names = patterns.parse(key)
         positions = (i for i, segment in enumerate(pattern.segments) if segment is None)
         parameters = tuple(zip(names, positions, strict=True))
-        rule = Rule(key, checked(requirement, f"rule {key!r}"), parameters)
+        rule = Rule(key, _fitting(requirement, f"rule {key!r}", names), parameters)
         node = self._root.reach(pattern.segments)
         place = node.exact if pattern.exact else node.subtree
         for method in methods or (None,):
@@ -120,8 +157,20 @@ class Policy:
             place[method] = rule
         return rule
 
+    def __str__(self) -> str:
+        width = max((len(rule.key) for rule in self.rules), default=0)
+        lines = [f"{rule.key:<{width}}  {rule.requirement}" for rule in self.rules]
+        return "\n".join([*lines, f"{'otherwise':<{width}}  {self.default}"])
+
     def __repr__(self) -> str:
         return f"Policy({{{', '.join(map(str, self.rules))}}})"
+
+
+def _fitting(requirement: object, where: str, names: tuple[str, ...] = ()) -> Requirement:
+    asked = checked(requirement, where)
+    for name in (name for leaf in leaves(asked) if isinstance(leaf, Fact) for name in leaf.params):
+        must(name in names, f"{where}: {asked!r} asks for a path parameter {{{name}}} that the pattern does not have")
+    return asked
 
 
 def _pairs(rules: Rules) -> list[tuple[str, Requirement]]:
