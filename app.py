@@ -20,7 +20,8 @@ from dotenv import dotenv_values
 from waitress.server import create_server
 from webob import Request, Response
 
-from jwt_wsgi import AUTHENTICATED, PUBLIC, Issuer, RemoteJWKS, SharedSecret, get_auth, protect, scope
+from jwt_wsgi import AUTHENTICATED, PUBLIC, Issuer, Policy, RemoteJWKS, SharedSecret, get_auth, protect, scope
+from jwt_wsgi.policyfile import read_policy
 
 if TYPE_CHECKING:
     from jwt_wsgi.testing import LocalIssuer
@@ -36,6 +37,7 @@ NAMES = (
     "SECRET",
     "HOST",
     "PORT",
+    "POLICY_FILE",
     "AUTH0_DOMAIN",
     "API_IDENTIFIER",
 )
@@ -95,7 +97,8 @@ def main(global_config: Mapping[str, str] | None = None, **settings: str) -> WSG
     from the environment, or from `.env`. Raises `ValueError` that says what to set.
     """
     del global_config  # what Paste shares between applications has nothing for this one
-    return protect(router(), issuer=_issuer(configuration(settings)), rules=RULES)
+    configured = configuration(settings)
+    return protect(router(), issuer=_issuer(configured), rules=_policy(configured.get("POLICY_FILE")))
 
 
 def configuration(settings: Mapping[str, str]) -> dict[str, str]:
@@ -129,6 +132,11 @@ def _issuer(configured: Mapping[str, str]) -> Issuer:
     with _naming("TOKEN_SIGNING_ALG"):
         algorithm = configured.get("TOKEN_SIGNING_ALG", usual)
         return Issuer(name, audience=audience, keys=keys, algorithms=[algorithm])
+
+
+def _policy(file: str | None) -> Policy:
+    with _naming("POLICY_FILE"):
+        return read_policy(file) if file else Policy(RULES)
 
 
 def _auth0_issuer(domain: str | None) -> str | None:
@@ -196,6 +204,7 @@ def _serve_demo(host: str, port: int) -> None:
             jwks_uri="",
             secret="",
             token_signing_alg="",
+            policy_file="",
         )
         _serve(application, host, port, _recipe(local, _base(host, port)))
 

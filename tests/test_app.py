@@ -171,6 +171,17 @@ def test_a_secret_is_shared_for_one_hs_algorithm(algorithm):
     api.get("/api/private", headers=bearer(signed_with(SECRET[::-1], algorithm)), status=401)
 
 
+def test_a_policy_file_takes_the_place_of_the_rules(tenant, jwks_uri, tmp_path):
+    file = tmp_path / "policy.toml"
+    file.write_text("[rules]\n'/api/public' = 'AUTHENTICATED'\n'/api/private' = 'scope(\"a\")'\n")
+    settings = {"issuer_base_url": NAME, "audience": AUDIENCE, "jwks_uri": jwks_uri}
+    api = TestApp(app.main(policy_file=str(file), **settings))
+    api.get("/api/public", status=401)
+    api.get("/api/public", headers=bearer(tenant.token()), status=200)
+    api.get("/api/private", headers=bearer(tenant.token("b")), status=403)
+    api.get("/api/private-scoped", headers=bearer(tenant.token("read:messages")), status=403)
+
+
 @pytest.mark.parametrize("name", ["issuer_url", "ISSUER_BASE_URL"])
 def test_a_setting_of_an_unknown_name_is_refused(name):
     with pytest.raises(ValueError, match=f"unknown setting '{name}': choose from issuer_base_url"):
@@ -309,6 +320,14 @@ def test_ctrl_c_ends_it_cleanly(tmp_path, arguments, host):
         ),
         pytest.param(
             {**TRUST, "JWKS_URI": "http://tenant.example.com/jwks"}, "JWKS_URI: .*must be https", id="http JWKS"
+        ),
+        pytest.param(
+            {**TRUST, "POLICY_FILE": "absent.toml"},
+            "POLICY_FILE: .*absent.toml: cannot be read",
+            id="policy file absent",
+        ),
+        pytest.param(
+            {**TRUST, "POLICY_FILE": "setup.cfg"}, "POLICY_FILE: policy file setup.cfg: ", id="policy file no TOML"
         ),
         pytest.param({**TRUST, "PORT": "abc"}, "PORT='abc': write a number", id="port a word"),
         pytest.param({**TRUST, "PORT": "65536"}, "PORT='65536': write a number", id="port too big"),

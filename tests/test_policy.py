@@ -314,6 +314,16 @@ def test_a_policy_prints_its_rules_as_they_were_written() -> None:
     assert repr(policy) == "Policy({GET /users/{id}: scope('a') & claim('org', 7), /: DENY})"
 
 
+def test_as_text_a_policy_is_a_table_for_people() -> None:
+    policy = Policy({"/a": PUBLIC, "GET,HEAD /users/{id}": scope("a") | scope("b")}, default=AUTHENTICATED)
+    assert str(policy).splitlines() == [
+        "/a                    PUBLIC",
+        "GET,HEAD /users/{id}  scope('a') | scope('b')",
+        "otherwise             AUTHENTICATED",
+    ]
+    assert str(Policy({})) == "otherwise  DENY"
+
+
 @pytest.mark.parametrize("key", ["/a", "/a/{x}/{$}"])
 def test_9_the_environ_is_read_and_not_written(key: str) -> None:
     request = environ("/a/b")

@@ -3,9 +3,19 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from jwt_wsgi.policy.algebra import NO_RULE, Access, AllOf, AnyOf, Condition, Fact, ReportOnly, Requirement, Verdict
+from jwt_wsgi.policy.algebra import (
+    AUTHENTICATED,
+    NO_RULE,
+    Access,
+    AllOf,
+    AnyOf,
+    Condition,
+    Fact,
+    ReportOnly,
+    Requirement,
+)
 from jwt_wsgi.policy.patterns import Node, Place, decider, innermost, parse, step
-from jwt_wsgi.policy.requirements import IssuedBy
+from jwt_wsgi.policy.requirements import IssuedBy, scope
 
 # A segment that no pattern names, since none may hold a control character.
 _FRESH = "\0"
@@ -42,20 +52,24 @@ def implies(one: Requirement, other: Requirement) -> bool:
     if isinstance(one, Access) or isinstance(other, Access):
         nobody = isinstance(one, Access) and one.reason is not None
         return nobody or (isinstance(other, Access) and other.reason is None)
-    if isinstance(other, AllOf):
-        return all(implies(one, part) for part in other.parts)
+    if isinstance(other, AllOf) or len(_scopes(other)) > 1:
+        return all(implies(one, part) for part in other.parts or map(scope, _scopes(other)))
     if isinstance(one, AnyOf):
         return all(implies(part, other) for part in one.parts)
-    ways = [*(implies(part, other) for part in one.parts), *(implies(one, part) for part in other.parts)]
-    return any(ways) or one == other or _says_more(one, other)
+    if any(implies(part, other) for part in _flat(one)) or any(implies(one, part) for part in _flat(other)):
+        return True
+    of_any_token = other is AUTHENTICATED and isinstance(one, Condition)
+    return of_any_token or one == other or bool(set(_scopes(other)) & set(_scopes(one)))
 
 
-def _says_more(one: Requirement, other: Requirement) -> bool:
-    if not isinstance(one, Condition) or not isinstance(other, Fact):
-        return False
-    # What asks for no more than a token is asked by every condition; of scopes, more ask for fewer.
-    wanted, held = other.lacking, one.lacking.scopes if isinstance(one, Fact) else ()
-    return wanted.verdict is Verdict.MET or (wanted.scopes != () and set(wanted.scopes) <= set(held))
+def _flat(requirement: Requirement) -> list[Requirement]:
+    """The parts of a combination, and of those within it that are of its kind: pairs would multiply."""
+    kind = type(requirement)
+    return [each for part in requirement.parts for each in (_flat(part) if type(part) is kind else [part])]
+
+
+def _scopes(requirement: Requirement) -> tuple[str, ...]:
+    return requirement.lacking.scopes if isinstance(requirement, Fact) else ()
 
 
 def _enforced(requirement: Requirement) -> Requirement:
@@ -83,15 +97,15 @@ def _of_node(root: Node, node: Node, default: Requirement) -> Iterator[Finding]:
         yield from _method_hole(node.subtree)
         outer = [{}, *covers][-2]
         for method, rule in node.subtree.items():
-            yield from _weaker("weaker_above", rule, _asked(outer, method, default))
+            yield from _weaker("weaker_above", rule, _asked(outer, method, node.subtree, default))
             if _settled_beneath(node):
                 yield Finding("unreachable", rule.key, "never decides: other rules cover all of it", "leave it out")
     if node.exact:
         yield from _method_hole(node.exact)
         beneath = innermost(root, (*(segment or _FRESH for segment in node.path), _FRESH))
         for method, rule in node.exact.items():
-            stricter = [*_weaker("exact_stricter", rule, _asked(beneath, method, default))]
-            yield from stricter or _weaker("weaker_above", rule, _asked([{}, *covers][-1], method, default))
+            stricter = [*_weaker("exact_stricter", rule, _asked(beneath, method, node.exact, default))]
+            yield from stricter or _weaker("weaker_above", rule, _asked([{}, *covers][-1], method, node.exact, default))
 
 
 def _settled_beneath(node: Node) -> bool:
@@ -100,11 +114,12 @@ def _settled_beneath(node: Node) -> bool:
     return bool(node.exact) and below is not None and (bool(below.subtree) or _settled_beneath(below))
 
 
-def _asked(place: Place, method: str | None, default: Requirement) -> list[Requirement]:
-    """What a place asks of this method, or of any: of all others where it is None."""
+def _asked(place: Place, method: str | None, within: Place, default: Requirement) -> list[Requirement]:
+    """What a place asks of this method; where it is None, of every method that the place within does not name."""
     if not place:
         return [default]
-    rules = list(place.values()) if method is None else [decider(place, method)]
+    others = [rule for named, rule in place.items() if named is None or named not in within]
+    rules = others if method is None else [decider(place, method)]
     return [NO_RULE if rule is None else rule.requirement for rule in rules]
 
 
@@ -161,5 +176,4 @@ def _ways(requirement: Requirement) -> set[tuple[bool, bool]]:
     if isinstance(requirement, AllOf):
         left, right = map(_ways, requirement.parts)
         return {(a or c, b or d) for a, b in left for c, d in right}
-    scopes = isinstance(requirement, Fact) and requirement.lacking.scopes != ()
-    return {(scopes, isinstance(requirement, IssuedBy))}
+    return {(_scopes(requirement) != (), isinstance(requirement, IssuedBy))}

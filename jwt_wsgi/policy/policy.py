@@ -158,9 +158,9 @@ class Policy:
         return rule
 
     def __str__(self) -> str:
-        width = max((len(rule.key) for rule in self.rules), default=0)
-        lines = [f"{rule.key:<{width}}  {rule.requirement}" for rule in self.rules]
-        return "\n".join([*lines, f"{'otherwise':<{width}}  {self.default}"])
+        lines = [(rule.key, rule.requirement) for rule in self.rules] + [("otherwise", self.default)]
+        width = max(len(key) for key, _ in lines)
+        return "\n".join(f"{key:<{width}}  {requirement}" for key, requirement in lines)
 
     def __repr__(self) -> str:
         return f"Policy({{{', '.join(map(str, self.rules))}}})"

@@ -1,0 +1,239 @@
+"""What the linter doubts, each code with the rules that bring it up and those that do not."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+
+from jwt_wsgi import (
+    AUTHENTICATED,
+    DENY,
+    OPTIONAL,
+    PUBLIC,
+    Issuer,
+    Policy,
+    ScopeAuthorizer,
+    StaticJWKS,
+    acr,
+    claim,
+    has,
+    issued_by,
+    path_param,
+    protect,
+    report_only,
+    scope,
+)
+from jwt_wsgi.policy import lint
+from jwt_wsgi.policy.algebra import Requirement
+from jwt_wsgi.policy.lint import implies
+from jwt_wsgi.testing import LocalIssuer
+
+A, B, C = scope("a"), scope("b"), scope("c")
+ACME, ONE = claim("org", "acme"), issued_by("https://one.test/")
+
+Doubts = set[tuple[str, str]]
+
+
+def doubts(rules: dict[str, Any], *, issuers: int = 1, **options: Any) -> Doubts:
+    return {(finding.code, finding.rule) for finding in Policy(rules, **options).lint(issuers=issuers)}
+
+
+NONE: Doubts = set()
+FINDINGS: list[Any] = [
+    ("nothing to say about one rule", {"/a": A}, NONE),
+    ("nor about rules side by side", {"/a": A, "/b": PUBLIC, "/c/{x}": B}, NONE),
+    ("weaker above: public", {"/": PUBLIC, "/admin": A}, {("weaker_above", "/admin")}),
+    ("weaker above: any token", {"/": AUTHENTICATED, "/admin": A}, {("weaker_above", "/admin")}),
+    ("weaker above: another scope", {"/": B, "/admin": A}, {("weaker_above", "/admin")}),
+    ("weaker above: one of two", {"/": A | B, "/admin": A}, {("weaker_above", "/admin")}),
+    ("weaker above: DENY within PUBLIC", {"/": PUBLIC, "/admin": DENY}, {("weaker_above", "/admin")}),
+    ("as strict above", {"/": A, "/admin": A}, NONE),
+    ("stricter above", {"/": A & B, "/public": A, "/open": PUBLIC}, NONE),
+    ("denied above", {"/": DENY, "/admin": A}, NONE),
+    ("only the nearest counts", {"/": PUBLIC, "/a": A & B, "/a/b": A}, {("weaker_above", "/a")}),
+    ("a parameter above", {"/u/{id}": AUTHENTICATED, "/u/root": A}, {("weaker_above", "/u/root")}),
+    ("an exact rule is not around", {"/{$}": PUBLIC, "/admin": A}, NONE),
+    ("only a report above", {"/": A & report_only(B), "/b": B}, {("weaker_above", "/b")}),
+    ("a report within is no more", {"/": A, "/b": A & report_only(B)}, NONE),
+    ("weaker for one method", {"GET /": PUBLIC, "/": A, "GET /x": A, "/x": A}, {("weaker_above", "GET /x")}),
+    ("weaker for a method that is not named within", {"GET /": PUBLIC, "/": A, "/x": A}, {("weaker_above", "/x")}),
+    ("HEAD above is GET's", {"GET /": A, "/": DENY, "HEAD /x": A, "/x": DENY}, {("weaker_above", "/x")}),
+    ("a method that is denied above", {"GET /": A, "POST /x": B},
+     {("method_hole", "GET /"), ("method_hole", "POST /x")}),
+    ("an exact rule under a weaker one", {"/": PUBLIC, "/a": A, "/a/{$}": A}, {("weaker_above", "/a")}),
+    ("an exact rule, and nothing beneath", {"/": PUBLIC, "/a/{$}": A}, {("exact_stricter", "/a/{$}")}),
+    ("an exact rule stricter than its subtree", {"/a": A, "/a/{$}": A & B}, {("exact_stricter", "/a/{$}")}),
+    ("an exact rule weaker than its subtree", {"/a": A, "/a/{$}": PUBLIC}, NONE),
+    ("an exact rule stricter than its items", {"/a/{$}": A, "/a/{x}": PUBLIC}, {("exact_stricter", "/a/{$}")}),
+    ("an exact rule with strict items in a weak place", {"/": PUBLIC, "/a/{$}": A, "/a/{x}": A},
+     {("weaker_above", "/a/{$}"), ("weaker_above", "/a/{x}")}),
+    ("unreachable", {"/a": A, "/a/{$}": A, "/a/{x}": A}, {("unreachable", "/a")}),
+    ("unreachable, whatever stands beside", {"/a": A, "/a/{$}": A, "/a/{x}": A, "/a/b": A}, {("unreachable", "/a")}),
+    ("unreachable, level by level", {"/a": A, "/a/{$}": A, "/a/{x}/{$}": A, "/a/{x}/{y}": A}, {("unreachable", "/a")}),
+    ("unreachable, at the root", {"/": A, "/{$}": A, "/{x}": A}, {("unreachable", "/")}),
+    ("reachable: the path itself", {"/a": A, "/a/{x}": A}, NONE),
+    ("reachable: what is deeper", {"/a": A, "/a/{$}": A, "/a/{x}/{$}": A}, NONE),
+    ("reachable: other names", {"/a": A, "/a/{$}": A, "/a/b": A}, NONE),
+    ("a hole for other methods", {"GET /a": A}, {("method_hole", "GET /a")}),
+    ("one hole a place", {"GET /a": A, "POST /a": A, "GET /a/{$}": A},
+     {("method_hole", "GET /a"), ("method_hole", "GET /a/{$}")}),
+    ("no hole where the rest is said", {"GET /a": A, "/a": DENY}, NONE),
+    ("one name for a parameter", {"/u/{id}": A, "/u/{id}/x": A, "/v/{user}": A}, NONE),
+    ("two names at one place", {"GET /u/{id}": A, "/u/{user}": A}, {("parameter_names", "/u/{user}")}),
+    ("two names on one way", {"/u/{id}": A, "/u/{user}/x": A}, {("parameter_names", "/u/{user}/x")}),
+    ("two names, deeper", {"/{a}/{b}": A, "/{a}/{c}/x": A}, {("parameter_names", "/{a}/{c}/x")}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("rules", "expected"), [pytest.param(*case, id=name) for name, *case in FINDINGS])
+def test_findings(rules: dict[str, Any], expected: Doubts) -> None:
+    assert doubts(rules) == expected
+
+
+@pytest.mark.parametrize(
+    ("default", "expected"),
+    [(PUBLIC, {("weaker_above", "/a")}), (OPTIONAL, {("weaker_above", "/a")}), (A, NONE), (DENY, NONE)],
+    ids=str,
+)
+def test_the_default_lies_above_everything(default: Any, expected: Doubts) -> None:
+    assert doubts({"/a": A}, default=default) == expected
+
+
+ANY_ISSUER = {("any_issuer", "/a")}
+
+
+@pytest.mark.parametrize(
+    ("requirement", "expected"),
+    [
+        (A, ANY_ISSUER),
+        (A & ONE, NONE),
+        (ONE & (A | B), NONE),
+        (A | ONE, ANY_ISSUER),
+        ((A & ONE) | B, ANY_ISSUER),
+        ((A & ONE) | (B & ONE), NONE),
+        (A & report_only(ONE), ANY_ISSUER),
+        (AUTHENTICATED, NONE),
+        (ACME, NONE),
+        (PUBLIC, NONE),
+        (DENY, NONE),
+    ],
+    ids=str,
+)
+def test_a_scope_that_any_of_several_issuers_can_grant(requirement: Any, expected: Doubts) -> None:
+    assert doubts({"/a": requirement}, issuers=2) == expected
+    assert doubts({"/a": requirement}, issuers=1) == NONE
+
+
+def test_a_long_combination_is_looked_at_in_no_time() -> None:
+    long = A
+    for number in range(200):
+        long = long & (scope(f"x{number}") | ONE)
+    assert doubts({"/a": long}, issuers=2) == ANY_ISSUER
+
+
+def test_two_long_combinations_are_compared_pair_by_pair_and_no_oftener(monkeypatch: pytest.MonkeyPatch) -> None:
+    every, other = A, C
+    for number in range(60):
+        every, other = every & scope(f"x{number}"), other | scope(f"y{number}")
+    asked = 0
+    compare = lint.implies
+
+    def counted(one: Requirement, two: Requirement) -> bool:
+        nonlocal asked
+        asked += 1
+        return compare(one, two)
+
+    monkeypatch.setattr(lint, "implies", counted)
+    assert not counted(every, other)
+    assert asked < 3 * 61 * 61
+
+
+#: Weakest first; each is implied by those that it does not stand before.
+IMPLIED = [
+    (A, A, True), (A, AUTHENTICATED, True), (AUTHENTICATED, A, False), (A & B, A, True), (A & B, scope("b", "a"), True),
+    (scope("a", "b"), A, True), (scope("a", "b"), A & B, True), (A, scope("a", "b"), False), (A, A | B, True),
+    (A | B, A, False), (A | B, B | A, True), (A | B, C, False), ((A & C) | (B & C), C, True), (A & (B | C), A, True),
+    (ACME, ACME, True), (ACME, claim("org", "else"), False), (has("r", "a"), ACME, False), (ONE, AUTHENTICATED, True),
+    (claim("n", len), claim("n", len), True), (claim("n", lambda n: n), claim("n", lambda n: not n), False),
+    (claim("sub", path_param("a")), claim("sub", path_param("b")), False), (acr("x"), acr("x"), True),
+    (acr("x"), A, False), (DENY, A, True), (A, DENY, False), (DENY, DENY, True), (A, PUBLIC, True), (PUBLIC, A, False),
+    (PUBLIC, OPTIONAL, True), (OPTIONAL, PUBLIC, True), (DENY, PUBLIC, True), (PUBLIC, DENY, False),
+    (report_only(A), A, False), (A & report_only(B), A, True), (A, report_only(B), True),
+]  # fmt: skip
+
+
+class _Own(Requirement):
+    """A requirement that somebody else wrote; nothing is known of it."""
+
+    def __repr__(self) -> str:
+        return "own"
+
+
+OWN = _Own()
+IMPLIED += [(OWN, OWN, True), (OWN, A, False), (A, OWN, False), (OWN, AUTHENTICATED, False), (DENY, OWN, True)]
+
+
+@pytest.mark.parametrize(("one", "other", "expected"), IMPLIED, ids=str)
+def test_one_requirement_implies_another(one: Any, other: Any, expected: bool) -> None:
+    assert implies(one, other) is expected
+
+
+def test_a_finding_says_what_where_and_what_to_do() -> None:
+    policy = Policy({"/": PUBLIC, "GET /admin": A, "/a": A, "/a/{$}": A & B, "/u/{id}": DENY, "/u/{x}/y": DENY})
+    texts = {finding.code: str(finding) for finding in policy.lint(issuers=2)}
+    assert texts == {
+        "weaker_above": (
+            "weaker_above: rule 'GET /admin' lies within a place that asks for less, PUBLIC; "
+            "a spelling that only the application takes for this path gets there; ask for as much around it"
+        ),
+        "method_hole": (
+            "method_hole: rule 'GET /admin' names GET, and every other method is denied there; "
+            "write a rule '/admin' for the others, DENY where that is meant"
+        ),
+        "exact_stricter": (
+            "exact_stricter: rule '/a/{$}' covers its path alone, and beneath it less is asked, scope('a'); "
+            "leave {$} out, or write the rule for what is beneath"
+        ),
+        "parameter_names": "parameter_names: rule '/u/{x}/y' calls {x} what '/u/{id}' calls {id}; use one name",
+        "any_issuer": (
+            "any_issuer: rule '/a/{$}' asks for a scope that any of the trusted issuers can grant; "
+            "add & issued_by(...) where only one of them may"
+        ),
+    } | {code: texts[code] for code in ("weaker_above", "any_issuer")}
+    assert texts["weaker_above"].endswith("ask for as much around it")
+    [unreachable] = Policy({"/a": A, "/a/{$}": A, "/a/{x}": A}).lint()
+    assert str(unreachable) == "unreachable: rule '/a' never decides: other rules cover all of it; leave it out"
+
+
+def test_one_finding_of_a_code_for_each_rule() -> None:
+    found = Policy({"GET,POST,PUT /a": A, "/": PUBLIC}).lint()
+    assert [(finding.code, finding.rule) for finding in found] == [
+        ("method_hole", "GET,POST,PUT /a"),
+        ("weaker_above", "GET,POST,PUT /a"),
+    ]
+
+
+def app(environ: Any, start_response: Any) -> list[bytes]:
+    start_response("200 OK", [])
+    return []
+
+
+def test_findings_are_logged_once_at_start_up_and_not_for_requests(caplog: pytest.LogCaptureFixture) -> None:
+    policy = Policy({"/": PUBLIC, "/admin": A})
+    with caplog.at_level(logging.WARNING, "jwt_wsgi.policy"):
+        protected = ScopeAuthorizer(app, policy)
+        for path in ("/", "/x"):
+            protected({"REQUEST_METHOD": "GET", "PATH_INFO": path}, lambda *_: None)  # type: ignore[arg-type]
+    assert [record.getMessage() for record in caplog.records] == [str(*policy.lint())]
+
+
+def test_protect_knows_how_many_issuers_there_are(caplog: pytest.LogCaptureFixture) -> None:
+    keys = StaticJWKS(LocalIssuer().jwks)
+    one, two = (Issuer(f"https://{name}.test/", audience="x", keys=keys) for name in ("one", "two"))
+    with caplog.at_level(logging.WARNING, "jwt_wsgi.policy"):
+        protect(app, issuer=one, rules={"/a": A})
+        assert caplog.text == ""
+        protect(app, issuer=[one, two], rules={"/a": A})
+    assert "any_issuer: rule '/a'" in caplog.text

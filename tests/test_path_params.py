@@ -1,0 +1,118 @@
+"""Rules about the request: a claim is compared with what stands in the path."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from webob import Request, Response
+from webob.dec import wsgify
+from webtest import TestApp
+
+from jwt_wsgi import AUTHENTICATED, Auth, Issuer, Policy, claim, guard, has, path_param, protect, report_only, scope
+from jwt_wsgi.policy.algebra import Request as Asked
+from jwt_wsgi.testing import LocalIssuer
+
+OWNER = claim("sub", path_param("id"))
+
+
+def auth(**claims: Any) -> Auth:
+    return Auth(claims=claims, header={}, token="a.b.c", issuer="https://i.test/")
+
+
+@pytest.mark.parametrize(
+    ("requirement", "claims", "params", "met"),
+    [
+        pytest.param(OWNER, {"sub": "7"}, {"id": "7"}, True, id="the same"),
+        pytest.param(OWNER, {"sub": "7"}, {"id": "8"}, False, id="another"),
+        pytest.param(OWNER, {"sub": "a"}, {"id": "A"}, False, id="another case"),
+        pytest.param(OWNER, {"sub": 7}, {"id": "7"}, False, id="a number is no text"),
+        pytest.param(OWNER, {"sub": ["7"]}, {"id": "7"}, False, id="a list"),
+        pytest.param(OWNER, {}, {"id": "7"}, False, id="no claim"),
+        pytest.param(OWNER, {"sub": "7"}, {}, False, id="no parameter"),
+        pytest.param(OWNER, {}, {}, False, id="neither"),
+        pytest.param(OWNER, {"sub": "id"}, {"name": "id"}, False, id="another parameter"),
+        pytest.param(has("orgs", path_param("org")), {"orgs": ["a", "b"]}, {"org": "b"}, True, id="in a list"),
+        pytest.param(has("orgs", path_param("org")), {"orgs": "a b"}, {"org": "b"}, True, id="in a string"),
+        pytest.param(has("orgs", path_param("org")), {"orgs": ["a"]}, {"org": "b"}, False, id="not in a list"),
+        pytest.param(has("orgs", path_param("org")), {"orgs": ["a"]}, {}, False, id="a list, no parameter"),
+        pytest.param(has("orgs", path_param("a"), "x"), {"orgs": ["1", "x"]}, {"a": "1"}, True, id="beside a value"),
+        pytest.param(claim(("a", "b"), path_param("x")), {"a": {"b": "1"}}, {"x": "1"}, True, id="a nested claim"),
+    ],
+)
+def test_a_path_parameter_is_compared_as_text(
+    requirement: Any, claims: dict[str, Any], params: dict[str, str], met: bool
+) -> None:
+    assert (requirement.refusal(auth(**claims), Asked(params)) is None) is met
+
+
+@pytest.mark.parametrize(
+    ("rules", "message"),
+    [
+        ({"/users/{id}": claim("sub", path_param("user"))}, r"rule '/users/\{id\}': .* path parameter \{user\}"),
+        ({"/users": OWNER}, r"asks for a path parameter \{id\} that the pattern does not have"),
+        ({"/users/{id}": scope("a") | (AUTHENTICATED & has("x", path_param("y")))}, r"path parameter \{y\}"),
+        ({"/users/{id}": report_only(claim("sub", path_param("y")))}, r"path parameter \{y\}"),
+    ],
+)
+def test_a_parameter_that_the_pattern_lacks_is_an_error_at_construction(rules: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Policy(rules)
+
+
+def test_the_default_has_no_parameters() -> None:
+    with pytest.raises(ValueError, match=r"default: claim\('sub', path_param\('id'\)\) asks for a path parameter"):
+        Policy({}, default=OWNER)
+
+
+@pytest.mark.parametrize("name", ["", "a b", "1a", None, "{id}"])
+def test_a_name_that_no_pattern_can_have_is_refused(name: Any) -> None:
+    with pytest.raises(ValueError, match="write the name that the rule's key has"):
+        path_param(name)
+
+
+def test_it_prints_as_it_is_written() -> None:
+    assert str(OWNER | has("x", path_param("y"))) == "claim('sub', path_param('id')) | has('x', path_param('y'))"
+
+
+@wsgify
+def app(request: Request) -> Response:
+    return Response(json={"params": dict(request.environ["jwt_wsgi.rule"].params)})
+
+
+@pytest.fixture
+def api(local: LocalIssuer, trusted: Issuer) -> TestApp:
+    return TestApp(protect(app, issuer=trusted, rules={"/users/{id}": OWNER | scope("admin")}))
+
+
+@pytest.mark.parametrize(
+    ("path", "token", "status"),
+    [
+        ("/users/user-1", {}, 200),
+        ("/users/user-1/avatar", {}, 200),
+        ("/users/user-1/", {}, 200),
+        ("/users/user%2D1", {}, 200),
+        ("/users/user-2", {}, 403),
+        ("/users/user-2/user-1", {}, 403),
+        ("/users/user-2", {"scope": "admin"}, 200),
+        ("/users/zo%C3%AB", {"sub": "zoë"}, 200),
+    ],
+)
+def test_the_owner_and_the_admin_get_in(
+    api: TestApp, local: LocalIssuer, path: str, token: dict[str, Any], status: int
+) -> None:
+    local.authorize(api, **token)
+    answered = api.get(path, status=status)
+    if status == 200:
+        assert answered.json["params"].keys() == {"id"}
+    else:
+        assert answered.json["reason"] == "insufficient_scope"
+
+
+def test_a_guard_asks_by_the_rule_that_the_policy_matched(local: LocalIssuer, trusted: Issuer) -> None:
+    rules = {"/users/{id}": AUTHENTICATED, "/other/{name}": AUTHENTICATED}
+    api = TestApp(protect(guard(OWNER)(app), issuer=trusted, rules=rules))
+    local.authorize(api)
+    assert api.get("/users/user-1").json == {"params": {"id": "user-1"}}
+    assert api.get("/users/user-2", status=403).json["reason"] == "claim_forbidden"
+    assert api.get("/other/user-1", status=403).json["reason"] == "claim_forbidden"

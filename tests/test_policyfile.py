@@ -1,0 +1,175 @@
+"""A policy as data: what a file says is what Python would say, and what it cannot say is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jwt_wsgi import (
+    AUTHENTICATED,
+    DENY,
+    OPTIONAL,
+    PUBLIC,
+    Policy,
+    acr,
+    claim,
+    fresh,
+    has,
+    issued_by,
+    path_param,
+    permission,
+    report_only,
+    scope,
+)
+from jwt_wsgi.policyfile import parse_policy, parse_requirement, read_policy
+
+A, B = scope("a"), scope("b")
+
+REQUIREMENTS: list[Any] = [
+    PUBLIC,
+    OPTIONAL,
+    AUTHENTICATED,
+    DENY,
+    scope("a", "b:c"),
+    permission("read:x"),
+    claim("org", "acme"),
+    claim("admin", True),
+    claim(("realm_access", "x.y"), None),
+    claim("n", -1.5),
+    claim("o", {"a": [1, {}]}),
+    claim("sub", path_param("id")),
+    has("orgs", path_param("org"), "all"),
+    has(("realm_access", "roles"), "auditor", 7),
+    issued_by("https://one.test/"),
+    acr("phr", "urn:x"),
+    fresh(300),
+    A & B | claim("x", 'it\'s "quoted" \\ é'),
+    A & (B | AUTHENTICATED),
+    report_only(A | B),
+    report_only(DENY),
+    A & report_only(B),
+    (A | B) & report_only(fresh(60) & acr("phr")),
+]
+
+
+@pytest.mark.parametrize("requirement", REQUIREMENTS, ids=str)
+def test_a_requirement_is_read_as_it_is_printed(requirement: Any) -> None:
+    read = parse_requirement(str(requirement))
+    assert str(read) == str(requirement)
+    assert type(read) is type(requirement)
+    assert parse_requirement(f"\n  {requirement}  ") == read or "report_only" in str(read)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "is no requirement; combine with & and | what you need of PUBLIC"),
+        ("(((", "is no requirement; combine with"),
+        ("scope('a'); DENY", "is no requirement; combine with"),
+        ("[" * 10_000, "is no requirement; combine with"),
+        ("scop('a')", r"scop.* is no requirement; choose from PUBLIC, OPTIONAL, AUTHENTICATED, DENY, scope"),
+        ("public", "'public' is no requirement; choose from"),
+        ("scope", "'scope' is no requirement; choose from"),
+        ("'read:a'", "read:a.* is no requirement; choose from"),
+        ("scope('a') and scope('b')", "scope.* and .* is no requirement; choose from"),
+        ("not scope('a')", "is no requirement; choose from"),
+        ("scope('a') + scope('b')", "is no requirement; choose from"),
+        ("scope(*['a'])", "is no requirement; choose from"),
+        ("scope(names='a')", r"scope\(names='a'\).? is no requirement"),
+        ("claim('a', lambda value: True)", "lambda value: True. is no requirement"),
+        ("claim('a', open('x'))", r"open\('x'\).? is no requirement"),
+        ("__import__('os').getcwd()", "is no requirement; choose from"),
+        ("path_param('id')", "is no requirement by itself; use it in claim"),
+        ("claim('a', scope('b'))", "write a value that JSON has"),
+        ("claim('a', {1})", "write a value that JSON has"),
+        ("claim('a', b'x')", "write a value that JSON has"),
+        ("claim('a')", r"claim\('a'\).?: claim\(\) missing 1 required positional argument: 'value'"),
+        ("PUBLIC & scope('a')", "PUBLIC & scope.*: PUBLIC, OPTIONAL and DENY combine with nothing"),
+        ("scope('a') | report_only(scope('b'))", "report_only with & alone"),
+        ("scope('a b')", "printable ASCII without space"),
+        ("scope()", "names no scope"),
+        ("report_only(PUBLIC)", "watches nothing"),
+        ("fresh(0)", "write whole seconds, above 0"),
+    ],
+)
+def test_what_is_no_requirement_is_told_from_what_is(text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message) as raised:
+        parse_requirement(text)
+    assert len(str(raised.value)) < 500
+
+
+WHOLE = """
+default = "AUTHENTICATED"
+mounts = ["", "/app"]
+allow_vhm_root = true
+report_only = true
+
+[rules]
+"/api/public" = "PUBLIC"
+"GET,POST /users/{id}" = 'claim("sub", path_param("id")) | scope("admin")'
+"/" = "DENY"
+"""
+
+
+def test_a_file_says_what_python_says(tmp_path: Path) -> None:
+    file = tmp_path / "policy.toml"
+    file.write_text(WHOLE, "utf-8")
+    rules = {"/api/public": PUBLIC, "GET,POST /users/{id}": claim("sub", path_param("id")) | scope("admin"), "/": DENY}
+    written = Policy(rules, default=AUTHENTICATED, mounts=["", "/app"], allow_vhm_root=True, report_only=True)
+    for policy in (read_policy(file), read_policy(str(file)), parse_policy(WHOLE)):
+        assert str(policy) == str(written)
+        environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/users/7", "SCRIPT_NAME": "/app", "HTTP_X_VHM_ROOT": "/"}
+        assert policy.match(environ).params == {"id": "7"}
+        assert policy.report_only is True
+
+
+def test_what_a_file_leaves_out_is_as_in_python() -> None:
+    policy = parse_policy('[rules]\n"/a" = "PUBLIC"')
+    assert (policy.default, policy.report_only) == (DENY, False)
+    assert str(policy) == str(Policy({"/a": PUBLIC}))
+
+
+RULES = "[rules]\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        pytest.param("rules =", "Invalid value", id="no TOML"),
+        pytest.param('[rules]\n"/a" = "PUBLIC"\n"/a" = "DENY"', "Cannot overwrite", id="a rule twice"),
+        pytest.param("", r"write a table \[rules\]", id="nothing"),
+        pytest.param('rules = ["/a"]', r"write a table \[rules\]", id="rules as a list"),
+        pytest.param('mount = [""]\n[rules]', "mount: no such key; choose from rules, default", id="an odd key"),
+        pytest.param('mounts = "/a"\n[rules]', "mounts: '/a' is no list", id="mounts as text"),
+        pytest.param("report_only = 1\n[rules]", "report_only: 1 is no bool", id="a number for a yes"),
+        pytest.param("default = 'NO'\n[rules]", "default: 'NO' is no requirement", id="an odd default"),
+        pytest.param(RULES + '"/a" = true', "rule '/a': write the requirement as text", id="no text"),
+        pytest.param(RULES + '"/a" = ["a"]', "rule '/a': write the requirement as text", id="a list"),
+        pytest.param(RULES + "\"/a\" = 'scop(1)'", r"rule '/a': 'scop\(1\)' is no requirement", id="odd"),
+        pytest.param(RULES + '"a" = "PUBLIC"', "rule 'a': write a path", id="no path"),
+        pytest.param(RULES + '"get /a" = "PUBLIC"', "'get' is no upper-case method", id="a method in lower case"),
+        pytest.param(RULES + '"/{a" = "PUBLIC"', "a parameter is a whole segment", id="an open parameter"),
+        pytest.param(RULES + "\"/{a}\" = 'claim(\"x\", path_param(\"b\"))'", "{b} that the pattern does not have",
+                     id="a parameter of another rule"),
+        pytest.param(RULES + '"/{a}/x" = "PUBLIC"\n"/y" = "DENY"', "add the rules .*: /y/x", id="an overlap"),
+        pytest.param(RULES + '"/a" = "PUBLIC"\n"/a/" = "DENY"', "keep one", id="one place twice"),
+        pytest.param("mounts = [1]\n[rules]", "mounts=", id="odd mounts"),
+    ],
+)  # fmt: skip
+def test_an_error_names_the_file_the_key_and_the_remedy(tmp_path: Path, text: str, message: str) -> None:
+    file = tmp_path / "policy.toml"
+    file.write_text(text, "utf-8")
+    with pytest.raises(ValueError, match=message) as raised:
+        read_policy(file)
+    assert str(raised.value).startswith(f"policy file {file}: ")
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"absent.toml: cannot be read \(No such file"):
+        read_policy(tmp_path / "absent.toml")
+    file = tmp_path / "latin.toml"
+    file.write_bytes(b'[rules]\n"/\xe9" = "PUBLIC"')
+    with pytest.raises(ValueError, match=r"latin.toml: cannot be read \(not UTF-8\)"):
+        read_policy(file)
