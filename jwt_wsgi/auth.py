@@ -1,7 +1,8 @@
 """What one floor hands to the next: the credentials found, the auth established."""
 
+import json
+from base64 import urlsafe_b64decode
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 CREDENTIALS_KEY = "jwt_wsgi.credentials"
@@ -20,22 +21,45 @@ class Credentials(NamedTuple):
         return f"Credentials(scheme={self.scheme!r}, token=…)"
 
 
-@dataclass(slots=True, kw_only=True, eq=False, repr=False)
 class Auth:
     """Who is calling, as one verified token says it. A value of this request alone.
 
     `claims` and `header` are plain dicts that belong to this request: changing
     them reaches no other. `issuer` is the trusted issuer, `scopes` the granted
-    scopes, `token` the compact text. `judged_at` is when it was judged, in
-    seconds since the epoch; where nobody says, no authentication is recent.
+    scopes, `token` the compact text; where `claims` or `header` are not given,
+    they are read from it, once, when they are asked for. `judged_at` is when it
+    was judged, in seconds since the epoch; where nobody says, no authentication
+    is recent.
     """
 
-    claims: dict[str, Any]
-    header: dict[str, Any]
-    token: str
-    issuer: str
-    scopes: frozenset[str] = frozenset()
-    judged_at: float = float("nan")
+    __slots__ = ("_claims", "_header", "issuer", "judged_at", "scopes", "token")
+
+    def __init__(
+        self,
+        *,
+        token: str,
+        issuer: str,
+        claims: dict[str, Any] | None = None,
+        header: dict[str, Any] | None = None,
+        scopes: frozenset[str] = frozenset(),
+        judged_at: float = float("nan"),
+    ) -> None:
+        self._claims, self._header = claims, header
+        self.token, self.issuer, self.scopes, self.judged_at = token, issuer, scopes, judged_at
+
+    @property
+    def claims(self) -> dict[str, Any]:
+        """What the token says, by the names of its claims."""
+        if self._claims is None:
+            self._claims = _read(self.token.split(".")[1])
+        return self._claims
+
+    @property
+    def header(self) -> dict[str, Any]:
+        """The token's header (RFC 7515 §4)."""
+        if self._header is None:
+            self._header = _read(self.token.split(".")[0])
+        return self._header
 
     @property
     def subject(self) -> str | None:
@@ -65,3 +89,9 @@ def get_auth(request: object) -> Auth | None:
     """
     auth = environ_of(request).get(AUTH_KEY)
     return auth if isinstance(auth, Auth) else None
+
+
+def _read(segment: str) -> dict[str, Any]:
+    # Strictness is behind it: the token was verified, and its segments were read before.
+    members: dict[str, Any] = json.loads(urlsafe_b64decode(segment + "=="))
+    return members

@@ -3,14 +3,17 @@
 import logging
 import time
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from jwt_wsgi.auth import Auth
 from jwt_wsgi.configuration import must
 from jwt_wsgi.errors import InvalidToken, KeysUnavailable
 from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.jose import claims as judgement
+from jwt_wsgi.jose.claims import Dates
 from jwt_wsgi.jose.compact import MAX_TOKEN_BYTES, Compact, check_signature, parse, signed_with, token_object
+from jwt_wsgi.jose.keys import KeySet
+from jwt_wsgi.memory import Memory
 
 logger = logging.getLogger("jwt_wsgi.verifier")
 
@@ -18,12 +21,23 @@ logger = logging.getLogger("jwt_wsgi.verifier")
 IsRevoked = Callable[[Auth], object]
 
 
+class _Facts(NamedTuple):
+    """What stays true of a token as long as `keys` is the set that is held; None: for this once."""
+
+    keys: KeySet | None
+    issuer: Issuer
+    dates: Dates
+    scopes: frozenset[str]
+
+
 class Verifier:
     """Judges tokens of one or several issuers.
 
     `is_revoked(auth)` is asked last, for every token. `max_token_bytes` bounds a
-    token before it is decoded. `clock` is in seconds since the epoch. Raises
-    `ValueError` for issuers that are none, or the same one twice.
+    token before it is decoded. Good signatures are remembered, `max_remembered`
+    tokens and `max_remembered_bytes` at most, 0 for none; times, predicates and
+    revocation are judged every time. `clock` is in seconds since the epoch.
+    Raises `ValueError` for issuers that are none, or the same one twice.
     """
 
     def __init__(
@@ -32,12 +46,17 @@ class Verifier:
         *,
         is_revoked: IsRevoked | None = None,
         max_token_bytes: int = MAX_TOKEN_BYTES,
+        max_remembered: int = 10_000,
+        max_remembered_bytes: int = 2**24,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._issuers = _by_name(issuers)
         self._algorithms = frozenset[str]().union(*(issuer.algorithms for issuer in self._issuers.values()))
         fits = type(max_token_bytes) is int and max_token_bytes > 0
         must(fits, f"max_token_bytes={max_token_bytes!r}: write a whole number above 0")
+        for option, bound in (("max_remembered", max_remembered), ("max_remembered_bytes", max_remembered_bytes)):
+            must(type(bound) is int and bound >= 0, f"{option}={bound!r}: write a whole number, 0 for no memory")
+        self._memory: Memory[_Facts] = Memory(max_remembered, max_remembered_bytes)
         self._max_token_bytes = max_token_bytes
         self._is_revoked = is_revoked
         self._clock = clock
@@ -48,19 +67,34 @@ class Verifier:
         Raises `InvalidToken` for a token that is not good, `KeysUnavailable`
         where that cannot be told.
         """
+        facts = self._memory.get(token) if type(token) is str else None
+        if facts is not None and facts.keys is facts.issuer.keys.held():
+            return self._judge(token, facts, None)
         compact = parse(token, self._max_token_bytes)
         signed_with(compact.header, self._algorithms)
         claims = token_object(compact.payload)
         issuer = self._issuer(claims)
+        # The keys are of this epoch where it is still the one afterwards.
+        epoch = issuer.keys.held()
         _check_origin(compact, issuer)
-        profile = issuer.profile
-        dates = judgement.judge_standing(claims, profile)
-        now = self._clock()
-        judgement.judge_times(dates, profile, now)
-        judgement.judge_predicates(claims, profile)
+        dates = judgement.judge_standing(claims, issuer.profile)
         scopes = judgement.granted_scopes(claims, issuer.scope_claim)
-        facts: dict[str, Any] = {"issuer": issuer.issuer, "scopes": scopes, "judged_at": now}
-        auth = Auth(claims=claims, header=compact.header, token=token, **facts)
+        facts = _Facts(epoch if epoch is issuer.keys.held() else None, issuer, dates, scopes)
+        auth = self._judge(token, facts, (claims, compact.header))
+        if facts.keys is not None:
+            self._memory.put(token, facts)
+        return auth
+
+    def _judge(self, token: str, facts: _Facts, read: tuple[dict[str, Any], dict[str, Any]] | None) -> Auth:
+        """What another moment may change; `read` are the claims and the header where they were read."""
+        now, profile = self._clock(), facts.issuer.profile
+        judgement.judge_times(facts.dates, profile, now)
+        claims, header = read or (None, None)
+        auth = Auth(
+            token=token, issuer=facts.issuer.issuer, claims=claims, header=header, scopes=facts.scopes, judged_at=now
+        )
+        if profile.predicates:
+            judgement.judge_predicates(auth.claims, profile)
         check_revocation(auth, self._is_revoked)
         return auth
 

@@ -12,6 +12,7 @@ import werkzeug
 
 from jwt_wsgi import AUTHENTICATED, Auth, InsufficientScope, get_auth, require, scope
 from jwt_wsgi.auth import AUTH_KEY, CREDENTIALS_KEY, REALM_KEY, RULE_KEY, Credentials, environ_of
+from jwt_wsgi.testing import LocalIssuer
 
 AUTH = Auth(
     claims={"sub": "user-1"},
@@ -111,3 +112,16 @@ def test_credentials_are_a_pair_that_prints_no_token() -> None:
     scheme, token = Credentials("Bearer", "header.payload.signature")
     assert (scheme, token) == ("Bearer", "header.payload.signature")
     assert f"{Credentials(scheme, token)}" == "Credentials(scheme='Bearer', token=…)"
+
+
+def test_claims_and_header_are_read_from_the_token_when_they_are_asked_for(local: LocalIssuer) -> None:
+    token = local.token("read:a", name="Zoë", nested={"a": [1, None]})
+    auth = Auth(token=token, issuer=local.issuer)
+    assert (auth._claims, auth._header) == (None, None)
+    assert auth.claims["name"] == "Zoë"
+    assert auth.claims["nested"] == {"a": [1, None]}
+    assert auth.header == {"alg": "RS256", "typ": "at+jwt", "kid": local.key().kid}
+    auth.claims["name"] = "changed"
+    assert auth.claims["name"] == "changed"
+    assert auth.subject == "user-1"
+    assert Auth(token=token, issuer=local.issuer).claims["name"] == "Zoë"

@@ -42,8 +42,11 @@ print(json.dumps({
 #: Ways in and company: what the budget of the core leaves out.
 COMPANY = ("testing", "cli", "__main__", "paste", "coverage", "presets", "crossorigin", "policyfile", "explain")
 
+#: What no request passes through either: it speaks to the author of the rules.
+TOOLS = ("policy/lint.py",)
+
 #: Lines of code that can be read in an afternoon: the core, and of it the pure code that holds the security.
-CORE, PURE = 2400, 1100
+CORE, PURE = 2400, 1000
 
 NO_CODE = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
 
@@ -138,6 +141,14 @@ def total(modules: list[Path]) -> int:
     return sum(lines_of_code(module) for module in modules)
 
 
+CORE_MODULES = [
+    module
+    for module in MODULES
+    if module.relative_to(PACKAGE).parts[0].removesuffix(".py") not in COMPANY
+    and module.relative_to(PACKAGE).as_posix() not in TOOLS
+]
+
+
 def test_what_counts_as_a_line_of_code(tmp_path):
     module = tmp_path / "sample.py"
     module.write_text(
@@ -155,12 +166,11 @@ def test_no_module_is_over_300_lines(module):
 
 
 def test_the_core_can_be_read_in_an_afternoon():
-    core = [module for module in MODULES if module.relative_to(PACKAGE).parts[0].removesuffix(".py") not in COMPANY]
-    assert 0 < total(core) < CORE
+    assert 0 < total(CORE_MODULES) < CORE
 
 
 def test_the_pure_code_can_be_read_in_one_sitting():
-    pure = [module for module in MODULES if module.relative_to(PACKAGE).parts[0] in ("jose", "policy")]
+    pure = [module for module in CORE_MODULES if module.relative_to(PACKAGE).parts[0] in ("jose", "policy")]
     assert 0 < total(pure) < PURE
 
 

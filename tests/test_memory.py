@@ -1,0 +1,106 @@
+"""The memory of good tokens by itself: bounded in entries and in bytes, read without a lock, safe for threads."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import tracemalloc
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jwt_wsgi.memory import Memory
+
+MIB = 2**20
+
+
+def filled(texts: list[str], entries: int = 100, max_bytes: int = MIB) -> Memory[str]:
+    memory: Memory[str] = Memory(entries, max_bytes)
+    for text in texts:
+        memory.put(text, text.upper())
+    return memory
+
+
+def test_what_was_put_is_found_by_its_very_text() -> None:
+    memory = filled(["a", "b"])
+    assert [memory.get(text) for text in ("a", "b", "A", "")] == ["A", "B", None, None]
+
+
+def test_the_older_half_is_forgotten_first() -> None:
+    texts = [f"t{number}" for number in range(25)]
+    memory = filled(texts, entries=10)
+    assert [text for text in texts if memory.get(text)] == texts[15:]
+    memory.put("one more", "")
+    assert [text for text in texts if memory.get(text)] == texts[20:]
+
+
+@given(st.lists(st.text(alphabet="abc", min_size=1, max_size=3), max_size=60), st.integers(0, 12))
+def test_there_are_never_more_entries_than_allowed_and_none_is_wrong(texts: list[str], entries: int) -> None:
+    memory = filled(texts, entries=entries)
+    kept = [text for text in set(texts) if memory.get(text) is not None]
+    assert len(kept) <= entries
+    assert all(memory.get(text) == text.upper() for text in kept)
+
+
+@pytest.mark.parametrize("length", [10, 1000, 16_000])
+def test_there_are_never_more_bytes_than_allowed(length: int) -> None:
+    memory: Memory[object] = Memory(10**6, MIB)
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        for number in range(4 * MIB // length):
+            memory.put(f"{number:0{length}}", None)
+        held = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert 0 < held <= MIB
+
+
+@pytest.mark.parametrize(("entries", "max_bytes"), [(0, MIB), (1, MIB), (100, 0), (100, 2000)])
+def test_without_room_nothing_is_remembered(entries: int, max_bytes: int) -> None:
+    assert filled(["x" * 1000], entries, max_bytes).get("x" * 1000) is None
+
+
+class _NoLock:
+    """A lock that nobody may take."""
+
+    def __enter__(self) -> None:
+        raise AssertionError("a lock was taken")
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+def test_reading_takes_no_lock() -> None:
+    memory = filled(["a"])
+    memory._lock = _NoLock()  # type: ignore[assignment]
+    assert (memory.get("a"), memory.get("b")) == ("A", None)
+    with pytest.raises(AssertionError, match="a lock was taken"):
+        memory.put("c", "C")
+
+
+def test_threads_find_what_is_right_or_nothing_and_the_bounds_hold() -> None:
+    memory: Memory[str] = Memory(64, MIB)
+    wrong: list[Any] = []
+    switch = sys.getswitchinterval()
+
+    def work(seed: int) -> None:
+        for number in range(3000):
+            text = f"t{(number * 7 + seed) % 200}"
+            found = memory.get(text)
+            if found not in (None, text.upper()):
+                wrong.append((text, found))
+            memory.put(text, text.upper())
+
+    sys.setswitchinterval(1e-5)
+    try:
+        threads = [threading.Thread(target=work, args=(seed,)) for seed in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(switch)
+    assert wrong == []
+    assert len(memory._young) + len(memory._old) <= 64

@@ -1,0 +1,317 @@
+"""What a verifier remembers of good tokens, and what it asks again for every request."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Clock
+
+from jwt_wsgi import InvalidToken, Issuer, KeysUnavailable, RemoteJWKS, StaticJWKS, Verifier, protect, scope
+from jwt_wsgi.jose import KeySet
+from jwt_wsgi.jose.jwk import Key
+from jwt_wsgi.testing import LocalIssuer
+
+
+class Counted:
+    """Keys that are changed from outside, and how often they were asked for: once for each signature."""
+
+    def __init__(self, local: LocalIssuer) -> None:
+        self.keys: KeySet | None = KeySet.from_jwks(local.jwks)
+        self.asked = 0
+
+    def held(self) -> KeySet | None:
+        return self.keys
+
+    def find(self, kid: str | None, alg: str) -> tuple[Key, ...]:
+        self.asked += 1
+        if self.keys is None:
+            raise KeysUnavailable
+        return self.keys.find(kid, alg)
+
+
+@pytest.fixture
+def issuer(clock: Clock) -> LocalIssuer:
+    return LocalIssuer(algorithms=("ES256",), clock=clock)
+
+
+@pytest.fixture
+def keys(issuer: LocalIssuer) -> Counted:
+    return Counted(issuer)
+
+
+def verifier(issuer: LocalIssuer, keys: Any, options: dict[str, Any] | None = None, **trust: Any) -> Verifier:
+    trusted = Issuer(issuer.issuer, audience=issuer.audience, keys=keys, algorithms=["ES256"], **trust)
+    return Verifier(trusted, **{"clock": issuer.clock, **(options or {})})
+
+
+def reason(judge: Verifier, token: Any) -> str | None:
+    try:
+        judge.verify(token)
+    except (InvalidToken, KeysUnavailable) as error:
+        return error.reason
+    return None
+
+
+def test_ten_identical_requests_cost_one_signature(issuer: LocalIssuer, keys: Counted) -> None:
+    judge, token = verifier(issuer, keys), issuer.token("a")
+    auths = [judge.verify(token) for _ in range(10)]
+    assert keys.asked == 1
+    assert {(auth.subject, auth.scopes, auth.token) for auth in auths} == {("user-1", frozenset({"a"}), token)}
+    assert [auth.claims for auth in auths] == [auths[0].claims] * 10
+    assert [auth.header for auth in auths] == [auths[0].header] * 10
+
+
+def test_another_token_is_another_signature(issuer: LocalIssuer, keys: Counted) -> None:
+    judge = verifier(issuer, keys)
+    for _ in range(3):
+        judge.verify(issuer.token())
+    assert keys.asked == 3
+
+
+def test_a_remembered_token_ends_with_its_exp(issuer: LocalIssuer, keys: Counted, clock: Clock) -> None:
+    judge, token = verifier(issuer, keys), issuer.token(expires_in=60)
+    assert reason(judge, token) is None
+    clock.advance(89)
+    assert reason(judge, token) is None
+    clock.advance(1)
+    assert reason(judge, token) == "token_expired"
+    assert keys.asked == 1
+
+
+def test_a_remembered_token_is_not_yet_valid_where_time_goes_backwards(
+    issuer: LocalIssuer, keys: Counted, clock: Clock
+) -> None:
+    judge, token = verifier(issuer, keys), issuer.token(nbf=clock(), iat=clock())
+    assert reason(judge, token) is None
+    clock.advance(-31)
+    assert reason(judge, token) == "token_not_yet_valid"
+
+
+def test_a_remembered_token_grows_too_old(issuer: LocalIssuer, keys: Counted, clock: Clock) -> None:
+    judge, token = verifier(issuer, keys, max_age=60), issuer.token(expires_in=3600)
+    assert reason(judge, token) is None
+    clock.advance(91)
+    assert reason(judge, token) == "token_too_old"
+
+
+def test_when_it_was_judged_is_now(issuer: LocalIssuer, keys: Counted, clock: Clock) -> None:
+    judge, token = verifier(issuer, keys), issuer.token()
+    assert judge.verify(token).judged_at == clock()
+    clock.advance(10)
+    assert judge.verify(token).judged_at == clock()
+
+
+def test_a_removed_key_takes_its_tokens_along_at_once(issuer: LocalIssuer, keys: Counted) -> None:
+    judge, token = verifier(issuer, keys), issuer.token()
+    assert reason(judge, token) is None
+    issuer.rotate()
+    keys.keys = KeySet.from_jwks(issuer.jwks)
+    assert reason(judge, token) == "kid_unknown"
+
+
+def test_a_kid_with_new_material_takes_its_tokens_along_at_once(issuer: LocalIssuer, keys: Counted) -> None:
+    judge, token, kid = verifier(issuer, keys), issuer.token(), issuer.key().kid
+    assert reason(judge, token) is None
+    issuer.rotate()
+    keys.keys = KeySet.from_jwks({"keys": [{**issuer.jwks["keys"][0], "kid": kid}]})
+    assert reason(judge, token) == "signature_invalid"
+
+
+def test_keys_that_can_no_longer_be_had_are_missed_at_once(issuer: LocalIssuer, keys: Counted) -> None:
+    judge, token = verifier(issuer, keys), issuer.token()
+    assert reason(judge, token) is None
+    keys.keys = None
+    assert reason(judge, token) == "keys_unavailable"
+
+
+def test_a_set_that_comes_again_costs_a_signature_and_nothing_else(issuer: LocalIssuer, keys: Counted) -> None:
+    judge, token = verifier(issuer, keys), issuer.token()
+    for _ in range(3):
+        assert reason(judge, token) is None
+    keys.keys = KeySet.from_jwks(issuer.jwks)
+    for _ in range(3):
+        assert reason(judge, token) is None
+    assert keys.asked == 2
+
+
+def test_keys_that_change_while_a_token_is_judged_are_not_remembered(issuer: LocalIssuer) -> None:
+    class Rotating(Counted):
+        """The issuer rotates while the signature is being checked."""
+
+        def find(self, kid: str | None, alg: str) -> tuple[Key, ...]:
+            found = super().find(kid, alg)
+            self.keys = KeySet.from_jwks(LocalIssuer(algorithms=("ES256",)).jwks)
+            return found
+
+    keys = Rotating(issuer)
+    judge, token = verifier(issuer, keys), issuer.token()
+    assert reason(judge, token) is None
+    assert reason(judge, token) == "kid_unknown"
+
+
+def test_a_key_file_that_changes_takes_its_tokens_along(issuer: LocalIssuer, clock: Clock, tmp_path: Path) -> None:
+    file = tmp_path / "jwks.json"
+    file.write_text(json.dumps(issuer.jwks))
+    judge = verifier(issuer, StaticJWKS(file, clock=clock))
+    token = issuer.token()
+    assert reason(judge, token) is None
+    issuer.rotate()
+    file.write_text(json.dumps(issuer.jwks))
+    os.utime(file, ns=(1, 1))
+    clock.advance(1)
+    assert reason(judge, token) == "kid_unknown"
+
+
+def test_an_outage_ends_what_is_remembered_with_the_keys(issuer: LocalIssuer, clock: Clock) -> None:
+    source = RemoteJWKS(issuer.jwks_uri, fetch=issuer.fetch, clock=clock, stale_for=100)
+    judge, token = verifier(issuer, source), issuer.token(expires_in=10_000)
+    for _ in range(2):
+        assert reason(judge, token) is None
+    issuer.available = False
+    clock.advance(699)
+    assert reason(judge, token) is None
+    clock.advance(2)
+    assert reason(judge, token) == "keys_unavailable"
+
+
+def test_several_sources_are_one_epoch(issuer: LocalIssuer, keys: Counted) -> None:
+    other = Counted(LocalIssuer(algorithms=("ES256",)))
+    judge, token = verifier(issuer, [other, keys]), issuer.token()
+    for _ in range(3):
+        assert reason(judge, token) is None
+    assert (other.asked, keys.asked) == (1, 1)
+    other.keys = KeySet.from_jwks(LocalIssuer(algorithms=("ES256",)).jwks)
+    assert reason(judge, token) is None
+    assert (other.asked, keys.asked) == (2, 2)
+
+
+def test_predicates_and_revocation_may_change_their_minds(issuer: LocalIssuer, keys: Counted) -> None:
+    answers = {"predicate": True, "revoked": False}
+    judge = verifier(
+        issuer, keys, {"is_revoked": lambda auth: answers["revoked"]}, claims={"sub": lambda _: answers["predicate"]}
+    )
+    token = issuer.token()
+    assert reason(judge, token) is None
+    answers["predicate"] = False
+    assert reason(judge, token) == "claim_mismatch"
+    answers.update(predicate=True, revoked=True)
+    assert reason(judge, token) == "token_revoked"
+    answers["revoked"] = False
+    assert reason(judge, token) is None
+    assert keys.asked == 1
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [{"expires_in": -60}, {"nbf": 2_000_000_000}, {"aud": "other"}, {"at_hash": "x"}],
+    ids=["expired", "not yet valid", "another audience", "an ID token"],
+)
+def test_a_refused_token_is_not_kept(issuer: LocalIssuer, keys: Counted, claims: dict[str, Any]) -> None:
+    judge, token = verifier(issuer, keys), issuer.token(**claims)
+    for _ in range(3):
+        assert reason(judge, token) is not None
+    assert keys.asked == 3
+
+
+def test_a_forged_token_is_not_kept(issuer: LocalIssuer, keys: Counted) -> None:
+    forged = LocalIssuer(algorithms=("ES256",), clock=issuer.clock).token(header={"kid": issuer.key().kid})
+    judge = verifier(issuer, keys)
+    for _ in range(3):
+        assert reason(judge, forged) == "signature_invalid"
+    assert keys.asked == 3
+
+
+def test_what_the_app_does_to_an_auth_reaches_no_other(issuer: LocalIssuer, keys: Counted) -> None:
+    judge, token = verifier(issuer, keys), issuer.token("read", nested={"roles": ["user"]})
+    for _ in range(3):
+        auth = judge.verify(token)
+        assert (auth.subject, auth.scopes, auth.claims["nested"]) == ("user-1", {"read"}, {"roles": ["user"]})
+        auth.claims["sub"] = "admin"
+        auth.claims["nested"]["roles"].append("admin")
+        auth.header["kid"] = "mine"
+        auth.scopes = frozenset({"admin"})
+        auth.token = "other"
+
+
+@pytest.mark.parametrize("options", [{"max_remembered": 0}, {"max_remembered_bytes": 0}, {"max_remembered_bytes": 99}])
+def test_it_can_be_switched_off(issuer: LocalIssuer, keys: Counted, options: dict[str, int]) -> None:
+    judge, token = verifier(issuer, keys, options), issuer.token()
+    for _ in range(3):
+        judge.verify(token)
+    assert keys.asked == 3
+
+
+@pytest.mark.parametrize("option", ["max_remembered", "max_remembered_bytes"])
+@pytest.mark.parametrize("value", [-1, 1.5, True, None, "9"], ids=repr)
+def test_a_bound_is_a_whole_number(issuer: LocalIssuer, keys: Counted, option: str, value: Any) -> None:
+    with pytest.raises(ValueError, match=f"{option}={value!r}: write a whole number, 0 for no memory"):
+        verifier(issuer, keys, {option: value})
+
+
+@pytest.mark.parametrize("token", [None, b"a.b.c", ["a"], {}, 5], ids=repr)
+def test_what_is_no_text_is_malformed_and_not_looked_up(issuer: LocalIssuer, keys: Counted, token: Any) -> None:
+    assert reason(verifier(issuer, keys), token) == "token_malformed"
+
+
+class _NoLock:
+    """A lock that nobody may take."""
+
+    def __enter__(self) -> None:
+        raise AssertionError("a lock was taken")
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+def test_no_lock_is_taken_for_a_token_that_was_seen(issuer: LocalIssuer) -> None:
+    source = RemoteJWKS(issuer.jwks_uri, fetch=issuer.fetch)
+    judge, token = verifier(issuer, source), issuer.token()
+    judge.verify(token)
+    judge.verify(token)
+    judge._memory._lock = source._changed = _NoLock()  # type: ignore[assignment]
+    assert judge.verify(token).subject == "user-1"
+
+
+def calls(work: Any) -> int:
+    """How many functions, of Python and of C, are called."""
+    counted = 0
+
+    def count(frame: object, event: str, argument: object) -> None:
+        nonlocal counted
+        counted += event in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        work()
+    finally:
+        sys.setprofile(before)
+    return counted
+
+
+def app(environ: Any, start_response: Any) -> list[bytes]:
+    start_response("200 OK", [])
+    return []
+
+
+def test_a_token_that_was_seen_costs_a_fixed_number_of_calls(issuer: LocalIssuer) -> None:
+    trusted = Issuer(issuer.issuer, audience=issuer.audience, keys=StaticJWKS(issuer.jwks), algorithms=["ES256"])
+    stack = protect(app, issuer=trusted, rules={"/api/{id}": scope("a")}, clock=issuer.clock)
+
+    def ask(token: str) -> int:
+        environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/api/7", "HTTP_AUTHORIZATION": f"Bearer {token}"}
+        return calls(lambda: stack(environ, lambda *_: None))  # type: ignore[arg-type]
+
+    small, large = issuer.token("a"), issuer.token("a", more=["x" * 50] * 100)
+    fresh = [ask(small), ask(large)]
+    seen = [ask(small), ask(large)]
+    assert seen[0] == seen[1] <= HIT_CALLS
+    assert min(fresh) > 2 * seen[0] - 20
+
+
+#: Calls of the whole stack around a token that was seen; what it takes now, and nothing more.
+HIT_CALLS = 75
