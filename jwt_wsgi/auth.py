@@ -74,8 +74,9 @@ class Auth:
 
 def environ_of(request: object) -> Mapping[str, Any]:
     """The WSGI environ of `request`: itself, or what WebOb, Werkzeug, Django or Falcon carry."""
-    carried = (getattr(request, name, None) for name in ("environ", "META", "env"))
-    for environ in (request, *carried):
+    if isinstance(request, dict):
+        return request
+    for environ in (getattr(request, name, None) for name in ("environ", "META", "env")):
         if isinstance(environ, dict):
             return environ
     raise TypeError(f"{type(request).__name__} is no WSGI environ, and carries none as .environ, .META or .env")

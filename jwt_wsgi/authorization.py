@@ -118,5 +118,5 @@ def _guarding(requirement: object, function: str) -> Requirement:
 
 def _refusal(environ: Mapping[str, object], asked: Requirement) -> AuthError | None:
     matched = environ.get(RULE_KEY)
-    request = Request(matched.params) if isinstance(matched, Match) else Request()
+    request = matched.request if isinstance(matched, Match) else Request()
     return asked.refusal(get_auth(environ), request)

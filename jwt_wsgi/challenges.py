@@ -93,18 +93,26 @@ def call(
     app: WSGIApplication, environ: WSGIEnvironment, start_response: StartResponse, on_error: OnError | None
 ) -> Iterable[bytes]:
     """The app's own answer, untouched; an `AuthError` that it raises is answered here."""
-    started: list[object] = []
-
-    def start(*arguments: Any) -> Callable[[bytes], object]:
-        started.append(arguments)
-        return start_response(*arguments)
-
+    start: Any = start_response if type(start_response) is _Start else _Start(start_response)
     try:
         return app(environ, start)
     except AuthError as error:
         # PEP 3333: a response that was started already is replaced with `exc_info`.
-        again = (sys.exc_info(),) if started else ()
-        return refuse(error, environ, lambda *start: start_response(*start[:2], *(again or start[2:])), on_error)
+        again = (sys.exc_info(),) if start.called else ()
+        return refuse(error, environ, lambda *given: start_response(*given[:2], *(again or given[2:])), on_error)
+
+
+class _Start:
+    """The server's `start_response`, and whether it was called; one for all layers of a stack."""
+
+    __slots__ = ("called", "start_response")
+
+    def __init__(self, start_response: StartResponse) -> None:
+        self.start_response, self.called = start_response, False
+
+    def __call__(self, *arguments: Any) -> Callable[[bytes], object]:
+        self.called = True
+        return self.start_response(*arguments)
 
 
 def _quoted(text: str) -> str:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 from wsgiref.types import WSGIEnvironment
 
 from jwt_wsgi.auth import Auth
@@ -11,8 +11,7 @@ from jwt_wsgi.errors import AuthError
 logger = logging.getLogger("jwt_wsgi.decision")
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """One request's verdict: allowed, or refused with `error`; `rule` is the deciding one's key.
 
     `would_be` is the refusal that was only reported, of a request that passes.

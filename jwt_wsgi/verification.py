@@ -80,7 +80,7 @@ class TokenVerifier:
         if found is None and not self._allow_anonymous:
             raise MissingToken
         auth = None if found is None else self._verifier.verify(found.token)
-        if auth is not None:
+        if auth is not None and self._is_revoked is not None:
             check_revocation(auth, self._is_revoked)
         return auth
 

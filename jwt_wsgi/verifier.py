@@ -95,7 +95,8 @@ class Verifier:
         )
         if profile.predicates:
             judgement.judge_predicates(auth.claims, profile)
-        check_revocation(auth, self._is_revoked)
+        if self._is_revoked is not None:
+            check_revocation(auth, self._is_revoked)
         return auth
 
     def _issuer(self, claims: dict[str, Any]) -> Issuer:
@@ -109,10 +110,8 @@ class Verifier:
         return issuer
 
 
-def check_revocation(auth: Auth, is_revoked: IsRevoked | None) -> None:
+def check_revocation(auth: Auth, is_revoked: IsRevoked) -> None:
     """Raises `InvalidToken` for a revoked token, `KeysUnavailable` where that cannot be told."""
-    if is_revoked is None:
-        return
     try:
         revoked = bool(is_revoked(auth))
     except Exception as error:  # noqa: BLE001 (a stranger's code may raise anything)

@@ -147,10 +147,13 @@ class Fact(Condition):
     lacking: Weight = _FORBIDDEN
     params: tuple[str, ...] = ()
     predicate: Callable[[Any], object] | None = None
+    met: Weight = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "met", self.lacking._replace(verdict=Verdict.MET))
 
     def weigh(self, auth: Auth | None, request: Request) -> Weight:
-        met = auth is not None and self.holds(auth, request)
-        return self.lacking._replace(verdict=Verdict.MET) if met else self.lacking
+        return self.met if auth is not None and self.holds(auth, request) else self.lacking
 
     def __repr__(self) -> str:
         return self.text

@@ -29,7 +29,8 @@ from jwt_wsgi.policy.paths import METHOD, Segments, canonical
 logger = logging.getLogger("jwt_wsgi.policy")
 
 _MOUNT = re.compile("|/.*[^/]")
-_NO_PARAMS: Mapping[str, str] = MappingProxyType({})
+#: Requests whose match is remembered, and how long their path may be.
+_MATCHES, _MATCH_CHARACTERS = 1024, 256
 
 Rules = Mapping[str, Requirement] | Iterable[tuple[str, Requirement]]
 
@@ -47,19 +48,24 @@ class Rule:
 
 
 class Match(NamedTuple):
-    """The rule that decides one request, None where no rule does, and its path parameters."""
+    """The rule that decides one request, None where no rule does, and what it may know of the request."""
 
     rule: Rule | None
     requirement: Requirement
-    params: Mapping[str, str] = _NO_PARAMS
+    request: Request = Request()
+
+    @property
+    def params(self) -> Mapping[str, str]:
+        """The path parameters: the text of each `{name}`."""
+        return self.request.params
 
     def refusal(self, auth: Auth | None) -> AuthError | None:
         """Why a caller with this auth may not pass, or None."""
-        return self.requirement.refusal(auth, Request(self.params))
+        return self.requirement.refusal(auth, self.request)
 
     def would_refuse(self, auth: Auth | None) -> AuthError | None:
         """Why a caller who passes would not, by what the rule only reports."""
-        return self.requirement.would_refuse(auth, Request(self.params))
+        return self.requirement.would_refuse(auth, self.request)
 
 
 class Policy:
@@ -91,6 +97,7 @@ class Policy:
         self._mount_reported = False
         self._allow_vhm_root = allow_vhm_root
         self._root = patterns.Node()
+        self._matches: dict[tuple[str, str], Match] = {}
         self.rules = tuple(self._add(key, requirement) for key, requirement in _pairs(rules))
         missing = patterns.missing_intersections(self._root)
         offer = " (or end one of the two with {$}, so that it covers nothing beneath it)" * any(missing.values())
@@ -110,11 +117,19 @@ class Policy:
             raise InvalidRequest("mount_unknown", expected=self._mounts, found=mount)
         if "HTTP_X_VHM_ROOT" in environ and not self._allow_vhm_root:
             raise InvalidRequest("path_ambiguous", expected="no X-Vhm-Root")
-        segments = canonical(environ.get("PATH_INFO", ""))
-        method = environ.get("REQUEST_METHOD", "")
+        path, method = environ.get("PATH_INFO", ""), environ.get("REQUEST_METHOD", "")
+        known = self._matches.get((path, method)) if isinstance(method, str) else None
+        if known is not None:
+            return known
+        segments = canonical(path)
         if not isinstance(method, str) or not METHOD.fullmatch(method):
             raise InvalidRequest("method_ambiguous")
-        return self._decide(segments, method)
+        match = self._decide(segments, method)
+        if len(path) + len(method) <= _MATCH_CHARACTERS:
+            if len(self._matches) >= _MATCHES:
+                self._matches.clear()
+            self._matches[path, method] = match
+        return match
 
     def is_public(self, environ: Mapping[str, Any]) -> bool:
         """Whether the rule for this request is `PUBLIC`; False for an ambiguous request."""
@@ -143,7 +158,7 @@ class Policy:
         if rule is None:
             return Match(None, NO_RULE)
         params = {name: segments[position] for name, position in rule.parameters}
-        return Match(rule, rule.requirement, MappingProxyType(params))
+        return Match(rule, rule.requirement, Request(MappingProxyType(params)))
 
     def _add(self, key: str, requirement: Requirement) -> Rule:
         methods, pattern, names = patterns.parse(key)
