@@ -300,9 +300,9 @@ def test_5_the_innermost_pattern_decides_as_a_slow_matcher_says(shapes: list[Sha
         assume(False)
     for path in PATHS:
         environ = {"PATH_INFO": "/" + "/".join(path), "REQUEST_METHOD": "GET"}
-        rule, _, params = policy.match(environ)
+        match = policy.match(environ)
         expected = innermost(shapes, path)
-        assert (rule and rule.key) == (expected and key_of(expected))
+        assert (match.rule and match.rule.key) == (expected and key_of(expected))
         if expected is not None:
             named = enumerate(zip(expected[0], path, strict=False), 1)
-            assert params == {f"p{i}": value for i, (segment, value) in named if segment == "*"}
+            assert match.params == {f"p{i}": value for i, (segment, value) in named if segment == "*"}

@@ -330,3 +330,21 @@ def test_9_the_environ_is_read_and_not_written(key: str) -> None:
     before = dict(request)
     Policy({key: PUBLIC}).match(request)
     assert request == before
+
+
+def test_what_requests_were_matched_is_remembered_within_a_bound() -> None:
+    policy = Policy({"/a/{x}": PUBLIC})
+    again = [policy.match(environ("/a/b")) for _ in range(2)]
+    assert again[0] is again[1]
+    for number in range(1030):
+        assert policy.match(environ(f"/a/{number}")).params == {"x": str(number)}
+    assert policy.match(environ("/a/b")) is not again[0]
+    assert len(policy._matches) == 1030 + 2 - 1024
+
+
+def test_a_long_path_is_matched_anew_each_time() -> None:
+    policy = Policy({"/a/{x}": PUBLIC})
+    long = environ("/a/" + "b" * 300)
+    assert policy.match(long).params == {"x": "b" * 300}
+    assert policy.match(long) is not policy.match(long)
+    assert policy._matches == {}

@@ -65,7 +65,7 @@ def lookup(claims: Mapping[str, Any], name: ClaimName) -> Any:
     """The claim of this name, or `ABSENT`."""
     value: Any = claims
     for member in (name,) if isinstance(name, str) else name:
-        if not isinstance(value, Mapping) or member not in value:
+        if not isinstance(value, dict) or member not in value:
             return ABSENT
         value = value[member]
     return value
