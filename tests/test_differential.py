@@ -105,6 +105,13 @@ def test_a_break_by_itself_breaks_the_token(name):
     assert name in HARMLESS or any(verdict.ours is not None for verdict in verdicts)
 
 
+@pytest.mark.parametrize("name", sorted(name for name, (level, _) in BREAKS.items() if level == "json"))
+def test_a_break_can_come_upon_what_another_left_behind(name):
+    others = [other for other, (level, _) in BREAKS.items() if level == "json"]
+    recipes = [Recipe(("secret", "HS256"), (), (other, name), number) for other in others for number in range(16)]
+    assert all(build(drawn) for drawn in recipes)
+
+
 def test_every_algorithm_signs_in_a_set_and_alone():
     assert {kid.removesuffix(" alone") for ring, kid in SIGNERS if ring != "odd"} == {*EVERY}
 

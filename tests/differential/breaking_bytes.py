@@ -59,7 +59,7 @@ _JSON: dict[str, Callable[[bytes, Random], bytes]] = {
 def _member(text: bytes, random: Random) -> bytes:
     try:
         name, value = random.choice(list(json.loads(text).items()))
-    except (ValueError, LookupError, AttributeError):
+    except (ValueError, LookupError, AttributeError, RecursionError):
         name, value = "alg", "none"
     return json.dumps(name).encode() + b":" + json.dumps(random.choice([value, None])).encode()
 
