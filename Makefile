@@ -5,12 +5,15 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := $(VENV)/bin
 PYTEST_ARGS ?=
+# How long each fuzzer runs, and where the chance of the differential test begins.
+FUZZ_SECONDS ?= 120
+DIFFERENTIAL_SEED ?= $(shell date +%s)
 # The pure code and the layers: no branch of them is left untried.
 PURE := jwt_wsgi/jose/*,jwt_wsgi/policy/*,jwt_wsgi/errors.py,jwt_wsgi/configuration.py,jwt_wsgi/auth.py,jwt_wsgi/issuer.py,$\
 	jwt_wsgi/verifier.py,jwt_wsgi/jwks/schedule.py,jwt_wsgi/challenges.py,jwt_wsgi/decisions.py,$\
 	jwt_wsgi/extraction.py,jwt_wsgi/verification.py,jwt_wsgi/authorization.py,jwt_wsgi/stack.py
 
-.PHONY: serve test lint pytest test-all clean
+.PHONY: serve test lint pytest test-all fuzz mutants conformance clean
 
 serve: $(VENV)/.app
 	$(BIN)/python app.py --demo
@@ -42,6 +45,20 @@ test-all:
 	done; \
 	test -n "$$tried" || { echo "there is no Python 3.11, 3.12 or 3.13 here" >&2; exit 1; }
 
+# A crash is written to tests/fuzz/crashes, from where `make test` runs it ever after.
+fuzz: $(VENV)/.fuzz
+	$(BIN)/python tests/fuzz/run.py compact -max_total_time=$(FUZZ_SECONDS)
+	$(BIN)/python tests/fuzz/run.py signed -max_total_time=$(FUZZ_SECONDS)
+	$(BIN)/python tests/fuzz/run.py keyset -max_total_time=$(FUZZ_SECONDS)
+	$(BIN)/python tests/fuzz/run.py authorization -max_total_time=$(FUZZ_SECONDS)
+	DIFFERENTIAL_TOKENS=2000000 DIFFERENTIAL_SEED=$(DIFFERENTIAL_SEED) $(BIN)/python -m pytest tests/test_differential.py
+
+mutants: $(VENV)/.test
+	$(BIN)/python tests/mutants/run.py
+
+conformance: $(VENV)/.test
+	$(BIN)/python tests/conformance.py
+
 # A half-made environment must not look ready the next time.
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "jwt-wsgi needs Python 3.11 or newer on the PATH" >&2; exit 1; }
@@ -54,6 +71,10 @@ $(VENV)/.app: setup.cfg pyproject.toml | $(VENV)/bin/python
 $(VENV)/.test: setup.cfg pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
 	touch $@ $(VENV)/.app
+
+$(VENV)/.fuzz: setup.cfg pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[fuzz]'
+	touch $@ $(VENV)/.test $(VENV)/.app
 
 clean:
 	rm -rf .venv .venv-* build dist *.egg-info .coverage*

@@ -169,6 +169,17 @@ def test_a_psychic_signature_is_refused_cve_2022_21449(every_algorithm: LocalIss
     assert not passes(every_algorithm, name, r + s)
 
 
+@pytest.mark.conforms(32)
+@every_ecdsa
+def test_zeros_are_refused_whatever_a_library_thinks_of_them(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr(type(jwa.ES256), "verify", lambda *_: True)
+    half = ECDSA[name][0] // 2
+    zero, one = bytes(half), (1).to_bytes(half, "big")
+    check = ALGORITHMS[name].check
+    assert check(None, MESSAGE, one + one)
+    assert not any(check(None, MESSAGE, signature) for signature in (zero + one, one + zero, zero + zero))
+
+
 @every_ecdsa
 def test_r_and_s_beyond_the_order_are_refused(every_algorithm: LocalIssuer, name: str) -> None:
     length, order = ECDSA[name]

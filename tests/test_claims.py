@@ -190,11 +190,61 @@ def test_predicates_are_asked_and_one_that_raises_says_no(caplog: pytest.LogCapt
     assert asked(lambda value: 0) == "claim_mismatch"
     with caplog.at_level(logging.WARNING):
         assert asked(explode) == "claim_mismatch"
-    assert "KeyError" in caplog.text
+    assert "a claim predicate raised KeyError" in caplog.text
     assert "hidden" not in caplog.text
     absent = TokenProfile(None, predicates=(("y", lambda value: True),))
     assert reason(judge_predicates, {}, absent) == "claim_missing"
     assert satisfies(lambda value: "yes", None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "profile", "expected", "found"),
+    [
+        pytest.param({"aud": "c"}, {}, "['a', 'b']", "c", id="the audience"),
+        pytest.param({"aud": 7}, {}, "aud ", 7, id="the form of the audience"),
+        pytest.param({"exp": ...}, {}, "exp", ABSENT, id="a claim that is absent"),
+        pytest.param({}, {"fixed": ((("x", "y"), 1),)}, "('x', 'y')", ABSENT, id="a path that leads nowhere"),
+        pytest.param({"nbf": "soon"}, {}, "nbf ", "soon", id="a date"),
+        pytest.param({"jti": 7}, {}, "jti ", 7, id="a text"),
+        pytest.param({"c_hash": "hidden"}, {}, None, "c_hash", id="what tells an ID token"),
+        pytest.param({"cnf": "hidden"}, {}, None, "cnf", id="what binds a token"),
+        pytest.param({"x": 2}, {"fixed": (("x", 1),)}, "{'x': 1}", 2, id="a fixed claim"),
+    ],
+)
+def test_a_refused_claim_tells_the_log_what_was_wanted_and_what_came(
+    changes: dict[str, Any], profile: dict[str, Any], expected: str | None, found: Any
+) -> None:
+    claims = {name: value for name, value in {**CLAIMS, **changes}.items() if value is not ...}
+    with pytest.raises(InvalidToken) as refused:
+        judge_standing(claims, TokenProfile(AUDIENCES, **profile))
+    assert expected is None or expected in str(refused.value.expected)
+    assert refused.value.found == found
+
+
+@pytest.mark.parametrize(
+    ("judge", "judged", "expected", "found"),
+    [
+        pytest.param(judge_times, (Dates(1000), TokenProfile(None), 2000), "2000", 1000, id="the end"),
+        pytest.param(judge_times, (Dates(1000, nbf=500), TokenProfile(None), 400), "400", 500, id="the beginning"),
+        pytest.param(judge_times, (Dates(1000, 1, 600), TokenProfile(None), 400), "400", 600, id="the issue to come"),
+        pytest.param(
+            judge_times, (Dates(1000, iat=500), TokenProfile(None, max_age=60), 900), "840", 500, id="the greatest age"
+        ),
+        pytest.param(judge_type, ({"typ": "dpop+jwt"}, TokenProfile(None)), "jwt", "dpop+jwt", id="another type"),
+        pytest.param(judge_type, ({}, TokenProfile(None, name="at+jwt")), "at+jwt", ABSENT, id="no type"),
+        pytest.param(
+            judge_predicates, ({"x": 1}, TokenProfile(None, predicates=(("x", bool), ("x", callable)))), "'x'", None,
+            id="a predicate, whose claim stays its own",
+        ),
+    ],
+)  # fmt: skip
+def test_a_refusal_tells_the_log_which_time_or_type_was_judged(
+    judge: Any, judged: tuple[Any, ...], expected: str, found: Any
+) -> None:
+    with pytest.raises(InvalidToken) as refused:
+        judge(*judged)
+    assert expected in str(refused.value.expected)
+    assert refused.value.found == found
 
 
 @pytest.mark.parametrize(

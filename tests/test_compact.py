@@ -362,6 +362,22 @@ def test_keys_of_nobody_verify_nothing() -> None:
     assert reason(GOOD, KeySet(())) == "kid_unknown"
 
 
+@pytest.mark.parametrize(
+    ("header", "keys", "refused_as"),
+    [
+        pytest.param({"alg": "ES256", "kid": "another"}, KEYS, "kid_unknown", id="another kid"),
+        pytest.param({"alg": "ES256", "kid": "k"}, KeySet(()), "kid_unknown", id="no key"),
+        pytest.param({"alg": "ES256"}, KeySet(()), "kid_unknown", id="no key, no kid"),
+        pytest.param({"alg": "ES256", "kid": "k"}, KEYS, "signature_invalid", id="a stranger's signature"),
+        pytest.param({"alg": "ES256"}, KEYS, "signature_invalid", id="a stranger's, no kid"),
+    ],
+)
+def test_the_log_is_told_which_key_was_asked_for(header: dict[str, str], keys: KeySet, refused_as: str) -> None:
+    with pytest.raises(InvalidToken) as refused:
+        jose.verify(token(header, key=SigningKey("ES256")), keys, ("ES256",))
+    assert (refused.value.reason, refused.value.found) == (refused_as, header.get("kid"))
+
+
 SEGMENTS = st.text(ALPHABET, max_size=40) | st.binary(max_size=40).map(encode)
 JSON_HEADERS = st.dictionaries(
     st.sampled_from(["alg", "kid", "typ", "crit", "jwk", "x"]),

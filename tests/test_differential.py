@@ -105,6 +105,12 @@ def test_a_break_by_itself_breaks_the_token(name):
     assert name in HARMLESS or any(verdict.ours is not None for verdict in verdicts)
 
 
+@pytest.mark.parametrize("name", sorted(BREAKS))
+def test_a_break_can_come_upon_what_another_left_behind(name):
+    recipes = [Recipe(("secret", "HS256"), (), (other, name), number) for other in BREAKS for number in range(8)]
+    assert all(isinstance(build(drawn), str) for drawn in recipes)
+
+
 def test_every_algorithm_signs_in_a_set_and_alone():
     assert {kid.removesuffix(" alone") for ring, kid in SIGNERS if ring != "odd"} == {*EVERY}
 

@@ -370,7 +370,7 @@ def openssh(key: SigningKey) -> bytes:
         pytest.param(b"", "0 bytes", id="empty, CVE-2026-49852"),
         pytest.param(bytes(31), "31 bytes", id="31 bytes"),
         pytest.param(pem(PUBLIC.private.public_key()), "asymmetric", id="a public key in PEM"),
-        pytest.param(b"\n " + pem(PUBLIC.private.public_key()), "asymmetric", id="PEM, set off"),
+        pytest.param(b"\n " + pem(PUBLIC.private.public_key()), "give it to StaticJWKS", id="PEM, set off"),
         pytest.param(private_pem(PrivateFormat.PKCS8), "asymmetric", id="a private key in PEM"),
         pytest.param(certificate(PUBLIC.private).public_bytes(Encoding.PEM), "asymmetric",
                      id="a certificate in PEM"),

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import configparser
 import os
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
+from fuzz.run import HARNESSES
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 INHERITED = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "PYTEST_ARGS", "PYTHON", "VENV")
+INHERITED += ("FUZZ_SECONDS", "DIFFERENTIAL_SEED")
 
 
 def recipe(*arguments: str, status: int = 0, **variables: str) -> str:
@@ -88,6 +92,8 @@ def test_make_serve_prepares_then_runs_the_demo(tmp_path):
     [
         pytest.param("serve", ".app", ["python app.py --demo"], id="serve"),
         pytest.param("lint", ".test", ["ruff check .", "ruff format --check .", "mypy", "lint-imports"], id="lint"),
+        pytest.param("mutants", ".test", ["python tests/mutants/run.py"], id="mutants"),
+        pytest.param("conformance", ".test", ["python tests/conformance.py"], id="conformance"),
     ],
 )
 def test_an_environment_that_is_ready_is_used_as_it_is(tmp_path, target, stamp, left):
@@ -96,6 +102,30 @@ def test_an_environment_that_is_ready_is_used_as_it_is(tmp_path, target, stamp, 
     (tmp_path / stamp).touch()
     said = recipe(target, f"VENV={tmp_path}").splitlines()
     assert said == [f"{tmp_path}/bin/{step}" for step in left]
+
+
+def test_make_fuzz_prepares_then_runs_every_fuzzer_and_the_long_comparison(tmp_path):
+    venv = tmp_path / "venv"
+    steps = [f"-m venv {venv} ", f"{venv}/bin/python -m pip install", "--editable '.[fuzz]'"]
+    steps += [f"{venv}/bin/python tests/fuzz/run.py {name} -max_total_time=7\n" for name in HARNESSES]
+    steps += [
+        f"DIFFERENTIAL_TOKENS=2000000 DIFFERENTIAL_SEED=11 {venv}/bin/python -m pytest tests/test_differential.py\n"
+    ]
+    said = recipe("fuzz", f"VENV={venv}", "FUZZ_SECONDS=7", "DIFFERENTIAL_SEED=11")
+    assert in_order(steps, said), said
+
+
+def test_a_fuzzer_runs_two_minutes_and_chance_begins_elsewhere_each_time():
+    said = recipe("fuzz")
+    assert said.count(" -max_total_time=120\n") == len(HARNESSES)
+    assert re.search(r" DIFFERENTIAL_SEED=[0-9]{10,} ", said)
+
+
+def test_the_fuzzer_is_not_installed_for_the_tests():
+    extras = configparser.ConfigParser()
+    extras.read(CHECKOUT / "setup.cfg")
+    holding = {name for name, packages in extras["options.extras_require"].items() if "atheris" in packages}
+    assert holding == {"fuzz"}
 
 
 def test_make_test_all_runs_the_suite_on_each_python_that_is_there(tmp_path):

@@ -129,6 +129,7 @@ def test_depth_is_bounded(brackets: tuple[bytes, bytes]) -> None:
     "text",
     [
         pytest.param(b'{"a": [%s]}' % b",".join([b"[]"] * 100), id="side by side"),
+        pytest.param(nested(MAX_DEPTH)[:-1] + b', "b": [[]], "c": {}}', id="beside the deepest"),
         pytest.param(b'{"a": "%s"}' % (b"[{" * 100), id="in a string"),
         pytest.param(b'{"a": "%s"}' % (b'\\"[' * 100), id="in a string, behind escaped quotes"),
         pytest.param(b'{"a\\\\": "%s"}' % (b"[" * 100), id="behind an escaped backslash"),
@@ -136,6 +137,27 @@ def test_depth_is_bounded(brackets: tuple[bytes, bytes]) -> None:
 )
 def test_many_brackets_are_not_depth(text: bytes) -> None:
     assert read_object(text)
+
+
+def test_what_was_closed_before_does_not_hide_depth() -> None:
+    beside = b"[], " * 40
+    assert read_object(b'{"a": [%s %s]}' % (beside, b"[" * 30 + b"]" * 30))
+    with pytest.raises(ValueError, match="nested too deeply"):
+        read_object(b'{"a": [%s %s]}' % (beside, b"[" * 31 + b"]" * 31))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        pytest.param("NaN", "NaN or Infinity", id="no number"),
+        pytest.param("1e999", "beyond what a float holds", id="too large"),
+        pytest.param('{"b": 1, "b": 2}', "a member twice", id="twice"),
+        pytest.param('"\\ud800"', "a lone surrogate", id="half a pair"),
+    ],
+)
+def test_the_error_says_what_is_wrong(text: str, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        read_object(b'{"a": %s}' % text.encode())
 
 
 def test_brackets_in_a_string_do_not_hide_depth() -> None:

@@ -59,7 +59,7 @@ _JSON: dict[str, Callable[[bytes, Random], bytes]] = {
 def _member(text: bytes, random: Random) -> bytes:
     try:
         name, value = random.choice(list(json.loads(text).items()))
-    except (ValueError, LookupError, AttributeError):
+    except (ValueError, LookupError, AttributeError, RecursionError):
         name, value = "alg", "none"
     return json.dumps(name).encode() + b":" + json.dumps(random.choice([value, None])).encode()
 
@@ -140,7 +140,9 @@ _SEGMENTS: dict[str, Callable[[list[str], Random], list[str]]] = {
         [*parts[:-1], parts[-1] + "\n"],
     ]),
     "other separators": lambda parts, random: [random.choice(["..", "~", ",", "\u3002"]).join(parts)],
-    "as JSON": lambda parts, _: [json.dumps({"protected": parts[0], "payload": parts[1], "signature": parts[-1]})],
+    "as JSON": lambda parts, _: [
+        json.dumps({"protected": parts[0], "payload": parts[len(parts) // 2], "signature": parts[-1]}),
+    ],
     "repeated": lambda parts, _: [*parts, *parts],
     "with a scheme": lambda parts, _: [f"Bearer {parts[0]}", *parts[1:]],
     "the payload of another": lambda parts, _: [parts[0], encode(b'{"iss":"x","exp":9999999999}'), *parts[2:]],
