@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator
+from itertools import permutations
 from random import Random
 from typing import Any
 
@@ -124,6 +125,24 @@ def test_every_policy_is_refused_or_decides_as_enumeration_says() -> None:
         refused += bool(Judge(drawn).missing())
     # Chance draws enough of both.
     assert POLICIES / 10 <= refused <= POLICIES * 9 / 10
+
+
+def parted_by_an_end_mark(judge: Judge) -> bool:
+    """Whether two places overlap, want a rule for it, and would no longer meet if one ended with `{$}`."""
+    shapes = {rule.shape: judge.covered_by(rule) for rule in judge.rules}
+    for one, other in permutations(shapes, 2):
+        both = shapes[one] & shapes[other]
+        lacking = both and both not in (shapes[one], shapes[other], *judge.covers)
+        if lacking and not cover(one._replace(ends=True), judge.literals, judge.depth) & shapes[other]:
+            return True
+    return False
+
+
+def test_the_end_mark_is_offered_only_where_it_parts_two_that_overlap() -> None:
+    offered = [drawn for drawn in drafts(600) if "or end one of the two with {$}" in refusal(drawn)]
+    assert len(offered) > 40
+    for drawn in offered:
+        assert parted_by_an_end_mark(Judge(drawn)), [rule.key for rule in drawn.rules]
 
 
 def test_a_method_that_is_named_twice_at_one_place_is_refused_whatever_its_parameters_are_called() -> None:
