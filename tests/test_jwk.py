@@ -266,6 +266,15 @@ def test_a_certificate_must_certify_the_key(every_algorithm: LocalIssuer, name: 
             used({**(key.jwk or {}), "x5c": chain})
 
 
+def test_a_certificate_of_no_known_version_is_no_certificate() -> None:
+    key = SigningKey("ES256")
+    octets = base64.b64decode(x5c(key.private))
+    three, unknown = bytes.fromhex("a003020102"), bytes.fromhex("a003020142")
+    assert octets.count(three) == 1
+    with pytest.raises(Unusable, match="x5c is not a list of certificates"):
+        used({**(key.jwk or {}), "x5c": [base64.b64encode(octets.replace(three, unknown)).decode()]})
+
+
 def test_an_x5c_is_plain_base64_and_not_base64url() -> None:
     # RFC 7517 §4.7 says so; a certificate that needs the other alphabet is soon found.
     key = SigningKey("ES256")

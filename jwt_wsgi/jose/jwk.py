@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.x509 import load_der_x509_certificate, load_pem_x509_certificate
+from cryptography.x509 import InvalidVersion, load_der_x509_certificate, load_pem_x509_certificate
 from josepy.jwk import JWKEC, JWKRSA
 
 from jwt_wsgi.jose import encoding
@@ -164,7 +164,7 @@ def _check_certificate(entry: dict[str, Any], public: object) -> None:
     try:
         first = base64.b64decode(entry["x5c"][0], validate=True)
         certified = load_der_x509_certificate(first).public_key()
-    except (ValueError, TypeError, LookupError, UnsupportedAlgorithm):
+    except (ValueError, TypeError, LookupError, UnsupportedAlgorithm, InvalidVersion):
         raise Unusable("x5c is not a list of certificates") from None
     _must(certified == public, "x5c certifies another key")
 
@@ -176,7 +176,7 @@ def _is_asymmetric(secret: bytes) -> bool:
         forms.append(base64.b64decode(secret))
     public = (serialization.load_der_public_key, serialization.load_ssh_public_key, load_der_x509_certificate)
     for load, form in product((*public, _json_key), forms):
-        with suppress(ValueError, UnsupportedAlgorithm):
+        with suppress(ValueError, UnsupportedAlgorithm, InvalidVersion):
             load(form)
             return True
     return b"----BEGIN " in secret.replace(b"- BEGIN ", b"-BEGIN ")

@@ -78,7 +78,7 @@ def _enforced(requirement: Requirement) -> Requirement:
 
 def _nodes(root: Node) -> Iterator[Node]:
     yield root
-    for below in (*root.literals.values(), *([root.parameter] if root.parameter else [])):
+    for below in root.children.values():
         yield from _nodes(below)
 
 
@@ -110,7 +110,7 @@ def _of_node(root: Node, node: Node, default: Requirement) -> Iterator[Finding]:
 
 def _settled_beneath(node: Node) -> bool:
     """Whether nothing that the node's subtree covers is left to it."""
-    below = node.parameter
+    below = node.children.get(None)
     return bool(node.exact) and below is not None and (bool(below.subtree) or _settled_beneath(below))
 
 

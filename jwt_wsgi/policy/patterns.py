@@ -73,14 +73,16 @@ Place = dict[str | None, Any]
 
 
 class Node:
-    """One step of the tree of patterns, with the places that end here."""
+    """One step of the tree of patterns, with the places that end here.
 
-    __slots__ = ("exact", "literals", "parameter", "path", "subtree")
+    `children` are the steps after it by their segments; None is the parameter.
+    """
+
+    __slots__ = ("children", "exact", "path", "subtree")
 
     def __init__(self, path: tuple[str | None, ...] = ()) -> None:
         self.path = path
-        self.literals: dict[str, Node] = {}
-        self.parameter: Node | None = None
+        self.children: dict[str | None, Node] = {}
         self.exact: Place = {}
         self.subtree: Place = {}
 
@@ -88,11 +90,7 @@ class Node:
         """The node at `path`, grown where it is not there yet."""
         node = self
         for segment in path:
-            if segment is None:
-                node.parameter = node.parameter or Node((*node.path, None))
-                node = node.parameter
-            else:
-                node = node.literals.setdefault(segment, Node((*node.path, segment)))
+            node = node.children.setdefault(segment, Node((*node.path, segment)))
         return node
 
 
@@ -107,8 +105,8 @@ def step(branches: list[Node], segment: str | None) -> list[Node]:
     What stands first is thereby inside whatever overlaps with it, since the
     overlaps that it is not inside of are settled by a rule that stands before it.
     """
-    literal = [] if segment is None else [branch.literals.get(segment) for branch in branches]
-    steps = [*literal, *(branch.parameter for branch in branches)]
+    literal = [] if segment is None else [branch.children.get(segment) for branch in branches]
+    steps = [*literal, *(branch.children.get(None) for branch in branches)]
     return [step for step in steps if step is not None]
 
 
@@ -130,8 +128,8 @@ def missing_intersections(root: Node) -> dict[Pattern, bool]:
 
     Two patterns that overlap with neither inside the other leave open which one
     decides what both cover; a rule for exactly their intersection settles it.
-    Walks every path that the patterns tell apart, with all branches that fit it
-    and the intersection of the subtrees that cover it so far.
+    Walks every branch alone, and together the branches that share a path, with the
+    intersection of the subtrees that cover it so far.
     """
     missing: dict[Pattern, bool] = {}
     walks: list[tuple[list[Node], tuple[str | None, ...] | None]] = [([root], None)]
@@ -146,15 +144,26 @@ def missing_intersections(root: Node) -> dict[Pattern, bool]:
         if exacts and all(node.path != _meet(cover, exacts) for node in exacts):
             both = _meet(cover, exacts)
             missing[Pattern(both, exact=True)] = both != _meet(None, exacts + subtrees)
-        named = {segment for node in branches for segment in node.literals}
-        steps = (step(branches, segment) for segment in (*named, None))
-        walks.extend((step, cover) for step in steps if step)
+        if len(branches) == 1:
+            walks.extend(([child], cover) for child in branches[0].children.values())
+        walks.extend((shared, cover) for shared in _shared(branches, cover))
     return dict(islice(missing.items(), _MAX_REPORTED))
+
+
+def _shared(branches: list[Node], cover: tuple[str | None, ...] | None) -> list[list[Node]]:
+    """The steps that more than one branch leaves, and those that leave the cover.
+
+    All others stay in one branch, which is walked alone. So a branch with thousands
+    of children costs its neighbours nothing that they do not share with it.
+    """
+    *smaller, largest = sorted(branches, key=lambda node: len(node.children))
+    if not smaller or _meet(cover, [largest]) != largest.path or any(None in node.children for node in smaller):
+        smaller = branches
+    steps = [step(branches, segment) for segment in dict.fromkeys(name for node in smaller for name in node.children)]
+    return [nodes for nodes in steps if len(nodes) > 1 or (len(branches) > 1 and _meet(cover, nodes) != nodes[0].path)]
 
 
 def _meet(cover: tuple[str | None, ...] | None, nodes: list[Node]) -> tuple[str | None, ...]:
     """The intersection of a shorter cover and of the places at these nodes."""
     paths = [node.path for node in nodes] + ([] if cover is None else [cover])
-    return tuple(
-        next((segment for segment in segments if segment is not None), None) for segments in zip_longest(*paths)
-    )
+    return tuple(next(filter(None, segments), None) for segments in zip_longest(*paths))

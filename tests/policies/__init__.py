@@ -1,0 +1,1 @@
+"""Random policies and a slow, obviously right judge of them."""

@@ -1,0 +1,115 @@
+"""Random policies as plain values. Knows neither the package nor the judge.
+
+A shape is its segments, `ANY` for a parameter, and whether it ends there (`{$}`).
+"""
+
+from __future__ import annotations
+
+from random import Random
+from typing import NamedTuple
+
+ANY = "*"
+#: What rules name; no rule names the last of them.
+METHODS = ("GET", "HEAD", "POST", "OPTIONS", "PUT")
+#: Literals that are prefixes of one another, no ASCII, or look like what they are not.
+LITERALS = ("a", "ab", "é", "a;v=1", "b.c")
+
+
+class Shape(NamedTuple):
+    """What one pattern says, whatever its parameters are called."""
+
+    segments: tuple[str, ...]
+    ends: bool
+
+
+class Written(NamedTuple):
+    """One rule: its shape, its methods (none means every other) and its parameters' names, in order."""
+
+    shape: Shape
+    methods: tuple[str, ...]
+    names: tuple[str, ...]
+    slash: bool = False
+
+    @property
+    def key(self) -> str:
+        """The rule's key as an author writes it."""
+        names = iter(self.names)
+        parts = [f"{{{next(names)}}}" if segment == ANY else segment for segment in self.shape.segments]
+        path = "/" + "/".join(parts + ["{$}"] * self.shape.ends)
+        slash = "/" if self.slash and not self.shape.ends and parts else ""
+        return f"{','.join(self.methods)}{' ' * bool(self.methods)}{path}{slash}"
+
+
+class Draft(NamedTuple):
+    """A policy's rules, the literals they are made of, and how deep they may go."""
+
+    rules: tuple[Written, ...]
+    literals: tuple[str, ...]
+    depth: int
+
+
+#: How many literals, and how deep: with the fresh segment and one step more, a few hundred paths each.
+SIZES = ((1, 4), (2, 3), (2, 3), (2, 3), (3, 3), (2, 4), (5, 2))
+
+
+def draft(random: Random) -> Draft:
+    """A policy of a few places, or of a dozen and more, and several rules at some of them."""
+    number, depth = random.choice(SIZES)
+    literals = tuple(random.sample(LITERALS, number))
+    shapes: list[Shape] = []
+    for _ in range(random.randint(1, random.choice((3, 6, 9, 14)))):
+        shapes.append(_shape(random, shapes, literals, depth))
+    if random.random() < 0.4:
+        shapes += _crossings(random, shapes)
+    random.shuffle(shapes)
+    rules = [rule for shape in dict.fromkeys(shapes) for rule in _rules(random, shape)]
+    random.shuffle(rules)
+    return Draft(tuple(rules), literals, depth)
+
+
+def _shape(random: Random, shapes: list[Shape], literals: tuple[str, ...], depth: int) -> Shape:
+    """Something new, or a neighbour of what is there: beneath it, beside it, or its other end."""
+    segments = [random.choice((*literals, ANY, ANY)) for _ in range(random.randint(0, depth))]
+    if shapes and random.random() < 0.6:
+        segments = list(random.choice(shapes).segments)
+        if len(segments) < depth and random.random() < 0.5:
+            segments.append(random.choice((*literals, ANY)))
+        elif segments:
+            segments[random.randrange(len(segments))] = random.choice((*literals, ANY))
+    return Shape(tuple(segments), random.random() < 0.35)
+
+
+def _crossings(random: Random, shapes: list[Shape]) -> list[Shape]:
+    """What pairs of shapes that may meet have in common, as an author repairs them; at times one is left out."""
+    met: list[Shape] = []
+    everything = list(shapes)
+    for one in everything:
+        for other in shapes:
+            deep, flat = sorted((one, other), key=lambda shape: len(shape.segments), reverse=True)
+            padded = flat.segments + (ANY,) * (len(deep.segments) - len(flat.segments))
+            pairs = list(zip(deep.segments, padded, strict=True))
+            if any(ANY not in pair and pair[0] != pair[1] for pair in pairs) or len(everything) > 40:
+                continue
+            both = Shape(tuple(theirs if ours == ANY else ours for ours, theirs in pairs), one.ends or other.ends)
+            if both not in everything:
+                everything.append(both)
+                met.append(both)
+    random.shuffle(met)
+    return met[: len(met) - random.choice((0, 0, 1))] if met else met
+
+
+def _rules(random: Random, shape: Shape) -> list[Written]:
+    """The rules of one place: no method is named twice, and each rule has names of its own."""
+    methods = random.sample(METHODS[:-1], random.randint(0, 3))
+    groups: list[tuple[str, ...]] = []
+    while methods:
+        size = random.randint(1, len(methods))
+        groups.append(tuple(methods[:size]))
+        methods = methods[size:]
+    if not groups or random.random() < 0.5:
+        groups.append(())
+    wanted = shape.segments.count(ANY)
+    return [
+        Written(shape, group, tuple(random.sample(["id", "name", "x", "_y", "n1"], wanted)), random.random() < 0.2)
+        for group in groups
+    ]

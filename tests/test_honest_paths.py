@@ -1,0 +1,149 @@
+"""Honest traffic: thousands of paths as published APIs, standards and frameworks have them, and no refusal.
+
+`tests/honest/` lists them with their sources; `refused.tsv` has the honest ones that the path rule does refuse.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, unquote_to_bytes
+
+import pytest
+from honest.regenerate import SOURCES
+from webtest.http import StopableWSGIServer
+
+from jwt_wsgi import AUTHENTICATED, InvalidRequest, Issuer, Policy, StaticJWKS, protect
+from jwt_wsgi.testing import LocalIssuer
+
+LISTS = Path(__file__).with_name("honest")
+DEADLINE = 60.0  # seconds, for one answer of a busy machine
+
+
+def rows(name: str) -> list[list[str]]:
+    lines = (LISTS / name).read_text("utf-8").splitlines()
+    return [line.split("\t") for line in lines if not line.startswith("#")]
+
+
+def heading(name: str) -> str:
+    return "\n".join(line for line in (LISTS / name).read_text("utf-8").splitlines() if line.startswith("#"))
+
+
+FROM_PACKAGES, BY_HAND, REFUSED = map(rows, ("from_packages.tsv", "by_hand.tsv", "refused.tsv"))
+PATHS = list(dict.fromkeys(path for path, _ in FROM_PACKAGES + BY_HAND))
+
+
+def path_info(path: str) -> str:
+    """What a WSGI server makes of it: PEP 3333 wants bytes as latin-1."""
+    return unquote_to_bytes(path).decode("latin-1")
+
+
+def segments(path: str) -> list[str]:
+    """What stands between the slashes, once they are decoded; a last slash ends nothing."""
+    return unquote(path, errors="strict").removesuffix("/").split("/")[1:]
+
+
+DEEPEST = max(len(segments(path)) for path in PATHS)
+#: One rule a depth, so that a match tells every segment.
+BY_DEPTH = Policy({
+    "/" + "/".join(f"{{s{i}}}" for i in range(depth)): AUTHENTICATED for depth in range(DEEPEST + 1)
+})  # fmt: skip
+
+
+def environ(path: str) -> dict[str, str]:
+    return {"REQUEST_METHOD": "GET", "SCRIPT_NAME": "", "PATH_INFO": path_info(path)}
+
+
+def test_there_are_thousands_of_paths_and_each_is_what_a_client_may_send() -> None:
+    assert len(PATHS) >= 3000
+    for path in PATHS + [path for path, *_ in REFUSED]:
+        assert re.fullmatch(r"/[!$-;=@-~]*", path), path  # ASCII, without query, fragment, space and what quotes
+
+
+def test_every_path_names_a_source_that_the_list_tells_of() -> None:
+    for name, listed in (("from_packages.tsv", FROM_PACKAGES), ("by_hand.tsv", BY_HAND)):
+        told = set(re.findall(r"^# (\S+?)(?: [\d.]+)?: ", heading(name), re.MULTILINE))
+        assert {source for _, source in listed} == told
+    counted = dict(re.findall(r"^# (\S+) [\d.]+: (\d+) of", heading("from_packages.tsv"), re.MULTILINE))
+    assert counted.keys() == SOURCES.keys()
+    assert Counter(source for _, source in FROM_PACKAGES) == {name: int(count) for name, count in counted.items()}
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "%2F", "%20", "%25", "%C3%A9", "cafe%CC%81", "%F0%9F", "%E2%80%8D", "%5C", "%7C", "%3C", "@", "%40", ":", "%3A",
+        ";", ",", "=", "+", "%2B", "~", "!", "$", "&", "'", "(", "*", "..", "/.", "%D7%A2", "%5B", "[", "%7B",
+    ],
+)  # fmt: skip
+def test_the_paths_hold_every_form_of_honest_identifiers(form: str) -> None:
+    assert sum(form in path for path in PATHS) >= 1
+
+
+def test_no_path_is_refused_and_its_segments_are_those_of_the_path() -> None:
+    refused = []
+    for path in PATHS:
+        try:
+            match = BY_DEPTH.match(environ(path))
+        except InvalidRequest as refusal:
+            refused.append((path, refusal.expected))
+            continue
+        assert list(match.params.values()) == segments(path), path
+        assert match.requirement is AUTHENTICATED
+    assert refused == []
+
+
+def test_a_rule_for_the_root_decides_them_all() -> None:
+    policy = Policy({"/": AUTHENTICATED})
+    assert {policy.match(environ(path)).rule for path in PATHS} == set(policy.rules)
+
+
+@pytest.mark.parametrize(("path", "lacking", "_seen"), REFUSED, ids=[path for path, *_ in REFUSED])
+def test_an_honest_path_with_two_readings_is_refused_for_a_known_reason(path: str, lacking: str, _seen: str) -> None:
+    with pytest.raises(InvalidRequest, match="path_ambiguous") as refused:
+        BY_DEPTH.match(environ(path))
+    assert refused.value.expected == lacking
+
+
+def echo(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    start_response("200 OK", [("Content-Type", "application/json")])
+    return [json.dumps([environ["PATH_INFO"], dict(environ["jwt_wsgi.rule"].params)]).encode("ascii")]
+
+
+@pytest.fixture(scope="module")
+def server(local: LocalIssuer) -> Iterator[StopableWSGIServer]:
+    """waitress on a socket, with all three layers before an application that says what reached it."""
+    issuer = Issuer(local.issuer, audience=local.audience, keys=StaticJWKS(local.jwks))
+    running = StopableWSGIServer.create(protect(echo, issuer=issuer, rules=BY_DEPTH), host="127.0.0.1", threads=1)
+    yield running
+    running.shutdown()
+
+
+def test_no_path_is_refused_behind_a_server_either(server: StopableWSGIServer, local: LocalIssuer) -> None:
+    connection = http.client.HTTPConnection(server.effective_host, int(server.effective_port), timeout=DEADLINE)
+    headers = {"Authorization": f"Bearer {local.token()}"}
+    statuses: Counter[int] = Counter()
+    sockets = set()
+    for path in PATHS:
+        connection.request("GET", path, headers=headers)
+        sockets.add(connection.sock)
+        response = connection.getresponse()
+        body = response.read()
+        statuses[response.status] += 1
+        assert response.status == 200, (path, body)
+        reached, params = json.loads(body)
+        assert reached == path_info(path)
+        assert list(params.values()) == segments(path)
+    assert statuses == {200: len(PATHS)}
+    assert len(sockets) == 1
+    for path, *_ in REFUSED:
+        connection.request("GET", path, headers=headers)
+        response = connection.getresponse()
+        response.read()
+        assert response.status == 400, path
+    connection.close()

@@ -1,0 +1,335 @@
+"""Random policies, judged twice: by the package, and by sets of paths that are written out.
+
+The judge (`policies/judge.py`) shares nothing with the package but the words of the path rule.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from itertools import permutations
+from random import Random
+from typing import Any
+
+import pytest
+from policies.judge import DENIED, FRESH, UNCOVERED, Decision, Judge, Path, cover, shapes_by_cover, universe
+from policies.random_policies import ANY, LITERALS, METHODS, SIZES, Draft, Shape, Written, draft
+
+from jwt_wsgi import AUTHENTICATED, DENY, PUBLIC, Auth, Policy, scope
+from jwt_wsgi.policy import patterns
+
+#: How many policies, and where chance begins; a longer search asks for more, from elsewhere.
+POLICIES = int(os.environ.get("POLICY_ORACLE_POLICIES", "2000"))
+SEED = int(os.environ.get("POLICY_ORACLE_SEED", "0"))
+
+AUTH = Auth(claims={}, header={}, token="a.b.c", issuer="https://issuer.test/")
+DEFAULTS = (DENY, PUBLIC, AUTHENTICATED, scope("default"))
+
+Decide = Callable[[Path, str], Decision]
+
+
+def drafts(number: int) -> Iterator[Draft]:
+    return (draft(Random(f"{SEED} {index}")) for index in range(number))
+
+
+def compiled(drawn: Draft, default: Any = PUBLIC) -> Decide:
+    """How the package decides; raises what its constructor raises."""
+    requirements = [scope(f"rule-{number}") for number, _ in enumerate(drawn.rules)]
+    numbers = {id(requirement): number for number, requirement in enumerate(requirements)}
+    policy = Policy([(rule.key, asked) for rule, asked in zip(drawn.rules, requirements, strict=True)], default=default)
+
+    def decide(path: Path, method: str) -> Decision:
+        path_info = "/" + "/".join(path).encode().decode("latin-1")
+        match = policy.match({"PATH_INFO": path_info, "REQUEST_METHOD": method, "SCRIPT_NAME": ""})
+        if match.rule is not None:
+            number = numbers[id(match.requirement)]
+            assert match.rule.key == drawn.rules[number].key
+            return Decision(number, tuple(match.params.items()))
+        if match.requirement is default:
+            return UNCOVERED
+        denied = match.refusal(AUTH)
+        assert denied is not None
+        assert denied.reason == "no_rule"
+        return DENIED
+
+    return decide
+
+
+def disagreement(judge: Judge, decide: Decide, default: Any = PUBLIC) -> str | None:
+    """The first path and method that the two decide differently."""
+    for path in judge.paths:
+        for method in METHODS:
+            expected, found = judge.decide(path, method), decide(path, method)
+            if default is DENY and expected == UNCOVERED:
+                expected = DENIED
+            if found != expected:
+                return f"{method} /{'/'.join(path)}: {found}, and not {expected}; {[r.key for r in judge.rules]}"
+    return None
+
+
+def refusal(drawn: Draft) -> str:
+    """What the constructor says against a draft, if anything."""
+    try:
+        compiled(drawn)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def asked_for(drawn: Draft) -> list[str]:
+    """The rules that the constructor wants to be added."""
+    said = refusal(drawn)
+    listed = re.fullmatch(r"patterns overlap .* where both apply: (.*?)( \(or end one of .*\))?", said)
+    assert listed or not said, said
+    return listed[1].split(", ") if listed else []
+
+
+def as_rules(keys: list[str], drawn: Draft) -> list[Written]:
+    """What an error names, read by looking it up among everything that could be written."""
+    spelled = {
+        Written(shape, (), tuple(f"p{i}" for i, said in enumerate(shape.segments, 1) if said == ANY)).key: shape
+        for shape in shapes_by_cover(drawn.literals, drawn.depth).values()
+    }
+    return [Written(spelled[key], (), tuple(re.findall(r"\{(\w+)\}", key))) for key in keys]
+
+
+def objection(drawn: Draft, default: Any = PUBLIC) -> str | None:
+    """What is wrong with the package's reading of a draft, or None."""
+    keys = [rule.key for rule in drawn.rules]
+    judge = Judge(drawn)
+    missing, named = judge.missing(), asked_for(drawn)
+    if bool(named) != bool(missing):
+        return f"the error asks for {named}, but {missing or 'nothing'} is missing; {keys}"
+    settled = judge.settled() if missing else None
+    while named:
+        added = {rule.shape for rule in as_rules(named, drawn)}
+        if len(named) != len(added) or len(named) > 10:
+            return f"the error is too long or says things twice: {named}; {keys}"
+        if not (added <= settled and added.isdisjoint({rule.shape for rule in drawn.rules})):
+            return f"the error asks for {named}, which is not all missing; {keys}"
+        if len(named) < 10 and not judge.missing() <= added:
+            return f"the error asks for {named} and forgets some of {judge.missing()}; {keys}"
+        drawn = drawn._replace(rules=(*drawn.rules, *as_rules(named, drawn)))
+        judge, named = Judge(drawn), asked_for(drawn)
+    if settled is not None and {rule.shape for rule in drawn.rules} != settled:
+        return f"adding what was asked for ends elsewhere: {[rule.key for rule in drawn.rules]}"
+    return disagreement(judge, compiled(drawn, default), default)
+
+
+def test_every_policy_is_refused_or_decides_as_enumeration_says() -> None:
+    refused = 0
+    for index, drawn in enumerate(drafts(POLICIES)):
+        said = objection(drawn, DEFAULTS[index % len(DEFAULTS)])
+        assert said is None, f"policy {index}: {said}"
+        refused += bool(Judge(drawn).missing())
+    # Chance draws enough of both.
+    assert POLICIES / 10 <= refused <= POLICIES * 9 / 10
+
+
+def parted_by_an_end_mark(judge: Judge) -> bool:
+    """Whether two places overlap, want a rule for it, and would no longer meet if one ended with `{$}`."""
+    shapes = {rule.shape: judge.covered_by(rule) for rule in judge.rules}
+    for one, other in permutations(shapes, 2):
+        both = shapes[one] & shapes[other]
+        lacking = both and both not in (shapes[one], shapes[other], *judge.covers)
+        if lacking and not cover(one._replace(ends=True), judge.literals, judge.depth) & shapes[other]:
+            return True
+    return False
+
+
+def test_the_end_mark_is_offered_only_where_it_parts_two_that_overlap() -> None:
+    offered = [drawn for drawn in drafts(600) if "or end one of the two with {$}" in refusal(drawn)]
+    assert len(offered) > 40
+    for drawn in offered:
+        assert parted_by_an_end_mark(Judge(drawn)), [rule.key for rule in drawn.rules]
+
+
+def test_a_method_that_is_named_twice_at_one_place_is_refused_whatever_its_parameters_are_called() -> None:
+    for drawn in drafts(200):
+        random = Random(len(drawn.rules))
+        rule = random.choice(drawn.rules)
+        again = rule._replace(names=tuple(f"other{i}" for i, _ in enumerate(rule.names)))
+        for rules in ((*drawn.rules, again), (again, *drawn.rules)):
+            with pytest.raises(ValueError, match="says already what holds there; keep one"):
+                compiled(drawn._replace(rules=rules))
+
+
+# --- the judge itself
+
+
+@pytest.mark.parametrize("size", sorted(set(SIZES)), ids="{0[0]} literals, {0[1]} deep".format)
+def test_a_step_deeper_and_a_fresh_segment_tell_every_two_shapes_apart(size: tuple[int, int]) -> None:
+    number, depth = size
+    literals = LITERALS[:number]
+    assert FRESH not in literals
+    assert len(shapes_by_cover(literals, depth)) == sum(2 * (number + 1) ** length for length in range(depth + 1))
+    assert len(universe(literals, depth)) == sum((number + 1) ** length for length in range(depth + 2))
+
+
+def test_what_a_shape_covers() -> None:
+    two = {"literals": ("a",), "depth": 1}
+    everything = {(), ("a",), (FRESH,), ("a", "a"), ("a", FRESH), (FRESH, "a"), (FRESH, FRESH)}
+    assert cover(Shape((), ends=False), **two) == everything
+    assert cover(Shape((), ends=True), **two) == {()}
+    assert cover(Shape(("a",), ends=False), **two) == {("a",), ("a", "a"), ("a", FRESH)}
+    assert cover(Shape(("a",), ends=True), **two) == {("a",)}
+    assert cover(Shape((ANY,), ends=True), **two) == {("a",), (FRESH,)}
+    assert cover(Shape((ANY,), ends=False), **two) == everything - {()}
+
+
+# --- what the judge would notice
+
+
+def covering(judge: Judge, path: Path) -> list[int]:
+    return [number for number, covered in enumerate(judge.covers) if path in covered]
+
+
+def by_method(judge: Judge, place: list[int], method: str) -> int | None:
+    """The rule of these for the method, as the path rule has it."""
+    names = (method, "GET") if method == "HEAD" else (method,)
+    named = [n for name in names for n in place if name in judge.rules[n].methods]
+    return next(iter(named + [n for n in place if not judge.rules[n].methods]), None)
+
+
+def ranked(order: Callable[[Shape], Any]) -> Callable[[Judge], Decide]:
+    """A matcher that takes the place that comes first in an order of its own."""
+
+    def matcher(judge: Judge) -> Decide:
+        def decide(path: Path, method: str) -> Decision:
+            found = covering(judge, path)
+            if not found:
+                return UNCOVERED
+            best = min((judge.rules[number].shape for number in found), key=order)
+            number = by_method(judge, [n for n in found if judge.rules[n].shape == best], method)
+            return DENIED if number is None else judge.decided_by(number, path)
+
+        return decide
+
+    return matcher
+
+
+def first_match(judge: Judge) -> Decide:
+    def decide(path: Path, method: str) -> Decision:
+        found = covering(judge, path)
+        fits = [n for n in found if by_method(judge, [n], method) is not None]
+        return judge.decided_by(fits[0], path) if fits else DENIED if found else UNCOVERED
+
+    return decide
+
+
+def falling_through(judge: Judge) -> Decide:
+    """A method that the innermost place does not name is looked for in the places around it."""
+
+    def decide(path: Path, method: str) -> Decision:
+        found = sorted(covering(judge, path), key=lambda number: len(judge.covers[number]))
+        for number in found:
+            place = [n for n in found if judge.covers[n] == judge.covers[number]]
+            if (rule := by_method(judge, place, method)) is not None:
+                return judge.decided_by(rule, path)
+        return DENIED if found else UNCOVERED
+
+    return decide
+
+
+def with_method(change: Callable[[Judge, Path, str], str]) -> Callable[[Judge], Decide]:
+    """The judge's own decision, for another method."""
+    return lambda judge: lambda path, method: judge.decide(path, change(judge, path, method))
+
+
+def beneath_the_end(judge: Judge) -> Decide:
+    """`{$}` says nothing: a pattern that ends with it covers what is beneath."""
+    wide = [judge.covered_by(rule._replace(shape=rule.shape._replace(ends=False))) for rule in judge.rules]
+
+    def decide(path: Path, method: str) -> Decision:
+        found = [number for number, covered in enumerate(wide) if path in covered]
+        if not found:
+            return UNCOVERED
+        smallest = min((wide[number] for number in found), key=len)
+        number = by_method(judge, [n for n in found if wide[n] == smallest], method)
+        return DENIED if number is None else judge.decided_by(number, path)
+
+    return decide
+
+
+def named_by_another(judge: Judge) -> Decide:
+    """The parameters are called as in the first rule of the place."""
+
+    def decide(path: Path, method: str) -> Decision:
+        number, params = judge.decide(path, method)
+        names = judge.rules[judge.places[path][0]].names if params else ()
+        return Decision(number, tuple(zip(names, (value for _, value in params), strict=True)))
+
+    return decide
+
+
+BROKEN_MATCHERS: dict[str, Callable[[Judge], Decide]] = {
+    "the first that matches": first_match,
+    "the longest pattern": ranked(lambda shape: (-len(shape.segments), shape.segments)),
+    "the shortest pattern": ranked(lambda shape: (len(shape.segments), not shape.ends)),
+    "a parameter before a literal": ranked(
+        lambda shape: ([segment != ANY for segment in shape.segments], -len(shape.segments), not shape.ends)
+    ),
+    "the most literals": ranked(lambda shape: (-sum(segment != ANY for segment in shape.segments), shape)),
+    "an end mark after its subtree": ranked(
+        lambda shape: (-len(shape.segments), shape.segments.count(ANY), shape.ends)
+    ),
+    "a method falls through to the place around": falling_through,
+    "HEAD never takes GET's rule": with_method(lambda _judge, _path, method: "PUT" if method == "HEAD" else method),
+    "HEAD always takes GET's rule": with_method(lambda _judge, _path, method: "GET" if method == "HEAD" else method),
+    "OPTIONS takes GET's rule": with_method(lambda _judge, _path, method: "GET" if method == "OPTIONS" else method),
+    "an end mark that says nothing": beneath_the_end,
+    "parameters of another rule at the place": named_by_another,
+}
+
+
+@pytest.mark.parametrize("matcher", BROKEN_MATCHERS.values(), ids=BROKEN_MATCHERS)
+def test_a_broken_matcher_is_noticed(matcher: Callable[[Judge], Decide]) -> None:
+    judges = [judge for judge in map(Judge, drafts(60)) if not judge.missing()]
+    noticed = [judge for judge in judges if disagreement(judge, matcher(judge))]
+    assert len(judges) > 20
+    assert noticed
+
+
+def parameters_first(branches: list[Any], segment: str | None) -> list[Any]:
+    steps = [branch.children.get(name) for name in (None, segment) for branch in branches]
+    return [step for step in steps if step is not None]
+
+
+def without_the_cover(cover: Any, nodes: list[Any], meet: Any = patterns._meet) -> Any:
+    return meet(None, nodes)
+
+
+def larger_than(wanted: int, find: Any = patterns.missing_intersections) -> Callable[[Any], Any]:
+    return lambda root: {pattern: offer for pattern, offer in find(root).items() if len(pattern.segments) > wanted}
+
+
+def as_subtrees(root: Any, find: Any = patterns.missing_intersections) -> Any:
+    return {pattern._replace(exact=False): offer for pattern, offer in find(root).items()}
+
+
+def with_what_is_there(root: Any, find: Any = patterns.missing_intersections) -> Any:
+    found = find(root)
+    return found and {**found, patterns.Pattern((), exact=False): False}
+
+
+BROKEN_PACKAGES: dict[str, tuple[str, Any]] = {
+    "no overlap is seen": ("missing_intersections", lambda root: {}),
+    "a shallow overlap is not seen": ("missing_intersections", larger_than(1)),
+    "what is asked for is larger than the intersection": ("missing_intersections", as_subtrees),
+    "more is asked for than is missing": ("missing_intersections", with_what_is_there),
+    "a shorter cover is forgotten": ("_meet", without_the_cover),
+    "parameters come before literals": ("step", parameters_first),
+    "only the branches of the smaller one are walked": ("_shared", lambda branches, cover: []),
+    "all missing rules are listed": ("_MAX_REPORTED", 1000),
+    "the deepest place is not looked at": (
+        "innermost",
+        lambda root, path, find=patterns.innermost: find(root, path[:-1]),
+    ),
+}
+
+
+@pytest.mark.parametrize(("name", "broken"), BROKEN_PACKAGES.values(), ids=BROKEN_PACKAGES)
+def test_a_broken_package_is_noticed(monkeypatch: pytest.MonkeyPatch, name: str, broken: Any) -> None:
+    monkeypatch.setattr(patterns, name, broken)
+    assert any(objection(drawn) for drawn in drafts(300))
