@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import cherrypy
+
 from matrix.places import PLACES, reach
 
 
@@ -53,7 +54,7 @@ def _root() -> _Node:
             admin=_page("hall"),
             pages=_Node(default=_page("page")),
             files=_Node(default=_page("files")),
-            **{"café": _leaf("cafe")},
+            café=_leaf("cafe"),
         ),
         admin=_Node(index=_leaf("admin"), log=_page("log"), help=_leaf("help")),
         items=_Node(default=_page("read", "write"), new=_page("new", "write")),

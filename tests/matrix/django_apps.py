@@ -12,6 +12,7 @@ from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, re_path
 from django.views.decorators.http import require_http_methods
+
 from matrix.places import ANY_METHOD, PLACES, reach
 
 COMMON = "django.middleware.common.CommonMiddleware"

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from flask import Flask
-from matrix.places import PLACES, reach
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
+
+from matrix.places import PLACES, reach
 
 
 def flask_app(

@@ -10,15 +10,14 @@ from random import Random
 from typing import Any, NamedTuple
 from zlib import crc32
 
+from jwt_wsgi import Auth, Policy, ScopeAuthorizer
+from jwt_wsgi.errors import InvalidRequest
+from jwt_wsgi.policy.requirements import Request
 from matrix.apps import APPS
 from matrix.places import PLACES, SCOPES, reached, rules
 from matrix.requests import Spelled
 from matrix.spellings import Plain, spelling
 from matrix.weakened import WEAKENED
-
-from jwt_wsgi import Auth, Policy, ScopeAuthorizer
-from jwt_wsgi.errors import InvalidRequest
-from jwt_wsgi.policy.requirements import Request
 
 
 def caller(scopes: frozenset[str]) -> Auth:

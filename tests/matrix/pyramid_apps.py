@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from matrix.places import ANY_METHOD, PLACES, reach
 from pyramid.config import Configurator
 from pyramid.request import Request
 from pyramid.response import Response
+
+from matrix.places import ANY_METHOD, PLACES, reach
 
 #: Routes are tried in this order.
 ORDER = sorted(PLACES, key=lambda name: "{" in PLACES[name].path)
@@ -71,7 +72,7 @@ def traversed() -> Any:
             admin=kinds["hall"](),
             pages=Resource(default=kinds["page"]),
             files=Resource(default=Files),
-            **{"café": kinds["cafe"]()},
+            café=kinds["cafe"](),
         ),
         admin=kinds["admin"](log=kinds["log"]()),
         items=Resource(default=kinds["read"], new=kinds["new"]()),

@@ -9,10 +9,10 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import bottle
 import falcon
-from matrix.places import ANY_METHOD, PLACES, reach
 from webob import Request, Response
 
 import app as sample
+from matrix.places import ANY_METHOD, PLACES, reach
 
 
 def bottle_app() -> bottle.Bottle:

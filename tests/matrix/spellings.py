@@ -17,7 +17,8 @@ from matrix.requests import Spelled, on_the_wire
 NAMES = ("7", "new", "admin", "é", "a.b", "Admin", "x y", "log", "..", "default", "index")
 METHODS = (
     "GET", "HEAD", "POST", "OPTIONS", "PUT", "DELETE", "PATCH", "TRACE", "CONNECT", "PROPFIND", "get", "post", "Get",
-    "options", "head", "GET ", " POST", "GET,POST", "", "G\x00ET", "GET\n", "GÉT", "GET/HTTP", "*", "M-SEARCH", "GETPOST",
+    "options", "head", "GET ", " POST", "GET,POST", "", "G\x00ET", "GET\n", "GÉT", "GET/HTTP", "*", "M-SEARCH",
+    "GETPOST",
 )  # fmt: skip
 HEADERS = (
     "X-Vhm-Root", "X-Original-URL", "X-Rewrite-URL", "X-Forwarded-Prefix", "X-HTTP-Method-Override", "X-HTTP-Method",
@@ -27,28 +28,30 @@ HEADERS = (
 
 # Bytes as latin-1: controls, lone and overlong UTF-8, what looks like a separator or like nothing.
 OCTETS = (
-    "\x00", "\t", "\n", "\r", "\x0b", "\x1c", "\x1f", " ", "\x7f", "\x80", "\x85", "\xa0", "\xad", "\xc3", "\xe9", "\xff",
-    "\xc0\x80", "\xc0\xae", "\xc0\xaf", "\xe0\x80\xaf", "\xf0\x80\x80\xaf", "\xc1\x9c", "\xed\xa0\x80", "\xed\xb0\x80",
-    "\xf4\x90\x80\x80", "\xf8\x80\x80\x80\xaf", *map(on_the_wire, (
-        "\x85", "\xa0", "\xad", "\u200b", "\u200d", "\u2028", "\u2029", "\ufeff", "\u202e", "\u2215", "\u2044", "\uff0f",
-        "\u29f5", "\uff3c", "\uff0e", "\u2024", "\u2025", "\u0301", "\u0130", "\u212a", "\u017f", "\ufffd", "\U000e0041",
-    )),
-    "\\", ";", ",", ":", "|", "~", "*", "@@", "@", "%", "%2f", "%2F", "%5c", "%2e", "%252f", "%00", "%0a", "%c0%af", "?",
-    "#", "&", "=", "+", "'", '"', "<", "{", "$", "^", "_", "-", "!", ".",
+    "\x00", "\t", "\n", "\r", "\x0b", "\x1c", "\x1f", " ", "\x7f", "\x80", "\x85", "\xa0", "\xad", "\xc3", "\xe9",
+    "\xff", "\xc0\x80", "\xc0\xae", "\xc0\xaf", "\xe0\x80\xaf", "\xf0\x80\x80\xaf", "\xc1\x9c", "\xed\xa0\x80",
+    "\xed\xb0\x80", "\xf4\x90\x80\x80", "\xf8\x80\x80\x80\xaf", *map(on_the_wire, ("\x85", "\xa0", "\xad", "\u200b",
+    "\u200d", "\u2028", "\u2029", "\ufeff", "\u202e", "\u2215", "\u2044", "\uff0f", "\u29f5", "\uff3c", "\uff0e",
+    "\u2024", "\u2025", "\u0301", "\u0130", "\u212a", "\u017f", "\ufffd", "\U000e0041", )), "\\", ";", ",", ":", "|",
+    "~", "*", "@@", "@", "%", "%2f", "%2F", "%5c", "%2e", "%252f", "%00", "%0a", "%c0%af", "?", "#", "&", "=", "+",
+    "'", '"', "<", "{", "$", "^", "_", "-", "!", ".",
 )  # fmt: skip
 BETWEEN = (
     "//", "///", "/./", "/.//", "/%2e/", "\\", "/\\", "\\/", "%2f", "%5C", "\xc0\xaf", on_the_wire("\uff0f"), ";/",
-    "/;/", "/;x=1/", "/ /", "/%20/", "/\x00/", "/\xff/", "/*/", "/@@", "/~/", "/.;/", "/_/", "", ":", "/index/", "/default/",
+    "/;/", "/;x=1/", "/ /", "/%20/", "/\x00/", "/\xff/", "/*/", "/@@", "/~/", "/.;/", "/_/", "", ":", "/index/",
+    "/default/",
 )  # fmt: skip
 CLIMBS = ("/..", "/%2e%2e", "/.%2e", "/..;", "/..;x", "\\..", "/..\\", "/\xc0\xae\xc0\xae", "/...", "/. .", "/..\x00")
 ENDINGS = (
-    "/", "//", "/.", "/..", "/./", "/../", ";", ";x", ";/", "/;", "/x", "/x/y", "/%2e%2e", "/..;/", ".json", ".html", ".",
-    "\n", "\r\n", "\x00", "\x00.html", " ", "%20", "%00", "%0a", "?", "?x=1", "#", "#x", "/*", "~", "\xff", "/index",
-    "/index.html", "/default", "/help", "/log", "/new", "/admin", "/@@help", "/__class__", ";jsessionid=1", "\\", "$", "+",
+    "/", "//", "/.", "/..", "/./", "/../", ";", ";x", ";/", "/;", "/x", "/x/y", "/%2e%2e", "/..;/", ".json", ".html",
+    ".", "\n", "\r\n", "\x00", "\x00.html", " ", "%20", "%00", "%0a", "?", "?x=1", "#", "#x", "/*", "~", "\xff",
+    "/index", "/index.html", "/default", "/help", "/log", "/new", "/admin", "/@@help", "/__class__", ";jsessionid=1",
+    "\\", "$", "+",
 )  # fmt: skip
 FIRSTS = (
     "/", "//", "/.", "/./", "/../", "/%2e/", "\\", "/\\", "/;/", ".", "*", "http://localhost", "http://localhost/",
-    "//localhost", "/http://localhost", "\x00", " ", "\n", "/\xff", "?", "#", "/~", "/cgi-bin/..", "/index.php", "/static/..",
+    "//localhost", "/http://localhost", "\x00", " ", "\n", "/\xff", "?", "#", "/~", "/cgi-bin/..", "/index.php",
+    "/static/..",
 )  # fmt: skip
 
 
@@ -192,9 +195,9 @@ def _long(random: Random, path: str) -> str:
 
 
 CHANGES: tuple[Callable[[Random, str], str], ...] = (
-    _inserted, _inserted, _inserted_segment_edge, _inserted_segment_edge, _between, _between, _between, _ended, _ended, _ended,
-    _begun, _begun, _climbed, _climbed, _stepped, _grafted, _escaped, _escaped_all, _cased, _normal_form, _wide, _recoded,
-    _swapped, _dropped, _cut, _other_slash,
+    _inserted, _inserted, _inserted_segment_edge, _inserted_segment_edge, _between, _between, _between, _ended,
+    _ended, _ended, _begun, _begun, _climbed, _climbed, _stepped, _grafted, _escaped, _escaped_all, _cased,
+    _normal_form, _wide, _recoded, _swapped, _dropped, _cut, _other_slash,
 )  # fmt: skip
 HOW_MANY = (0, 1, 1, 1, 1, 1, 2, 2, 3, 5)
 
