@@ -73,3 +73,74 @@ def test_no_request_line_gets_around_the_policy(server, app, record_property):
     plain = {"root", "hall", "log", "help", "read", "new", "notes", "edit", "report", "cafe"}
     assert plain <= {*reached} <= {*PLACES}
     assert plain <= passed
+
+
+# --- what servers make of a request: facts that the path rule stands on
+
+
+def told(server, line, *more: bytes):
+    """What a server hands to an application, or None where it refuses by itself."""
+    own = [f"{name}: {value}".encode() for name, value in fields("echo", "bare").items()]
+    head = b"\r\n".join([line, b"Host: localhost", b"Connection: close", b"Content-Length: 0", *own, *more])
+    answer = server.send(head + b"\r\n\r\n")
+    return json.loads(answer.body) if answer.status == 200 else None
+
+
+DOTS = b"/%2e%2e/admin%2Fx//y"
+#: target -> what stands in `PATH_INFO`; None where the server refuses.
+PATHS = {
+    DOTS: dict.fromkeys(COMMANDS, "/../admin/x//y") | {"cheroot": "/../admin%2Fx//y"},
+    b"http://localhost/open": dict.fromkeys(COMMANDS, "/open")
+    | dict.fromkeys(("uwsgi", "wsgiref"), "http://localhost/open")
+    | {"cheroot": None},
+    b"//admin": dict.fromkeys(COMMANDS, "//admin")
+    | dict.fromkeys(("waitress", "wsgiref", "werkzeug"), "/admin")
+    | {"cheroot": None},
+    b"*": dict.fromkeys(COMMANDS, "*") | dict.fromkeys(("gunicorn sync", "gunicorn gevent", "cheroot")),
+}
+
+
+@pytest.mark.parametrize("target", PATHS, ids=bytes.decode)
+@each_server
+def test_what_stands_in_path_info(server, target):
+    environ = told(server, b"GET " + target + b" HTTP/1.1")
+    assert (environ and environ["PATH_INFO"]) == PATHS[target][server.name]
+
+
+@each_server
+def test_two_authorization_headers_are_joined_with_a_comma_and_cheroot_keeps_the_last(server):
+    found = told(server, b"GET / HTTP/1.1", b"Authorization: Bearer a", b"Authorization: Bearer b")
+    value = found["HTTP_AUTHORIZATION"].replace(", ", ",")
+    assert value == ("Bearer b" if server.name == "cheroot" else "Bearer a,Bearer b")
+
+
+@each_server
+def test_two_tokens_never_add_up(server):
+    refused, right = callers("hall")
+    good, other = token(right), token(refused[1])
+    own = [f"{name}: {value}".encode() for name, value in fields("bottle", "protected").items()]
+    answers = {}
+    for name, pair in {"good last": (other, good), "good first": (good, other)}.items():
+        sent = [f"Authorization: Bearer {each}".encode() for each in pair]
+        lines = [b"GET /open/admin HTTP/1.1", b"Host: localhost", b"Connection: close", *own, *sent]
+        answers[name] = server.send(b"\r\n".join(lines) + b"\r\n\r\n")
+    if server.name == "cheroot":
+        assert (answers["good last"].status, answers["good last"].handlers) == (200, ("hall",))
+        assert (answers["good first"].status, answers["good first"].handlers) == (403, ())
+    else:
+        for answer in answers.values():
+            assert (answer.status, answer.handlers) == (400, ())
+            assert json.loads(answer.body)["reason"] == "several_tokens"
+
+
+@pytest.mark.parametrize("server", ["gunicorn sync", "gunicorn gevent"], indirect=True)
+def test_gunicorn_takes_script_name_from_a_trusted_peer_and_the_policy_refuses_it(server):
+    line, mount = b"GET /open/admin HTTP/1.1", {"SCRIPT_NAME": "/open"}
+    environ = told(server, line, b"SCRIPT_NAME: /open")
+    assert (environ["SCRIPT_NAME"], environ["PATH_INFO"]) == ("/open", "/admin")
+    # A router that joins the two reads another place than one that does not.
+    assert server.ask(line, {**fields("cherrypy tree", "bare"), **mount}).handlers == ("hall",)
+    assert server.ask(line, {**fields("webob path_info_pop", "bare"), **mount}).handlers == ("admin",)
+    for app in SERVED:
+        answer = server.ask(line, {**fields(app, "protected", callers("hall")[1]), **mount})
+        assert (answer.status, answer.handlers, json.loads(answer.body)["reason"]) == (400, (), "mount_unknown")
