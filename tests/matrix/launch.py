@@ -1,0 +1,47 @@
+"""`python -m matrix.launch <server> <port>`: the servers that have no command of their own, on loopback."""
+
+from __future__ import annotations
+
+import sys
+from wsgiref.simple_server import WSGIRequestHandler, make_server
+
+from matrix.served import application
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Nothing: a line for every request is noise."""
+
+
+def wsgiref(port: int) -> None:
+    """The standard library's."""
+    with make_server("127.0.0.1", port, application, handler_class=_Quiet) as server:
+        server.serve_forever()
+
+
+def waitress(port: int) -> None:
+    """Waitress with one thread more than needed."""
+    from waitress import serve
+
+    serve(application, host="127.0.0.1", port=port, threads=2, _quiet=True)
+
+
+def cheroot(port: int) -> None:
+    """CherryPy's server."""
+    from cheroot.wsgi import Server
+
+    Server(("127.0.0.1", port), application, numthreads=2).start()
+
+
+def werkzeug(port: int) -> None:
+    """The development server of Werkzeug."""
+    from werkzeug.serving import WSGIRequestHandler as Handler
+    from werkzeug.serving import make_server as make
+
+    quiet = type("Quiet", (Handler,), {"log": lambda *_: None})
+    make("127.0.0.1", port, application, request_handler=quiet).serve_forever()
+
+
+if __name__ == "__main__":
+    _, chosen, number = sys.argv
+    {"wsgiref": wsgiref, "waitress": waitress, "cheroot": cheroot, "werkzeug": werkzeug}[chosen](int(number))

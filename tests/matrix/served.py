@@ -1,0 +1,66 @@
+"""The WSGI application that real servers serve: which one of the matrix, bare or protected, two headers say.
+
+The headers are this suite's own; no framework knows them. `echo` tells what the server made of a request.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable
+from functools import cache
+from typing import Any
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+from matrix.apps import APPS
+from matrix.places import reached, rules
+
+from jwt_wsgi import PUBLIC, Issuer, StaticJWKS, protect
+
+#: What is served on sockets: one of each way of routing.
+SERVED = ("flask dispatched", "django re_path", "pyramid traversal", "bottle", "cherrypy tree", "webob path_info_pop")
+#: Where the parent process leaves `{"issuer": …, "audience": …, "jwks": …}`.
+TRUST = "MATRIX_TRUST"
+TOLD = ("REQUEST_METHOD", "SCRIPT_NAME", "PATH_INFO", "QUERY_STRING", "HTTP_AUTHORIZATION")
+
+
+def echo(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    """What the server handed over."""
+    start_response("200 OK", [("Content-Type", "application/json")])
+    return [json.dumps({name: environ.get(name) for name in TOLD}).encode()]
+
+
+@cache
+def bare(name: str) -> WSGIApplication:
+    return echo if name == "echo" else APPS[name].make()
+
+
+@cache
+def protected(name: str) -> WSGIApplication:
+    trust = json.loads(os.environ[TRUST])
+    issuer = Issuer(trust["issuer"], audience=trust["audience"], keys=StaticJWKS(trust["jwks"]), algorithms=["ES256"])
+    return protect(bare(name), issuer=issuer, rules={"/": PUBLIC} if name == "echo" else rules(APPS[name].names))
+
+
+def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    """Answer one request; `X-Handler` names the handlers that ran."""
+    name, side = environ.get("HTTP_X_MATRIX_APP", ""), environ.get("HTTP_X_MATRIX_SIDE", "")
+    chosen: Callable[..., Any] = {"bare": bare, "protected": protected}[side](name)
+    reached()
+    answer: list[Any] = []
+
+    def started(status: str, headers: list[tuple[str, str]], _error: Any = None) -> Callable[[bytes], object]:
+        answer[:] = [status, headers]
+        return lambda _octets: None
+
+    body = chosen(environ, started)
+    try:
+        content = b"".join(body)
+    finally:
+        if hasattr(body, "close"):
+            body.close()
+    status, headers = answer
+    length = str(len(content))
+    kept = [each for each in headers if each[0].lower() not in ("content-length", "connection", "x-handler")]
+    start_response(status, [*kept, ("Content-Length", length), ("X-Handler", ",".join(reached()))])
+    return [content]

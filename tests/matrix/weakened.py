@@ -1,0 +1,138 @@
+"""Ways of matching that look right and are not, each of which the same requests must get around."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from jwt_wsgi import PUBLIC, InvalidRequest, Policy
+from jwt_wsgi.policy.paths import CONTROL, METHOD, Segments, canonical
+from jwt_wsgi.policy.policy import Match
+from jwt_wsgi.policy.requirements import Requirement
+
+Rules = Mapping[str, Requirement]
+Reading = Callable[[str], Segments]
+
+#: The clauses of the path rule that one reading can leave out.
+CLAUSES = frozenset({"UTF-8", "control", "empty", "dot"})
+
+
+class Weakened(Policy):
+    """The policy with another reading of the path, or without one of the checks before it."""
+
+    def __init__(
+        self,
+        rules: Rules,
+        *,
+        reading: Reading = canonical,
+        any_mount: bool = False,
+        any_root: bool = False,
+        any_method: bool = False,
+        preflights: bool = False,
+    ) -> None:
+        super().__init__(rules, allow_vhm_root=any_root)
+        self.reading, self.any_mount, self.any_method, self.preflights = reading, any_mount, any_method, preflights
+
+    def match(self, environ: Mapping[str, Any]) -> Match:
+        if not self.any_mount and environ["SCRIPT_NAME"] not in self._mounts:
+            raise InvalidRequest("mount_unknown")
+        if "HTTP_X_VHM_ROOT" in environ and not self._allow_vhm_root:
+            raise InvalidRequest("path_ambiguous")
+        method = environ["REQUEST_METHOD"]
+        if not self.any_method and not METHOD.fullmatch(method):
+            raise InvalidRequest("method_ambiguous")
+        if self.preflights and method == "OPTIONS":
+            return Match(None, PUBLIC)
+        return self._decide(self.reading(environ["PATH_INFO"]), method)
+
+
+def exact(rules: Rules) -> dict[str, Requirement]:
+    """Templates that cover themselves alone, beneath public places that are open to their last leaf."""
+    wide = ("/open/files", "/{$}")
+    return {key if demand is PUBLIC or key.endswith(wide) else key + "/{$}": demand for key, demand in rules.items()}
+
+
+def _decoded(path_info: str) -> str:
+    return path_info.encode("latin-1", "replace").decode("utf-8", "replace")
+
+
+def _split(path: str) -> Segments:
+    return tuple(path.removeprefix("/").split("/")) if path not in ("", "/") else ()
+
+
+def raw(path_info: str) -> Segments:
+    """As it stands."""
+    return _split(_decoded(path_info))
+
+
+def normalized(path_info: str) -> Segments:
+    """`posixpath.normpath`."""
+    return _split(posixpath.normpath(_decoded(path_info) or "/"))
+
+
+def collapsed(path_info: str) -> Segments:
+    """Empty and single-dot segments left out."""
+    return tuple(segment for segment in _decoded(path_info).split("/") if segment not in ("", "."))
+
+
+def without(*clauses: str, path_info: str) -> Segments:
+    """The canonical reading with some of its clauses left out."""
+    try:
+        path = path_info.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        if "UTF-8" not in clauses:
+            raise InvalidRequest("path_ambiguous") from None
+        path = _decoded(path_info)
+    if path in ("", "/"):
+        return ()
+    segments = tuple((path[1:-1] if path.endswith("/") else path[1:]).split("/"))
+    refused = (
+        not path.startswith("/")
+        or ("control" not in clauses and CONTROL.search(path))
+        or ("empty" not in clauses and "" in segments)
+        or ("dot" not in clauses and not {".", ".."}.isdisjoint(segments))
+    )
+    if refused:
+        raise InvalidRequest("path_ambiguous")
+    return segments
+
+
+def _beginning(patterns: tuple[re.Pattern[str], ...], path_info: str) -> Segments:
+    found = [match[0] for match in (pattern.match(_decoded(path_info)) for pattern in patterns) if match]
+    return _split(max(found, key=len, default="/nowhere"))
+
+
+def beginning(rules: Rules) -> Policy:
+    """`startswith`, the longest first."""
+    keys = [key.rpartition(" ")[2] for key in rules]
+    texts = ("/".join("[^/]+" if part[:1] == "{" else re.escape(part) for part in key.split("/")) for key in keys)
+    patterns = (re.compile(text + r"\Z" * key.endswith("{$}")) for key, text in zip(keys, texts, strict=True))
+    return Weakened(rules, reading=partial(_beginning, tuple(patterns)))
+
+
+def _clause(name: str) -> Callable[[Rules], Policy]:
+    def reading(path_info: str) -> Segments:
+        return without(name, path_info=path_info)
+
+    return partial(Weakened, reading=reading)
+
+
+#: name -> a policy for the same rules that decides in this way.
+WEAKENED: dict[str, Callable[[Rules], Policy]] = {
+    "PATH_INFO ==": lambda rules: Weakened(exact(rules), reading=raw),
+    "startswith": beginning,
+    "normpath, then prefix": partial(Weakened, reading=normalized),
+    "// and . collapsed, then prefix": partial(Weakened, reading=collapsed),
+    "canonical, exact templates": lambda rules: Weakened(exact(rules)),
+    "without the empty-segment clause": _clause("empty"),
+    "without the dot clause": _clause("dot"),
+    "without the control-character clause": _clause("control"),
+    "without strict UTF-8": _clause("UTF-8"),
+    "without the mount clause": partial(Weakened, any_mount=True),
+    "without the X-Vhm-Root clause": partial(Weakened, any_root=True),
+    "without the method clause": partial(Weakened, any_method=True),
+    "preflights exempted": partial(Weakened, preflights=True),
+}

@@ -1,0 +1,173 @@
+"""No spelling of a request gets around the policy, whatever framework it guards.
+
+For each application, chance spells requests (`matrix/spellings.py`); the same application
+without protection tells which handler each one reaches, and the protected one must never
+reach a handler for a caller whom that handler's own rule refuses.
+
+`MATRIX_REQUESTS` is how many requests each application gets, `MATRIX_SEED` where chance
+begins. A failure prints its chance: `MATRIX_SEED=<chance> MATRIX_REQUESTS=1 pytest
+tests/test_matrix.py -k '<app>'` shows it alone. `make fuzz` asks for half a million each,
+from elsewhere.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from random import Random
+
+import pytest
+from coverage import Coverage
+from matrix.apps import APPS
+from matrix.oracle import WITHOUT_SCOPES, Campaign, callers, campaign, drawn, run
+from matrix.places import PLACES, SCOPES, rules
+from matrix.requests import Spelled
+from matrix.spellings import CHANGES, filled
+from matrix.weakened import WEAKENED, Weakened
+
+from jwt_wsgi import Issuer, Policy, ScopeAuthorizer, StaticJWKS, protect
+from jwt_wsgi.testing import LocalIssuer
+
+REQUESTS = int(os.environ.get("MATRIX_REQUESTS", "20000"))
+SEED = int(os.environ.get("MATRIX_SEED", "0"))
+#: Requests that bring real tokens through all three layers.
+WITH_TOKENS = min(REQUESTS, 200)
+
+#: Below this many requests, chance need not have found its way to every handler.
+ENOUGH = 10_000
+
+
+@contextmanager
+def unmeasured() -> Iterator[None]:
+    """Without the tracing of coverage, which would double what a campaign costs and tell nothing new."""
+    measuring = Coverage.current()
+    if measuring is not None:
+        measuring.stop()
+    try:
+        yield
+    finally:
+        if measuring is not None:
+            measuring.start()
+
+
+def judged_by_chance(app: str) -> Campaign:
+    with unmeasured():
+        return campaign(app, REQUESTS, SEED)
+
+
+each_app = pytest.mark.parametrize("app", APPS)
+
+
+@each_app
+def test_no_spelling_gets_around_the_policy(app, record_property):
+    judged = judged_by_chance(app)
+    record_property("requests", judged.requests)
+    record_property("reached bare", sum(judged.bare.values()))
+    assert not judged.bypasses, "\n".join([f"{len(judged.bypasses)} bypasses", *judged.bypasses[:5]])
+    # What was tried is worth something only where handlers were reached, bare and with the right scopes.
+    if REQUESTS >= ENOUGH:
+        assert {*judged.bare} == {*judged.passed} == {*APPS[app].names}
+        assert sum(judged.bare.values()) > REQUESTS / 20
+        assert sum(judged.passed.values()) > REQUESTS / 25
+
+
+@each_app
+def test_every_handler_is_reached_in_plain_writing_by_the_right_callers_alone(app):
+    application = APPS[app].make()
+    protected = ScopeAuthorizer(application, Policy(rules(APPS[app].names)))
+    for name, (methods, path) in APPS[app].plain().items():
+        refused, right = callers(name)
+        for method in methods:
+            request = Spelled(method, filled(path.replace("{name}", "7"), Random(0)))
+            assert run(application, request.environ()) == (name,), request
+            assert run(protected, request.environ(right)) == (name,), request
+            for auth in refused:
+                assert run(protected, request.environ(auth)) == (), (request, auth)
+
+
+@pytest.fixture(scope="module")
+def issuer() -> LocalIssuer:
+    return LocalIssuer(algorithms=("ES256",))
+
+
+@each_app
+def test_nor_does_it_with_real_tokens_through_the_whole_stack(app, issuer):
+    application = APPS[app].make()
+    trusted = Issuer(issuer.issuer, audience=issuer.audience, keys=StaticJWKS(issuer.jwks), algorithms=["ES256"])
+    protected = protect(application, issuer=trusted, rules=rules(APPS[app].names))
+    tokens = {
+        auth: issuer.token(" ".join(sorted(auth.scopes)))
+        for name in PLACES
+        for auth in (*callers(name)[0], callers(name)[1])
+        if auth is not None
+    }
+    passed: Counter[str] = Counter()
+    for chance in range(SEED, SEED + WITH_TOKENS):
+        request = drawn(app, chance)
+        for name in run(application, request.environ()):
+            refused, right = callers(name)
+            for auth in (*refused, right):
+                environ = request.environ()
+                if auth is not None:
+                    environ["HTTP_AUTHORIZATION"] = f"Bearer {tokens[auth]}"
+                through = run(protected, environ)
+                assert name not in through or auth is right, f"{app!r}, chance {chance}: {request}, {auth}"
+                passed.update(through)
+    assert passed or REQUESTS < WITH_TOKENS
+
+
+def test_one_chance_is_one_request_and_others_are_others():
+    for app in ("flask strict", "bottle"):
+        assert [drawn(app, chance) for chance in range(500)] == [drawn(app, chance) for chance in range(500)]
+    assert len({drawn("bottle", chance) for chance in range(1000)}) > 800
+    assert drawn("bottle", SEED) != drawn("falcon", SEED)
+
+
+@pytest.mark.parametrize("change", dict.fromkeys(CHANGES), ids=lambda change: change.__name__.strip("_"))
+def test_every_change_changes_paths_and_keeps_them_in_an_environ(change):
+    changed = {change(Random(chance), "/open/café".encode().decode("latin-1")) for chance in range(50)}
+    assert changed - {"/open/caf\xc3\xa9"}
+    for path in changed:
+        path.encode("latin-1")
+    change(Random(0), "")
+
+
+# --- the test is alive
+
+
+@pytest.mark.parametrize("name", WEAKENED)
+def test_the_same_requests_get_around_a_weaker_matcher(name, record_property):
+    campaigns = {app: judged_by_chance(app) for app in APPS}
+    bypasses = {app: judged.weakened[name] for app, judged in campaigns.items() if judged.weakened[name]}
+    record_property("bypasses", bypasses)
+    print(f"{name}: {sum(bypasses.values())} bypasses: {bypasses}")
+    if REQUESTS >= ENOUGH:
+        assert bypasses
+        # The decision was counted; the handler was really reached, at least once in each application.
+        assert {app for app, judged in campaigns.items() if name in judged.caught} == bypasses.keys()
+
+
+def test_a_weakened_matcher_that_leaves_nothing_out_is_the_policy():
+    whole, policy = Weakened(rules()), Policy(rules())
+    for chance in range(2000):
+        environ = drawn("webob", chance).environ()
+        assert run(ScopeAuthorizer(_always, whole), {**environ}) == run(ScopeAuthorizer(_always, policy), {**environ})
+        for auth in (None, WITHOUT_SCOPES):
+            assert _status(whole, environ, auth) == _status(policy, environ, auth)
+
+
+def _always(_environ, start_response):
+    start_response("200 OK", [])
+    return [b""]
+
+
+def _status(policy, environ, auth):
+    told = []
+    list(ScopeAuthorizer(_always, policy)({**environ, "jwt_wsgi.auth": auth}, lambda status, *_: told.append(status)))
+    return told
+
+
+def test_every_scope_of_the_rules_is_one_that_callers_have():
+    assert {name for place in PLACES.values() for name in getattr(place.demand, "names", ())} == SCOPES
