@@ -89,7 +89,7 @@ class Policy:
         method = environ.get("REQUEST_METHOD", "")
         if not isinstance(method, str) or not METHOD.fullmatch(method):
             raise InvalidRequest("method_ambiguous")
-        return self._decide(segments, method)
+        return self.decide(segments, method)
 
     def is_public(self, environ: Mapping[str, Any]) -> bool:
         """Whether the rule for this request is `PUBLIC`; False for an ambiguous request."""
@@ -98,7 +98,8 @@ class Policy:
         except InvalidRequest:
             return False
 
-    def _decide(self, segments: Segments, method: str) -> Match:
+    def decide(self, segments: Segments, method: str) -> Match:
+        """What decides a path already taken apart, as `match` does for a request."""
         place = patterns.innermost(self._root, segments)
         if not place:
             return self._default
