@@ -320,3 +320,11 @@ def test_9_the_environ_is_read_and_not_written(key: str) -> None:
     before = dict(request)
     Policy({key: PUBLIC}).match(request)
     assert request == before
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+@pytest.mark.parametrize("path", [(), ("a",), ("a", "b"), ("c",)], ids="/".join)
+def test_a_path_taken_apart_is_decided_as_its_request_is(path: tuple[str, ...], method: str) -> None:
+    policy = Policy({"/{$}": PUBLIC, "GET /a": scope("a"), "/a/{x}": AUTHENTICATED}, mounts=["/m"], default=OPTIONAL)
+    asked = policy.match(environ("/" + "/".join(path), method, SCRIPT_NAME="/m"))
+    assert policy.decide(path, method) == asked

@@ -132,7 +132,8 @@ def pyramid(app: Any) -> Iterator[Found]:
         mine = [view for view in views if view["route_name"] == route["name"]]
         mine += unrouted if route["use_global_views"] else []
         if mine and not route["static"]:
-            yield Found(_pyramid_pieces(route["object"].pattern), _pyramid_methods(route, mine), route["name"])
+            pattern = "/" + route["object"].pattern.removeprefix("/")
+            yield Found(_pyramid_pieces(pattern), _pyramid_methods(route, mine), route["name"], spelling=pattern)
     for view in unrouted:
         # Any path may lead to it: the tree of resources decides, request by request.
         spelling = f"/{{traverse...}}/{view['name']}"
@@ -164,7 +165,6 @@ def _asked(introspected: Any) -> tuple[str, ...] | None:
 def _pyramid_pieces(pattern: str) -> Pieces:
     if not _PYRAMID_FIELD.search(pattern):
         pattern = _PYRAMID_OLD_FIELD.sub(r"{\1}", pattern)
-    pattern = pattern if pattern.startswith("/") else "/" + pattern
     rest = _PYRAMID_REST.search(pattern)
     pieces: list[str | Piece] = []
     for part in _PYRAMID_FIELD.split(pattern[: rest.start()] if rest else pattern):

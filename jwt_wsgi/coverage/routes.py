@@ -5,6 +5,7 @@ it matches, never for fewer: everything beneath what is certain.
 """
 
 import re
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -174,13 +175,13 @@ def witnesses(route: Route, root: Node) -> Iterator[tuple[str, ...]]:
             for path, branches in walks
             for value in ([segment] if isinstance(segment, str) else _values(branches, segment))
         ]
-    anything = Parameter("")
-    while walks:
-        path, branches = walks.pop()
+    reached = deque(walks)
+    while reached:
+        path, branches = reached.popleft()
         if not (route.beneath and len(path) == len(route.segments)):
             yield path
         if route.deep and (branches or len(path) == len(route.segments)):
-            walks += [((*path, value), step(branches, value)) for value in _values(branches, anything)]
+            reached += [((*path, value), step(branches, value)) for value in _values(branches, Parameter(""))]
 
 
 def _values(branches: list[Node], parameter: Parameter) -> list[str]:

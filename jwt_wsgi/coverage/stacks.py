@@ -109,7 +109,7 @@ def _mounts(app: Any, urlconf: Any, guards: Guards, prefix: str) -> Iterator[Fou
 
 def _placed(table: Iterator[Found], guards: Guards, prefix: str) -> Iterator[Found]:
     for found in table:
-        pieces, spelling = (prefix, *found.pieces), prefix + found.spelling
+        pieces, spelling = (prefix, *found.pieces), found.spelling and prefix + found.spelling
         yield found._replace(pieces=pieces, spelling=spelling, guards=guards)
 
 
