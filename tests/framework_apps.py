@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 from wsgiref.util import setup_testing_defaults
 
@@ -38,14 +39,17 @@ class Framework(NamedTuple):
     app: Any
     options: dict[str, Any]
 
+    def running(self) -> AbstractContextManager[Any]:
+        """While this is entered, Django has the URLconf of this application."""
+        return override_settings(ROOT_URLCONF=self.options["urlconf"]) if self.options else nullcontext()
+
     def handler(self, path_info: str, method: str) -> str | None:
         """The name of the handler that answers, or None."""
         environ: dict[str, Any] = {"REQUEST_METHOD": method, "PATH_INFO": path_info.encode().decode("latin-1")}
         setup_testing_defaults(environ)
         seen: list[Any] = []
-        with override_settings(**({"ROOT_URLCONF": self.options["urlconf"]} if self.options else {})):
-            body = self.app(environ, lambda status, headers, exc_info=None: seen.append(dict(headers)))
-            getattr(body, "close", lambda: None)()
+        body = self.app(environ, lambda status, headers, exc_info=None: seen.append(dict(headers)))
+        getattr(body, "close", lambda: None)()
         found: str | None = {name.title(): value for name, value in seen[-1].items()}.get(HEADER)
         return found
 
@@ -117,6 +121,11 @@ class HeadOnly(Article):
         return HttpResponse(headers={HEADER: "head-only"})
 
 
+class PostOnly(View):
+    def post(self, request: Any, **_: Any) -> HttpResponse:
+        return HttpResponse(headers={HEADER: "post-only"})
+
+
 class Dispatching(View):
     def dispatch(self, request: Any, *args: Any, **_: Any) -> HttpResponse:
         return HttpResponse(headers={HEADER: "dispatching"})
@@ -135,6 +144,7 @@ URLS = (
     path("articles/<uuid:id>", Article.as_view(), name="article"),
     path("articles/<id>", Article.as_view(), name="article-any"),
     path("head-only", HeadOnly.as_view(), name="head-only"),
+    path("post-only", PostOnly.as_view(), name="post-only"),
     path("dispatching", Dispatching.as_view(), name="dispatching"),
     path("files/<path:rest>", named("files"), name="files"),
     path("a/<path:rest>/b", named("edit"), name="edit"),

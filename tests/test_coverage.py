@@ -26,6 +26,7 @@ from werkzeug.middleware.lint import LintMiddleware
 from werkzeug.middleware.profiler import ProfilerMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.middleware.shared_data import SharedDataMiddleware
+from werkzeug.routing import Rule
 
 import app as sample
 from jwt_wsgi import AUTHENTICATED, DENY, OPTIONAL, PUBLIC, Policy, ScopeAuthorizer, claim, guard, protect, scope
@@ -70,6 +71,7 @@ TABLES: dict[str, dict[str, str]] = {
         "OPTIONS /articles/{id}": "article-any automatic",
         "PATCH /articles/{id}": "article-any",
         "HEAD /head-only": "head-only",
+        "POST /post-only": "post-only",
         "* /dispatching": "dispatching",
         "* /files/{rest...}": "files",
         "* /a/{rest...}/b": "edit",
@@ -123,7 +125,7 @@ TABLES: dict[str, dict[str, str]] = {
 }
 ABSENT = {
     "flask": ["HEAD /options", "POST /users/me", "GET /head"],
-    "django": ["GET /head-only", "POST /articles/{id}", "* /articles/{id}"],
+    "django": ["GET /head-only", "HEAD /post-only", "POST /articles/{id}", "* /articles/{id}"],
     "pyramid": ["* /nothing", "POST /users/{id}", "GET /users/{id}/posts", "DELETE /users/me"],
     "bottle": ["POST /users/me", "GET /users/{id}"],
     "falcon": ["HEAD /users", "POST /users", "GET /users/me"],
@@ -147,6 +149,13 @@ def test_what_flask_adds_is_marked_and_counts_with_what_it_was_added_to() -> Non
         "OPTIONS /static/{filename...}": "static automatic",
     }
     assert [endpoint.key for endpoint in report.uncovered] == ["GET /static/{filename...}"]
+
+
+def test_what_werkzeug_only_builds_is_no_route_and_a_rule_may_take_every_method() -> None:
+    app = Flask("shop", static_folder=None)
+    app.url_map.add(Rule("/built", endpoint="built", build_only=True))
+    app.url_map.add(Rule("/every", endpoint="every"))
+    assert listed(coverage(app, EMPTY)) == {"* /every": "every"}
 
 
 @pytest.mark.parametrize(

@@ -125,7 +125,7 @@ def test_any_other_may_hold_slashes(regex: str) -> None:
     assert (shown(route), route.deep, route.uncertain) == ([], True, True)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(
     st.lists(st.sampled_from([*r"\[](){}^-/.*+?|:", "d", "w", "D", "S", "a", "0", "9", "z", "1"]), max_size=8).map(
         "".join
@@ -239,7 +239,7 @@ def policies(draw: st.DrawFn) -> Policy:
         raise
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(
     pieces, st.booleans(), policies(), st.sampled_from([{"GET": False, "PUT": False, "HEAD": True}, None]), st.data()
 )
