@@ -244,6 +244,7 @@ JUDGED = [
     ("/users", {"POST /users": DENY, "/": PUBLIC}, [None], "DENY", False),
     ("/<path:p>", {"/": AUTHENTICATED, "/a": PUBLIC}, ["/a", "/"], "PUBLIC or AUTHENTICATED", True),
     ("/f/<path:p>", {"/f/{$}": PUBLIC, "/f": scope("f")}, ["/f"], "scope('f')", True),
+    ("/f/<path:p>", {"/f": scope("f"), "/f/{x}/y/{z}": PUBLIC}, ["/f/{x}/y/{z}", "/f"], "PUBLIC or scope('f')", True),
     ("/f/<path:p>", {"/f/{x}": scope("f")}, ["/f/{x}"], "scope('f')", True),
     ("/f/<path:p>", {"/f/a": scope("f")}, ["/f/a", None], "scope('f') or DENY", False),
     ("/f/<path:p>/edit", {"/f": scope("f")}, ["/f"], "scope('f')", False),
