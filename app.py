@@ -46,6 +46,8 @@ NAMES = (
 class Router:
     """Exact paths to WSGI handlers; anything else is a 404."""
 
+    methods = ("GET", "HEAD")
+
     def __init__(self, routes: Mapping[str, WSGIApplication]) -> None:
         self.routes = dict(routes)
 
@@ -55,9 +57,9 @@ class Router:
         handler = self.routes.get(request.path_info.rstrip("/"))
         if handler is None:
             response = Response(json={"message": "There is nothing here."}, status=404)
-        elif request.method not in ("GET", "HEAD"):
+        elif request.method not in self.methods:
             response = Response(json={"message": "This can only be read."}, status=405)
-            response.allow = ("GET", "HEAD")
+            response.allow = self.methods
         else:
             return handler(environ, start_response)
         return response(environ, start_response)

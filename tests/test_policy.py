@@ -348,3 +348,11 @@ def test_a_long_path_is_matched_anew_each_time() -> None:
     assert policy.match(long).params == {"x": "b" * 300}
     assert policy.match(long) is not policy.match(long)
     assert policy._matches == {}
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+@pytest.mark.parametrize("path", [(), ("a",), ("a", "b"), ("c",)], ids="/".join)
+def test_a_path_taken_apart_is_decided_as_its_request_is(path: tuple[str, ...], method: str) -> None:
+    policy = Policy({"/{$}": PUBLIC, "GET /a": scope("a"), "/a/{x}": AUTHENTICATED}, mounts=["/m"], default=OPTIONAL)
+    asked = policy.match(environ("/" + "/".join(path), method, SCRIPT_NAME="/m"))
+    assert policy.decide(path, method) == asked

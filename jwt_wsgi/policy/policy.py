@@ -124,7 +124,7 @@ class Policy:
         segments = canonical(path)
         if not isinstance(method, str) or not METHOD.fullmatch(method):
             raise InvalidRequest("method_ambiguous")
-        match = self._decide(segments, method)
+        match = self.decide(segments, method)
         if len(path) + len(method) <= _MATCH_CHARACTERS:
             if len(self._matches) >= _MATCHES:
                 self._matches.clear()
@@ -150,7 +150,8 @@ class Policy:
         """What may not be meant as it is written; `issuers` is how many are trusted."""
         return findings(self._root, self.rules, self.default, issuers)
 
-    def _decide(self, segments: Segments, method: str) -> Match:
+    def decide(self, segments: Segments, method: str) -> Match:
+        """What decides a path already taken apart, as `match` does for a request."""
         place = patterns.innermost(self._root, segments)
         if not place:
             return self._default

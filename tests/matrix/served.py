@@ -12,10 +12,9 @@ from functools import cache
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
+from jwt_wsgi import PUBLIC, Issuer, StaticJWKS, protect
 from matrix.apps import APPS
 from matrix.places import reached, rules
-
-from jwt_wsgi import PUBLIC, Issuer, StaticJWKS, protect
 
 #: What is served on sockets: one of each way of routing.
 SERVED = ("flask dispatched", "django re_path", "pyramid traversal", "bottle", "cherrypy tree", "webob path_info_pop")

@@ -1,0 +1,9 @@
+"""For test suites: which rule guards which endpoint of the application's own route table.
+
+No framework is imported here; an application brings its own.
+"""
+
+from jwt_wsgi.coverage.endpoints import Decision, Endpoint
+from jwt_wsgi.coverage.report import Report, assert_covered, coverage
+
+__all__ = ["Decision", "Endpoint", "Report", "assert_covered", "coverage"]
