@@ -113,7 +113,7 @@ class Fetcher:
         try:
             with self._ask(urlsplit(url)) as response:
                 return Reply(self._read(response), _granted(response.headers))
-        except (urllib3.exceptions.TimeoutError, TimeoutError) as error:
+        except (urllib3.exceptions.ReadTimeoutError, TimeoutError) as error:
             raise FetchError(f"not complete within {self.timeout} s") from error
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise FetchError(type(error).__name__) from error

@@ -40,7 +40,8 @@ class RemoteJWKS:
 
     Seconds: `cache_ttl` where the reply grants none, `cooldown` between fetches
     for unknown kids, `stale_for` how long the last good set outlives its
-    lifetime, `timeout` how long a caller waits at most. `max_bytes` and
+    lifetime, `timeout` how long a caller waits at most (what comes within twice
+    that is late, and still counts). `max_bytes` and
     `max_keys` bound the reply. `headers` are sent along, `ca_certs` is a file of
     trusted roots, `fetch` (a URL in, bytes out) replaces the HTTP client. `uri`
     is https; http on loopback, or anywhere by `allow_http`. `public_only` refuses
@@ -79,7 +80,7 @@ class RemoteJWKS:
         self._location = uri if isinstance(uri, Location) else Location(uri or "", allow_http=allow_http)
         limits = Limits(cache_ttl, requests_per_minute, cooldown, stale_for, timeout)
         self._schedule = Schedule(limits, random.random)
-        self._fetch = fetch or Fetcher(timeout, max_bytes, headers, ca_certs, public_only)
+        self._fetch = fetch or Fetcher(2 * timeout, max_bytes, headers, ca_certs, public_only)
         self._timeout, self._max_bytes, self._max_keys = timeout, max_bytes, max_keys
         self._clock, self._on_rotation = clock, on_rotation
         self._held: _Held | None = None
