@@ -222,6 +222,8 @@ class Site:
         head = b""
         while not head.endswith(b"\r\n\r\n") and (piece := connection.recv(65536)):
             head += piece
+        if not head.endswith(b"\r\n\r\n"):
+            return
         path = head.decode("latin-1").split(" ")[1]
         self.count(f"{listener} {path}")
         body = self.published.get(path)

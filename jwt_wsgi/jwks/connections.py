@@ -63,6 +63,9 @@ class TLSPool(HTTPSConnectionPool):
     ConnectionCls = TLSConnection
 
 
+# Where an IPv4 address, of any kind, stands inside an IPv6 one: NAT64 (RFC 6052) and 6to4.
+_TRANSLATED = tuple(map(ipaddress.ip_network, ("64:ff9b::/96", "2002::/16")))
+
 POOLS: dict[str, type[HTTPConnectionPool]] = {"http": _Pool, "https": TLSPool}
 
 
@@ -70,6 +73,6 @@ def public_address(host: str, port: int) -> str:
     """The address of `host`; raises `OSError` unless all it has are the whole Internet's."""
     found = [str(row[4][0]) for row in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
     for address in map(ipaddress.ip_address, found):
-        if not address.is_global or address.is_multicast:
+        if not address.is_global or address.is_multicast or any(address in each for each in _TRANSLATED):
             raise OSError(f"{host!a:.200} has an address that is not public")
     return found[0]
