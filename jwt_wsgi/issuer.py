@@ -55,6 +55,7 @@ class Issuer:
         self.algorithms = _algorithms(algorithms)
         self.profile = _profile(audience, leeway, max_age, profile, {} if claims is None else claims)
         self.scope_claim = None if scope_claim is None else check_claim_name("scope_claim", scope_claim)
+        self.discovers = keys is None
         given = RemoteJWKS.discovered(issuer, allow_http=allow_http) if keys is None else keys
         sources: Sequence[Any] = given if isinstance(given, list | tuple) else [given]
         for source in sources:

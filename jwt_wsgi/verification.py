@@ -11,6 +11,7 @@ from jwt_wsgi.configuration import must_be_callable
 from jwt_wsgi.decisions import Decision, OnDecision, report
 from jwt_wsgi.errors import AuthError, InvalidRequest, MissingToken
 from jwt_wsgi.issuer import Issuer
+from jwt_wsgi.issuers import Resolver
 from jwt_wsgi.verifier import IsRevoked, Verifier, check_revocation
 
 logger = logging.getLogger("jwt_wsgi.verification")
@@ -19,7 +20,7 @@ logger = logging.getLogger("jwt_wsgi.verification")
 class TokenVerifier:
     """Verifies the credentials that the extractor found, and puts the `Auth` into the environ.
 
-    `issuers` is an `Issuer`, several, or a `Verifier`. A request without
+    `issuers` is an `Issuer`, a resolver, several, or a `Verifier`. A request without
     credentials is refused unless `allow_anonymous`. Where `exempt(environ)` is
     true, the token is not looked at; where `report_only(environ)` is, a bad one
     is reported and taken for none. `is_revoked(auth)` is asked for every good
@@ -32,7 +33,7 @@ class TokenVerifier:
     def __init__(
         self,
         app: WSGIApplication,
-        issuers: Issuer | Iterable[Issuer] | Verifier,
+        issuers: Issuer | Resolver | Iterable[Issuer | Resolver] | Verifier,
         *,
         allow_anonymous: bool = False,
         exempt: Callable[[WSGIEnvironment], object] | None = None,

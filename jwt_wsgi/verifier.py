@@ -9,7 +9,9 @@ from jwt_wsgi.auth import Auth
 from jwt_wsgi.configuration import must
 from jwt_wsgi.errors import InvalidToken, KeysUnavailable
 from jwt_wsgi.issuer import Issuer
+from jwt_wsgi.issuers import Issuers, Resolver
 from jwt_wsgi.jose import claims as judgement
+from jwt_wsgi.jose.algorithms import ALGORITHMS
 from jwt_wsgi.jose.claims import Dates
 from jwt_wsgi.jose.compact import MAX_TOKEN_BYTES, Compact, check_signature, parse, signed_with, token_object
 from jwt_wsgi.jose.keys import KeySet
@@ -33,6 +35,8 @@ class _Facts(NamedTuple):
 class Verifier:
     """Judges tokens of one or several issuers.
 
+    A resolver may stand for issuers that are not known yet: a callable that is
+    given the unverified `iss` and answers the `Issuer` of that very name, or None.
     `is_revoked(auth)` is asked last, for every token. `max_token_bytes` bounds a
     token before it is decoded. Good signatures are remembered, `max_remembered`
     tokens and `max_remembered_bytes` at most, 0 for none; times, predicates and
@@ -42,7 +46,7 @@ class Verifier:
 
     def __init__(
         self,
-        issuers: Issuer | Iterable[Issuer],
+        issuers: Issuer | Resolver | Iterable[Issuer | Resolver],
         *,
         is_revoked: IsRevoked | None = None,
         max_token_bytes: int = MAX_TOKEN_BYTES,
@@ -50,8 +54,11 @@ class Verifier:
         max_remembered_bytes: int = 2**24,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._issuers = _by_name(issuers)
-        self._algorithms = frozenset[str]().union(*(issuer.algorithms for issuer in self._issuers.values()))
+        self._issuers = Issuers(issuers)
+        #: How many issuers are trusted; a resolver stands for more than one.
+        self.trusted = len(self._issuers.configured) + 2 * len(self._issuers.resolvers)
+        lists = [issuer.algorithms for issuer in self._issuers.configured.values()]
+        self._algorithms = frozenset(ALGORITHMS if self._issuers.resolvers else ()).union(*lists)
         fits = type(max_token_bytes) is int and max_token_bytes > 0
         must(fits, f"max_token_bytes={max_token_bytes!r}: write a whole number above 0")
         for option, bound in (("max_remembered", max_remembered), ("max_remembered_bytes", max_remembered_bytes)):
@@ -68,7 +75,7 @@ class Verifier:
         where that cannot be told.
         """
         facts = self._memory.get(token) if type(token) is str else None
-        if facts is not None and facts.keys is facts.issuer.keys.held():
+        if facts is not None and facts.keys is facts.issuer.keys.held() and self._trusts(facts.issuer):
             return self._judge(token, facts, None)
         compact = parse(token, self._max_token_bytes)
         signed_with(compact.header, self._algorithms)
@@ -99,6 +106,10 @@ class Verifier:
             check_revocation(auth, self._is_revoked)
         return auth
 
+    def _trusts(self, issuer: Issuer) -> bool:
+        """Whether this is what its name stands for still, where a resolver may say otherwise."""
+        return not self._issuers.resolvers or self._issuers.get(issuer.issuer) is issuer
+
     def _issuer(self, claims: dict[str, Any]) -> Issuer:
         """Unverified, `iss` only picks among the trusted ones."""
         name = judgement.present(claims, "iss")
@@ -106,7 +117,7 @@ class Verifier:
             raise InvalidToken("claim_malformed", expected="iss a string", found=name)
         issuer = self._issuers.get(name)
         if issuer is None:
-            raise InvalidToken("issuer_mismatch", expected=sorted(self._issuers), found=name)
+            raise InvalidToken("issuer_mismatch", expected=sorted(self._issuers.configured), found=name)
         return issuer
 
 
@@ -127,14 +138,3 @@ def _check_origin(compact: Compact, issuer: Issuer) -> None:
     alg, kid = signed_with(compact.header, issuer.algorithms)
     judgement.judge_type(compact.header, issuer.profile)
     check_signature(compact, alg, issuer.keys.find(kid, alg))
-
-
-def _by_name(issuers: Issuer | Iterable[Issuer]) -> dict[str, Issuer]:
-    listed = (issuers,) if isinstance(issuers, Issuer) else tuple(issuers)
-    must(listed != (), "issuers is empty: name at least one Issuer")
-    by_name: dict[str, Issuer] = {}
-    for issuer in listed:
-        must(isinstance(issuer, Issuer), f"issuers holds {issuer!r}: write Issuer(url, audience=...)")
-        must(issuer.issuer not in by_name, f"issuer {issuer.issuer!r} twice: one has several audiences")
-        by_name[issuer.issuer] = issuer
-    return by_name

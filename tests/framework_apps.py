@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 from wsgiref.util import setup_testing_defaults
 
 import bottle
+import django_settings  # noqa: F401 (it configures)
 import falcon
-from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 from django.http import HttpResponse
 from django.test import override_settings
@@ -27,10 +27,6 @@ import app as sample
 
 #: Where a handler is run, its name is in this header.
 HEADER = "X-Handler"
-
-if not settings.configured:
-    settings.configure()
-settings.ALLOWED_HOSTS = ["*"]
 
 
 class Framework(NamedTuple):

@@ -190,7 +190,11 @@ def hmac_of_the_public_key(form: str) -> Switch:
 
 
 def issuer_in_part(verifier: Verifier, claims: dict[str, Any]) -> Issuer:
-    return next(issuer for name, issuer in verifier._issuers.items() if name in claims["iss"] or claims["iss"] in name)
+    return next(
+        issuer
+        for name, issuer in verifier._issuers.configured.items()
+        if name in claims["iss"] or claims["iss"] in name
+    )
 
 
 def load_what_there_is(keys: RemoteJWKS, load: Callable[..., Any] = RemoteJWKS._load) -> Any:

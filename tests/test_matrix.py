@@ -22,7 +22,7 @@ import pytest
 from coverage import Coverage
 from matrix.apps import APPS
 from matrix.oracle import WITHOUT_SCOPES, Campaign, callers, campaign, drawn, run
-from matrix.places import PLACES, SCOPES, rules
+from matrix.places import PLACES, SCOPES, demanded, rules
 from matrix.requests import Spelled
 from matrix.spellings import CHANGES, filled
 from matrix.weakened import WEAKENED, Weakened
@@ -170,4 +170,4 @@ def _status(policy, environ, auth):
 
 
 def test_every_scope_of_the_rules_is_one_that_callers_have():
-    assert {name for place in PLACES.values() for name in getattr(place.demand, "names", ())} == SCOPES
+    assert frozenset().union(*map(demanded, PLACES)) == SCOPES

@@ -219,7 +219,10 @@ def test_a_set_is_the_same_object_until_another_takes_its_place() -> None:
     remote = loaded()
     before = remote.source.held()
     assert remote.source.held() is before
+    # The same keys once more take nothing from those who remember what they verified.
     remote.refresh(jwks("a"))
+    assert remote.source.held() is before
+    remote.refresh(jwks("a", "b"))
     assert remote.source.held() is not before
 
 

@@ -27,6 +27,7 @@ from jwt_wsgi import (
     StaticJWKS,
     TokenExtractor,
     TokenVerifier,
+    Verifier,
     get_auth,
     protect,
     require,
@@ -243,6 +244,16 @@ ISSUER = "https://issuer.test/"
 def test_wrong_configuration_fails_at_construction(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         protect(app, **{"rules": RULES, **arguments})
+
+
+def test_a_verifier_of_ones_own_is_taken_as_it_is(local: LocalIssuer) -> None:
+    trusted = Issuer(local.issuer, audience=local.audience, keys=StaticJWKS(local.jwks))
+    verifier = Verifier(trusted, max_remembered=0, clock=local.clock)
+    assert verifier.trusted == 1
+    stack = TestApp(protect(app, issuer=verifier, rules={"/": AUTHENTICATED}))
+    assert stack.get("/", headers={"Authorization": f"Bearer {local.token()}"}).status_int == 200
+    with pytest.raises(ValueError, match=r"audience='a' beside a Verifier"):
+        protect(app, issuer=verifier, audience="a", rules=RULES)
 
 
 def test_an_unknown_keyword_is_a_type_error() -> None:

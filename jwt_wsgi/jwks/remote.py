@@ -6,6 +6,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, Final, NamedTuple, Self
 
 from jwt_wsgi.configuration import must, must_be_callable
@@ -15,7 +16,8 @@ from jwt_wsgi.jose.keys import KeySet
 from jwt_wsgi.jose.strict_json import read_object
 from jwt_wsgi.jwks.discovery import Location
 from jwt_wsgi.jwks.fetching import Fetch, Fetcher, FetchError, Reply
-from jwt_wsgi.jwks.schedule import Limits, Schedule
+from jwt_wsgi.jwks.schedule import KeyStatus, Limits, Schedule
+from jwt_wsgi.jwks.source import rotation, unchanged, without
 
 logger = logging.getLogger("jwt_wsgi.jwks")
 
@@ -38,10 +40,14 @@ class RemoteJWKS:
 
     Seconds: `cache_ttl` where the reply grants none, `cooldown` between fetches
     for unknown kids, `stale_for` how long the last good set outlives its
-    lifetime, `timeout` how long a caller waits at most. `max_bytes` and
+    lifetime, `timeout` how long a caller waits at most (what comes within twice
+    that is late, and still counts). `max_bytes` and
     `max_keys` bound the reply. `headers` are sent along, `ca_certs` is a file of
     trusted roots, `fetch` (a URL in, bytes out) replaces the HTTP client. `uri`
-    is https; http on loopback, or anywhere by `allow_http`.
+    is https; http on loopback, or anywhere by `allow_http`. `public_only` refuses
+    private addresses, for a URI that a stranger may have chosen.
+    `on_rotation(added, removed)` is told the kids when a refresh has changed
+    them, in the thread that fetched; one whose key was replaced is in both.
 
     Nothing is fetched before the first token. Raises `ValueError` for an option
     that cannot be.
@@ -62,22 +68,24 @@ class RemoteJWKS:
         ca_certs: str | os.PathLike[str] | None = None,
         fetch: Fetch | None = None,
         allow_http: bool = False,
+        public_only: bool = False,
+        on_rotation: Callable[[frozenset[str], frozenset[str]], object] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         for option, bound in (("max_bytes", max_bytes), ("max_keys", max_keys)):
             must(type(bound) is int and bound > 0, f"{option}={bound!r}: write a whole number above 0")
-        must_be_callable(fetch=fetch, clock=clock)
-        must(
-            fetch is None or (headers, ca_certs) == (None, None),
-            "headers and ca_certs go with our client, not with fetch",
-        )
+        must_be_callable(fetch=fetch, on_rotation=on_rotation, clock=clock)
+        ours = (headers, ca_certs, public_only) != (None, None, False)
+        must(fetch is None or not ours, "headers, ca_certs and public_only go with our client, not with fetch")
         self._location = uri if isinstance(uri, Location) else Location(uri or "", allow_http=allow_http)
         limits = Limits(cache_ttl, requests_per_minute, cooldown, stale_for, timeout)
         self._schedule = Schedule(limits, random.random)
-        self._fetch = fetch or Fetcher(timeout, max_bytes, headers, ca_certs)
+        self._fetch = fetch or Fetcher(2 * timeout, max_bytes, headers, ca_certs, public_only)
         self._timeout, self._max_bytes, self._max_keys = timeout, max_bytes, max_keys
-        self._clock = clock
+        self._clock, self._on_rotation = clock, on_rotation
         self._held: _Held | None = None
+        self._revoked: frozenset[str] = frozenset()
+        self._last_error: str | None = None
         self._sought: object = None
         self._own_process()
 
@@ -101,17 +109,43 @@ class RemoteJWKS:
         Raises `KeysUnavailable` where no key set can be had, or where `kid` is
         unknown and the last fetch failed.
         """
+        if kid in self._revoked:
+            return ()
         keys = self.held()
         if keys is None:
             return self._find_first(kid, alg)
         return keys.find(kid, alg) or (() if kid in keys.kids else self._find_unknown(kid, alg))
 
-    def _find_first(self, kid: str | None, alg: str) -> tuple[Key, ...]:
-        deadline = time.monotonic() + self._timeout
+    def warm_up(self) -> KeyStatus:
+        """Fetches where nothing is held, waits as a request would, and never raises: look at `usable`."""
+        with suppress(KeysUnavailable), self._changed_here():
+            self._first()
+        return self.status()
+
+    def status(self) -> KeyStatus:
+        """How the source is doing, without waiting or fetching."""
         with self._changed_here():
-            while (keys := self._usable()) is None:
-                if not self._under_way(_ANYONE) or not self._changed.wait(deadline - time.monotonic()):
-                    raise self._unavailable()
+            keys = self._usable()
+            return self._schedule.status(self._clock(), None if keys is None else keys.kids, self._last_error)
+
+    def revoke(self, kid: str) -> None:
+        """Use no key of this `kid` any more, in this process, whatever the issuer publishes."""
+        with self._changed_here():
+            self._revoked |= {kid}
+            if self._held is not None:
+                self._held = self._held._replace(keys=without(self._held.keys, self._revoked))
+        logger.warning("keys of %r: kid %a is revoked here", self._location, kid)
+
+    def _first(self) -> KeySet:
+        deadline = time.monotonic() + self._timeout
+        while (keys := self._usable()) is None:
+            if not self._under_way(_ANYONE) or not self._changed.wait(deadline - time.monotonic()):
+                raise self._unavailable()
+        return keys
+
+    def _find_first(self, kid: str | None, alg: str) -> tuple[Key, ...]:
+        with self._changed_here():
+            keys = self._first()
             found = keys.find(kid, alg)
             if not found and kid not in keys.kids:
                 # This very fetch was for this kid too.
@@ -163,22 +197,39 @@ class RemoteJWKS:
         return True
 
     def _work(self, claim: int) -> None:
-        changed = self._changed_here()
-        loaded: tuple[KeySet, float | None] | None = None
+        changed, before, after = self._changed_here(), None, None
         try:
-            loaded = self._load()
+            keys, max_age = self._load()
         except Exception as error:  # noqa: BLE001 (a stranger's fetcher may raise anything)
             self._location.forget()
             # A foreign exception's text may quote what it choked on.
-            why = error if isinstance(error, FetchError) else type(error).__name__
+            why = str(error) if isinstance(error, FetchError) else type(error).__name__
             logger.warning("keys of %r: %s; the last good keys stay", self._location, why)
-        with changed:
-            if loaded is None:
-                self._schedule.failed(claim, self._clock())
-            elif self._schedule.succeeded(claim, self._clock(), loaded[1]):
-                self._held = _Held(loaded[0], self._schedule.refresh_at, self._schedule.usable_until)
-                logger.info("keys of %r: fetched, kids %a", self._location, sorted(loaded[0].kids))
-            changed.notify_all()
+            with changed:
+                self._last_error = why
+                self._schedule.failed(claim, self._clock(), getattr(error, "retry_after", 0))
+                changed.notify_all()
+        else:
+            with changed:
+                if self._schedule.succeeded(claim, self._clock(), max_age):
+                    before, after = self._held, without(keys, self._revoked)
+                    if before and unchanged(before.keys, after):
+                        after = before.keys  # the same object: whatever stands and falls with it stays
+                    self._held = _Held(after, self._schedule.refresh_at, self._schedule.usable_until)
+                changed.notify_all()
+        logger.info("keys of %r: %a", self._location, self.status())
+        if before and after:
+            self._tell(*rotation(before.keys, after))
+
+    def _tell(self, added: frozenset[str], removed: frozenset[str]) -> None:
+        if not added and not removed:
+            return
+        logger.info("keys of %r: added %a, removed %a", self._location, sorted(added), sorted(removed))
+        try:
+            if self._on_rotation is not None:
+                self._on_rotation(added, removed)
+        except Exception as error:  # noqa: BLE001 (a stranger's code may raise anything)
+            logger.error("on_rotation raised %s", type(error).__name__)
 
     def _load(self) -> tuple[KeySet, float | None]:
         reply = self._get(self._location.find(self._get))

@@ -6,6 +6,7 @@ Every method takes `now`, in monotonic seconds; the caller holds its own lock.
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from jwt_wsgi.configuration import is_number, must
 
@@ -32,6 +33,28 @@ class Limits:
         must(type(budget) is int and budget > 0, f"requests_per_minute={budget!r}: write a whole number, 1 or more")
 
 
+class KeyStatus(NamedTuple):
+    """How a key source is doing. Seconds; None where nothing was ever fetched.
+
+    `usable` is whether keys are held that may be used, and `kids` are theirs.
+    `age` counts from `last_success` (on the source's own clock), `lifetime_left`
+    goes below 0 when the set is stale, and `next_attempt` is when a fetch is due,
+    from now. `last_error` is the last failure's text, whenever that was. The
+    counts are fetches: begun, good, and failed.
+    """
+
+    usable: bool
+    kids: frozenset[str]
+    age: float | None
+    lifetime_left: float | None
+    last_success: float | None
+    last_error: str | None
+    next_attempt: float
+    attempts: int
+    successes: int
+    failures: int
+
+
 class Schedule:
     """Single flight with a claim that expires, refresh ahead, back-off, cool-down, budget.
 
@@ -45,8 +68,10 @@ class Schedule:
         self._random = random
         self.failing = False
         self.refresh_at = self.usable_until = _NEVER
+        self._loaded_at: float | None = None
+        self._fresh_until = _NEVER
         self._retry_at = self._cool_until = self._claim_until = _NEVER
-        self._claim = self._succeeded = self._failures = 0
+        self._claim = self._succeeded = self._step = self._successes = self._failures = 0
         self._starts: deque[float] = deque()
 
     def in_flight(self, now: float) -> bool:
@@ -90,21 +115,27 @@ class Schedule:
         self._succeeded = claim
         self.failing = False
         self._settle(claim)
-        self._failures = 0
+        self._successes += 1
+        self._step = 0
         self._retry_at = _NEVER
         lifetime = self._lifetime(max_age)
+        self._loaded_at, self._fresh_until = now, now + lifetime
         self.refresh_at = now + lifetime * (0.7 + 0.2 * self._random())
         self.usable_until = now + lifetime + self.limits.stale_for
         return True
 
-    def failed(self, claim: int, now: float) -> None:
-        """The fetch of `claim` brought nothing better: back off, 1 s doubling to 60 s."""
+    def failed(self, claim: int, now: float, retry_after: float = 0) -> None:
+        """The fetch of `claim` brought nothing better: back off, 1 s doubling to 60 s.
+
+        `retry_after` is what the server asked for, in seconds; granted up to those 60.
+        """
+        self._failures += 1
         if claim != self._claim:
             return
         self._settle(claim)
-        pause = min(60.0, 2.0**self._failures)
-        self._failures = min(self._failures + 1, 10)
-        self._retry_at = now + pause * (0.8 + 0.4 * self._random())
+        pause = min(60.0, 2.0**self._step)
+        self._step = min(self._step + 1, 10)
+        self._retry_at = now + max(pause * (0.8 + 0.4 * self._random()), min(60.0, retry_after))
 
     def abandon(self) -> None:
         """Forget the fetch under way: its thread did not survive a fork."""
@@ -112,10 +143,20 @@ class Schedule:
 
     def retry_after(self, now: float) -> float:
         """Seconds until asking again may help, 1 at least."""
-        opens = self._retry_at
+        return max(1.0, self._opens() - now)
+
+    def status(self, now: float, kids: frozenset[str] | None, last_error: str | None) -> KeyStatus:
+        """Everything that can be told; `kids` are those held, None where no set is usable."""
+        loaded = self._loaded_at
+        due = now if kids is None else self.refresh_at
+        age, left = (None, None) if loaded is None else (now - loaded, self._fresh_until - now)
+        pause, counts = max(0.0, due - now, self._opens() - now), (self._claim, self._successes, self._failures)
+        return KeyStatus(kids is not None, kids or frozenset(), age, left, loaded, last_error, pause, *counts)
+
+    def _opens(self) -> float:
         if len(self._starts) >= self.limits.requests_per_minute:
-            opens = max(opens, self._starts[0] + 60)
-        return max(1.0, opens - now)
+            return max(self._retry_at, self._starts[0] + 60)
+        return self._retry_at
 
     def _settle(self, claim: int) -> None:
         if claim == self._claim:

@@ -1,7 +1,7 @@
 """What every source of keys offers, and several of them asked in order."""
 
-from collections.abc import Iterable
-from typing import Protocol, runtime_checkable
+from collections.abc import Collection, Iterable
+from typing import Any, Protocol, runtime_checkable
 
 from jwt_wsgi.errors import KeysUnavailable
 from jwt_wsgi.jose.jwk import Key
@@ -17,6 +17,29 @@ class KeySource(Protocol):
 
     def find(self, kid: str | None, alg: str) -> tuple[Key, ...]:
         """The keys for a header; may fetch. Raises `KeysUnavailable` where it cannot tell."""
+
+
+def without(keys: KeySet, kids: Collection[str]) -> KeySet:
+    """`keys` but for those of `kids`: the same object where it has none of them."""
+    if keys.kids.isdisjoint(kids):
+        return keys
+    return KeySet((key for key in keys.keys if key.kid not in kids), skipped=keys.skipped)
+
+
+def rotation(before: KeySet, after: KeySet) -> tuple[frozenset[str], frozenset[str]]:
+    """The kids added and removed; one with other keys under it than before is among both."""
+    was, now = _listed(before), _listed(after)
+    changed = {key[0] for one, other in ((was, now), (now, was)) for key in one if key not in other}
+    return after.kids & changed, before.kids & changed
+
+
+def unchanged(before: KeySet, after: KeySet) -> bool:
+    """Whether both hold the same keys in the same order."""
+    return _listed(before) == _listed(after)
+
+
+def _listed(keys: KeySet) -> list[tuple[Any, ...]]:
+    return [(key.kid, key.algorithms, key.material) for key in keys.keys]
 
 
 class LocalFirst:

@@ -11,6 +11,7 @@ from jwt_wsgi.configuration import must
 from jwt_wsgi.jose.jwk import Key
 from jwt_wsgi.jose.keys import KeySet
 from jwt_wsgi.jose.strict_json import read_object
+from jwt_wsgi.jwks.source import without
 
 logger = logging.getLogger("jwt_wsgi.jwks")
 
@@ -31,6 +32,7 @@ class StaticJWKS:
     ) -> None:
         self._clock = clock
         self._look_at = float("inf")
+        self._revoked: frozenset[str] = frozenset()
         if isinstance(jwks, str | os.PathLike):
             is_key = os.fspath(jwks).lstrip().startswith(("-----BEGIN ", "{"))
             must(not is_key, "StaticJWKS takes a path, and this is a key itself: use KeySet.from_pem or json.loads")
@@ -53,6 +55,11 @@ class StaticJWKS:
         """The keys for a token's header, four at most."""
         return self.held().find(kid, alg)
 
+    def revoke(self, kid: str) -> None:
+        """Use no key of this `kid` any more, in this process, whatever the file will say."""
+        self._revoked |= {kid}
+        self._keys = without(self._keys, self._revoked)
+
     def _stamp(self) -> tuple[int, int, int]:
         stat = self._path.stat()
         return stat.st_mtime_ns, stat.st_size, stat.st_ino
@@ -61,7 +68,7 @@ class StaticJWKS:
         try:
             seen, self._seen = self._seen, self._stamp()
             if seen != self._seen:
-                self._keys = _read(self._path)
+                self._keys = without(_read(self._path), self._revoked)
                 logger.info("key file %s: read anew, kids %a", self._path.name, sorted(self._keys.kids))
         except (OSError, ValueError) as error:
             logger.error("%s; the last good keys stay", error)

@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 from fuzz.keys import ISSUERS, NOW, really_signed
-from jwt_wsgi import AUTHENTICATED, Credentials, InvalidRequest, protect, respond, scope
+from jwt_wsgi import AUTHENTICATED, Credentials, InvalidRequest, Verifier, protect, respond, scope
 from jwt_wsgi.decisions import Decision
 from jwt_wsgi.extraction import credentials
 
@@ -23,9 +23,9 @@ def _app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
 
 STACK = protect(
     _app,
-    issuer=ISSUERS,
+    # Without a memory, so that an input alone says what happens.
+    issuer=Verifier(ISSUERS, max_remembered=0, clock=lambda: NOW),
     rules={"/any": AUTHENTICATED, "/scoped": scope("write:a")},
-    clock=lambda: NOW,
     on_decision=lambda _, decision: _decided.append(decision),
 )
 

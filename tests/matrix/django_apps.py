@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import Any
 
-import django
+import django_settings  # noqa: F401 (it configures)
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.http import HttpRequest, HttpResponse
@@ -16,20 +15,6 @@ from django.views.decorators.http import require_http_methods
 from matrix.places import ANY_METHOD, PLACES, reach
 
 COMMON = "django.middleware.common.CommonMiddleware"
-
-if not settings.configured:
-    # APPEND_SLASH only does something where the middleware is there.
-    settings.configure(
-        ALLOWED_HOSTS=["*"],
-        ROOT_URLCONF=(),
-        LOGGING_CONFIG=None,
-        SECRET_KEY="only here",
-        MIDDLEWARE=[],
-        APPEND_SLASH=True,
-    )
-    django.setup()
-    # A line for every 404 is most of what a run would cost.
-    logging.getLogger("django").setLevel(logging.CRITICAL + 1)
 
 #: Places in an order in which the first that fits is meant.
 ORDER = sorted(PLACES, key=lambda name: "{" in PLACES[name].path)

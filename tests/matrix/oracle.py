@@ -14,7 +14,7 @@ from jwt_wsgi import Auth, Policy, ScopeAuthorizer
 from jwt_wsgi.errors import InvalidRequest
 from jwt_wsgi.policy.requirements import Request
 from matrix.apps import APPS
-from matrix.places import PLACES, SCOPES, reached, rules
+from matrix.places import PLACES, SCOPES, demanded, reached, rules
 from matrix.requests import Spelled
 from matrix.spellings import Plain, spelling
 from matrix.weakened import WEAKENED
@@ -31,10 +31,10 @@ NOBODY, WITHOUT_SCOPES = None, caller(frozenset())
 @cache
 def callers(name: str) -> tuple[tuple[Auth | None, ...], Auth | None]:
     """Whom a handler's rule refuses, and one whom it lets pass: with nothing more than it asks for."""
-    demanded = frozenset(getattr(PLACES[name].demand, "names", ()))
-    candidates = (NOBODY, WITHOUT_SCOPES, caller(SCOPES - demanded))
+    asked = demanded(name)
+    candidates = (NOBODY, WITHOUT_SCOPES, caller(SCOPES - asked))
     refused = tuple(each for each in candidates if trespasses((name,), each))
-    right = caller(demanded)
+    right = caller(asked)
     assert not trespasses((name,), right)
     return refused, right
 

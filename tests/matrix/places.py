@@ -10,7 +10,7 @@ import threading
 from typing import NamedTuple
 
 from jwt_wsgi import AUTHENTICATED, PUBLIC, scope
-from jwt_wsgi.policy.requirements import Requirement
+from jwt_wsgi.policy.algebra import Requirement, leaves
 
 ANY_METHOD = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 READING = ("GET", "HEAD")
@@ -50,6 +50,12 @@ SCOPES = frozenset({"hall", "files", "menu", "admin", "audit", "read", "write", 
 def rules(names: tuple[str, ...] = tuple(PLACES)) -> dict[str, Requirement]:
     """The natural policy for these handlers."""
     return {PLACES[name].key: PLACES[name].demand for name in names}
+
+
+def demanded(name: str) -> frozenset[str]:
+    """The scopes that a handler's rule asks for."""
+    found = (getattr(leaf, "lacking", None) for leaf in leaves(PLACES[name].demand))
+    return frozenset(scope for weight in found if weight for scope in weight.scopes)
 
 
 class _Reached(threading.local):

@@ -46,7 +46,7 @@ class Weakened(Policy):
             raise InvalidRequest("method_ambiguous")
         if self.preflights and method == "OPTIONS":
             return Match(None, PUBLIC)
-        return self._decide(self.reading(environ["PATH_INFO"]), method)
+        return self.decide(self.reading(environ["PATH_INFO"]), method)
 
 
 def exact(rules: Rules) -> dict[str, Requirement]:

@@ -1,0 +1,356 @@
+"""A key endpoint in a process of its own that fails as it is told to, and counts what it is asked.
+
+`FaultServer` starts it and steers it, over a control socket that speaks one JSON object a line.
+`FAULTS` are the ways to fail. `python tests/fault_server.py FOLDER` is the process itself; the
+certificate that signs for its TLS ports is left in FOLDER.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import gzip
+import json
+import socket
+import socketserver
+import ssl
+import struct
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Self
+
+import trustme
+
+LISTENERS = ("plain", "elsewhere", "trusted", "expired", "untrusted")
+METADATA = "/.well-known/openid-configuration"
+SECONDS_BETWEEN_DRIPS = 0.02
+RETRY_AFTER = 45
+
+
+class Exchange:
+    """One request: what is published at its path, and the connection to answer it on."""
+
+    def __init__(self, connection: socket.socket, body: bytes, elsewhere: str, released: threading.Event) -> None:
+        self.connection, self.body, self.elsewhere, self.released = connection, body, elsewhere, released
+
+    def head(self, length: int, status: str = "200 OK", **headers: object) -> bytes:
+        fields = {"Content-Type": "application/json", "Content-Length": length, "Connection": "close"}
+        fields.update({name.replace("_", "-"): value for name, value in headers.items()})
+        lines = [f"HTTP/1.1 {status}", *(f"{name}: {value}" for name, value in fields.items())]
+        return "\r\n".join([*lines, "", ""]).encode()
+
+    def answer(self, body: bytes, status: str = "200 OK", **headers: object) -> None:
+        self.connection.sendall(self.head(len(body), status, **headers) + body)
+
+    def drip(self, piece: bytes) -> None:
+        """Send it again and again until the server is told to release its callers."""
+        while not self.released.wait(SECONDS_BETWEEN_DRIPS):
+            self.connection.sendall(piece)
+
+    def reset(self) -> None:
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def fine(to: Exchange) -> None:
+    to.answer(to.body)
+
+
+def hang_up(to: Exchange) -> None:
+    to.reset()
+
+
+def hang_before_headers(to: Exchange) -> None:
+    to.released.wait()
+    to.answer(to.body)
+
+
+def hang_after_headers(to: Exchange) -> None:
+    to.connection.sendall(to.head(len(to.body)))
+    to.released.wait()
+    to.connection.sendall(to.body)
+
+
+def drip_headers(to: Exchange) -> None:
+    to.connection.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+    to.drip(b"a")
+    to.connection.sendall(b"\r\n" + to.head(len(to.body)).partition(b"\r\n")[2] + to.body)
+
+
+def drip_body(to: Exchange) -> None:
+    to.connection.sendall(to.head(len(to.body) + 100_000))
+    room = iter(range(100_000))
+    while not to.released.wait(SECONDS_BETWEEN_DRIPS):
+        next(room)
+        to.connection.sendall(b" ")
+    to.connection.sendall(to.body + b" " * len(list(room)))
+
+
+def reset_mid_body(to: Exchange) -> None:
+    to.connection.sendall(to.head(len(to.body)) + to.body[: len(to.body) // 2])
+    to.reset()
+
+
+def status_500(to: Exchange) -> None:
+    to.answer(to.body, "500 Internal Server Error")
+
+
+def status_429(to: Exchange) -> None:
+    to.answer(to.body, "429 Too Many Requests", Retry_After=RETRY_AFTER)
+
+
+def redirect_to_a_file(to: Exchange) -> None:
+    to.answer(to.body, "301 Moved Permanently", Location="file:///etc/passwd")
+
+
+def redirect_elsewhere(to: Exchange) -> None:
+    to.answer(to.body, "301 Moved Permanently", Location=to.elsewhere)
+
+
+def html(to: Exchange) -> None:
+    to.answer(b"<!doctype html><title>Sign in</title>", Content_Type="text/html")
+
+
+def empty_set(to: Exchange) -> None:
+    to.answer(b'{"keys": []}')
+
+
+def too_large(to: Exchange) -> None:
+    to.answer(to.body + b" " * (600 * 1024 - len(to.body)))
+
+
+def compressed(to: Exchange) -> None:
+    to.answer(gzip.compress(to.body), Content_Encoding="gzip")
+
+
+def many_keys(to: Exchange) -> None:
+    keys = json.loads(to.body)["keys"]
+    to.answer(json.dumps({"keys": keys + [{"kty": "EC"}] * (10_000 - len(keys))}).encode())
+
+
+def deep_json(to: Exchange) -> None:
+    to.answer(to.body[:-1] + b', "deep": ' + b"[" * 2000 + b"]" * 2000 + b"}")
+
+
+def length_too_long(to: Exchange) -> None:
+    to.connection.sendall(to.head(len(to.body) + 10) + to.body)
+
+
+def length_too_short(to: Exchange) -> None:
+    to.connection.sendall(to.head(len(to.body) - 10) + to.body)
+
+
+#: How a reply can fail to be the key set, by name; a caller of the first four waits for it.
+SLOW: dict[str, Callable[[Exchange], None]] = {
+    each.__name__: each for each in (hang_before_headers, hang_after_headers, drip_headers, drip_body)
+}
+BAD: dict[str, Callable[[Exchange], None]] = {
+    each.__name__: each
+    for each in (
+        hang_up, reset_mid_body, status_500, status_429, redirect_to_a_file, redirect_elsewhere, html, empty_set,
+        too_large, compressed, many_keys, deep_json, length_too_long, length_too_short,
+    )
+}  # fmt: skip
+#: The port is closed, so that the kernel refuses.
+REFUSE = "refuse"
+FAULTS = {"fine": fine, **SLOW, **BAD}
+
+
+# --- the process
+
+
+class Listener(threading.Thread):
+    """Accepts on one port, with TLS where a context is given."""
+
+    def __init__(self, name: str, site: Site, tls: ssl.SSLContext | None) -> None:
+        super().__init__(daemon=True)
+        self.site, self.label, self.tls = site, name, tls
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        # By its number, for only then a socket that is shut down keeps it.
+        self.socket = socket.create_server(("127.0.0.1", self.port), backlog=512)
+        self.opened = threading.Event()
+        self.opened.set()
+
+    def refuse(self) -> None:
+        # Linux: from here on the kernel refuses, and the socket can listen again.
+        self.opened.clear()
+        with suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)
+
+    def accept_again(self) -> None:
+        if not self.opened.is_set():
+            self.socket.listen(512)
+            self.opened.set()
+
+    def run(self) -> None:
+        while True:
+            self.opened.wait()
+            with suppress(OSError):
+                connection, _ = self.socket.accept()
+                threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
+
+    def serve(self, connection: socket.socket) -> None:
+        self.site.count(f"{self.label} connections")
+        with suppress(OSError), connection:
+            if self.tls is not None:
+                connection = self.tls.wrap_socket(connection, server_side=True)
+            with connection:
+                self.site.exchange(connection, self.label)
+
+
+class Site:
+    """What is published, how it fails, and what was asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self.published: dict[str, bytes] = {}
+        self.faults: dict[str, str] = {}
+        self.counts: Counter[str] = Counter()
+        self.lock = threading.Lock()
+        self.released = threading.Event()
+        contexts = certified(folder)
+        self.listeners = {name: Listener(name, self, contexts.get(name)) for name in LISTENERS}
+
+    def count(self, what: str) -> None:
+        with self.lock:
+            self.counts[what] += 1
+
+    def exchange(self, connection: socket.socket, listener: str) -> None:
+        head = b""
+        while not head.endswith(b"\r\n\r\n") and (piece := connection.recv(65536)):
+            head += piece
+        if not head.endswith(b"\r\n\r\n"):
+            return
+        path = head.decode("latin-1").split(" ")[1]
+        self.count(f"{listener} {path}")
+        body = self.published.get(path)
+        elsewhere = f"http://127.0.0.1:{self.listeners['elsewhere'].port}{path}"
+        to = Exchange(connection, body or b"{}", elsewhere, self.released)
+        if body is None:
+            to.answer(b"{}", "404 Not Found")
+        else:
+            FAULTS[self.faults.get(path, "fine")](to)
+
+    def told(self, order: dict[str, Any]) -> Any:
+        return getattr(self, f"do_{order.pop('do')}")(**order)
+
+    def do_publish(self, path: str, document: dict[str, Any]) -> None:
+        self.published[path] = json.dumps(document).encode()
+
+    def do_fail(self, path: str, fault: str) -> None:
+        self.do_release()
+        plain = self.listeners["plain"]
+        plain.refuse() if fault == REFUSE else plain.accept_again()
+        if fault != REFUSE:
+            self.faults[path] = fault
+
+    def do_release(self) -> None:
+        """Those who hang go on; whoever comes later hangs anew."""
+        self.released.set()
+        self.released = threading.Event()
+
+    def do_reset(self) -> None:
+        self.do_release()
+        self.listeners["plain"].accept_again()
+        self.published, self.faults, self.counts = {}, {}, Counter()
+
+    def do_counts(self) -> dict[str, int]:
+        with self.lock:
+            return dict(self.counts)
+
+
+def certified(folder: Path) -> dict[str, ssl.SSLContext]:
+    """A context for each TLS port; the one authority to be trusted goes into `folder`."""
+    authority, stranger = trustme.CA(), trustme.CA()
+    authority.cert_pem.write_to_path(str(folder / "roots.pem"))
+    past = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
+    certificates = {
+        "trusted": authority.issue_cert("localhost"),
+        "expired": authority.issue_cert("localhost", not_before=past, not_after=past + dt.timedelta(days=1)),
+        "untrusted": stranger.issue_cert("localhost"),
+    }
+    contexts = {name: ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER) for name in certificates}
+    for name, certificate in certificates.items():
+        certificate.configure_cert(contexts[name])
+    return contexts
+
+
+def main(folder: Path) -> None:
+    site = Site(folder)
+
+    class Control(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            for line in self.rfile:
+                self.wfile.write(json.dumps(site.told(json.loads(line))).encode() + b"\n")
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Control) as control:
+        control.daemon_threads = True
+        for listener in site.listeners.values():
+            listener.start()
+        ports = {name: listener.port for name, listener in site.listeners.items()}
+        print(json.dumps({"control": control.server_address[1], **ports}), flush=True)
+        threading.Thread(target=control.serve_forever, args=(0.05,), daemon=True).start()
+        # It ends when whoever started it closes this pipe, or is no more.
+        sys.stdin.read()
+
+
+# --- its remote control
+
+
+class FaultServer:
+    """The process, as tests steer it. A context manager."""
+
+    def __init__(self, folder: Path) -> None:
+        self.roots = folder / "roots.pem"
+        command = [sys.executable, __file__, str(folder)]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout is not None
+        self.ports: dict[str, int] = json.loads(self._process.stdout.readline())
+        self._control = socket.create_connection(("127.0.0.1", self.ports["control"]), timeout=60)
+        self._answers = self._control.makefile("r")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._answers.close()
+        self._control.close()
+        self._process.communicate(timeout=60)
+
+    def _tell(self, **order: Any) -> Any:
+        self._control.sendall(json.dumps(order).encode() + b"\n")
+        return json.loads(self._answers.readline())
+
+    def url(self, listener: str = "plain", path: str = "/jwks") -> str:
+        scheme, host = ("https", "localhost") if listener in LISTENERS[2:] else ("http", "127.0.0.1")
+        return f"{scheme}://{host}:{self.ports[listener]}{path}"
+
+    def publish(self, document: dict[str, Any], path: str = "/jwks") -> None:
+        self._tell(do="publish", path=path, document=document)
+
+    def fail(self, fault: str, path: str = "/jwks") -> None:
+        """Answer so from now on; those who hang are released first."""
+        self._tell(do="fail", path=path, fault=fault)
+
+    def release(self) -> None:
+        """Let those who hang have the document after all."""
+        self._tell(do="release")
+
+    def reset(self) -> None:
+        self._tell(do="reset")
+
+    def counted(self, path: str = "/jwks", listener: str = "plain") -> int:
+        """How many requests for `path` have arrived there."""
+        counts: dict[str, int] = self._tell(do="counts")
+        return counts.get(f"{listener} {path}", 0)
+
+    def connections(self, listener: str = "plain") -> int:
+        """How many connections were made there, whether or not a request came by them."""
+        return self.counted("connections", listener)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

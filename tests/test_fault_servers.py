@@ -1,0 +1,149 @@
+"""Keys in the processes of real servers: a fetch each at most, no hang, and a refresh that works."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+from fault_server import FaultServer
+
+from jwt_wsgi.testing import LocalIssuer
+
+TESTS = Path(__file__).parent
+BIN = Path(sys.executable).parent
+
+GUNICORN = (BIN / "gunicorn", "fault_app:application", "--bind={address}", "--no-control-socket", "--log-level=warning")
+# It has threads whether or not it is told --enable-threads: from 2.0.30 on that is a stub.
+UWSGI = (BIN / "pyuwsgi", "--http-socket={address}", "--wsgi-file=fault_app.py", "--need-app", "--disable-logging")
+SERVERS: dict[str, tuple[tuple[object, ...], int]] = {
+    "gunicorn --preload, four workers": ((*GUNICORN, "--preload", "--workers=4"), 4),
+    "gunicorn with gevent": ((*GUNICORN, "--worker-class=gevent"), 1),
+    "uWSGI without --enable-threads": ((*UWSGI, f"--virtualenv={BIN.parent}"), 1),
+}
+every_server = pytest.mark.parametrize(("command", "number"), SERVERS.values(), ids=SERVERS)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[FaultServer]:
+    with FaultServer(tmp_path) as started:
+        yield started
+
+
+class Api:
+    """The application in its server, and the issuer whose keys it fetches."""
+
+    def __init__(self, address: str, server: FaultServer, issuer: LocalIssuer) -> None:
+        self.address, self.server, self.issuer = address, server, issuer
+
+    def ask(self, token: str) -> tuple[int, str]:
+        """The status, and the process that answered; over a connection of its own."""
+        connection = http.client.HTTPConnection(self.address, timeout=60)
+        connection.request("GET", "/", headers={"Authorization": f"Bearer {token}"})
+        with closing(connection), connection.getresponse() as answer:
+            return answer.status, answer.read().decode()
+
+    def workers(self, number: int) -> set[str]:
+        """So many processes, once all of them have answered with keys of their own."""
+        token, seen = self.issuer.token(), set[str]()
+
+        def all_seen() -> bool:
+            with ThreadPoolExecutor(8) as callers:
+                answers = [*callers.map(self.ask, [token] * 40)]
+            assert {status for status, _ in answers} == {200}
+            seen.update(process for _, process in answers)
+            return len(seen) == number
+
+        eventually(all_seen)
+        return seen
+
+
+def free_address() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return f"127.0.0.1:{free.getsockname()[1]}"
+
+
+def eventually(holds: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@contextmanager
+def served(command: tuple[object, ...], server: FaultServer, cache_ttl: float) -> Iterator[Api]:
+    issuer, address = LocalIssuer("https://issuer.test/", algorithms=("ES256",)), free_address()
+    server.publish(issuer.jwks)
+    environment = {**os.environ, "JWKS_URI": server.url(), "CACHE_TTL": str(cache_ttl), "PYTHONPATH": str(TESTS.parent)}
+    words = [str(word).format(address=address) for word in command]
+    running = subprocess.Popen(words, cwd=TESTS, env=environment, stdout=subprocess.DEVNULL, stderr=None)
+    api = Api(address, server, issuer)
+
+    def up() -> bool:
+        assert running.poll() is None, running.stderr and running.stderr.read()
+        try:
+            return api.ask("none")[0] == 401
+        except (OSError, http.client.HTTPException):
+            return False
+
+    try:
+        eventually(up)
+        assert server.counted() == 0, "nothing is fetched before the first good-looking token"
+        yield api
+    finally:
+        running.send_signal(2)
+        running.communicate(timeout=60)
+
+
+@every_server
+def test_a_worker_fetches_once_and_finds_a_rotated_key(
+    command: tuple[object, ...], number: int, server: FaultServer
+) -> None:
+    with served(command, server, cache_ttl=600) as api:
+        api.workers(number)
+        assert server.counted() == number
+        api.issuer.rotate()
+        server.publish(api.issuer.jwks)
+        api.workers(number)
+        assert server.counted() == 2 * number
+
+
+@every_server
+def test_the_refresh_ahead_works_while_requests_come(
+    command: tuple[object, ...], number: int, server: FaultServer
+) -> None:
+    with served(command, server, cache_ttl=1) as api:
+        api.workers(number)
+        old, first = api.issuer.token(), server.counted()
+        api.issuer.rotate()
+        server.publish(api.issuer.jwks)
+        # It takes effect without a request that asks for it by name.
+        eventually(lambda: api.ask(old)[0] == 401)
+        assert server.counted() > first
+        assert api.ask(api.issuer.token())[0] == 200
+
+
+@every_server
+def test_a_refresh_that_hangs_holds_no_request_up(
+    command: tuple[object, ...], number: int, server: FaultServer
+) -> None:
+    with served(command, server, cache_ttl=2) as api:
+        api.workers(number)
+        server.fail("hang_before_headers")
+        token, first = api.issuer.token(), server.counted()
+
+        def hanging() -> bool:
+            assert api.ask(token)[0] == 200
+            return server.counted() > first
+
+        eventually(hanging)
+        # They are answered while the server has released nobody.
+        assert {api.ask(token)[0] for _ in range(40)} == {200}

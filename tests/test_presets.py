@@ -1,0 +1,351 @@
+"""Presets: the tokens of each provider as it makes them pass, and its ID tokens never do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from webtest import TestApp
+
+from jwt_wsgi import (
+    AUTHENTICATED,
+    InvalidToken,
+    Issuer,
+    KeysUnavailable,
+    RemoteJWKS,
+    StaticJWKS,
+    Verifier,
+    has,
+    permission,
+    protect,
+    scope,
+)
+from jwt_wsgi.policy.requirements import Requirement
+from jwt_wsgi.presets import ANY_TENANT, CONSUMERS, auth0, cognito, entra, keycloak, okta
+from jwt_wsgi.testing import LocalIssuer
+
+SHAPES: dict[str, dict[str, dict[str, Any]]] = json.loads(Path(__file__).with_name("token_shapes.json").read_text())
+TENANT, OTHER = "72f988bf-86f1-41af-91ab-2d7cd011db47", "fa15d692-e9c7-4460-a743-29f29522229a"
+API = "6e74172b-be56-4843-9ff4-e66a39bb12e3"
+CLIENT = "0123456789abcdefghijklmnop"
+
+#: What an API writes, with the audience left open where there is one.
+PRESETS: dict[str, Callable[..., Issuer]] = {
+    "auth0": partial(auth0, "tenant.eu.auth0.com"),
+    "okta": partial(okta, "org.okta.com"),
+    "entra v2": partial(entra, TENANT),
+    "entra v1": partial(entra, TENANT, version=1),
+    "cognito": partial(cognito, "eu-west-1", "eu-west-1_AbCdEf123", client_ids=[CLIENT, "another"]),
+    "keycloak": partial(keycloak, "https://sso.example.com", "main"),
+}
+AUDIENCES = {
+    "auth0": "https://api.example.com", "okta": "api://default", "entra v2": API, "entra v1": f"api://{API}",
+    "keycloak": "my-api",
+}  # fmt: skip
+KEYS = {
+    "auth0": "https://tenant.eu.auth0.com/.well-known/jwks.json",
+    "okta": "https://org.okta.com/oauth2/default/v1/keys",
+    "entra v2": f"https://login.microsoftonline.com/{TENANT}/discovery/v2.0/keys",
+    "entra v1": f"https://login.microsoftonline.com/{TENANT}/discovery/keys",
+    "cognito": "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbCdEf123/.well-known/jwks.json",
+    "keycloak": "https://sso.example.com/realms/main/protocol/openid-connect/certs",
+}
+every_provider = pytest.mark.parametrize("name", PRESETS)
+
+
+class Provider:
+    """Signs what it is given, and publishes its key at any URL; `fetched` are those asked for."""
+
+    def __init__(self, local: LocalIssuer) -> None:
+        self._local = local
+        self.fetched: list[str] = []
+        self.members: dict[str, Any] = {}
+
+    def fetch(self, url: str) -> bytes:
+        self.fetched.append(url)
+        return json.dumps({"keys": [{**key, **self.members} for key in self._local.jwks["keys"]]}).encode()
+
+    def token(self, name: str, kind: str = "access", **claims: Any) -> str:
+        now = int(self._local.clock())
+        shape = {**SHAPES[name][kind], "iat": now, "nbf": now, "auth_time": now, "exp": now + 300, **claims}
+        kept = {claim: value for claim, value in shape.items() if value is not None}
+        header = {**SHAPES[name]["header"], "kid": self._local.key().kid}
+        return self._local.sign(json.dumps(kept).encode(), header={"typ": None, **header})
+
+
+@pytest.fixture
+def provider(local: LocalIssuer) -> Provider:
+    return Provider(local)
+
+
+def preset(name: str, provider: Provider | None, **options: Any) -> Issuer:
+    if name in AUDIENCES:
+        options = {"audience": AUDIENCES[name], **options}
+    return PRESETS[name](fetch=provider and provider.fetch, **options)
+
+
+def refusal(issuer: Any, token: str) -> str:
+    with pytest.raises(InvalidToken) as refused:
+        Verifier(issuer).verify(token)
+    return refused.value.reason
+
+
+# --- all of them
+
+
+@every_provider
+def test_an_access_token_passes_and_its_keys_are_where_they_are_documented(name: str, provider: Provider) -> None:
+    auth = Verifier(preset(name, provider)).verify(provider.token(name))
+    assert auth.issuer == SHAPES[name]["access"]["iss"]
+    assert provider.fetched == [KEYS[name]]
+
+
+@every_provider
+def test_without_a_fetcher_they_are_fetched_by_our_client_and_nothing_before_a_token(name: str) -> None:
+    source = preset(name, None).keys
+    assert isinstance(source, RemoteJWKS)
+    assert KEYS[name] in repr(source)
+    assert source.status().attempts == 0
+
+
+@every_provider
+def test_an_id_token_is_refused(name: str, provider: Provider) -> None:
+    reason = refusal(preset(name, provider), provider.token(name, "id"))
+    assert reason in {"audience_mismatch", "claim_missing", "claim_mismatch"}
+
+
+@pytest.mark.parametrize("name", [name for name in PRESETS if name != "auth0"])
+def test_an_id_token_is_refused_even_where_its_client_is_the_audience(name: str, provider: Provider) -> None:
+    client = SHAPES[name]["id"]["aud"]
+    asked = {} if name == "cognito" else {"audience": [client, "another"]}
+    assert refusal(preset(name, provider, **asked), provider.token(name, "id")) in {"claim_missing", "claim_mismatch"}
+
+
+@every_provider
+def test_a_token_of_a_neighbour_is_refused_before_anything_is_fetched(name: str, provider: Provider) -> None:
+    token = provider.token(name, iss=SHAPES[name]["access"]["iss"].replace("7", "8").replace("ma", "na") + "x")
+    assert refusal(preset(name, provider), token) == "issuer_mismatch"
+    assert provider.fetched == []
+
+
+@pytest.mark.parametrize("name", AUDIENCES)
+def test_a_token_for_another_api_is_refused(name: str, provider: Provider) -> None:
+    assert refusal(preset(name, provider), provider.token(name, aud="https://other.example.com")) == "audience_mismatch"
+
+
+@every_provider
+def test_claims_of_ones_own_come_on_top_and_replace_none_of_the_presets(name: str, provider: Provider) -> None:
+    own = {"org": "acme", "cid": "x", "azp": "x", "appid": "x", "token_use": "id", "typ": "ID"}
+    issuer = preset(name, provider, claims={"org": "acme"})
+    assert Verifier(issuer).verify(provider.token(name, org="acme"))
+    assert refusal(issuer, provider.token(name)) == "claim_missing"
+    theirs = {path for path, _ in preset(name, provider).profile.fixed}
+    fixed = dict(preset(name, provider, claims={claim: own[claim] for claim in own if claim in theirs}).profile.fixed)
+    assert all(fixed[claim] != own.get(claim) for claim in theirs)
+
+
+@every_provider
+def test_other_options_are_the_issuers(name: str, provider: Provider, local: LocalIssuer) -> None:
+    issuer = preset(name, provider, leeway=0, keys=StaticJWKS(local.jwks), algorithms=["RS256", "PS256"])
+    assert (issuer.profile.leeway, issuer.algorithms) == (0, {"RS256", "PS256"})
+    assert Verifier(issuer).verify(provider.token(name))
+    assert provider.fetched == []
+    with pytest.raises(TypeError):
+        preset(name, provider, lifetime=5)
+
+
+@pytest.mark.parametrize(
+    ("name", "rule"),
+    [
+        ("auth0", scope("read:messages") & permission("read:messages")),
+        ("okta", scope("read:messages")),
+        ("entra v2", scope("access_as_user")),
+        ("entra v1", scope("user_impersonation")),
+        ("cognito", scope("api/read") & has("cognito:groups", "admin")),
+        ("keycloak", has(("realm_access", "roles"), "admin") & has(("resource_access", "my-api", "roles"), "editor")),
+        ("keycloak", scope("read:messages")),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_it_grants_is_found_where_the_provider_puts_it(name: str, rule: Requirement, provider: Provider) -> None:
+    def plain(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "2")])
+        return [b"in"]
+
+    app = TestApp(protect(plain, issuer=preset(name, provider), rules={"/": rule}))
+    assert app.get("/", headers={"Authorization": f"Bearer {provider.token(name)}"}).status_int == 200
+
+
+WRONG: dict[str, tuple[Callable[[], Any], str]] = {
+    "a URL for a domain": (lambda: auth0("https://tenant.auth0.com/", audience="a"), "domain="),
+    "a domain in capitals": (lambda: auth0("Tenant.auth0.com", audience="a"), "domain="),
+    "no domain": (lambda: okta("", audience="a"), "domain="),
+    "a path in a domain": (lambda: okta("org.okta.com/oauth2", audience="a"), "domain="),
+    "the org authorization server": (
+        lambda: okta("o.okta.com", authorization_server="", audience="a"),
+        "authorization",
+    ),
+    "a way out": (lambda: okta("o.okta.com", authorization_server="..", audience="a"), "authorization_server="),
+    "a tenant by its domain": (lambda: entra("contoso.example", audience="a"), "tenant="),
+    "common": (lambda: entra("common", audience="a"), "tenant="),
+    "a tenant in capitals": (lambda: entra(TENANT.upper(), audience="a"), "tenant="),
+    "no tenant": (lambda: entra([], audience="a"), "tenant is empty"),
+    "a list with a bad one": (lambda: entra([TENANT, "x"], audience="a"), "tenant='x'"),
+    "version 3": (lambda: entra(TENANT, audience="a", version=3), "version=3"),  # type: ignore[call-overload]
+    "no audience for anyone": (lambda: entra(ANY_TENANT, audience=""), "audience="),
+    "a region that is none": (lambda: cognito("Ireland", "x_y", client_ids="a"), "region="),
+    "a pool elsewhere": (lambda: cognito("eu-west-1", "us-east-1_Abc", client_ids="a"), "pool="),
+    "no clients": (lambda: cognito("eu-west-1", "eu-west-1_Abc", client_ids=[]), "client_ids="),
+    "an empty client": (lambda: cognito("eu-west-1", "eu-west-1_Abc", client_ids=""), "client_ids="),
+    "Keycloak over http": (lambda: keycloak("http://sso.example.com", "main", audience="a"), "http"),
+    "a realm of two": (lambda: keycloak("https://sso.example.com", "a/b", audience="a"), "realm="),
+    "no URL": (lambda: keycloak(None, "main", audience="a"), "base_url="),  # type: ignore[arg-type]
+}
+
+
+@pytest.mark.parametrize(("call", "message"), WRONG.values(), ids=WRONG)
+def test_what_cannot_be_is_refused_by_name(call: Callable[[], Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+# --- one by one
+
+
+@pytest.mark.parametrize("client", ["another client", None, ["0123456789abcdefghijklmnop"], 5], ids=repr)
+def test_cognito_knows_its_clients(client: object, provider: Provider) -> None:
+    reason = refusal(preset("cognito", provider), provider.token("cognito", client_id=client))
+    assert reason in {"claim_missing", "claim_mismatch"}
+
+
+def test_cognito_in_china_has_another_domain(provider: Provider) -> None:
+    issuer = cognito("cn-north-1", "cn-north-1_Abc", client_ids=CLIENT, fetch=provider.fetch)
+    assert issuer.issuer == "https://cognito-idp.cn-north-1.amazonaws.com.cn/cn-north-1_Abc"
+
+
+@pytest.mark.parametrize("typ", ["ID", "Refresh", "Offline", "Logout", "bearer", None])
+def test_keycloak_tells_its_tokens_by_a_claim(typ: str | None, provider: Provider) -> None:
+    assert refusal(preset("keycloak", provider), provider.token("keycloak", typ=typ)).startswith("claim_m")
+
+
+@pytest.mark.parametrize("base_url", ["https://sso.example.com/", "https://sso.example.com"])
+def test_keycloak_with_and_without_a_slash(base_url: str, provider: Provider) -> None:
+    assert keycloak(base_url, "main", audience="my-api").issuer == SHAPES["keycloak"]["access"]["iss"]
+    old = keycloak(base_url.rstrip("/") + "/auth", "main", audience="my-api")
+    assert old.issuer == "https://sso.example.com/auth/realms/main"
+
+
+def test_keycloak_on_this_machine_or_where_http_is_allowed() -> None:
+    assert keycloak("http://localhost:8080", "main", audience="a")
+    assert keycloak("http://sso.internal", "main", audience="a", allow_http=True)
+
+
+@pytest.mark.parametrize("name", ["entra v1", "entra v2"])
+def test_entras_other_version_is_refused(name: str, provider: Provider) -> None:
+    other = "2.0" if name == "entra v1" else "1.0"
+    assert refusal(preset(name, provider), provider.token(name, ver=other)) == "claim_mismatch"
+
+
+V2 = "https://login.microsoftonline.com/{}/v2.0"
+MINE, TEMPLATE, THEIRS, PERSONAL = V2.format(TENANT), V2.format("{tenantid}"), V2.format(OTHER), V2.format(CONSUMERS)
+
+
+@pytest.mark.parametrize(
+    ("owner", "serves"),
+    [
+        pytest.param(None, {TENANT, OTHER, CONSUMERS}, id="nobody in particular"),
+        pytest.param(TEMPLATE, {TENANT, OTHER, CONSUMERS}, id="every tenant"),
+        pytest.param(PERSONAL, {CONSUMERS}, id="personal accounts"),
+        pytest.param("https://login.example.com/{tenantid}/v2.0", set(), id="another cloud"),
+        pytest.param(5, set(), id="a number"),
+        pytest.param({"a": "b"}, set(), id="an object"),
+    ],
+)
+@pytest.mark.parametrize("form", ["one", "list", "any"])
+def test_a_key_of_entra_serves_the_issuer_that_it_names(
+    form: str, owner: object, serves: set[str], provider: Provider
+) -> None:
+    provider.members = {} if owner is None else {"issuer": owner}
+    for tenant in (TENANT, OTHER, CONSUMERS):
+        asked: Any = {"one": tenant, "list": [TENANT, OTHER, CONSUMERS], "any": ANY_TENANT}[form]
+        verifier = Verifier(entra(asked, audience=API, fetch=provider.fetch))
+        token = provider.token("entra v2", iss=V2.format(tenant), tid=tenant)
+        if tenant in serves:
+            assert verifier.verify(token).issuer == V2.format(tenant)
+        else:
+            with pytest.raises(KeysUnavailable):
+                verifier.verify(token)
+
+
+@pytest.mark.parametrize(("owner", "good"), [(MINE, True), (THEIRS, False), (TEMPLATE, True)])
+def test_a_key_of_one_tenant_alone_serves_it(owner: str, good: bool, provider: Provider) -> None:
+    provider.members = {"issuer": owner}
+    verifier = Verifier(preset("entra v2", provider))
+    if good:
+        assert verifier.verify(provider.token("entra v2"))
+    else:
+        with pytest.raises(KeysUnavailable):
+            verifier.verify(provider.token("entra v2"))
+
+
+def test_of_several_tenants_those_pass_that_were_named_and_one_fetch_serves_them(provider: Provider) -> None:
+    verifier = Verifier(entra([TENANT, OTHER], audience=API, fetch=provider.fetch))
+    for tenant in (TENANT, OTHER):
+        assert verifier.verify(provider.token("entra v2", iss=V2.format(tenant), tid=tenant))
+    assert provider.fetched == ["https://login.microsoftonline.com/common/discovery/v2.0/keys"]
+    third = V2.format("8eaef023-2b34-4da1-9baa-8bc8c9d6a490")
+    assert refusal(entra([TENANT, OTHER], audience=API), provider.token("entra v2", iss=third)) == "issuer_mismatch"
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_any_tenant_is_any_guid_of_this_version_and_invented_ones_cost_one_fetch(
+    version: Any, provider: Provider
+) -> None:
+    name = f"entra v{version}"
+    verifier = Verifier(entra(ANY_TENANT, audience=AUDIENCES[name], version=version, fetch=provider.fetch))
+    right = SHAPES[name]["access"]["iss"]
+    for number in range(50):
+        tenant = f"00000000-0000-0000-0000-{number:012}"
+        assert verifier.verify(provider.token(name, iss=right.replace(TENANT, tenant), tid=tenant))
+    assert len(provider.fetched) == 1
+    wrong = SHAPES["entra v2" if version == 1 else "entra v1"]["access"]["iss"]
+    for issuer in (
+        wrong,
+        right.replace(TENANT, "contoso"),
+        right + "/",
+        right.replace("https://", "https://evil.test/"),
+    ):
+        with pytest.raises(InvalidToken, match="issuer_mismatch"):
+            verifier.verify(provider.token(name, iss=issuer))
+
+
+@pytest.mark.parametrize("body", [b"[]", b"{}", b'{"keys": 5}', b'{"keys": [5]}', b"nonsense", b'{"keys": []}'])
+def test_what_entra_answers_instead_of_keys_is_refused_by_the_source(body: bytes) -> None:
+    issuer = entra(TENANT, audience=API, fetch=lambda url: body)
+    assert isinstance(issuer.keys, RemoteJWKS)
+    status = issuer.keys.warm_up()
+    assert (status.usable, status.failures) == (False, 1)
+    assert status.last_error not in (None, "TypeError", "AttributeError")
+
+
+def test_the_ways_to_name_several_are_one_for_the_stack(provider: Provider) -> None:
+    def plain(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "2")])
+        return [b"in"]
+
+    for issuer in (
+        entra([TENANT], audience=API, fetch=provider.fetch),
+        entra(ANY_TENANT, audience=API, fetch=provider.fetch),
+        [preset("auth0", provider), entra(ANY_TENANT, audience=API, fetch=provider.fetch)],
+    ):
+        app = TestApp(protect(plain, issuer=issuer, rules={"/": AUTHENTICATED}))
+        token = provider.token("entra v2")
+        assert app.get("/", headers={"Authorization": f"Bearer {token}"}).status_int == 200
+
+
+def test_any_tenant_reads_as_what_it_is() -> None:
+    assert repr(ANY_TENANT) == "ANY_TENANT"
