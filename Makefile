@@ -11,7 +11,8 @@ DIFFERENTIAL_SEED ?= $(shell date +%s)
 # The pure code and the layers: no branch of them is left untried.
 PURE := jwt_wsgi/jose/*,jwt_wsgi/policy/*,jwt_wsgi/errors.py,jwt_wsgi/configuration.py,jwt_wsgi/auth.py,jwt_wsgi/issuer.py,$\
 	jwt_wsgi/verifier.py,jwt_wsgi/jwks/schedule.py,jwt_wsgi/challenges.py,jwt_wsgi/decisions.py,$\
-	jwt_wsgi/extraction.py,jwt_wsgi/verification.py,jwt_wsgi/authorization.py,jwt_wsgi/stack.py
+	jwt_wsgi/extraction.py,jwt_wsgi/verification.py,jwt_wsgi/authorization.py,jwt_wsgi/stack.py,$\
+	jwt_wsgi/crossorigin.py,jwt_wsgi/explain/*
 
 .PHONY: serve test lint pytest test-all fuzz mutants conformance clean
 

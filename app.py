@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 RULES = {"/api/public": PUBLIC, "/api/private": AUTHENTICATED, "/api/private-scoped": scope("read:messages")}
 
+#: Where the demo may listen.
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
 #: What may be set, each in the environment, in `.env`, or as a lower-case Paste setting.
 NAMES = (
     "ISSUER_BASE_URL",
@@ -180,9 +183,9 @@ def _subject(environ: WSGIEnvironment) -> str | None:
     return None if auth is None else auth.subject
 
 
-def _serve(application: WSGIApplication, host: str, port: int, greeting: str) -> None:
+def _serve(application: WSGIApplication, host: str, port: int, greeting: str, *, hide_proxies: bool = True) -> None:
     try:
-        server = create_server(application, host=host, port=port)
+        server = create_server(application, host=host, port=port, clear_untrusted_proxy_headers=hide_proxies)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ValueError(
@@ -194,21 +197,20 @@ def _serve(application: WSGIApplication, host: str, port: int, greeting: str) ->
 
 
 def _serve_demo(host: str, port: int) -> None:
+    if host not in LOOPBACK:
+        raise ValueError(f"HOST={host!r}: the demo mints tokens, so it serves loopback alone; leave HOST out")
     # Nothing that could sign a token is even imported without --demo.
+    from demo.console import with_console
     from jwt_wsgi.testing import LocalIssuer
 
     local = LocalIssuer(audience="https://api.example.com")
     with local.serve():
-        application = main(
-            issuer_base_url=local.issuer,
-            audience=local.audience,
-            # What is configured for another issuer must not reach this one.
-            jwks_uri="",
-            secret="",
-            token_signing_alg="",
-            policy_file="",
-        )
-        _serve(application, host, port, _recipe(local, _base(host, port)))
+        # What is configured for another issuer must not reach this one.
+        settings = dict.fromkeys(map(str.lower, NAMES), "")
+        settings |= {"issuer_base_url": local.issuer, "audience": local.audience}
+        application = with_console(router(), local, _issuer(configuration(settings)), RULES)
+        # The console tells a proxy by the headers that it adds, which waitress would take off.
+        _serve(application, host, port, _recipe(local, _base(host, port)), hide_proxies=False)
 
 
 def _recipe(local: LocalIssuer, base: str) -> str:
@@ -224,6 +226,7 @@ def _recipe(local: LocalIssuer, base: str) -> str:
     )
     lines = [
         f"Serving the demo on {base}, with an issuer of its own on {local.issuer}",
+        f"Open {base}/ in a browser: a console to try it by eye.",
         "Paste these lines into another terminal; Ctrl-C stops the demo.",
     ]
     for outcome, place, token in calls:

@@ -36,12 +36,12 @@ def report(decision: Decision, environ: WSGIEnvironment, on_decision: OnDecision
     """Log a decision, refusals and those that would be at INFO, the rest at DEBUG, and tell the hook."""
     error = decision.error or decision.would_be
     if logger.isEnabledFor(logging.DEBUG if error is None else logging.INFO):
-        asked = f"{_excerpt(environ.get('REQUEST_METHOD'))} {_excerpt(environ.get('PATH_INFO'))}"
+        asked = f"{excerpt(environ.get('REQUEST_METHOD'))} {excerpt(environ.get('PATH_INFO'))}"
         if error is None:
             logger.debug("%s allowed (rule %s)", asked, decision.rule)
         else:
             verdict = "refused" if decision.error else "allowed, would be refused"
-            said = (verdict, error.status, error.reason, decision.rule, *map(_excerpt, (error.expected, error.found)))
+            said = (verdict, error.status, error.reason, decision.rule, *map(excerpt, (error.expected, error.found)))
             logger.info("%s %s: %d %s (rule %s, expected %s, found %s)", asked, *said)
     if on_decision is not None:
         try:
@@ -51,7 +51,7 @@ def report(decision: Decision, environ: WSGIEnvironment, on_decision: OnDecision
             logger.exception("on_decision raised; the decision stands")
 
 
-def _excerpt(value: object) -> str:
+def excerpt(value: object) -> str:
     """`value` for a log line: escaped to ASCII and cut, so that it makes no second line."""
     text = ascii(value)
     return text if len(text) <= 120 else text[:120] + "…"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import configparser
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -153,11 +154,36 @@ def stand_in(folder: Path, name: str, *, status: int = 0) -> Path:
     return program
 
 
-def test_the_gate_of_the_continuous_integration_is_make_test_alone():
+def test_the_gate_of_the_continuous_integration_is_make_test_with_a_browser():
     lines = (CHECKOUT / ".ci" / "run").read_text().splitlines()
     commands = [line for line in lines if line and not line.startswith(("#", "set ", "cd "))]
-    assert commands == ['make test PYTEST_ARGS="--fail-on-skip"']
-    assert os.access(CHECKOUT / ".ci" / "run", os.X_OK)
+    assert commands == [".ci/chromium", 'make test PYTEST_ARGS="--fail-on-skip"']
+    assert all(os.access(CHECKOUT / ".ci" / name, os.X_OK) for name in ("run", "chromium"))
+
+
+@pytest.mark.parametrize("user", [0, 1000], ids=["as root", "as another"])
+def test_the_browser_is_installed_where_it_is_missing_and_only_there(tmp_path, user):
+    """With stand-ins for all that it calls: what it would do on a machine without chromium, and on one with it."""
+    log = tmp_path / "log"
+    log.touch()
+    writing = {
+        "id": f"#!/bin/sh\necho {user}\n",
+        "sudo": '#!/bin/sh\necho sudo >>"$LOG"\nexec "$@"\n',
+        "apt-get": '#!/bin/sh\necho "apt-get $*" >>"$LOG"\n'
+        'case "$*" in *install*) cp "$0" "$(dirname "$0")/chromium" ;; esac\n',
+    }
+    for name, text in writing.items():
+        stand_in(tmp_path, name).write_text(text)
+    for name in ("bash", "env", "cp", "dirname", "sh"):
+        (tmp_path / name).symlink_to(shutil.which(name))
+    for _ in range(2):
+        subprocess.run(
+            [CHECKOUT / ".ci" / "chromium"], env={"PATH": str(tmp_path), "LOG": str(log)}, timeout=30, check=True
+        )
+    said = log.read_text().splitlines()
+    assert [line.split()[-1] for line in said if line != "sudo"] == ["update", "fonts-dejavu-core"]
+    assert " install --yes --no-install-recommends chromium " in said[-1]
+    assert said.count("sudo") == (2 if user else 0)
 
 
 def test_what_the_gate_adds_reaches_pytest():

@@ -219,7 +219,7 @@ def test_the_sample_without_its_demo_does_not_even_import_what_signs():
     program = (
         "import sys, app\n"
         "app.main(issuer_base_url='https://tenant.example.com/', audience='example')\n"
-        "print([name for name in sys.modules if name.startswith('jwt_wsgi.testing')])"
+        "print([name for name in sys.modules if name.startswith(('jwt_wsgi.testing', 'demo'))])"
     )
     assert succeeded(sys.executable, "-c", program, cwd=CHECKOUT).strip() == "[]"
 
@@ -237,3 +237,27 @@ def test_only_the_demo_of_the_sample_mints():
     assert ast.unparse(choice.test) == "demo"
     assert "_serve_demo" in ast.unparse(choice.body)
     assert "_serve_demo" not in ast.unparse(choice.orelse)
+
+
+def test_only_the_demo_of_the_sample_has_the_console_and_the_console_mints_in_one_place():
+    functions = {
+        node.name: node for node in ast.walk(ast.parse((CHECKOUT / "app.py").read_text())) if is_function(node)
+    }
+    assert {name for name, node in functions.items() if "demo.console" in ast.unparse(node)} == {"_serve_demo"}
+    assert not any(name.startswith("demo") for module in MODULES for name in imported(module))
+
+    console = ast.parse((CHECKOUT / "demo" / "console.py").read_text())
+    minting = {node.name for node in ast.walk(console) if is_function(node) and ".token(" in ast.unparse(node)}
+    assert minting == {"_mints"}
+    using = {node.name for node in ast.walk(console) if is_function(node) and "self._mint" in ast.unparse(node)}
+    assert using == {"__init__", "_token"}
+
+
+def is_function(node: ast.AST) -> bool:
+    return isinstance(node, ast.FunctionDef)
+
+
+def imported(module: Path) -> set[str]:
+    tree = list(ast.walk(ast.parse(module.read_text())))
+    names = {alias.name for node in tree if isinstance(node, ast.Import) for alias in node.names}
+    return names | {node.module or "" for node in tree if isinstance(node, ast.ImportFrom)}

@@ -1,0 +1,1 @@
+"""The console of `app.py --demo`, and nothing that serves without it."""

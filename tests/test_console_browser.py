@@ -1,0 +1,400 @@
+"""The console in a real browser: every button by role and name, by keyboard, at two widths, light and dark."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+from browsing import Watched, chromium, needs_chromium
+from playwright.sync_api import Browser, Locator, Page, expect
+from test_end_to_end import APP, DEADLINE, free_port, running
+
+pytestmark = needs_chromium
+
+PHONE, DESK = 360, 1280
+PUBLIC, PRIVATE, SCOPED, ELSEWHERE = (
+    "/api/public: PUBLIC",
+    "/api/private: AUTHENTICATED",
+    "/api/private-scoped: scope('read:messages')",
+    "otherwise: DENY e.g. /elsewhere",
+)
+BUTTONS = [
+    "No token", "A good token", "A token without the scope", "An expired token", "A forged token", "The pasted token",
+]  # fmt: skip
+FIELD = "Or a token of your own"
+LAYERS = ["TokenExtractor", "TokenVerifier", "ScopeAuthorizer"]
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the demo, a process of its own."""
+    with running(tmp_path_factory.mktemp("demo") / "output", APP, "--demo", PORT=free_port()) as started:
+        yield started.says(r"Open (http://\S+)/ in a browser")[1]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(params=[PHONE, DESK], ids=["phone", "desk"])
+def width(request: pytest.FixtureRequest) -> int:
+    return request.param
+
+
+@pytest.fixture(params=["light", "dark"])
+def scheme(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+def watched(browser: Browser, demo: str, request: pytest.FixtureRequest) -> Iterator[Watched]:
+    """The console, opened; in the end it has said nothing but refusals of the API, and asked nobody else."""
+    asked = {"width", "scheme"}.intersection(request.fixturenames)
+    given: dict[str, Any] = {name: request.getfixturevalue(name) for name in asked}
+    watched = Watched(browser, **given)
+    watched.page.goto(f"{demo}/")
+    yield watched
+    watched.close()
+    assert [url for url in watched.asked if not url.startswith(f"{demo}/")] == []
+    # A browser tells its console of every refusal; of anything else it has nothing to tell.
+    refusal = "Failed to load resource: the server responded with a status of 40"
+    places = (f"{demo}/api/", f"{demo}/elsewhere")
+    assert [said for said in watched.said if not (said[0].startswith(refusal) and said[1].startswith(places))] == []
+
+
+@pytest.fixture
+def page(watched: Watched) -> Page:
+    return watched.page
+
+
+def token(demo: str, kind: str = "good") -> str:
+    with requests.Session() as http:
+        http.trust_env = False
+        answer = http.post(f"{demo}/console/token", json={"kind": kind}, headers={"Origin": demo}, timeout=DEADLINE)
+    return answer.json()["token"]
+
+
+def answer(page: Page) -> Locator:
+    return page.get_by_role("region", name="The answer")
+
+
+def call(page: Page, endpoint: str, button: str) -> Locator:
+    page.get_by_role("radio", name=endpoint, exact=True).check()
+    page.get_by_role("button", name=button, exact=True).click()
+    expect(answer(page)).not_to_have_attribute("aria-busy", "true")
+    return answer(page)
+
+
+# --- every button
+
+
+CALLS = [
+    pytest.param(PUBLIC, "No token", "200 OK", "none", None, id="public, no token"),
+    pytest.param(PUBLIC, "A forged token", "200 OK", "none", None, id="public, a forged token"),
+    pytest.param(PRIVATE, "No token", "401 Unauthorized", 'Bearer realm="api"', "rule", id="private, no token"),
+    pytest.param(PRIVATE, "A token without the scope", "200 OK", "none", None, id="private, without the scope"),
+    pytest.param(
+        SCOPED, "No token", "401 Unauthorized", 'Bearer realm="api", scope="read:messages"', "rule", id="no token"
+    ),
+    pytest.param(SCOPED, "A good token", "200 OK", "none", None, id="a good token"),
+    pytest.param(
+        SCOPED,
+        "A token without the scope",
+        "403 Forbidden",
+        'Bearer realm="api", error="insufficient_scope", '
+        'error_description="The token lacks a scope that is required here", scope="read:messages"',
+        "rule",
+        id="without the scope",
+    ),
+    pytest.param(
+        SCOPED,
+        "An expired token",
+        "401 Unauthorized",
+        'Bearer realm="api", error="invalid_token", error_description="The token has expired"',
+        "expiry",
+        id="an expired token",
+    ),
+    pytest.param(
+        SCOPED,
+        "A forged token",
+        "401 Unauthorized",
+        'Bearer realm="api", error="invalid_token", error_description="The token\'s signature is invalid"',
+        "signature",
+        id="a forged token",
+    ),
+    pytest.param(ELSEWHERE, "A good token", "403 Forbidden", "none", "rule", id="elsewhere"),
+]
+
+
+@pytest.mark.parametrize(("endpoint", "button", "status", "challenge", "failing"), CALLS)
+def test_a_button_calls_and_shows_what_was_decided_and_why(page, width, endpoint, button, status, challenge, failing):
+    shown = call(page, endpoint, button)
+    expect(shown.get_by_role("status")).to_contain_text(status)
+    expect(shown.get_by_role("status")).to_contain_text(button.lower())
+    expect(shown.locator("#challenge")).to_have_text(challenge)
+    expect(shown.locator("#body")).to_contain_text('"message"' if status == "200 OK" else '"reason"')
+    failed = shown.get_by_role("listitem").filter(has=page.get_by_role("img", name="failed", exact=True))
+    expect(failed).to_have_count(0 if failing is None else 1)
+    if failing is not None:
+        expect(failed).to_contain_text(failing)
+        # In red: more of it than of both others together.
+        red, green, blue = colour(failed)
+        assert red > green + blue or red > max(green, blue) + 60
+    for layer in LAYERS:
+        expect(shown.get_by_role("list", name=layer)).to_have_count(1)
+    assert page.get_by_role("button", name=button, exact=True).get_attribute("aria-pressed") == "true"
+    assert fits(page)
+
+
+def colour(of: Locator) -> list[int]:
+    return of.evaluate("element => getComputedStyle(element).color.match(/\\d+/g).map(Number)")
+
+
+def test_every_button_is_in_the_table_but_the_one_for_a_pasted_token(page):
+    assert [button.inner_text() for button in page.get_by_role("button").all()] == BUTTONS
+    assert {row.values[1] for row in CALLS} == {*BUTTONS} - {"The pasted token"}
+
+
+def test_the_answer_says_which_layer_refused_and_the_pipeline_shows_it(page):
+    shown = call(page, SCOPED, "An expired token")
+    expect(shown.get_by_role("status")).to_contain_text("TokenVerifier refused it: token_expired.")
+    boxes = page.get_by_role("region", name="The pipeline").get_by_role("listitem")
+    assert [box.get_attribute("class") for box in boxes.all()] == ["passed", "failed", "", ""]
+    shown = call(page, SCOPED, "A good token")
+    expect(shown.get_by_role("status")).to_contain_text("All three layers let it pass.")
+    assert [box.get_attribute("class") for box in boxes.all()] == ["passed"] * 4
+
+
+def test_dates_are_written_for_people(page):
+    shown = call(page, SCOPED, "An expired token")
+    expect(shown.get_by_role("listitem").filter(has_text="expiry")).to_contain_text("UTC")
+
+
+# --- a token of one's own
+
+
+PASTED = [
+    pytest.param("{good}", "200 OK", id="good"),
+    pytest.param("Bearer {good}", "200 OK", id="with the scheme before it"),
+    pytest.param("  {good}\n\n", "200 OK", id="with space around it"),
+    pytest.param("{expired}", "token_expired", id="expired"),
+    pytest.param("nonsense", "token_malformed", id="nonsense"),
+    pytest.param("two words", "malformed_header", id="two words"),
+    pytest.param("a,b", "several_tokens", id="a comma"),
+    pytest.param("<img/src=x/onerror=document.title=1>", "token_malformed", id="markup"),
+    pytest.param("x" * 20000, "token_too_large", id="too large"),
+    pytest.param("", "Paste a token into the field first.", id="nothing"),
+    pytest.param("a\nb", "This text cannot be sent", id="two lines"),
+    pytest.param("tokén", "This text cannot be sent", id="not ASCII"),
+]
+
+
+@pytest.mark.parametrize(("text", "says"), PASTED)
+def test_a_pasted_token_is_sent_as_it_is(page, demo, text, says):
+    made = {kind: token(demo, kind) for kind in ("good", "expired")}
+    for kind, value in made.items():
+        text = text.replace(f"{{{kind}}}", value)
+    page.get_by_role("textbox", name=FIELD).fill(text)
+    shown = call(page, SCOPED, "The pasted token")
+    expect(shown.get_by_role("status")).to_contain_text(says)
+    assert page.title() == "Console of the jwt-wsgi demo"
+    for value in made.values():
+        assert value.split(".")[1] not in shown.inner_text()
+
+
+# --- without an answer
+
+
+def test_where_nobody_answers_it_says_so_and_recovers(page, watched):
+    call(page, SCOPED, "A good token")
+    watched.context.set_offline(True)
+    shown = call(page, SCOPED, "No token")
+    expect(shown.get_by_role("status")).to_have_text("Nobody answered. Is the demo still running?", use_inner_text=True)
+    expect(shown.get_by_role("heading", name="The walk of checks")).to_be_hidden()
+    watched.context.set_offline(False)
+    expect(call(page, SCOPED, "A good token").get_by_role("status")).to_contain_text("200 OK")
+    # The browser tells its console of what could not be reached.
+    offline = [said for said in watched.said if "ERR_INTERNET_DISCONNECTED" in said[0]]
+    assert offline
+    watched.said[:] = [said for said in watched.said if said not in offline]
+
+
+def test_an_answer_that_was_overtaken_is_not_shown(page, demo):
+    held: list[Any] = []
+    page.route(f"{demo}/console/token", lambda route: held.append(route))
+    page.get_by_role("radio", name=SCOPED).check()
+    with page.expect_request(f"{demo}/console/token"):
+        page.get_by_role("button", name="A good token").click()
+    page.get_by_role("button", name="No token").click()
+    expect(answer(page).get_by_role("status")).to_contain_text("401 Unauthorized")
+    with page.expect_response(f"{demo}/console/walk"):
+        held[0].continue_()
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    expect(answer(page).get_by_role("status")).to_contain_text("401 Unauthorized")
+
+
+# --- by keyboard
+
+FOCUSED = """() => {
+  const element = document.activeElement;
+  const named = element.labels?.length ? element.labels[0].innerText : element.innerText;
+  const role = { BUTTON: "button", TEXTAREA: "textbox", INPUT: "radio" }[element.tagName] ?? element.tagName;
+  const shown = element.type === "radio" ? element.closest("label") : element;
+  const { outlineStyle, outlineWidth } = getComputedStyle(shown);
+  return [role, named.replace(/\\s+/g, " ").trim(), outlineStyle === "solid" && parseFloat(outlineWidth) >= 2];
+}"""
+
+
+def test_the_keyboard_reaches_everything_in_the_order_of_the_page(page, width):
+    order = []
+    for _ in range(len(BUTTONS) + 2):
+        page.keyboard.press("Tab")
+        role, name, visible = page.evaluate(FOCUSED)
+        assert visible, f"nobody sees that {name} has the focus"
+        order.append((role, name))
+    assert order == [
+        ("radio", PUBLIC),
+        *[("button", name) for name in BUTTONS[:-1]],
+        ("textbox", FIELD),
+        ("button", BUTTONS[-1]),
+    ]
+
+
+def test_the_keyboard_alone_makes_a_call(page):
+    page.keyboard.press("Tab")
+    for _ in range(2):
+        page.keyboard.press("ArrowDown")
+    assert page.evaluate(FOCUSED)[1] == SCOPED
+    for _ in range(4):
+        page.keyboard.press("Tab")
+    assert page.evaluate(FOCUSED)[1] == "An expired token"
+    page.keyboard.press("Enter")
+    expect(answer(page).get_by_role("status")).to_contain_text("token_expired")
+    # The focus has stayed, so the next call is one key away.
+    assert page.evaluate(FOCUSED)[1] == "An expired token"
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Space")
+    expect(answer(page).get_by_role("status")).to_contain_text("insufficient_scope")
+
+
+def test_a_return_in_the_field_leaves_the_page_where_it_is(page, demo):
+    page.get_by_role("radio", name=SCOPED).focus()
+    page.keyboard.press("Enter")
+    assert page.url == f"{demo}/"
+
+
+def test_roles_and_names_are_those_of_the_page(page):
+    assert page.get_by_role("heading", level=1).inner_text() == "jwt-wsgi console"
+    headings = [heading.inner_text() for heading in page.get_by_role("heading", level=2).all()]
+    assert headings == ["The pipeline", "Make a call", "The answer"]
+    expect(page.get_by_role("form", name="Make a call")).to_have_count(1)
+    groups = page.get_by_role("group", name="Endpoint, and the rule that guards it").get_by_role("radio")
+    assert groups.count() == 4
+    expect(page.get_by_role("radio", name=PUBLIC)).to_be_checked()
+
+
+# --- for eyes
+
+
+def fits(page: Page) -> bool:
+    """Nothing reaches beyond the right edge, at this width."""
+    return page.evaluate(
+        "() => document.documentElement.scrollWidth <= innerWidth &&"
+        " [...document.querySelectorAll('body *')].every((each) => each.getBoundingClientRect().right <= innerWidth)"
+    )
+
+
+# WCAG 2.2, 1.4.3: the contrast of every text that is seen, against the first ground that is painted behind it.
+PALE = """() => {
+  const parsed = (text) => text.match(/[\\d.]+/g).map(Number);
+  const light = ([r, g, b]) => [r, g, b].map((part) => part / 255)
+    .map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, part, at) => sum + part * [0.2126, 0.7152, 0.0722][at], 0);
+  const ground = (element) => {
+    for (let at = element; at; at = at.parentElement) {
+      const [r, g, b, alpha = 1] = parsed(getComputedStyle(at).backgroundColor);
+      if (alpha === 1) return [r, g, b];
+    }
+    return [255, 255, 255];
+  };
+  const pale = [];
+  let seen = 0;
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+    const element = node.parentElement;
+    if (!node.data.trim() || !element.checkVisibility()) continue;
+    seen += 1;
+    const [one, other] = [light(parsed(getComputedStyle(element).color)), light(ground(element))];
+    const contrast = (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
+    if (contrast < 4.5) pale.push([node.data.trim(), contrast]);
+  }
+  return [seen, pale];
+}"""
+
+
+def test_every_text_can_be_read_and_everything_fits(page, width, scheme):
+    for endpoint, button in [(PUBLIC, "No token"), (SCOPED, "A good token"), (SCOPED, "A forged token")]:
+        seen, pale = page.evaluate(PALE)
+        assert (pale, seen > 20) == ([], True)
+        assert fits(page)
+        call(page, endpoint, button)
+    seen, pale = page.evaluate(PALE)
+    assert (pale, seen > 60) == ([], True)
+    assert fits(page)
+
+
+def test_light_and_dark_are_two_palettes(browser, demo):
+    grounds = []
+    for scheme in ("light", "dark"):
+        watched = Watched(browser, scheme=scheme)
+        watched.page.goto(f"{demo}/")
+        grounds.append(watched.page.evaluate("() => getComputedStyle(document.body).backgroundColor.match(/\\d+/g)"))
+        watched.close()
+    light, dark = (sum(map(int, ground)) for ground in grounds)
+    assert light > 600
+    assert dark < 150
+
+
+def test_buttons_are_large_enough_for_a_thumb(page, width):
+    for button in page.get_by_role("button").all():
+        box = button.bounding_box()
+        assert box is not None
+        assert box["height"] >= 44
+
+
+def test_the_answer_comes_into_sight_on_a_phone_and_nothing_moves_on_a_desk(page, width):
+    page.emulate_media(reduced_motion="reduce")
+    page.get_by_role("button", name="A forged token").scroll_into_view_if_needed()
+    before = page.evaluate("scrollY")
+    call(page, SCOPED, "A forged token")
+    expect(page.locator("#status")).to_be_in_viewport()
+    assert (page.evaluate("scrollY") == before) is (width == DESK)
+
+
+# --- its policy
+
+
+def test_the_browser_runs_no_code_but_the_consoles_own(page, watched):
+    violations = page.evaluate(
+        """() => new Promise((done) => {
+          const seen = [];
+          addEventListener("securitypolicyviolation", (event) => {
+            if (seen.push(event.effectiveDirective) === 2) done(seen.sort());
+          });
+          const script = document.createElement("script");
+          script.append("window.injected = true");
+          document.body.append(script);
+          const style = document.createElement("style");
+          style.append("body { display: none }");
+          document.body.append(style);
+        })"""
+    )
+    assert violations
+    assert page.evaluate("window.injected") is None
+    expect(page.locator("body")).to_be_visible()
+    assert any("Content Security Policy" in text for text, _ in watched.said)
+    watched.said.clear()

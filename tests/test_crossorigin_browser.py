@@ -1,0 +1,272 @@
+"""A page of another origin, in a real browser, calls the API through `CrossOrigin` and reads the refusals too."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import pytest
+from browsing import Watched, chromium, needs_chromium
+from playwright.sync_api import Browser
+from waitress.server import create_server
+
+from jwt_wsgi import AUTHENTICATED, PUBLIC, Issuer, KeysUnavailable, StaticJWKS, get_auth, protect, scope
+from jwt_wsgi.crossorigin import CrossOrigin
+from jwt_wsgi.testing import LocalIssuer
+
+pytestmark = needs_chromium
+
+RULES = {"/public": PUBLIC, "/private": AUTHENTICATED, "/scoped": scope("read:messages")}
+LOCAL = LocalIssuer(algorithms=("ES256",))
+
+# What a page's script can see of a call: the answer, or that there was none.
+CALL = """async ([url, options]) => {
+  try {
+    const answer = await fetch(url, options);
+    return {
+      status: answer.status,
+      challenge: answer.headers.get("WWW-Authenticate"),
+      secret: answer.headers.get("X-Secret"),
+      body: await answer.text(),
+    };
+  } catch (error) {
+    return error.name;
+  }
+}"""
+# What fetch throws where the browser shows nothing: a network error (Fetch, "CORS check").
+NOTHING = "TypeError"
+
+
+class Outage:
+    """A key source that can tell nothing as long as it is told so."""
+
+    def __init__(self) -> None:
+        self.over = True
+        self._keys = StaticJWKS(LOCAL.jwks)
+
+    def held(self) -> Any:
+        return self._keys.held()
+
+    def find(self, kid: str | None, alg: str) -> Any:
+        if not self.over:
+            raise KeysUnavailable
+        return self._keys.find(kid, alg)
+
+
+class Api:
+    """The protected application, and the requests that reach the server and the application."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.reached: list[str] = []
+        self.cookies: list[str | None] = []
+        self.keys = Outage()
+        issuer = Issuer(LOCAL.issuer, audience=LOCAL.audience, keys=self.keys, algorithms=["ES256"])
+        self._guarded = protect(self._application, issuer=issuer, rules=RULES)
+        self.layer: Any = self._guarded
+
+    def allow(self, origin: str, **options: Any) -> None:
+        origins = origin if origin == "*" else [origin]
+        self.layer = CrossOrigin(self._guarded, origins=origins, **options)
+        self.asked.clear()
+        self.reached.clear()
+        self.cookies.clear()
+
+    def leave_out(self) -> None:
+        self.layer = self._guarded
+        self.asked.clear()
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        self.asked.append(environ["REQUEST_METHOD"])
+        self.cookies.append(environ.get("HTTP_COOKIE"))
+        return self.layer(environ, start_response)
+
+    def _application(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        self.reached.append(environ["REQUEST_METHOD"])
+        auth = get_auth(environ)
+        start_response("200 OK", [("Content-Type", "text/plain"), ("X-Secret", "hidden")])
+        return [b"hello nobody" if auth is None else f"hello {auth.subject}".encode()]
+
+
+def blank(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    """The page: it holds nothing, the tests run its scripts."""
+    start_response("200 OK", [("Content-Type", "text/html")])
+    return [b"<!doctype html><title>page</title><link rel=icon href=data:,>"]
+
+
+@contextmanager
+def served(application: Any) -> Iterator[int]:
+    """The port on which waitress serves it, on both names of loopback."""
+    server = create_server(application, host="127.0.0.1", port=0, threads=2)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        yield int(server.effective_port)
+    finally:
+        server.close()
+        thread.join()
+
+
+class Scene:
+    """The API at one port and a page at another; `page` is the page at this name of loopback."""
+
+    def __init__(self, browser: Browser, api: Api, api_port: int, page_port: int) -> None:
+        self.api, self._browser = api, browser
+        self.url = f"http://127.0.0.1:{api_port}"
+        self.same_site = f"http://localhost:{api_port}"
+        self.allowed = f"http://localhost:{page_port}"
+        self.other = f"http://127.0.0.1:{page_port}"
+        self.opened: list[Watched] = []
+
+    def page(self, origin: str) -> Watched:
+        watched = Watched(self._browser)
+        watched.page.goto(f"{origin}/")
+        self.opened.append(watched)
+        return watched
+
+    def call(self, watched: Watched, path: str, token: str | None = None, base: str = "", **options: Any) -> Any:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        given = {**options, "headers": {**headers, **options.get("headers", {})}}
+        return watched.page.evaluate(CALL, [(base or self.url) + path, given])
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[tuple[Browser, Api, int, int]]:
+    api = Api()
+    with ExitStack() as stack:
+        ports = stack.enter_context(served(api)), stack.enter_context(served(blank))
+        yield (stack.enter_context(chromium()), api, *ports)
+
+
+@pytest.fixture
+def scene(shared: tuple[Browser, Api, int, int]) -> Iterator[Scene]:
+    scene = Scene(*shared)
+    scene.api.allow(scene.allowed)
+    yield scene
+    for watched in scene.opened:
+        watched.close()
+    scene.api.keys.over = True
+
+
+def test_a_good_token_is_preflighted_sent_and_answered(scene):
+    page = scene.page(scene.allowed)
+    answer = scene.call(page, "/private", LOCAL.token())
+    assert (answer["status"], answer["body"]) == (200, "hello user-1")
+    assert (scene.api.asked, scene.api.reached) == (["OPTIONS", "GET"], ["GET"])
+    assert page.said == []
+
+
+@pytest.mark.parametrize(
+    ("path", "token", "status", "challenge", "reason"),
+    [
+        pytest.param("/private", None, 401, 'Bearer realm="api"', "missing_token", id="401 without a token"),
+        pytest.param("/private", "x", 401, 'error="invalid_token"', "token_malformed", id="401 for a bad token"),
+        pytest.param("/scoped", "good", 403, 'scope="read:messages"', "insufficient_scope", id="403"),
+        pytest.param("/private", "a b", 400, 'error="invalid_request"', "malformed_header", id="400"),
+        pytest.param("/private", "outage", 503, None, "keys_unavailable", id="503"),
+    ],
+)
+def test_a_refusal_can_be_read_with_its_challenge(scene, path, token, status, challenge, reason):
+    scene.api.keys.over = token != "outage"
+    sent = LOCAL.token("openid") if token in ("good", "outage") else token
+    answer = scene.call(scene.page(scene.allowed), path, sent)
+    assert answer["status"] == status
+    assert f'"reason": "{reason}"' in answer["body"]
+    assert challenge is None or challenge in answer["challenge"]
+    assert scene.api.reached == []
+
+
+def test_without_the_layer_the_page_is_told_of_a_network_error(scene):
+    scene.api.leave_out()
+    page = scene.page(scene.allowed)
+    assert scene.call(page, "/private") == NOTHING
+    assert scene.call(page, "/private", LOCAL.token()) == NOTHING
+    # The preflight was refused by the policy, so the call itself was never made.
+    assert scene.api.asked == ["GET", "OPTIONS"]
+    assert scene.api.reached == []
+
+
+def test_another_origin_reads_nothing_and_what_is_preflighted_is_not_sent(scene):
+    page = scene.page(scene.other)
+    assert scene.call(page, "/private", LOCAL.token()) == NOTHING
+    assert (scene.api.asked, scene.api.reached) == (["OPTIONS"], [])
+    # A simple request is sent, as any form could send it; the answer is not shown.
+    assert scene.call(page, "/public") == NOTHING
+    assert (scene.api.asked, scene.api.reached) == (["OPTIONS", "GET"], ["GET"])
+    assert "blocked by CORS policy" in page.said[0][0]
+
+
+def test_a_sandboxed_page_is_another_origin(scene):
+    page = scene.page(scene.allowed)
+    told = page.page.evaluate(
+        """(url) => new Promise((done) => {
+          addEventListener("message", (event) => done([event.origin, event.data]));
+          const frame = document.createElement("iframe");
+          frame.sandbox = "allow-scripts";
+          frame.srcdoc = `<script>fetch("${url}").then(() => "read", (error) => error.name)
+            .then((what) => parent.postMessage(what, "*"))</script>`;
+          document.body.append(frame);
+        })""",
+        f"{scene.url}/public",
+    )
+    assert told == ["null", NOTHING]
+
+
+@pytest.mark.parametrize(
+    ("options", "sent"),
+    [
+        pytest.param({"method": "PUT"}, True, id="a listed method"),
+        pytest.param({"method": "LINK"}, False, id="another method"),
+        pytest.param(
+            {"method": "POST", "body": "{}", "headers": {"Content-Type": "application/json"}}, True, id="JSON"
+        ),
+        pytest.param({"headers": {"X-Other": "1"}}, False, id="another header"),
+    ],
+)
+def test_a_page_sends_what_is_listed_and_no_more(scene, options, sent):
+    answer = scene.call(scene.page(scene.allowed), "/public", **options)
+    assert (answer != NOTHING) is sent
+    assert scene.api.asked == ["OPTIONS", options.get("method", "GET")][: 1 + sent]
+    assert scene.api.reached == scene.api.asked[1:]
+
+
+def test_only_what_is_exposed_can_be_read(scene):
+    page = scene.page(scene.allowed)
+    assert scene.call(page, "/public")["secret"] is None
+    scene.api.allow(scene.allowed, expose=["WWW-Authenticate", "X-Secret"])
+    assert scene.call(page, "/public")["secret"] == "hidden"
+    scene.api.allow(scene.allowed, expose=[])
+    refused = scene.call(page, "/private")
+    assert (refused["status"], refused["challenge"]) == (401, None)
+
+
+def test_a_preflight_is_remembered_for_its_time_only(scene):
+    page = scene.page(scene.allowed)
+    for _ in range(2):
+        assert scene.call(page, "/private", LOCAL.token())["status"] == 200
+    assert scene.api.asked == ["OPTIONS", "GET", "GET"]
+    scene.api.allow(scene.allowed, max_age=0)
+    page = scene.page(scene.allowed)
+    for _ in range(2):
+        assert scene.call(page, "/private", LOCAL.token())["status"] == 200
+    assert scene.api.asked == ["OPTIONS", "GET"] * 2
+
+
+def test_cookies_go_along_only_where_credentials_are_meant(scene):
+    page = scene.page(scene.allowed)
+    page.context.add_cookies([{"name": "session", "value": "1", "url": scene.same_site}])
+    scene.api.allow(scene.allowed)
+    assert scene.call(page, "/public", base=scene.same_site, credentials="include") == NOTHING
+    scene.api.allow(scene.allowed, credentials=True)
+    assert scene.call(page, "/public", base=scene.same_site, credentials="include")["status"] == 200
+    assert scene.call(page, "/public", base=scene.same_site)["status"] == 200
+    assert scene.api.cookies == ["session=1", None]
+
+
+def test_anyone_may_read_where_the_layer_says_so_but_never_with_cookies(scene):
+    scene.api.allow("*")
+    page = scene.page(scene.other)
+    assert scene.call(page, "/private", LOCAL.token())["status"] == 200
+    assert scene.call(page, "/public", credentials="include") == NOTHING
