@@ -10,7 +10,10 @@ PURE := jwt_wsgi/jose/*,jwt_wsgi/policy/*,jwt_wsgi/errors.py,jwt_wsgi/configurat
 	jwt_wsgi/verifier.py,jwt_wsgi/jwks/schedule.py,jwt_wsgi/challenges.py,jwt_wsgi/decisions.py,$\
 	jwt_wsgi/extraction.py,jwt_wsgi/verification.py,jwt_wsgi/authorization.py,jwt_wsgi/stack.py
 
-.PHONY: serve test lint pytest test-all clean
+BENCH := .venv-bench
+BENCH_ARGS ?=
+
+.PHONY: serve test lint pytest test-all bench clean
 
 serve: $(VENV)/.app
 	$(BIN)/python app.py --demo
@@ -42,6 +45,20 @@ test-all:
 	done; \
 	test -n "$$tried" || { echo "there is no Python 3.11, 3.12 or 3.13 here" >&2; exit 1; }
 
+# Beside its peers, each pinned to a version in an environment of its own; the Express stack where npm is.
+bench: $(BENCH)/.bench
+	if command -v npm >/dev/null; then $(MAKE) benchmarks/express/node_modules/.made; fi
+	$(BENCH)/bin/python -m benchmarks $(BENCH_ARGS)
+
+$(BENCH)/.bench: benchmarks/requirements.txt setup.cfg pyproject.toml
+	test -x $(BENCH)/bin/python || $(PYTHON) -m venv $(BENCH) || { rm -rf $(BENCH); exit 1; }
+	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt --editable '.[app]'
+	touch $@
+
+benchmarks/express/node_modules/.made: benchmarks/express/package-lock.json
+	cd benchmarks/express && npm ci
+	touch $@
+
 # A half-made environment must not look ready the next time.
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "jwt-wsgi needs Python 3.11 or newer on the PATH" >&2; exit 1; }
@@ -56,4 +73,4 @@ $(VENV)/.test: setup.cfg pyproject.toml | $(VENV)/bin/python
 	touch $@ $(VENV)/.app
 
 clean:
-	rm -rf .venv .venv-* build dist *.egg-info .coverage*
+	rm -rf .venv .venv-* benchmarks/express/node_modules build dist *.egg-info .coverage*

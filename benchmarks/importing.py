@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import jwt_wsgi
@@ -31,17 +33,25 @@ def built_on() -> list[str]:
     for source in PACKAGE.rglob("*.py"):
         if source.relative_to(PACKAGE).parts[0] != "testing":
             found.update(_imported(ast.parse(source.read_text(encoding="utf-8"))))
-    return sorted(name for name in found if name.partition(".")[0] in DEPENDENCIES)
+    return sorted(name for name in found if name.partition(".")[0] in DEPENDENCIES and _is_module(name))
 
 
-def _imported(tree: ast.Module) -> set[str]:
-    found: set[str] = set()
+def _imported(tree: ast.Module) -> Iterator[str]:
+    """What may be a module: `from package import name` may name one, or something in the package."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            found.update(each.name for each in node.names)
+            yield from (each.name for each in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module is not None and node.level == 0:
-            found.add(node.module)
-    return found
+            yield node.module
+            yield from (f"{node.module}.{each.name}" for each in node.names)
+
+
+def _is_module(name: str) -> bool:
+    try:
+        importlib.import_module(name)
+    except ModuleNotFoundError:
+        return False
+    return True
 
 
 def spent(*names: str) -> float:

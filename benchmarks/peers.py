@@ -20,7 +20,7 @@ Make = Callable[[str], Callable[[str], object]]
 
 
 def bare(pem: str, algorithm: str) -> Prepare:
-    """cryptography's own `key.verify` and nothing else: everything around it is done beforehand."""
+    """The `key.verify` of cryptography and nothing else: everything around it is done beforehand."""
     key = serialization.load_pem_public_key(pem.encode())
     verify: Callable[..., None] = key.verify  # type: ignore[union-attr]  # public keys that verify are made here
     rest = _rest(algorithm)
@@ -54,7 +54,9 @@ def _signed(token: str, algorithm: str) -> tuple[bytes, bytes]:
     signature = base64.urlsafe_b64decode(segment + "==")
     if algorithm == "ES256":  # cryptography reads DER, a token carries r and s side by side
         half = len(signature) // 2
-        signature = encode_dss_signature(*(int.from_bytes(part, "big") for part in (signature[:half], signature[half:])))
+        signature = encode_dss_signature(
+            *(int.from_bytes(part, "big") for part in (signature[:half], signature[half:]))
+        )
     return signature, message.encode()
 
 

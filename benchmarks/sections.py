@@ -19,6 +19,8 @@ ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")
 THREADS = (1, 2, 4, 8)
 PADDING = (0, 800, 3200, 7000)
 
+OUT_OF_TIME = "out of time"
+
 #: The name of a contender, and what a worker needs to make it.
 Contenders = dict[str, dict[str, Any]]
 
@@ -67,11 +69,11 @@ def concurrency(scale: Scale, deadline: Deadline) -> Found:
     if "PyJWT" not in peers.absent():
         contenders["PyJWT"] = {"kind": "PyJWT", "pem": pem(issuer), "tokens": tokens}
     for turn in deadline.rounds(scale.rounds):
-        paces = worker.run("threads", counts=THREADS, contenders=contenders, repetitions=3, turn=turn)
+        paces = worker.run("threads", counts=THREADS, contenders=contenders, repetitions=scale.repetitions, turn=turn)
         found.add("tokens/s", paces)
         for name in ("stack", "bare verify"):
             for count in (1, 2):
-                pace = _processes(count, contenders[name], repetitions=5)
+                pace = _processes(count, contenders[name], repetitions=scale.repetitions + 1)
                 found.add("tokens/s", {f"{name}, {count} processes": pace})
     return found
 
@@ -91,7 +93,7 @@ def memories(scale: Scale, deadline: Deadline) -> Found:
     if "token" not in found.figures or limit is None:
         found.absent["grown"] = "no token is remembered"
     elif deadline.passed:
-        found.absent["grown"] = "out of time"
+        found.absent["grown"] = OUT_OF_TIME
     else:
         found.add("bytes", {"grown": _growth(scale), "configured": limit})
     return found

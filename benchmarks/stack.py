@@ -37,7 +37,7 @@ ENVIRON: Mapping[str, Any] = {
 }
 
 
-def trivial(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+def trivial(_: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
     """The application that does nothing."""
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [b"ok"]
