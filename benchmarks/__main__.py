@@ -60,7 +60,6 @@ def arguments(words: Sequence[str] | None) -> argparse.Namespace:
 def main(words: Sequence[str] | None = None) -> int:
     """Run what was asked for; the exit status."""
     asked = arguments(words)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
     scale = QUICK if asked.quick else FULL
     path: Path = asked.results or RESULTS
     kept = results.read(path)
@@ -107,4 +106,5 @@ def _write_page(kept: results.Results) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
     sys.exit(main())
