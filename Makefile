@@ -14,7 +14,10 @@ PURE := jwt_wsgi/jose/*,jwt_wsgi/policy/*,jwt_wsgi/errors.py,jwt_wsgi/configurat
 	jwt_wsgi/extraction.py,jwt_wsgi/verification.py,jwt_wsgi/authorization.py,jwt_wsgi/stack.py,$\
 	jwt_wsgi/crossorigin.py,jwt_wsgi/explain/*
 
-.PHONY: serve test lint pytest test-all fuzz mutants conformance clean
+BENCH := .venv-bench
+BENCH_ARGS ?=
+
+.PHONY: serve test lint pytest test-all fuzz mutants conformance bench clean
 
 serve: $(VENV)/.app
 	$(BIN)/python app.py --demo
@@ -60,6 +63,20 @@ mutants: $(VENV)/.test
 conformance: $(VENV)/.test
 	$(BIN)/python tests/conformance.py
 
+# Beside its peers, each pinned to a version in an environment of its own; the Express stack where npm is.
+bench: $(BENCH)/.bench
+	if command -v npm >/dev/null; then $(MAKE) benchmarks/express/node_modules/.made; fi
+	$(BENCH)/bin/python -m benchmarks $(BENCH_ARGS)
+
+$(BENCH)/.bench: benchmarks/requirements.txt setup.cfg pyproject.toml
+	test -x $(BENCH)/bin/python || $(PYTHON) -m venv $(BENCH) || { rm -rf $(BENCH); exit 1; }
+	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt --editable '.[app]'
+	touch $@
+
+benchmarks/express/node_modules/.made: benchmarks/express/package-lock.json
+	cd benchmarks/express && npm ci
+	touch $@
+
 # A half-made environment must not look ready the next time.
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "jwt-wsgi needs Python 3.11 or newer on the PATH" >&2; exit 1; }
@@ -78,4 +95,4 @@ $(VENV)/.fuzz: setup.cfg pyproject.toml | $(VENV)/bin/python
 	touch $@ $(VENV)/.test $(VENV)/.app
 
 clean:
-	rm -rf .venv .venv-* build dist *.egg-info .coverage*
+	rm -rf .venv .venv-* benchmarks/express/node_modules build dist *.egg-info .coverage*

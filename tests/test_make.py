@@ -129,6 +129,20 @@ def test_the_fuzzer_is_not_installed_for_the_tests():
     assert holding == {"fuzz"}
 
 
+def test_make_bench_prepares_the_peers_then_measures(tmp_path):
+    npm = stand_in(tmp_path, "npm")
+    bench = tmp_path / "bench"
+    steps = [
+        f"-m venv {bench} ",
+        f"{bench}/bin/python -m pip install",
+        "-r benchmarks/requirements.txt --editable '.[app]'",
+        f"command -v {npm.name} ",
+        f"{bench}/bin/python -m benchmarks --only imports\n",
+    ]
+    said = recipe("bench", f"BENCH={bench}", "BENCH_ARGS=--only imports", PATH=f"{tmp_path}:{os.environ['PATH']}")
+    assert in_order(steps, said), said
+
+
 def test_make_test_all_runs_the_suite_on_each_python_that_is_there(tmp_path):
     pythons = {version: stand_in(tmp_path, f"python{version}") for version in ("3.11", "3.13")}
     path = f"{tmp_path}:{os.environ['PATH']}"

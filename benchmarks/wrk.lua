@@ -1,0 +1,21 @@
+-- wrk sends each token of the file BENCH_TOKENS in turn, and says in JSON what came of it.
+local requests = {}
+local sent = 0
+
+function init(args)
+  for token in io.lines(os.getenv("BENCH_TOKENS")) do
+    requests[#requests + 1] = wrk.format("GET", nil, { ["Host"] = wrk.headers["Host"], ["Authorization"] = "Bearer " .. token })
+  end
+end
+
+function request()
+  sent = sent + 1
+  return requests[(sent - 1) % #requests + 1]
+end
+
+function done(summary, latency, requests)
+  local errors = summary.errors
+  local failed = errors.connect + errors.read + errors.write + errors.timeout
+  io.write(string.format('{"answers": %d, "seconds": %.6f, "refused": %d, "failed": %d}\n',
+    summary.requests, summary.duration / 1e6, errors.status, failed))
+end

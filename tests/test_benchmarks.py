@@ -1,0 +1,646 @@
+"""The benchmark runs, its arithmetic is right, and the page says what was measured. No duration is asserted."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import threading
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from conftest import Clock
+from cryptography.exceptions import InvalidSignature
+from waitress.server import create_server
+
+from benchmarks import __main__ as program
+from benchmarks import (
+    client,
+    clients,
+    figures,
+    goals,
+    importing,
+    loads,
+    memory,
+    minting,
+    peers,
+    pinned,
+    plots,
+    results,
+    sections,
+    servers,
+    stack,
+    worker,
+)
+from benchmarks.goals import ROWS, Row, verdict
+from benchmarks.measuring import Collected, Contender, Deadline, Figure, Spread, alternate, rotated, spread
+from benchmarks.results import Section
+from benchmarks.scale import FULL, QUICK
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+KEPT = json.loads((CHECKOUT / "benchmarks" / "results.json").read_text())
+
+
+# --- the arithmetic
+
+
+@pytest.mark.parametrize(
+    ("figure", "over", "expected"),
+    [
+        pytest.param([3, 1, 2], None, Spread(2, 1, 3, 3), id="by itself"),
+        pytest.param([4, 1], None, Spread(2.5, 1, 4, 2), id="an even number of rounds"),
+        pytest.param([10, 20, 90], [10, 10, 30], Spread(2, 1, 3, 3), id="round by round"),
+        # The medians alone would say 2 over 4.
+        pytest.param([1, 2, 8], [4, 8, 2], Spread(0.25, 0.25, 4, 3), id="not the ratio of the medians"),
+    ],
+)
+def test_a_figure_is_the_median_of_its_rounds_with_the_spread(figure, over, expected):
+    assert spread(Figure("µs", figure), None if over is None else Figure("µs", over)) == expected
+
+
+@pytest.mark.parametrize(
+    ("figure", "over"), [pytest.param([], None, id="no round"), pytest.param([1, 2], [1], id="not measured together")]
+)
+def test_what_cannot_be_compared_is_an_error(figure, over):
+    with pytest.raises(ValueError, match=r"round|shorter"):
+        spread(Figure("µs", figure), None if over is None else Figure("µs", over))
+
+
+class Spending:
+    """A contender that takes its time: nanoseconds a token, a list of them, one a batch."""
+
+    def __init__(self, clock: Clock, name: str, costs: list[int], log: list[tuple[str, tuple[str, ...]]]) -> None:
+        self.clock, self.name, self.costs, self.log = clock, name, costs, log
+        self.checked: list[int] = []
+
+    def prepare(self, tokens):
+        self.clock.advance(10**9)  # making ready is not part of it
+        cost = self.costs.pop(0)
+
+        def run():
+            self.log.append((self.name, tuple(tokens)))
+            self.clock.advance(cost * len(tokens))
+
+        return run
+
+    def contend(self, tokens):
+        return Contender(self.prepare, tokens, self.checked.append)
+
+
+def test_batches_take_turns_and_the_first_one_warms_up():
+    clock, log = Clock(0), []
+    one = Spending(clock, "one", [900, 3, 1, 5], log)
+    two = Spending(clock, "two", [900, 10, 30, 20], log)
+    contenders = {"one": one.contend(list("abcdefgh")), "two": two.contend(list("ABCDEFGH"))}
+    assert alternate(contenders, batches=3, turn=1, clock=clock) == {"one": 3, "two": 20}
+    assert [name for name, _ in log] == ["two", "one", "one", "two", "two", "one", "one", "two"]
+    used = Counter(token for _, tokens in log for token in tokens)
+    assert used == Counter("abcdefghABCDEFGH")
+    assert one.checked == two.checked == [2, 2, 2, 2]
+
+
+def test_fewer_tokens_than_batches_are_an_error():
+    contender = Spending(Clock(0), "one", [1], []).contend(["a"])
+    with pytest.raises(ValueError, match="1 tokens are too few for 3 batches"):
+        alternate({"one": contender}, batches=2, clock=Clock(0))
+
+
+def test_another_one_is_first_each_turn():
+    assert [rotated("abc", turn) for turn in (0, 1, 2, 3)] == [list("abc"), list("bca"), list("cab"), list("abc")]
+
+
+def test_no_round_begins_after_the_deadline():
+    clock = Clock(0)
+    deadline = Deadline(10, clock)
+    begun = []
+    for each in deadline.rounds(5):
+        begun.append(each)
+        clock.advance(4)
+    assert begun == [0, 1, 2]
+    assert deadline.passed
+
+
+def test_rounds_are_collected_by_name():
+    found = Collected()
+    found.add("µs", {"one": 1.0, "two": 2.0})
+    found.add("µs", {"one": 3.0})
+    assert found.figures == {"one": Figure("µs", [1.0, 3.0]), "two": Figure("µs", [2.0])}
+
+
+# --- the goals
+
+
+MOST, LEAST = Row("s", "w", "a", at_most=1.5), Row("s", "w", "a", at_least=0.9)
+
+
+@pytest.mark.parametrize(
+    ("row", "median", "rounds", "expected"),
+    [
+        pytest.param(MOST, 1.5, 7, "met", id="at most, and exactly so much"),
+        pytest.param(MOST, 1.501, 7, "missed", id="above"),
+        pytest.param(LEAST, 0.9, 7, "met", id="at least, and exactly so much"),
+        pytest.param(LEAST, 0.899, 7, "missed", id="below"),
+        pytest.param(MOST, 1.0, 6, "too few rounds", id="six rounds"),
+        pytest.param(Row("s", "w", "a", at_most=1, once=True), 1.0, 1, "met", id="measured once by its nature"),
+        pytest.param(Row("s", "w", "a"), 99, 1, "no goal", id="no goal"),
+    ],
+)
+def test_a_goal_is_held_against_the_median(row, median, rounds, expected):
+    assert verdict(row, Spread(median, 0.0, 100.0, rounds)) == expected
+
+
+def test_what_was_not_measured_is_not_missed():
+    assert goals.measured(MOST, {}) is None
+    assert goals.measured(Row("s", "w", "a", "b"), {"a": Figure("µs", [1])}) is None
+    assert verdict(MOST, None) == "not measured"
+
+
+def section(absent=(), **rounds):
+    place = {"taken": "2026-01-01", "python": "CPython 3", "openssl": "3", "cores": 2, "processor": "P"}
+    place |= {"system": "Linux", "load before": 0.1, "versions": {"jwt-wsgi": "1"}}
+    return Section(place, {name: Figure("µs", values) for name, values in rounds.items()}, dict(absent))
+
+
+def stacked(bare, fresh):
+    named = {"RS256, bare verify": [bare] * 7, "RS256, fresh": [fresh] * 7}
+    return {"stack": section(**named, absent={"PyJWT, fresh": "PyJWT is not installed"})}
+
+
+def test_the_table_says_what_is_met_what_is_missed_and_why_something_is_not_there():
+    lines = {line[0]: line[1:] for line in figures.table(stacked(20, 31), 7)}
+    assert lines["whole stack, fresh token, over bare verify: RS256"] == ("≤ 1.5", "1.55", "1.55 to 1.55", "missed")
+    assert lines["PyJWT over bare verify: RS256"] == ("–", "n/a", "", "not measured: PyJWT is not installed")
+    assert "cost at 1,000 keys over 1, fresh tokens" not in lines
+    assert figures.failed(stacked(20, 31), 7) == ["whole stack, fresh token, over bare verify: RS256"]
+    assert figures.failed(stacked(20, 30), 7) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.04567, "0.046"), (1.005, "1.00"), (27.5, "27.50"), (4712.3, "4,710"), (150.0, "150")]
+)
+def test_numbers_have_three_digits_at_most_that_mean_something(value, text):
+    assert figures.number(value) == text
+
+
+# --- what is kept
+
+
+def test_results_come_back_as_they_were(tmp_path):
+    kept = stacked(17.54, 31.25)
+    results.write(tmp_path / "results.json", kept)
+    assert results.read(tmp_path / "results.json") == kept
+    assert results.read(tmp_path / "none.json") == {}
+
+
+def test_an_environment_names_versions_and_no_machine():
+    text = json.dumps(results.environment("wrk"))
+    assert results.versions()["jwt-wsgi"] in text
+    assert socket.gethostname() not in text
+    assert "/" not in re.sub(r"\d+/\d+", "", text)
+
+
+def test_the_processor_is_named_as_linux_names_it(tmp_path):
+    (tmp_path / "cpuinfo").write_text("processor\t: 0\nmodel name\t: Some CPU\n")
+    assert results.processor(tmp_path / "cpuinfo") == "Some CPU"
+    assert results.processor(tmp_path / "none")
+
+
+def test_the_page_says_what_the_results_say():
+    page = (CHECKOUT / "docs" / "performance.md").read_text()
+    between = page.partition(figures.BEGIN)[2].partition(figures.END)[0].strip()
+    kept = results.read(CHECKOUT / "benchmarks" / "results.json")
+    assert between == figures.block(kept, goals.LEAST_ROUNDS)
+
+
+def test_only_what_stands_between_the_marks_of_a_page_is_replaced(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{figures.BEGIN}\nold\n{figures.END}\nafter\n")
+    figures.put(page, "new")
+    figures.put(page, "newer")
+    assert page.read_text() == f"before\n{figures.BEGIN}\n\nnewer\n\n{figures.END}\nafter\n"
+    page.write_text("no marks")
+    with pytest.raises(ValueError, match=r"page\.md lacks the marks"):
+        figures.put(page, "new")
+
+
+@pytest.mark.parametrize("plot", plots.PLOTS, ids=lambda plot: plot.name)
+def test_every_plot_has_points_and_stands_in_the_page(plot):
+    kept = results.read(CHECKOUT / "benchmarks" / "results.json")
+    for pattern in plot.lines.values():
+        line = plots.points(plot, kept, pattern)
+        assert len(line) >= 2
+        assert [x for x, _ in line] == sorted({x for x, _ in line})
+    drawing = (CHECKOUT / "docs" / "performance" / f"{plot.name}.svg").read_text()
+    assert plot.title in drawing
+    assert f"(performance/{plot.name}.svg)" in (CHECKOUT / "docs" / "performance.md").read_text()
+
+
+def test_every_version_of_a_peer_is_pinned_and_no_registry_is_named():
+    lines = (CHECKOUT / "benchmarks" / "requirements.txt").read_text().splitlines()
+    pins = [line for line in lines if not line.startswith("#")]
+    assert pins
+    assert all(re.fullmatch(r"[a-z0-9-]+(\[\w+\])?==[\d.]+(post\d+)?", pin) for pin in pins)
+    express = CHECKOUT / "benchmarks" / "express"
+    lock = json.loads((express / "package-lock.json").read_text())
+    declared = json.loads((express / "package.json").read_text())["dependencies"]
+    assert all(re.fullmatch(r"\d+\.\d+\.\d+", version) for version in declared.values())
+    installed = {name: entry for name, entry in lock["packages"].items() if name}
+    assert all("integrity" in entry and "resolved" not in entry for entry in installed.values())
+    for name, version in declared.items():
+        assert installed[f"node_modules/{name}"]["version"] == version
+
+
+# --- what is measured
+
+
+@pytest.fixture(scope="module")
+def issuer():
+    return minting.local_issuer()
+
+
+def statuses(app, tokens):
+    requests = stack.Requests(app)
+    requests.prepare(tokens)()
+    return list(requests.statuses)
+
+
+def test_tokens_are_distinct_good_and_of_the_usual_size(issuer):
+    tokens = minting.mint(issuer, 12)
+    assert len(set(tokens)) == 12
+    assert all(800 < len(token) < 860 for token in tokens)
+    assert statuses(stack.stack(issuer.jwks), tokens) == [stack.ACCEPTED] * 12
+    assert len(minting.mint(issuer, 1, padding=300)[0]) == len(tokens[0]) + 300 * 4 // 3 + len(',"padding":""') + 4
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        pytest.param(minting.malformed, "token_malformed", id="malformed"),
+        pytest.param(minting.forged, "signature_invalid", id="forged"),
+    ],
+)
+def test_a_spoilt_token_is_refused_for_what_it_is_named_after(issuer, spoil, reason):
+    (token,) = minting.mint(issuer, 1)
+    assert refusal(issuer, spoil(token)) == reason
+
+
+def test_an_expired_token_is_refused_for_being_expired(issuer):
+    (token,) = minting.mint(issuer, 1, expired=True)
+    assert refusal(issuer, token) == "token_expired"
+
+
+def refusal(issuer, token):
+    environ = {**stack.ENVIRON, "HTTP_AUTHORIZATION": f"Bearer {token}"}
+    return json.loads(b"".join(stack.stack(issuer.jwks)(environ, lambda *_: None)))["reason"]
+
+
+def test_many_keys_and_many_issuers_are_all_asked(issuer):
+    (published,) = issuer.jwks["keys"]
+    names = [minting.nth(issuer.issuer, number) for number in range(3)]
+    spread_out = minting.mint(issuer, 6, issuers=3)
+    assert statuses(stack.stack(issuer.jwks, issuers=names), spread_out) == [stack.ACCEPTED] * 6
+    assert statuses(stack.stack(issuer.jwks, issuers=names[:2]), spread_out).count(stack.REFUSED) == 2
+    jwks = {"keys": [{**published, "kid": minting.nth("kid", number)} for number in range(3)]}
+    spread_out = minting.mint(issuer, 6, kids=3)
+    assert statuses(stack.stack(jwks), spread_out) == [stack.ACCEPTED] * 6
+    assert statuses(stack.stack({"keys": jwks["keys"][:2]}), spread_out).count(stack.REFUSED) == 2
+
+
+def test_many_rules_are_all_asked(issuer):
+    paths = [stack.ruled(number) for number in range(3)]
+    requests = stack.Requests(stack.stack(issuer.jwks, rules=3), paths=paths)
+    seen = [requests._environ(token)["PATH_INFO"] for token in minting.mint(issuer, 4)]
+    assert seen == [*paths, paths[0]]
+
+
+def test_an_answer_that_is_not_measured_here_is_an_error(issuer):
+    requests = stack.Requests(stack.stack(issuer.jwks))
+    requests.prepare(["no-token"])()
+    with pytest.raises(RuntimeError, match=r"answered .'401 Unauthorized'., and 200 OK is what is measured"):
+        requests.check(1)
+
+
+@pytest.mark.parametrize("algorithm", sections.ALGORITHMS)
+def test_the_bare_signature_is_verified(algorithm):
+    signer = minting.local_issuer(algorithm)
+    (token,) = minting.mint(signer, 1)
+    verify = peers.bare(sections.pem(signer), algorithm)
+    verify([token])()
+    with pytest.raises(InvalidSignature):
+        verify([minting.forged(token)])()
+
+
+#: What each library's own refusals derive from.
+REFUSALS = {
+    "PyJWT": re.compile(r"jwt\.exceptions\."),
+    "joserfc": re.compile(r"joserfc\.errors\."),
+    "Authlib": re.compile(r"authlib\.jose\.errors\."),
+    "python-jose": re.compile(r"jose\.exceptions\."),
+    "jwcrypto": re.compile(r"jwcrypto\."),
+}
+
+
+@pytest.mark.parametrize("name", [name for name in peers.LIBRARIES if name not in peers.absent()])
+@pytest.mark.filterwarnings("ignore:authlib.jose module is deprecated")
+def test_a_library_reads_what_the_stack_reads_and_refuses_what_it_refuses(issuer, name):
+    decode = peers.LIBRARIES[name][1](sections.pem(issuer))
+    (token,) = minting.mint(issuer, 1)
+    assert peers.subject(decode(token)) == "auth0|" + "0" * 24
+    foreign = minting.mint(issuer, 1, issuers=1)[0]
+    for bad in (minting.forged(token), minting.mint(issuer, 1, expired=True)[0], foreign):
+        with pytest.raises(Exception, match=r".") as caught:
+            decode(bad)
+        assert REFUSALS[name].search(f"{type(caught.value).__mro__}")
+
+
+def test_what_a_token_leaves_behind_is_counted(issuer):
+    kept: list[bytes] = []
+
+    def remembering(environ, start_response):
+        kept.append(environ["HTTP_AUTHORIZATION"].encode())
+        return stack.trivial(environ, start_response)
+
+    def left_by(app):
+        job = {"jwks": issuer.jwks, "warm": [], "tokens": tokens}
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(stack, "stack", lambda *_, **__: app)
+            patched.setattr(worker.tracemalloc, "start", start)
+            return worker.remembered(job)["token"]
+
+    import tracemalloc
+
+    start = tracemalloc.start
+    tokens = minting.mint(issuer, 100)
+    try:
+        assert left_by(remembering) > len(tokens[0])
+        assert left_by(stack.trivial) < memory.NOTHING
+    finally:
+        tracemalloc.stop()
+
+
+def test_the_configured_bytes_are_found_where_a_verifier_names_them(monkeypatch):
+    class Remembering:
+        def __init__(self, issuers, *, max_token_bytes=8192, memory_bytes=1024): ...
+
+    class Forgetful:
+        def __init__(self, issuers, *, max_token_bytes=8192): ...
+
+    monkeypatch.setattr(memory, "Verifier", Remembering)
+    assert memory.configured() == 1024
+    monkeypatch.setattr(memory, "Verifier", Forgetful)
+    assert memory.configured() is None
+
+
+def test_growth_is_measured_over_tokens_that_come_one_by_one():
+    signer = minting.local_issuer("EdDSA")
+    process = worker.start("growth", jwks=signer.jwks, algorithm="EdDSA", warm=minting.mint(signer, 2))
+    worker.feed(process, minting.mint(signer, 20))
+    assert worker.finish(process)["grown"] >= 0
+
+
+def test_a_worker_that_fails_says_why():
+    contender = {"kind": "stack", "tokens": ["no-token"] * 2, "jwks": minting.local_issuer().jwks}
+    with pytest.raises(RuntimeError, match=r"a worker failed: .*RuntimeError: answered .'401 Unauthorized'."):
+        worker.run("costs", contenders={"one": contender}, batches=1, turn=0)
+
+
+def test_the_dependencies_are_those_that_the_package_imports():
+    modules = importing.built_on()
+    assert {"josepy.jwk", "cryptography.hazmat.primitives.hashes", "urllib3"} <= set(modules)
+    assert {name.partition(".")[0] for name in modules} == set(importing.DEPENDENCIES)
+
+
+# --- servers and clients
+
+
+@pytest.fixture(scope="module")
+def answering(issuer):
+    """waitress in a thread, with the stack; yields the port."""
+    server = create_server(stack.stack(issuer.jwks), host="127.0.0.1", port=0, threads=4)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    yield server.effective_port
+    server.close()
+    thread.join(timeout=30)
+
+
+def test_the_client_counts_answers_and_refusals(issuer, answering):
+    good = minting.mint(issuer, 1)
+    found = client.load(answering, "/api/private-scoped", good, seconds=0.3, connections=4)
+    assert found["answers"] > 0
+    assert found["refused"] == 0
+    found = client.load(answering, "/api/private-scoped", ["bad"], seconds=0.3, connections=2)
+    assert found["refused"] == found["answers"] > 0
+
+
+class Pieces:
+    """A socket that brings what it was given, piece by piece."""
+
+    def __init__(self, *pieces: bytes) -> None:
+        self.pieces = list(pieces)
+
+    def recv(self, _):
+        return self.pieces.pop(0)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "expected"),
+    [
+        pytest.param([b"HTTP/1.1 200 OK\r\nContent-Le", b"ngth: 2\r\n\r\no", b"k"], [None, None, 200], id="a length"),
+        pytest.param(
+            [b"HTTP/1.1 401 No\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n", b"0\r\n\r\n"],
+            [None, 401],
+            id="chunks",
+        ),
+        pytest.param([b"HTTP/1.1 204 None\r\n\r\n"], [204], id="no body"),
+    ],
+)
+def test_an_answer_counts_when_all_of_it_is_there(pieces, expected):
+    connection = client.Connection.__new__(client.Connection)
+    connection.socket, connection._received = Pieces(*pieces, b""), b""
+    assert [connection.receive() for _ in pieces] == expected
+    with pytest.raises(ConnectionError, match="the server hung up"):
+        connection.receive()
+
+
+@pytest.mark.parametrize(
+    ("found", "complaint"),
+    [
+        pytest.param({"answers": 9, "seconds": 1, "refused": 1, "failed": 0}, "1 refused", id="a refusal"),
+        pytest.param({"answers": 9, "seconds": 1, "refused": 0, "failed": 2}, "2 failed", id="a failure"),
+        pytest.param({"answers": 0, "seconds": 1, "refused": 0, "failed": 0}, "0 refused", id="no answer"),
+        pytest.param({"answers": 7, "seconds": 1, "refused": 0, "failed": 0}, "too few", id="tokens ran out"),
+    ],
+)
+def test_a_load_that_measured_something_else_is_an_error(monkeypatch, found, complaint):
+    load = clients.Load(0.1, None)
+    monkeypatch.setattr(clients.Load, "_own", lambda *_: found)
+    with pytest.raises(RuntimeError, match=complaint):
+        load.pace(1, "/", ["token"] * 10, distinct=True)
+
+
+def test_a_load_is_answers_a_second(monkeypatch):
+    monkeypatch.setattr(clients.Load, "_own", lambda *_: {"answers": 6, "seconds": 3, "refused": 0, "failed": 0})
+    assert clients.Load(0.1, None).pace(1, "/", ["token"] * 10, distinct=True) == 2
+
+
+def test_a_round_with_a_failed_load_leaves_nothing_behind_and_is_tried_once_more(capsys):
+    outcomes = [RuntimeError("no answer"), {"one": 1.0}]
+
+    def measure():
+        outcome = outcomes.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    assert loads._twice(measure) == {"one": 1.0}
+    assert "once more, for no answer" in capsys.readouterr().err
+    outcomes += [RuntimeError("no answer"), RuntimeError("still none")]
+    with pytest.raises(RuntimeError, match="still none"):
+        loads._twice(measure)
+
+
+def listening(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_a_server_is_ended_whatever_happens():
+    ports: list[int] = []
+
+    def fail_while_it_runs():
+        with loads.published() as (_, environment), servers.running("waitress", environment, None) as port:
+            ports.append(port)
+            assert listening(port)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail_while_it_runs()
+    assert not listening(*ports)
+
+
+def test_a_server_that_does_not_come_up_says_why():
+    environment = {"ISSUER_BASE_URL": "", "AUTH0_DOMAIN": "", "AUDIENCE": "", "API_IDENTIFIER": ""}
+    complaint = r"waitress does not answer: .*set ISSUER_BASE_URL"
+    with pytest.raises(RuntimeError, match=complaint), servers.running("waitress", environment, None):
+        raise AssertionError
+
+
+def test_a_pinned_process_has_one_core():
+    cores = pinned.cores()
+    reading = "import os; print(sorted(os.sched_getaffinity(0)))"
+    for core, expected in ((cores[-1], [cores[-1]]), (None, cores)):
+        command = pinned.command(core, sys.executable, "-c", reading)
+        ended = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=60, check=True)
+        assert json.loads(ended.stdout) == expected
+
+
+# --- the command
+
+
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory):
+    """One tiny round of everything that is installed here."""
+    path = tmp_path_factory.mktemp("quick") / "results.json"
+    command = [sys.executable, "-m", "benchmarks", "--quick", "--results", str(path)]
+    environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
+    ended = subprocess.run(
+        command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, timeout=400, check=False
+    )
+    assert ended.returncode in (0, 1), ended.stderr
+    return ended, results.read(path)
+
+
+def test_the_whole_run_measures_or_names_what_every_row_needs(quick):
+    ended, found = quick
+    assert list(found) == list(program.SECTIONS)
+    assert all(len(figure.rounds) >= QUICK.rounds for each in found.values() for figure in each.figures.values())
+    for row in ROWS:
+        assert row.what in ended.stdout
+        named = (row.over, row.under or row.over)
+        there = found[row.section]
+        missing = [name for name in named if name not in there.figures and name != "10000 rules"]
+        assert all(any(name.startswith(absent) for absent in there.absent) for name in missing if name != "configured")
+
+
+def test_the_exit_status_is_1_exactly_where_a_goal_was_missed(quick):
+    ended, found = quick
+    missed = figures.failed(found, QUICK.rounds)
+    assert ended.returncode == (1 if missed else 0)
+    assert [line for line in ended.stderr.splitlines() if line.startswith("missed: ")] == [
+        f"missed: {what}" for what in missed
+    ]
+
+
+def test_the_full_run_has_every_size_that_a_goal_speaks_of():
+    assert {1, 10, 1000, 10_000} <= set(FULL.sizes)
+    assert FULL.rounds >= goals.LEAST_ROUNDS
+
+
+@pytest.fixture
+def measuring(monkeypatch, tmp_path):
+    """The command with sections that are measured at once; answers what it ended with and what it left."""
+    ratio = [1.0]
+
+    def stacked(scale, deadline):
+        found = sections.Found()
+        for _ in deadline.rounds(scale.rounds):
+            found.add("µs", {"RS256, bare verify": 20.0, "RS256, fresh": 20.0 * ratio[0]})
+        return found
+
+    def imported(scale, deadline):
+        found = sections.Found()
+        for _ in deadline.rounds(scale.rounds):
+            found.add("ms", {"import jwt_wsgi": 100.0, "import dependencies": 100.0})
+        return found
+
+    monkeypatch.setattr(program, "SECTIONS", {"stack": stacked, "imports": imported})
+    path = tmp_path / "results.json"
+
+    def run(*words, fresh_over_bare=1.0):
+        ratio[0] = fresh_over_bare
+        return program.main(["--results", str(path), *words]), results.read(path)
+
+    return run
+
+
+def test_a_section_by_itself_leaves_the_others_as_they_were(measuring):
+    assert measuring()[0] == 0
+    status, found = measuring("--only", "stack", fresh_over_bare=1.2)
+    assert status == 0
+    assert found["stack"].figures["RS256, fresh"].rounds == [24.0] * FULL.rounds
+    assert found["imports"].figures["import jwt_wsgi"].rounds == [100.0] * FULL.rounds
+
+
+def test_a_missed_goal_is_the_exit_status(measuring, capsys):
+    assert measuring(fresh_over_bare=1.6)[0] == 1
+    assert "missed: whole stack, fresh token, over bare verify: RS256\n" in capsys.readouterr().err
+    assert measuring("--only", "imports")[0] == 0
+
+
+def test_time_that_ran_out_is_no_success(measuring, capsys):
+    assert measuring("--minutes", "0")[0] == 1
+    assert "missed: imports: out of time" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        pytest.param(["--only", "stack,stak"], "there is no section 'stak': choose from stack, ", id="no such section"),
+        pytest.param(["--quick"], "name another file with --results", id="a quick run that would be kept"),
+    ],
+)
+def test_wrong_arguments_say_what_to_write(words, complaint, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        program.arguments(words)
+    assert complaint in capsys.readouterr().err
+
+
+def test_results_that_are_kept_name_no_machine():
+    text = json.dumps(KEPT)
+    assert socket.gethostname() not in text
+    assert not re.search(r"/(home|root|work|tmp|Users)\b", text)
