@@ -36,13 +36,12 @@ class Auth:
 
     def __init__(
         self,
-        *,
         token: str,
         issuer: str,
-        claims: dict[str, Any] | None = None,
-        header: dict[str, Any] | None = None,
         scopes: frozenset[str] = frozenset(),
         judged_at: float = float("nan"),
+        claims: dict[str, Any] | None = None,
+        header: dict[str, Any] | None = None,
     ) -> None:
         self._claims, self._header = claims, header
         self.token, self.issuer, self.scopes, self.judged_at = token, issuer, scopes, judged_at

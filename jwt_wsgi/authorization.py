@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable, Mapping
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from jwt_wsgi.auth import AUTH_KEY, REALM_KEY, RULE_KEY, Auth, environ_of, get_auth
-from jwt_wsgi.challenges import OnError, call, checked_realm, refuse
+from jwt_wsgi.challenges import OnError, answering, checked_realm, refuse
 from jwt_wsgi.configuration import must, must_be_callable
-from jwt_wsgi.decisions import Decision, OnDecision, report
+from jwt_wsgi.decisions import Decision, OnDecision, report, reports_all
 from jwt_wsgi.errors import AuthError, InvalidRequest
 from jwt_wsgi.policy.algebra import OPTIONAL, PUBLIC, ReportOnly, Request, Requirement, checked
 from jwt_wsgi.policy.policy import Match, Policy
@@ -25,6 +25,8 @@ class ScopeAuthorizer:
     decision)` is told of every decision.
     """
 
+    answers_refusals = True
+
     def __init__(
         self,
         app: WSGIApplication,
@@ -36,7 +38,7 @@ class ScopeAuthorizer:
         on_decision: OnDecision | None = None,
     ) -> None:
         must_be_callable(app=app, on_error=on_error, on_decision=on_decision)
-        self._app = app
+        self._app, self._inside = app, answering(app, on_error)
         self._policy = policy if isinstance(policy, Policy) else Policy(policy)
         self._realm = checked_realm(realm)
         self._on_error, self._on_decision = on_error, on_decision
@@ -45,31 +47,35 @@ class ScopeAuthorizer:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""
-        environ.pop(RULE_KEY, None)
+        if RULE_KEY in environ:
+            del environ[RULE_KEY]
         environ[REALM_KEY] = self._realm
-        decision = self._decide(environ)
-        report(decision, environ, self._on_decision)
-        if decision.error is not None:
-            return refuse(decision.error, environ, start_response, self._on_error)
-        return call(self._app, environ, start_response, self._on_error)
+        auth = environ.get(AUTH_KEY)
+        if not isinstance(auth, Auth):
+            auth = None
+        error, would_be = self._judge(environ, auth)
+        if error or would_be or self._on_decision is not None or reports_all():
+            match = environ.get(RULE_KEY)
+            key = match.rule.key if match and match.rule else None
+            report(Decision(error, auth, key, would_be), environ, self._on_decision)
+        if error is not None:
+            return refuse(error, environ, start_response, self._on_error)
+        return self._inside(environ, start_response)
 
-    def _decide(self, environ: WSGIEnvironment) -> Decision:
-        auth: Auth | None = get_auth(environ)
-        rule: str | None = None
-        refused: AuthError | None
-        would_be: AuthError | None = None
+    def _judge(self, environ: WSGIEnvironment, auth: Auth | None) -> tuple[AuthError | None, AuthError | None]:
+        """The refusal, and the one that is only reported."""
+        error: AuthError | None
+        would_be = None
         try:
-            match = self._policy.match(environ)
-        except InvalidRequest as error:
-            refused = error
+            environ[RULE_KEY] = match = self._policy.match(environ)
+        except InvalidRequest as ambiguous:
+            error = ambiguous
         else:
-            environ[RULE_KEY] = match
-            rule = None if match.rule is None else match.rule.key
-            refused = match.refusal(auth)
-            would_be = None if refused else match.would_refuse(auth)
-        if self._policy.report_only:
-            refused, would_be = None, refused or would_be
-        return Decision(refused, auth, rule, would_be)
+            _, asked, request = match
+            error = asked.refusal(auth, request)
+            if error is None and type(asked) is ReportOnly:
+                would_be = asked.would_refuse(auth, request)
+        return (None, error or would_be) if self._policy.report_only else (error, would_be)
 
 
 def guard(requirement: Requirement, *, on_error: OnError | None = None) -> Callable[[WSGIApplication], WSGIApplication]:
@@ -84,11 +90,13 @@ def guard(requirement: Requirement, *, on_error: OnError | None = None) -> Calla
     def wrap(app: WSGIApplication) -> WSGIApplication:
         must_be_callable(app=app)
 
+        inside = answering(app, on_error)
+
         def guarded(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
             error = _refusal(environ, asked)
             if error is not None:
                 return refuse(error, environ, start_response, on_error)
-            return call(app, environ, start_response, on_error)
+            return inside(environ, start_response)
 
         return guarded
 

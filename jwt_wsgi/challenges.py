@@ -16,6 +16,8 @@ from jwt_wsgi.errors import AuthError, InsufficientAuthentication, KeysUnavailab
 #: What an error hook answers: a WSGI application, or None for the ordinary answer.
 OnError = Callable[[WSGIEnvironment, AuthError], WSGIApplication | None]
 
+_Write = Callable[[bytes], object]
+
 _REALM = re.compile(r"[ -~]+")
 _SCOPE = re.compile(r"[!#-\[\]-~]+")
 _NOT_PRINTABLE = re.compile(r"[^ -~]")
@@ -89,30 +91,30 @@ def refuse(
     return application(environ, start_response)
 
 
-def call(
-    app: WSGIApplication, environ: WSGIEnvironment, start_response: StartResponse, on_error: OnError | None
-) -> Iterable[bytes]:
-    """The app's own answer, untouched; an `AuthError` that it raises is answered here."""
-    start: Any = start_response if type(start_response) is _Start else _Start(start_response)
-    try:
-        return app(environ, start)
-    except AuthError as error:
-        # PEP 3333: a response that was started already is replaced with `exc_info`.
-        again = (sys.exc_info(),) if start.called else ()
-        return refuse(error, environ, lambda *given: start_response(*given[:2], *(again or given[2:])), on_error)
+def answering(app: WSGIApplication, on_error: OnError | None = None) -> WSGIApplication:
+    """`app`, whose own answers stay untouched, while an `AuthError` that it raises is answered.
 
+    A layer (a class that says `answers_refusals`) does so itself, and is returned as it is.
+    """
+    if getattr(type(app), "answers_refusals", False):
+        return app
 
-class _Start:
-    """The server's `start_response`, and whether it was called; one for all layers of a stack."""
+    def answered(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        called = False
 
-    __slots__ = ("called", "start_response")
+        def start(*arguments: Any) -> _Write:
+            nonlocal called
+            called = True
+            return start_response(*arguments)
 
-    def __init__(self, start_response: StartResponse) -> None:
-        self.start_response, self.called = start_response, False
+        try:
+            return app(environ, start)
+        except AuthError as error:
+            # PEP 3333: a response that was started already is replaced with `exc_info`.
+            again = (sys.exc_info(),) if called else ()
+            return refuse(error, environ, lambda *given: start_response(*given[:2], *(again or given[2:])), on_error)
 
-    def __call__(self, *arguments: Any) -> Callable[[bytes], object]:
-        self.called = True
-        return self.start_response(*arguments)
+    return answered
 
 
 def _quoted(text: str) -> str:

@@ -32,6 +32,11 @@ class Decision(NamedTuple):
 OnDecision = Callable[[WSGIEnvironment, Decision], object]
 
 
+def reports_all() -> bool:
+    """Whether the log is told of every decision, not of refusals alone."""
+    return logger.isEnabledFor(logging.DEBUG)
+
+
 def report(decision: Decision, environ: WSGIEnvironment, on_decision: OnDecision | None) -> None:
     """Log a decision, refusals and those that would be at INFO, the rest at DEBUG, and tell the hook."""
     error = decision.error or decision.would_be

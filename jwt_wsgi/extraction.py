@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from jwt_wsgi.auth import CREDENTIALS_KEY, Credentials
-from jwt_wsgi.challenges import call, refuse
+from jwt_wsgi.challenges import answering, refuse
 from jwt_wsgi.configuration import must_be_callable
 from jwt_wsgi.errors import AuthError, InvalidRequest
 
@@ -14,8 +14,8 @@ GetToken = Callable[[WSGIEnvironment], str | None]
 
 # RFC 9110 §11.4: a scheme is a token; elements that a join left empty stand before it.
 _SCHEME = re.compile(r"[ \t,]*([!#$%&'*+.^_`|~0-9A-Za-z-]+)")
-# One space or more, then one word of visible ASCII without a comma (RFC 6750 §2.1).
-_BEARER = re.compile(r"bearer +([!-+\--~]+)", re.IGNORECASE)
+# What a token is made of here: visible ASCII without a comma (RFC 6750 §2.1).
+_VISIBLE = bytes(range(0x21, 0x7F)).replace(b",", b"")
 
 
 class TokenExtractor:
@@ -27,26 +27,27 @@ class TokenExtractor:
     `get_token` raises reaches the caller, on public pages too.
     """
 
+    answers_refusals = True
+
     def __init__(self, app: WSGIApplication, *, get_token: GetToken | None = None) -> None:
         must_be_callable(app=app, get_token=get_token)
-        self._app = app
+        self._app, self._inside = app, answering(app)
         self._get_token = get_token
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""
-        environ.pop(CREDENTIALS_KEY, None)
+        if CREDENTIALS_KEY in environ:
+            del environ[CREDENTIALS_KEY]
         try:
-            found = self._find(environ)
+            header = environ.get("HTTP_AUTHORIZATION", "")
+            found = credentials(header) if self._get_token is None else self._offered(self._get_token(environ))
         except AuthError as error:
             return refuse(error, environ, start_response, None)
         if found is not None:
             environ[CREDENTIALS_KEY] = found
-        return call(self._app, environ, start_response, None)
+        return self._inside(environ, start_response)
 
-    def _find(self, environ: WSGIEnvironment) -> Credentials | InvalidRequest | None:
-        if self._get_token is None:
-            return credentials(environ.get("HTTP_AUTHORIZATION", ""))
-        token = self._get_token(environ)
+    def _offered(self, token: object) -> Credentials | None:
         if token is not None and not isinstance(token, str):
             raise TypeError(f"get_token answered {type(token).__name__}; write str or None")
         return None if token is None else Credentials("Bearer", token)
@@ -59,9 +60,11 @@ def credentials(header: str) -> Credentials | InvalidRequest | None:
     `InvalidRequest` itself, returned and not raised.
     """
     value = header.strip(" \t")
-    bearer = _BEARER.fullmatch(value)
-    if bearer is not None:
-        return Credentials("Bearer", bearer[1])
+    name, _, token = value.partition(" ")
+    if name.lower() == "bearer":
+        token = token.lstrip(" ")
+        if token and token.isascii() and not token.encode("ascii").translate(None, _VISIBLE):
+            return Credentials("Bearer", token)
     scheme = _SCHEME.match(value)
     if scheme is None or scheme[1].lower() != "bearer":
         return None

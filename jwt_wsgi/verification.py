@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from jwt_wsgi.auth import AUTH_KEY, CREDENTIALS_KEY, REALM_KEY, Auth, Credentials
-from jwt_wsgi.challenges import OnError, call, checked_realm, refuse
+from jwt_wsgi.challenges import OnError, answering, checked_realm, refuse
 from jwt_wsgi.configuration import must_be_callable
 from jwt_wsgi.decisions import Decision, OnDecision, report
 from jwt_wsgi.errors import AuthError, InvalidRequest, MissingToken
@@ -30,6 +30,8 @@ class TokenVerifier:
     refusals. `clock` is in seconds since the epoch.
     """
 
+    answers_refusals = True
+
     def __init__(
         self,
         app: WSGIApplication,
@@ -47,7 +49,7 @@ class TokenVerifier:
     ) -> None:
         must_be_callable(app=app, exempt=exempt, is_revoked=is_revoked, remote_user=remote_user)
         must_be_callable(report_only=report_only, on_error=on_error, on_decision=on_decision)
-        self._app = app
+        self._app, self._inside = app, answering(app, on_error)
         self._verifier = issuers if isinstance(issuers, Verifier) else Verifier(issuers, clock=clock)
         self._allow_anonymous = allow_anonymous
         self._exempt, self._report_only = exempt, report_only
@@ -57,40 +59,39 @@ class TokenVerifier:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""
-        environ.pop(AUTH_KEY, None)
+        if AUTH_KEY in environ:
+            del environ[AUTH_KEY]
         environ[REALM_KEY] = self._realm
         if self._remote_user is not None:
             environ.pop("REMOTE_USER", None)
             environ.pop("AUTH_TYPE", None)
         if self._exempt is None or not self._exempt(environ):
             try:
-                auth = self._authenticate(environ.get(CREDENTIALS_KEY))
+                self._authenticate(environ.get(CREDENTIALS_KEY), environ)
             except AuthError as error:
                 if self._report_only is None or not self._report_only(environ):
                     report(Decision(error), environ, self._on_decision)
                     return refuse(error, environ, start_response, self._on_error)
                 report(Decision(would_be=error), environ, self._on_decision)
-                auth = None
-            if auth is not None:
-                self._hand_on(auth, environ)
-        return call(self._app, environ, start_response, self._on_error)
+        return self._inside(environ, start_response)
 
-    def _authenticate(self, found: Credentials | InvalidRequest | None) -> Auth | None:
+    def _authenticate(self, found: Credentials | InvalidRequest | None, environ: WSGIEnvironment) -> None:
         if isinstance(found, InvalidRequest):
             raise found
-        if found is None and not self._allow_anonymous:
-            raise MissingToken
-        auth = None if found is None else self._verifier.verify(found.token)
-        if auth is not None and self._is_revoked is not None:
-            check_revocation(auth, self._is_revoked)
-        return auth
-
-    def _hand_on(self, auth: Auth, environ: WSGIEnvironment) -> None:
-        environ[AUTH_KEY] = auth
-        if self._remote_user is None:
+        if found is None:
+            if not self._allow_anonymous:
+                raise MissingToken
             return
+        auth = self._verifier.verify(found.token)
+        if self._is_revoked is not None:
+            check_revocation(auth, self._is_revoked)
+        environ[AUTH_KEY] = auth
+        if self._remote_user is not None:
+            self._name(auth, self._remote_user, environ)
+
+    def _name(self, auth: Auth, remote_user: Callable[[Auth], str], environ: WSGIEnvironment) -> None:
         try:
-            name: object = self._remote_user(auth)
+            name: object = remote_user(auth)
         except Exception as error:  # noqa: BLE001 (a stranger's code may raise anything)
             # The type alone: the text of the exception may quote a claim.
             logger.error("remote_user raised %s; REMOTE_USER stays unset", type(error).__name__)

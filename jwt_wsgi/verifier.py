@@ -19,17 +19,25 @@ from jwt_wsgi.memory import Memory
 
 logger = logging.getLogger("jwt_wsgi.verifier")
 
+#: How many headers are remembered, and how long one may be.
+_HEADERS, _HEADER_CHARACTERS = 2048, 256
+
 #: Whether a token that is otherwise good was revoked; what it raises refuses with 503.
 IsRevoked = Callable[[Auth], object]
 
 
 class _Facts(NamedTuple):
-    """What stays true of a token as long as `keys` is the set that is held; None: for this once."""
+    """What stays true of a token as long as `keys` is the set that is held; None: for this once.
+
+    From `begin` to `end` nothing about its times can be wrong.
+    """
 
     keys: KeySet | None
     issuer: Issuer
     dates: Dates
     scopes: frozenset[str]
+    begin: float
+    end: float
 
 
 class Verifier:
@@ -64,6 +72,7 @@ class Verifier:
         for option, bound in (("max_remembered", max_remembered), ("max_remembered_bytes", max_remembered_bytes)):
             must(type(bound) is int and bound >= 0, f"{option}={bound!r}: write a whole number, 0 for no memory")
         self._memory: Memory[_Facts] = Memory(max_remembered, max_remembered_bytes)
+        self._headers: dict[str, dict[str, Any]] = {}
         self._max_token_bytes = max_token_bytes
         self._is_revoked = is_revoked
         self._clock = clock
@@ -76,8 +85,8 @@ class Verifier:
         """
         facts = self._memory.get(token) if type(token) is str else None
         if facts is not None and facts.keys is facts.issuer.keys.held() and self._trusts(facts.issuer):
-            return self._judge(token, facts, None)
-        compact = parse(token, self._max_token_bytes)
+            return self._judge(token, facts)
+        compact = parse(token, self._max_token_bytes, self._headers)
         signed_with(compact.header, self._algorithms)
         claims = token_object(compact.payload)
         issuer = self._issuer(claims)
@@ -86,33 +95,41 @@ class Verifier:
         _check_origin(compact, issuer)
         dates = judgement.judge_standing(claims, issuer.profile)
         scopes = judgement.granted_scopes(claims, issuer.scope_claim)
-        facts = _Facts(epoch if epoch is issuer.keys.held() else None, issuer, dates, scopes)
-        auth = self._judge(token, facts, (claims, compact.header))
-        if facts.keys is not None:
+        keys = epoch if epoch is issuer.keys.held() else None
+        facts = _Facts(keys, issuer, dates, scopes, *judgement.good_between(dates, issuer.profile))
+        auth = self._judge(token, facts, claims)
+        if keys is not None:
             self._memory.put(token, facts)
+        self._know(token.partition(".")[0], compact.header)
         return auth
 
-    def _judge(self, token: str, facts: _Facts, read: tuple[dict[str, Any], dict[str, Any]] | None) -> Auth:
-        """What another moment may change; `read` are the claims and the header where they were read."""
-        now, profile = self._clock(), facts.issuer.profile
-        judgement.judge_times(facts.dates, profile, now)
-        claims, header = read or (None, None)
-        auth = Auth(
-            token=token, issuer=facts.issuer.issuer, claims=claims, header=header, scopes=facts.scopes, judged_at=now
-        )
-        if profile.predicates:
-            judgement.judge_predicates(auth.claims, profile)
+    def _judge(self, token: str, facts: _Facts, claims: dict[str, Any] | None = None) -> Auth:
+        """What another moment may change; `claims` are given where they were read."""
+        _, issuer, dates, scopes, begin, end = facts
+        now = self._clock()
+        if not begin <= now < end:
+            judgement.judge_times(dates, issuer.profile, now)
+        auth = Auth(token, issuer.issuer, scopes, now, claims)
+        if issuer.profile.predicates:
+            judgement.judge_predicates(auth.claims, issuer.profile)
         if self._is_revoked is not None:
             check_revocation(auth, self._is_revoked)
         return auth
 
     def _trusts(self, issuer: Issuer) -> bool:
-        """Whether this is what its name stands for still, where a resolver may say otherwise."""
+        """Whether this is what its name stands for still, for a resolver may say otherwise."""
         return not self._issuers.resolvers or self._issuers.get(issuer.issuer) is issuer
+
+    def _know(self, segment: str, header: dict[str, Any]) -> None:
+        """Headers of good tokens need not be read again: an issuer has few, and strangers add none."""
+        if len(segment) <= _HEADER_CHARACTERS and segment not in self._headers:
+            if len(self._headers) >= _HEADERS:
+                self._headers.clear()
+            self._headers[segment] = header
 
     def _issuer(self, claims: dict[str, Any]) -> Issuer:
         """Unverified, `iss` only picks among the trusted ones."""
-        name = judgement.present(claims, "iss")
+        name = claims["iss"] if "iss" in claims else judgement.present(claims, "iss")
         if not isinstance(name, str):
             raise InvalidToken("claim_malformed", expected="iss a string", found=name)
         issuer = self._issuers.get(name)

@@ -22,7 +22,7 @@ from jwt_wsgi import (
     MissingToken,
     respond,
 )
-from jwt_wsgi.challenges import call, challenge, checked_realm
+from jwt_wsgi.challenges import answering, challenge, checked_realm
 from jwt_wsgi.errors import REASONS
 
 
@@ -154,7 +154,7 @@ class Iterable:
 @pytest.mark.conforms(86)
 def test_the_apps_iterable_is_returned_untouched() -> None:
     body = Iterable()
-    assert call(lambda environ, start: body, {}, lambda *_: lambda _: None, None) is body
+    assert answering(lambda environ, start: body)({}, lambda *_: lambda _: None) is body
 
 
 @pytest.mark.conforms(88)
@@ -165,7 +165,7 @@ def test_a_response_that_was_started_is_replaced_with_exc_info() -> None:
         start_response("200 OK", [])
         raise Forbidden("denied")
 
-    body = call(app, {"REQUEST_METHOD": "GET"}, lambda *arguments: starts.append(arguments), None)
+    body = answering(app)({"REQUEST_METHOD": "GET"}, lambda *arguments: starts.append(arguments))
     assert json.loads(b"".join(body))["reason"] == "denied"
     assert [start[0] for start in starts] == ["200 OK", "403 Forbidden"]
     assert starts[1][2][0] is Forbidden

@@ -105,7 +105,7 @@ def raising(error: Exception) -> Callable[..., NoReturn]:
         pytest.param("compact", "hs256", "jwt_wsgi.jose.compact.parse", id="compact: the parser"),
         pytest.param("compact", "forged", "jwt_wsgi.jose.compact.check_signature", id="compact: the signature"),
         pytest.param("signed", "hs256", "jwt_wsgi.verifier.token_object", id="signed: the payload"),
-        pytest.param("signed", "hs256", "jwt_wsgi.jose.claims.judge_times", id="signed: the times"),
+        pytest.param("signed", "expired", "jwt_wsgi.jose.claims.judge_times", id="signed: the times"),
         pytest.param("signed", "claims", "jwt_wsgi.jose.claims.granted_scopes", id="signed: the scopes"),
         pytest.param("authorization", "good", "fuzz.authorization.credentials", id="authorization: the parser"),
         pytest.param("authorization", "good", "jwt_wsgi.extraction.credentials", id="authorization: the layer"),

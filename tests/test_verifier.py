@@ -143,6 +143,17 @@ def test_times_are_judged_anew_for_every_call(clock: Clock) -> None:
     assert reason(judge, token) == "token_not_yet_valid"
 
 
+def test_an_age_is_judged_anew_for_every_call(clock: Clock) -> None:
+    local = LocalIssuer(algorithms=("ES256",), clock=clock)
+    judge, token = verifier(local, algorithms=["ES256"], max_age=60), local.token(expires_in=3600)
+    clock.advance(90)
+    assert reason(judge, token) is None
+    clock.advance(1)
+    assert reason(judge, token) == "token_too_old"
+    clock.advance(-1)
+    assert reason(judge, token) is None
+
+
 def test_predicates_and_revocation_are_asked_for_every_call(local: LocalIssuer) -> None:
     answers = {"predicate": True, "revoked": False}
     judge = verifier(

@@ -25,18 +25,24 @@ class Algorithm(NamedTuple):
     check: Check
 
 
-def _good(verify: Callable[..., None], *arguments: Any) -> bool:
-    try:
-        verify(*arguments)
-    except InvalidSignature:
-        return False
-    return True
+def _rsa(padded: padding.AsymmetricPadding, hash_: hashes.HashAlgorithm) -> Check:
+    def check(key: Any, message: bytes, signature: bytes) -> bool:
+        try:
+            key.verify(signature, message, padded, hash_)
+        except InvalidSignature:
+            return False
+        return True
+
+    return check
+
+
+def _pkcs1(hash_: hashes.HashAlgorithm) -> Check:
+    return _rsa(padding.PKCS1v15(), hash_)
 
 
 def _pss(hash_: hashes.HashAlgorithm) -> Check:
     # josepy accepts any salt length; RFC 7518 §3.5 wants it as long as the hash.
-    salted = padding.PSS(mgf=padding.MGF1(hash_), salt_length=padding.PSS.DIGEST_LENGTH)
-    return lambda key, message, signature: _good(key.verify, signature, message, salted, hash_)
+    return _rsa(padding.PSS(mgf=padding.MGF1(hash_), salt_length=padding.PSS.DIGEST_LENGTH), hash_)
 
 
 def _ecdsa(algorithm: jwa.JWASignature) -> Check:
@@ -50,14 +56,18 @@ def _ecdsa(algorithm: jwa.JWASignature) -> Check:
 
 
 def _ed25519(key: Any, message: bytes, signature: bytes) -> bool:
-    return _good(key.verify, signature, message)
+    try:
+        key.verify(signature, message)
+    except InvalidSignature:
+        return False
+    return True
 
 
 #: Every algorithm there is, by the name it has in a token's header.
 ALGORITHMS: dict[str, Algorithm] = {
-    "RS256": Algorithm("RSA", None, 0, jwa.RS256.verify),
-    "RS384": Algorithm("RSA", None, 0, jwa.RS384.verify),
-    "RS512": Algorithm("RSA", None, 0, jwa.RS512.verify),
+    "RS256": Algorithm("RSA", None, 0, _pkcs1(hashes.SHA256())),
+    "RS384": Algorithm("RSA", None, 0, _pkcs1(hashes.SHA384())),
+    "RS512": Algorithm("RSA", None, 0, _pkcs1(hashes.SHA512())),
     "PS256": Algorithm("RSA", None, 0, _pss(hashes.SHA256())),
     "PS384": Algorithm("RSA", None, 0, _pss(hashes.SHA384())),
     "PS512": Algorithm("RSA", None, 0, _pss(hashes.SHA512())),

@@ -134,19 +134,22 @@ def judge_standing(claims: Mapping[str, Any], profile: TokenProfile) -> Dates:
         _judge_audience(present(claims, "aud"), profile.audiences)
     required = _RFC9068_REQUIRED if profile.name == "at+jwt" else ("exp",)
     for name in required if profile.max_age is None else (*required, "iat"):
-        present(claims, name)
-    dates = Dates(**{name: _date(claims, name) for name in Dates._fields if name in claims})
+        if name not in claims:
+            raise InvalidToken("claim_missing", expected=name, found=ABSENT)
+    exp = _date(claims, "exp")
+    nbf = _date(claims, "nbf") if "nbf" in claims else _NEVER
+    iat = _date(claims, "iat") if "iat" in claims else _NEVER
     for name in _STRINGS[profile.name]:
         if not isinstance(claims.get(name, ""), str):
             raise InvalidToken("claim_malformed", expected=f"{name} a string", found=claims[name])
-    for name, reason in _TELL_TALES.items():
+    for name in _TELL_TALES:
         if name in claims:
-            raise InvalidToken(reason, found=name)
+            raise InvalidToken(_TELL_TALES[name], found=name)
     for path, wanted in profile.fixed:
         value = present(claims, path)
         if wanted is not ... and not same(value, wanted):
             raise InvalidToken("claim_mismatch", expected={path: wanted}, found=value)
-    return dates
+    return Dates(exp, nbf, iat)
 
 
 def judge_times(dates: Dates, profile: TokenProfile, now: float) -> None:
@@ -163,6 +166,14 @@ def judge_times(dates: Dates, profile: TokenProfile, now: float) -> None:
         raise InvalidToken("token_not_yet_valid", expected=f"at most {now}", found=begin)
     if max_age is not None and now - dates.iat > max_age + leeway:
         raise InvalidToken("token_too_old", expected=f"iat after {now - max_age}", found=dates.iat)
+
+
+def good_between(dates: Dates, profile: TokenProfile) -> tuple[float, float]:
+    """Two moments between which `judge_times` has no objection; outside of them it may have one."""
+    until = dates.exp + profile.leeway
+    if profile.max_age is not None:
+        until = min(until, dates.iat + profile.max_age + profile.leeway)
+    return max(dates.nbf, dates.iat) - profile.leeway, until
 
 
 def judge_predicates(claims: Mapping[str, Any], profile: TokenProfile) -> None:

@@ -1,7 +1,7 @@
 """The compact JWS, parsed strictly and verified over the received bytes (RFC 7515 §7.1)."""
 
-from collections.abc import Callable, Collection
-from typing import Any, AnyStr, NamedTuple
+from collections.abc import Collection, Mapping
+from typing import Any, NamedTuple
 
 from jwt_wsgi.errors import InvalidToken
 from jwt_wsgi.jose import encoding
@@ -15,6 +15,9 @@ MAX_TOKEN_BYTES = 16384
 # Each changes what the signature means or covers (RFC 7515 §4.1.11, RFC 7797 §7);
 # `zip` belongs to encryption (RFC 7516 §4.1.3).
 _UNSUPPORTED = ("crit", "b64", "zip")
+
+
+_NONE: Mapping[str, Any] = {}
 
 
 class Compact(NamedTuple):
@@ -48,24 +51,31 @@ def verify(token: str, keys: KeySet, algorithms: Collection[str]) -> Verified:
     return Verified(compact.header, compact.payload)
 
 
-def parse(token: str, max_bytes: int = MAX_TOKEN_BYTES) -> Compact:
-    """`token` taken apart; raises `InvalidToken` unless it is exactly one compact JWS."""
+def parse(token: str, max_bytes: int = MAX_TOKEN_BYTES, known: Mapping[str, dict[str, Any]] = _NONE) -> Compact:
+    """`token` taken apart; raises `InvalidToken` unless it is exactly one compact JWS.
+
+    `known` are headers read before, by their segments, which are not read again.
+    """
     if not isinstance(token, str) or not token.isascii():
         raise InvalidToken("token_malformed")
     if len(token) > max_bytes:
         raise InvalidToken("token_too_large", expected=max_bytes, found=len(token))
-    segments = token.split(".", 3)
-    if len(segments) != 3 or not segments[0] or not segments[2]:
+    signed, _, signature = token.rpartition(".")
+    header, dot, payload = signed.partition(".")
+    if not header or not dot or not signature or "." in payload:
         raise InvalidToken("token_malformed", expected="three segments")
-    header, payload, signature = (_strictly(encoding.decode, segment) for segment in segments)
-    signing_input = token[: token.rindex(".")].encode("ascii")
-    return Compact(_checked(token_object(header)), payload, signature, signing_input)
+    read = known.get(header)
+    unread = b"" if read else _octets(header)
+    octets = _octets(payload), _octets(signature)
+    return Compact(read or _checked(token_object(unread)), *octets, signed.encode("ascii"))
 
 
 def token_object(text: bytes) -> dict[str, Any]:
     """The JSON object in a token's segment; raises `InvalidToken` where it is none."""
-    members: dict[str, Any] = _strictly(read_object, text)
-    return members
+    try:
+        return read_object(text)
+    except ValueError as error:
+        raise InvalidToken("token_malformed", found=str(error)) from None
 
 
 def signed_with(header: dict[str, Any], algorithms: Collection[str]) -> tuple[str, str | None]:
@@ -87,9 +97,9 @@ def check_signature(compact: Compact, alg: str, keys: tuple[Key, ...]) -> None:
     raise InvalidToken("signature_invalid", found=compact.header.get("kid"))
 
 
-def _strictly(read: Callable[[AnyStr], Any], text: AnyStr) -> Any:
+def _octets(segment: str) -> bytes:
     try:
-        return read(text)
+        return encoding.decode(segment)
     except ValueError as error:
         raise InvalidToken("token_malformed", found=str(error)) from None
 

@@ -31,7 +31,7 @@ class StaticJWKS:
         self, jwks: Mapping[str, Any] | KeySet | str | os.PathLike[str], *, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._clock = clock
-        self._look_at = float("inf")
+        self._watched = isinstance(jwks, str | os.PathLike)
         self._revoked: frozenset[str] = frozenset()
         if isinstance(jwks, str | os.PathLike):
             is_key = os.fspath(jwks).lstrip().startswith(("-----BEGIN ", "{"))
@@ -45,8 +45,7 @@ class StaticJWKS:
 
     def held(self) -> KeySet:
         """The keys, read anew where the file has changed."""
-        now = self._clock()
-        if now >= self._look_at:
+        if self._watched and (now := self._clock()) >= self._look_at:
             self._look_at = now + 0.5
             self._look()
         return self._keys

@@ -152,6 +152,12 @@ class Fact(Condition):
     def __post_init__(self) -> None:
         object.__setattr__(self, "met", self.lacking._replace(verdict=Verdict.MET))
 
+    def refusal(self, auth: Auth | None, request: Request) -> AuthError | None:
+        # The usual answer without a weight.
+        if auth is not None and self.holds(auth, request):
+            return None
+        return Condition.refusal(self, auth, request)
+
     def weigh(self, auth: Auth | None, request: Request) -> Weight:
         return self.met if auth is not None and self.holds(auth, request) else self.lacking
 

@@ -97,7 +97,7 @@ class Policy:
         self._mount_reported = False
         self._allow_vhm_root = allow_vhm_root
         self._root = patterns.Node()
-        self._matches: dict[tuple[str, str], Match] = {}
+        self._matches: dict[tuple[str, str, str], Match] = {}
         self.rules = tuple(self._add(key, requirement) for key, requirement in _pairs(rules))
         missing = patterns.missing_intersections(self._root)
         offer = " (or end one of the two with {$}, so that it covers nothing beneath it)" * any(missing.values())
@@ -109,26 +109,29 @@ class Policy:
 
     def match(self, environ: Mapping[str, Any]) -> Match:
         """The rule that decides this request; raises `InvalidRequest` where it is ambiguous."""
-        mount = environ.get("SCRIPT_NAME", "")
+        try:
+            where = environ["SCRIPT_NAME"], environ["PATH_INFO"], environ["REQUEST_METHOD"]
+        except KeyError:  # PEP 3333 lets a server leave out what is empty
+            where = environ.get("SCRIPT_NAME", ""), environ.get("PATH_INFO", ""), environ.get("REQUEST_METHOD", "")
+        if "HTTP_X_VHM_ROOT" in environ and not self._allow_vhm_root:
+            raise InvalidRequest("path_ambiguous", expected="no X-Vhm-Root")
+        known = self._matches.get(where)
+        return self._matched(*where) if known is None else known
+
+    def _matched(self, mount: str, path: str, method: str) -> Match:
         if mount not in self._mounts:
             if not self._mount_reported:
                 logger.error("SCRIPT_NAME %.200a is refused: Policy(mounts=%a) does not name it", mount, self._mounts)
             self._mount_reported = True
             raise InvalidRequest("mount_unknown", expected=self._mounts, found=mount)
-        if "HTTP_X_VHM_ROOT" in environ and not self._allow_vhm_root:
-            raise InvalidRequest("path_ambiguous", expected="no X-Vhm-Root")
-        path, method = environ.get("PATH_INFO", ""), environ.get("REQUEST_METHOD", "")
-        known = self._matches.get((path, method)) if isinstance(method, str) else None
-        if known is not None:
-            return known
         segments = canonical(path)
-        if not isinstance(method, str) or not METHOD.fullmatch(method):
+        if not METHOD.fullmatch(method):
             raise InvalidRequest("method_ambiguous")
         match = self.decide(segments, method)
-        if len(path) + len(method) <= _MATCH_CHARACTERS:
+        if len(mount) + len(path) + len(method) <= _MATCH_CHARACTERS:
             if len(self._matches) >= _MATCHES:
                 self._matches.clear()
-            self._matches[path, method] = match
+            self._matches[mount, path, method] = match
         return match
 
     def is_public(self, environ: Mapping[str, Any]) -> bool:
