@@ -22,8 +22,7 @@ class Api:
     @cherrypy.expose
     def messages(self):
         if cherrypy.request.method == "DELETE":
-            auth = require(cherrypy.request.wsgi_environ, scope("delete:messages"))
-            return f"deleted for {auth.subject}"
+            return f"deleted for {require(cherrypy.request.wsgi_environ, scope('delete:messages')).subject}"
         return "your messages"
 
 
@@ -57,4 +56,5 @@ def application(issuer, audience):
 if __name__ == "__main__":
     from waitress import serve
 
-    serve(application(os.environ["ISSUER"], os.environ["AUDIENCE"]), listen="127.0.0.1:8000")
+    listen = f"127.0.0.1:{os.environ.get('PORT', '8000')}"
+    serve(application(os.environ["ISSUER"], os.environ["AUDIENCE"]), listen=listen)

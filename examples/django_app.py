@@ -55,6 +55,6 @@ def application(issuer, audience):
 if __name__ == "__main__":
     from waitress import serve
 
-    own = {"ROOT_URLCONF": __name__, "MIDDLEWARE": [f"{__name__}.Refusals"]}
-    settings.configure(ALLOWED_HOSTS=["127.0.0.1"], SECRET_KEY=os.urandom(32).hex(), **own)
-    serve(application(os.environ["ISSUER"], os.environ["AUDIENCE"]), listen="127.0.0.1:8000")
+    listen = f"127.0.0.1:{os.environ.get('PORT', '8000')}"
+    settings.configure(ROOT_URLCONF=__name__, ALLOWED_HOSTS=["127.0.0.1"], MIDDLEWARE=[f"{__name__}.Refusals"])
+    serve(application(os.environ["ISSUER"], os.environ["AUDIENCE"]), listen=listen)

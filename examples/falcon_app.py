@@ -46,9 +46,8 @@ def missing(environ, start_response):
 
 
 def application(issuer, audience):
-    """The Falcon application behind the layers."""
     app = falcon.App()
-    for path, resource in {"/public": Public(), "/private": Private(), "/messages": Messages()}.items():
+    for path, resource in (("/public", Public()), ("/private", Private()), ("/messages", Messages())):
         app.add_route(path, resource)
     app.add_error_handler(AuthError, refused)
     return protect(app, issuer=issuer, audience=audience, rules=RULES, on_error=not_found)
@@ -57,4 +56,5 @@ def application(issuer, audience):
 if __name__ == "__main__":
     from waitress import serve
 
-    serve(application(os.environ["ISSUER"], os.environ["AUDIENCE"]), listen="127.0.0.1:8000")
+    app = application(os.environ["ISSUER"], os.environ["AUDIENCE"])
+    serve(app, listen=f"127.0.0.1:{os.environ.get('PORT', '8000')}")

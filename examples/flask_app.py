@@ -48,4 +48,5 @@ def application(issuer, audience):
 if __name__ == "__main__":
     from waitress import serve
 
-    serve(application(os.environ["ISSUER"], os.environ["AUDIENCE"]), listen="127.0.0.1:8000")
+    listen = f"127.0.0.1:{os.environ.get('PORT', '8000')}"
+    serve(application(os.environ["ISSUER"], os.environ["AUDIENCE"]), listen=listen)

@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import trustme
+from webtest import TestApp
 
 from jwt_wsgi.testing import LocalIssuer
 
@@ -84,6 +85,11 @@ class Site:
     def ask(self, path: str = "/private", token: str | None = None, **headers: str) -> Answer:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         return asked(connection, path, token, headers)
+
+    def status(self, path: str) -> int:
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)) as connection:
+            connection.request("GET", path)
+            return connection.getresponse().status
 
 
 def asked(connection: http.client.HTTPConnection, path: str, token: str | None, headers: dict[str, str]) -> Answer:
@@ -249,6 +255,22 @@ def test_without_pass_authorization_every_token_is_missing(site: Site) -> None:
     assert site.issuer.requests == []
 
 
+@pytest.mark.parametrize("site", [pytest.param(None, marks=needs_mod_wsgi)], indirect=True, ids=["apache"])
+@pytest.mark.parametrize(
+    ("group", "status"), [("WSGIApplicationGroup %{GLOBAL}\n", 200), ("", 500)], ids=["global", "own"]
+)
+def test_a_second_application_needs_the_global_group(site: Site, group: str, status: int) -> None:
+    """Of one process, so that both import cryptography there."""
+    site.write(blocks("python")[0].replace("Policy(RULES)", 'Policy(RULES, mounts=["", "/two"])'))
+    settings = (
+        blocks("apache")[0].replace("processes=2", "processes=1").replace("WSGIApplicationGroup %{GLOBAL}\n", group)
+    )
+    settings = settings.replace("WSGIScriptAlias / ", "WSGIScriptAlias /two /srv/api/myapi.py\nWSGIScriptAlias / ")
+    with apache(site, settings):
+        assert [site.status("/public"), site.status("/two/public")] == [200, status]
+        assert ("ImportError" in output(site)) is (status == 500)
+
+
 # --- behind nginx
 
 
@@ -277,7 +299,7 @@ SETTINGS, LAYERED = blocks("python")[:2]
 CORRECTION = "ProxyFix({}, x_for=1, x_proto=1, x_host=1, x_prefix=1)"
 UNMOUNTED = LAYERED.replace(', mounts=["/v1"]', "")
 OUTSIDE = LAYERED.replace(f"application = {CORRECTION.format('application')}\n", "").replace(
-    "    api,\n", f"    {CORRECTION.format('api')},\n"
+    "    api, issuer", f"    {CORRECTION.format('api')}, issuer"
 )
 forwarded = pytest.mark.parametrize("command", [PROXIED, COMMANDS[1]], ids=told_apart)
 
@@ -328,3 +350,18 @@ def test_any_other_way_is_refused_with_and_without_a_token(command: str, layered
     with proxied(site, command, layered) as through:
         for answer in (through(None), through(site.issuer.token())):
             assert (answer.status, answer.body["reason"]) == (400, "mount_unknown")
+
+
+# --- mounts
+
+
+def test_a_policy_outside_of_a_mount_judges_the_whole_path(site: Site) -> None:
+    namespace: dict[str, Any] = {}
+    for snippet in blocks("python"):
+        exec(compile(site.here(snippet), "deployment.md", "exec"), namespace)
+    api = TestApp(namespace["mounted"])
+    assert api.get("/shop/public").json["mount"] == "/shop"
+    assert api.get("/shop/private", status=401).json["reason"] == "missing_token"
+    site.issuer.authorize(api)
+    assert api.get("/shop/private").json == {"subject": "user-1", "scheme": "http", "mount": "/shop"}
+    assert api.get("/private", status=403).json["reason"] == "no_rule"

@@ -5,10 +5,13 @@ from __future__ import annotations
 import http.client
 import importlib
 import json
+import os
 import re
+import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
@@ -65,10 +68,11 @@ def listening(app: Any, issuer: LocalIssuer) -> Iterator[Served]:
     try:
         yield Served(server.effective_port, issuer)
     finally:
-        server.close()
-        server.task_dispatcher.shutdown()
-        server.asyncore.close_all(server._map)
+        # First those who answer, then the loop, from within: nobody writes to what is closed.
+        server.task_dispatcher.shutdown(timeout=60)
+        server.trigger.pull_trigger(server.close)
         thread.join(timeout=60)
+        assert not thread.is_alive()
 
 
 @pytest.fixture(scope="module")
@@ -193,7 +197,39 @@ def test_django_answers_500_without_its_middleware(issuer: LocalIssuer) -> None:
         assert at.ask("DELETE", "/messages", "read:messages").status == 500
 
 
+@pytest.mark.parametrize("name", FRAMEWORKS)
+def test_an_example_is_served_by_its_own_command(name: str, issuer: LocalIssuer) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    settings = {"ISSUER": issuer.issuer, "AUDIENCE": issuer.audience, "PORT": str(port)}
+    command = [sys.executable, str(EXAMPLES / f"{FRAMEWORKS[name]}.py")]
+    process = subprocess.Popen(command, env={**os.environ, **settings}, stdout=subprocess.DEVNULL)
+    try:
+        until, at = time.monotonic() + 120, Served(port, issuer)
+        while True:
+            try:
+                assert at.ask("GET", "/public").status == 200
+                break
+            except ConnectionError:
+                assert process.poll() is None
+                assert time.monotonic() < until
+                time.sleep(0.05)
+        assert at.ask("GET", "/private", "").body == "hello user-1"
+        assert at.ask("DELETE", "/messages", "read:messages").status == 403
+    finally:
+        process.terminate()
+        process.wait()
+
+
 # --- the pages
+
+
+@pytest.mark.parametrize("page", sorted(PAGES.glob("*.md")), ids=lambda page: page.name)
+def test_the_links_of_a_page_lead_somewhere(page: Path) -> None:
+    targets = re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8"))
+    assert targets
+    for target in targets:
+        assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
 @pytest.mark.parametrize("name", FRAMEWORKS)
