@@ -29,7 +29,8 @@ from jwt_wsgi.testing import LocalIssuer
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
 PAGE = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
-APACHE, NGINX = shutil.which("apache2"), shutil.which("nginx")
+# Debian has servers in a folder that is not on everybody's path.
+APACHE, NGINX = (shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin") for name in ("apache2", "nginx"))
 MODULES = Path("/usr/lib/apache2/modules")
 #: Seconds; generous, for machines that are busy with other things.
 PATIENCE = 120
