@@ -206,7 +206,7 @@ def test_the_servers_are_installed_where_they_are_missing_and_only_there(tmp_pat
     writing = {
         "id": "#!/bin/sh\necho 0\n",
         "apt-get": '#!/bin/sh\necho "apt-get $*" >>"$LOG"\n'
-        'case "$*" in *install*) for name in apache2 nginx mod_wsgi.so; do cp "$0" "$(dirname "$0")/$name"; done ;; esac\n',
+        'case "$*" in *install*) cd "${0%/*}"; for name in apache2 nginx mod_wsgi.so; do cp "$0" $name; done ;; esac\n',
     }
     for name, text in writing.items():
         stand_in(tmp_path, name).write_text(text)
