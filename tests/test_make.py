@@ -168,11 +168,11 @@ def stand_in(folder: Path, name: str, *, status: int = 0) -> Path:
     return program
 
 
-def test_the_gate_of_the_continuous_integration_is_make_test_with_a_browser():
+def test_the_gate_of_the_continuous_integration_is_make_test_with_a_browser_and_servers():
     lines = (CHECKOUT / ".ci" / "run").read_text().splitlines()
     commands = [line for line in lines if line and not line.startswith(("#", "set ", "cd "))]
-    assert commands == [".ci/chromium", 'make test PYTEST_ARGS="--fail-on-skip"']
-    assert all(os.access(CHECKOUT / ".ci" / name, os.X_OK) for name in ("run", "chromium"))
+    assert commands == [".ci/chromium", ".ci/servers", 'make test PYTEST_ARGS="--fail-on-skip"']
+    assert all(os.access(CHECKOUT / ".ci" / name, os.X_OK) for name in ("run", "chromium", "servers"))
 
 
 @pytest.mark.parametrize("user", [0, 1000], ids=["as root", "as another"])
@@ -198,6 +198,26 @@ def test_the_browser_is_installed_where_it_is_missing_and_only_there(tmp_path, u
     assert [line.split()[-1] for line in said if line != "sudo"] == ["update", "fonts-dejavu-core"]
     assert " install --yes --no-install-recommends chromium " in said[-1]
     assert said.count("sudo") == (2 if user else 0)
+
+
+def test_the_servers_are_installed_where_they_are_missing_and_only_there(tmp_path):
+    log, module = tmp_path / "log", tmp_path / "mod_wsgi.so"
+    log.touch()
+    writing = {
+        "id": "#!/bin/sh\necho 0\n",
+        "apt-get": '#!/bin/sh\necho "apt-get $*" >>"$LOG"\n'
+        'case "$*" in *install*) cd "${0%/*}"; for name in apache2 nginx mod_wsgi.so; do cp "$0" $name; done ;; esac\n',
+    }
+    for name, text in writing.items():
+        stand_in(tmp_path, name).write_text(text)
+    for name in ("bash", "env", "cp", "dirname", "sh"):
+        (tmp_path / name).symlink_to(shutil.which(name))
+    environment = {"PATH": str(tmp_path), "LOG": str(log), "MOD_WSGI": str(module)}
+    for _ in range(2):
+        subprocess.run([CHECKOUT / ".ci" / "servers"], env=environment, timeout=30, check=True)
+    said = log.read_text().splitlines()
+    assert [line.split()[-1] for line in said] == ["update", "nginx-light"]
+    assert " install --yes --no-install-recommends apache2 libapache2-mod-wsgi-py3 " in said[-1]
 
 
 def test_what_the_gate_adds_reaches_pytest():

@@ -1,0 +1,52 @@
+"""Flask behind jwt-wsgi: `ISSUER=https://… AUDIENCE=https://… python examples/flask_app.py`."""
+
+import os
+
+from flask import Flask, request
+from werkzeug.exceptions import NotFound
+
+from jwt_wsgi import AUTHENTICATED, PUBLIC, AuthError, get_auth, protect, require, respond, scope
+
+RULES = {"/public": PUBLIC, "/private": AUTHENTICATED, "/messages": scope("read:messages")}
+
+
+def not_found(environ, error):
+    """Answer what no rule covers as if it were not there; all else as usual."""
+    return NotFound("nothing here") if error.reason == "no_rule" else None
+
+
+def application(issuer, audience):
+    """The Flask application, with the layers around its `wsgi_app`."""
+    app = Flask(__name__, static_folder=None)
+
+    @app.get("/public")
+    def public():
+        return "hello, whoever you are"
+
+    @app.get("/private")
+    def private():
+        return f"hello {get_auth(request).subject}"
+
+    @app.get("/messages")
+    def messages():
+        return "your messages"
+
+    @app.delete("/messages")
+    def delete():
+        auth = require(request, scope("delete:messages"))
+        return f"deleted for {auth.subject}"
+
+    # Flask turns whatever a view raises into a 500, before the layers can see it.
+    @app.errorhandler(AuthError)
+    def refused(error):
+        return app.response_class.from_app(respond(error), request.environ)
+
+    app.wsgi_app = protect(app.wsgi_app, issuer=issuer, audience=audience, rules=RULES, on_error=not_found)
+    return app
+
+
+if __name__ == "__main__":
+    from waitress import serve
+
+    listen = f"127.0.0.1:{os.environ.get('PORT', '8000')}"
+    serve(application(os.environ["ISSUER"], os.environ["AUDIENCE"]), listen=listen)

@@ -1,0 +1,14 @@
+"""A method override. It stands outside: `application = MethodOverride(protect(app, …))`."""
+
+
+class MethodOverride:
+    """Lets a POST be another method by `X-HTTP-Method-Override`, for clients that can send nothing else."""
+
+    def __init__(self, app, methods=("PUT", "PATCH", "DELETE")):
+        self.app, self.methods = app, methods
+
+    def __call__(self, environ, start_response):
+        method = environ.get("HTTP_X_HTTP_METHOD_OVERRIDE", "").upper()
+        if environ["REQUEST_METHOD"] == "POST" and method in self.methods:
+            environ = {**environ, "REQUEST_METHOD": method}
+        return self.app(environ, start_response)

@@ -1,0 +1,45 @@
+"""Plain WSGI behind jwt-wsgi: `ISSUER=https://… AUDIENCE=https://… python examples/plain.py`."""
+
+import os
+
+from jwt_wsgi import AUTHENTICATED, PUBLIC, get_auth, protect, require, scope
+
+RULES = {"/public": PUBLIC, "/private": AUTHENTICATED, "/messages": scope("read:messages")}
+
+
+def api(environ, start_response):
+    """Three places; to delete messages takes one scope more than the rule says."""
+    if environ["PATH_INFO"] == "/public":
+        text = "hello, whoever you are"
+    elif environ["PATH_INFO"] == "/private":
+        text = f"hello {get_auth(environ).subject}"
+    elif environ["REQUEST_METHOD"] == "DELETE":
+        # Whatever AuthError leaves the application is answered by the layers around it.
+        auth = require(environ, scope("delete:messages"))
+        text = f"deleted for {auth.subject}"
+    else:
+        text = "your messages"
+    start_response("200 OK", [("Content-Type", "text/plain; charset=utf-8")])
+    return [text.encode()]
+
+
+def not_found(environ, error):
+    """Answer what no rule covers as if it were not there; all else as usual."""
+    return missing if error.reason == "no_rule" else None
+
+
+def missing(environ, start_response):
+    start_response("404 Not Found", [("Content-Type", "text/plain; charset=utf-8")])
+    return [b"nothing here"]
+
+
+def application(issuer, audience):
+    """The application behind the layers."""
+    return protect(api, issuer=issuer, audience=audience, rules=RULES, on_error=not_found)
+
+
+if __name__ == "__main__":
+    from waitress import serve
+
+    listen = f"127.0.0.1:{os.environ.get('PORT', '8000')}"
+    serve(application(os.environ["ISSUER"], os.environ["AUDIENCE"]), listen=listen)
