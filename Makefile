@@ -5,9 +5,9 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := $(VENV)/bin
 PYTEST_ARGS ?=
-# How long each fuzzer runs, and where the chance of the differential test begins.
+# How long each fuzzer runs, and where the chance of the long campaigns begins.
 FUZZ_SECONDS ?= 120
-DIFFERENTIAL_SEED ?= $(shell date +%s)
+FUZZ_SEED ?= $(shell date +%s)
 # The pure code and the layers: no branch of them is left untried.
 PURE := jwt_wsgi/jose/*,jwt_wsgi/policy/*,jwt_wsgi/errors.py,jwt_wsgi/configuration.py,jwt_wsgi/auth.py,jwt_wsgi/issuer.py,$\
 	jwt_wsgi/verifier.py,jwt_wsgi/jwks/schedule.py,jwt_wsgi/challenges.py,jwt_wsgi/decisions.py,$\
@@ -55,7 +55,9 @@ fuzz: $(VENV)/.fuzz
 	$(BIN)/python tests/fuzz/run.py signed -max_total_time=$(FUZZ_SECONDS)
 	$(BIN)/python tests/fuzz/run.py keyset -max_total_time=$(FUZZ_SECONDS)
 	$(BIN)/python tests/fuzz/run.py authorization -max_total_time=$(FUZZ_SECONDS)
-	DIFFERENTIAL_TOKENS=2000000 DIFFERENTIAL_SEED=$(DIFFERENTIAL_SEED) $(BIN)/python -m pytest tests/test_differential.py
+	DIFFERENTIAL_TOKENS=2000000 DIFFERENTIAL_SEED=$(FUZZ_SEED) $(BIN)/python -m pytest tests/test_differential.py
+	MATRIX_REQUESTS=500000 MATRIX_SEED=$(FUZZ_SEED) $(BIN)/python -m pytest tests/test_matrix.py
+	POLICY_ORACLE_POLICIES=200000 POLICY_ORACLE_SEED=$(FUZZ_SEED) $(BIN)/python -m pytest tests/test_policy_oracle.py
 
 mutants: $(VENV)/.test
 	$(BIN)/python tests/mutants/run.py
