@@ -109,10 +109,11 @@ def test_make_fuzz_prepares_then_runs_every_fuzzer_and_the_long_campaigns(tmp_pa
     venv = tmp_path / "venv"
     steps = [f"-m venv {venv} ", f"{venv}/bin/python -m pip install", "--editable '.[fuzz]'"]
     steps += [f"{venv}/bin/python tests/fuzz/run.py {name} -max_total_time=7\n" for name in HARNESSES]
+    pytest_of = f"{venv}/bin/python -m pytest tests/test_"
     steps += [
-        f"DIFFERENTIAL_TOKENS=2000000 DIFFERENTIAL_SEED=11 {venv}/bin/python -m pytest tests/test_differential.py\n",
-        f"MATRIX_REQUESTS=500000 MATRIX_SEED=11 {venv}/bin/python -m pytest tests/test_matrix.py\n",
-        f"POLICY_ORACLE_POLICIES=200000 POLICY_ORACLE_SEED=11 {venv}/bin/python -m pytest tests/test_policy_oracle.py\n",
+        f"DIFFERENTIAL_TOKENS=2000000 DIFFERENTIAL_SEED=11 {pytest_of}differential.py\n",
+        f"MATRIX_REQUESTS=500000 MATRIX_SEED=11 {pytest_of}matrix.py\n",
+        f"POLICY_ORACLE_POLICIES=200000 POLICY_ORACLE_SEED=11 {pytest_of}policy_oracle.py\n",
     ]
     said = recipe("fuzz", f"VENV={venv}", "FUZZ_SECONDS=7", "FUZZ_SEED=11")
     assert in_order(steps, said), said
