@@ -8,6 +8,9 @@ PYTEST_ARGS ?=
 # How long each fuzzer runs, and where the chance of the differential test begins.
 FUZZ_SECONDS ?= 120
 DIFFERENTIAL_SEED ?= $(shell date +%s)
+# How long the soak is, and where its chance begins.
+SOAK_SECONDS ?= 120
+SOAK_SEED ?= $(shell date +%s)
 # The pure code and the layers: no branch of them is left untried.
 PURE := jwt_wsgi/jose/*,jwt_wsgi/policy/*,jwt_wsgi/errors.py,jwt_wsgi/configuration.py,jwt_wsgi/auth.py,jwt_wsgi/issuer.py,$\
 	jwt_wsgi/verifier.py,jwt_wsgi/jwks/schedule.py,jwt_wsgi/challenges.py,jwt_wsgi/decisions.py,$\
@@ -17,7 +20,7 @@ PURE := jwt_wsgi/jose/*,jwt_wsgi/policy/*,jwt_wsgi/errors.py,jwt_wsgi/configurat
 BENCH := .venv-bench
 BENCH_ARGS ?=
 
-.PHONY: serve test lint pytest test-all fuzz mutants conformance bench clean
+.PHONY: serve test lint pytest test-all fuzz soak mutants conformance bench clean
 
 serve: $(VENV)/.app
 	$(BIN)/python app.py --demo
@@ -56,6 +59,10 @@ fuzz: $(VENV)/.fuzz
 	$(BIN)/python tests/fuzz/run.py keyset -max_total_time=$(FUZZ_SECONDS)
 	$(BIN)/python tests/fuzz/run.py authorization -max_total_time=$(FUZZ_SECONDS)
 	DIFFERENTIAL_TOKENS=2000000 DIFFERENTIAL_SEED=$(DIFFERENTIAL_SEED) $(BIN)/python -m pytest tests/test_differential.py
+
+# Traffic, rotations and a failing endpoint; every answer is judged, and memory must not grow.
+soak: $(VENV)/.test
+	$(BIN)/python tests/soak/run.py $(SOAK_SECONDS) $(SOAK_SEED)
 
 mutants: $(VENV)/.test
 	$(BIN)/python tests/mutants/run.py
