@@ -92,6 +92,8 @@ def soak(seconds: float, seed: int, folder: Path, *, wrap: Wrap = lambda source:
             client.start()
         issuer.act_until(begun + seconds / 4)
         before = resident()
+        issuer.act_until(begun + seconds / 2)
+        halfway = resident()
         issuer.act_until(begun + seconds, outage=LIFETIME + STALE_FOR + 2 if seconds > 60 else 0)
         settled = waited_for(lambda: source.held() is not None and follows(journal, source))
         gc.collect()
@@ -114,21 +116,24 @@ def soak(seconds: float, seed: int, folder: Path, *, wrap: Wrap = lambda source:
     }
     report.wrong += [complaint for complaint, holds in checks.items() if not holds]
     report.figures |= {"fetches": expected[0], "of them good": expected[1], "requests at the endpoint": counted}
-    report.figures |= {"busiest minute": busiest_minute(journal), "memory grown, bytes": grown}
+    report.figures |= {"busiest minute": busiest_minute(journal)}
+    report.figures |= {"memory grown, bytes": grown, "of that in the first third": halfway - before}
     report.figures |= dict(sorted(issuer.did.items()))
     return report
 
 
 def judge(report: Report, oracle: Oracle, pages: list[Path]) -> None:
     """Every answer of every page."""
-    slowest = 0.0
+    slowest, sure = 0.0, 0
     for page in pages:
         for answer in answers(page):
             verdict, allowed = (answer.status, answer.reason), oracle.allowed(answer)
             report.verdicts[verdict] += 1
+            sure += len(allowed) == 1
             slowest = max(slowest, answer.answered - answer.asked)
             if verdict not in allowed:
                 report.wrong.append(f"{answer}: should be one of {sorted(allowed)}")
+    report.figures["answers to which one verdict alone was right"] = sure
     report.figures["slowest answer, seconds"] = round(slowest, 2)
 
 
