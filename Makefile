@@ -8,6 +8,9 @@ PYTEST_ARGS ?=
 # How long each fuzzer runs, and where the chance of the long campaigns begins.
 FUZZ_SECONDS ?= 120
 FUZZ_SEED ?= $(shell date +%s)
+# How long the soak is, and where its chance begins.
+SOAK_SECONDS ?= 120
+SOAK_SEED ?= $(shell date +%s)
 # The pure code and the layers: no branch of them is left untried.
 PURE := jwt_wsgi/jose/*,jwt_wsgi/policy/*,jwt_wsgi/errors.py,jwt_wsgi/configuration.py,jwt_wsgi/auth.py,jwt_wsgi/issuer.py,$\
 	jwt_wsgi/verifier.py,jwt_wsgi/jwks/schedule.py,jwt_wsgi/challenges.py,jwt_wsgi/decisions.py,$\
@@ -17,7 +20,7 @@ PURE := jwt_wsgi/jose/*,jwt_wsgi/policy/*,jwt_wsgi/errors.py,jwt_wsgi/configurat
 BENCH := .venv-bench
 BENCH_ARGS ?=
 
-.PHONY: serve test lint pytest test-all fuzz mutants conformance bench clean
+.PHONY: serve test lint pytest test-all fuzz soak mutants conformance bench clean
 
 serve: $(VENV)/.app
 	$(BIN)/python app.py --demo
@@ -58,6 +61,10 @@ fuzz: $(VENV)/.fuzz
 	DIFFERENTIAL_TOKENS=2000000 DIFFERENTIAL_SEED=$(FUZZ_SEED) $(BIN)/python -m pytest tests/test_differential.py
 	MATRIX_REQUESTS=500000 MATRIX_SEED=$(FUZZ_SEED) $(BIN)/python -m pytest tests/test_matrix.py
 	POLICY_ORACLE_POLICIES=200000 POLICY_ORACLE_SEED=$(FUZZ_SEED) $(BIN)/python -m pytest tests/test_policy_oracle.py
+
+# Traffic, rotations and a failing endpoint; every answer is judged, and memory must not grow.
+soak: $(VENV)/.test
+	$(BIN)/python tests/soak/run.py $(SOAK_SECONDS) $(SOAK_SEED)
 
 mutants: $(VENV)/.test
 	$(BIN)/python tests/mutants/run.py

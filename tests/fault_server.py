@@ -1,7 +1,7 @@
 """A key endpoint in a process of its own that fails as it is told to, and counts what it is asked.
 
 `FaultServer` starts it and steers it, over a control socket that speaks one JSON object a line.
-`FAULTS` are the ways to fail. `python tests/fault_server.py FOLDER` is the process itself; the
+`FAULTS` are the ways to fail. `python tests/fault_server.py FOLDER SECONDS` is the process itself; the
 certificate that signs for its TLS ports is left in FOLDER.
 """
 
@@ -34,8 +34,11 @@ RETRY_AFTER = 45
 class Exchange:
     """One request: what is published at its path, and the connection to answer it on."""
 
-    def __init__(self, connection: socket.socket, body: bytes, elsewhere: str, released: threading.Event) -> None:
-        self.connection, self.body, self.elsewhere, self.released = connection, body, elsewhere, released
+    def __init__(
+        self, connection: socket.socket, body: bytes, elsewhere: str, retry_after: int, released: threading.Event
+    ) -> None:
+        self.connection, self.body, self.released = connection, body, released
+        self.elsewhere, self.retry_after = elsewhere, retry_after
 
     def head(self, length: int, status: str = "200 OK", **headers: object) -> bytes:
         fields = {"Content-Type": "application/json", "Content-Length": length, "Connection": "close"}
@@ -99,7 +102,7 @@ def status_500(to: Exchange) -> None:
 
 
 def status_429(to: Exchange) -> None:
-    to.answer(to.body, "429 Too Many Requests", Retry_After=RETRY_AFTER)
+    to.answer(to.body, "429 Too Many Requests", Retry_After=to.retry_after)
 
 
 def redirect_to_a_file(to: Exchange) -> None:
@@ -205,7 +208,8 @@ class Listener(threading.Thread):
 class Site:
     """What is published, how it fails, and what was asked for."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, retry_after: int) -> None:
+        self.retry_after = retry_after
         self.published: dict[str, bytes] = {}
         self.faults: dict[str, str] = {}
         self.counts: Counter[str] = Counter()
@@ -228,7 +232,7 @@ class Site:
         self.count(f"{listener} {path}")
         body = self.published.get(path)
         elsewhere = f"http://127.0.0.1:{self.listeners['elsewhere'].port}{path}"
-        to = Exchange(connection, body or b"{}", elsewhere, self.released)
+        to = Exchange(connection, body or b"{}", elsewhere, self.retry_after, self.released)
         if body is None:
             to.answer(b"{}", "404 Not Found")
         else:
@@ -278,8 +282,8 @@ def certified(folder: Path) -> dict[str, ssl.SSLContext]:
     return contexts
 
 
-def main(folder: Path) -> None:
-    site = Site(folder)
+def main(folder: Path, retry_after: int) -> None:
+    site = Site(folder, retry_after)
 
     class Control(socketserver.StreamRequestHandler):
         def handle(self) -> None:
@@ -301,11 +305,14 @@ def main(folder: Path) -> None:
 
 
 class FaultServer:
-    """The process, as tests steer it. A context manager."""
+    """The process, as tests steer it. A context manager.
 
-    def __init__(self, folder: Path) -> None:
+    `retry_after` is what it asks for with 429, in seconds.
+    """
+
+    def __init__(self, folder: Path, retry_after: int = RETRY_AFTER) -> None:
         self.roots = folder / "roots.pem"
-        command = [sys.executable, __file__, str(folder)]
+        command = [sys.executable, __file__, str(folder), str(retry_after)]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
         self.ports: dict[str, int] = json.loads(self._process.stdout.readline())
@@ -353,4 +360,4 @@ class FaultServer:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), int(sys.argv[2]))

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 from conftest import Clock
-from fault_server import FaultServer
+from fault_server import METADATA, FaultServer
 
+from jwt_wsgi import RemoteJWKS
 from jwt_wsgi.jwks import connections, fetching
 from jwt_wsgi.jwks.connections import _Timely, public_address
 from jwt_wsgi.jwks.fetching import Fetcher, FetchError
@@ -145,3 +146,18 @@ def test_the_address_that_was_judged_is_connected_to_and_the_name_is_proven(
     assert (server.counted(listener="trusted"), server.connections("elsewhere")) == (1, 0)
     with pytest.raises(FetchError, match="SSLError"):
         fetch(server.url("trusted").replace("localhost", "other.test"))
+
+
+def test_metadata_of_a_public_issuer_leads_to_no_private_address(
+    server: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    issuer = server.url("trusted", path="")
+    server.publish({"issuer": issuer, "jwks_uri": server.url("trusted").replace("localhost", "127.0.0.1")}, METADATA)
+
+    def judged(host: str, port: int) -> str:
+        return "127.0.0.1" if host == "localhost" else public_address(host, port)
+
+    monkeypatch.setattr(fetching, "public_address", judged)
+    status = RemoteJWKS.discovered(issuer, ca_certs=server.roots, public_only=True).warm_up()
+    assert (status.usable, status.last_error) == (False, "OSError")
+    assert (server.counted(METADATA, "trusted"), server.connections("trusted")) == (1, 1)

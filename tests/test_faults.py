@@ -6,8 +6,10 @@ One test or more for each promise; time is simulated, the network is not.
 from __future__ import annotations
 
 import base64
+import inspect
 import json
 import random
+import socket
 import threading
 import time
 from collections import Counter
@@ -21,7 +23,9 @@ from conftest import Clock
 from fault_server import BAD, METADATA, REFUSE, RETRY_AFTER, SLOW, FaultServer
 from webtest import TestApp
 
-from jwt_wsgi import AUTHENTICATED, Issuer, RemoteJWKS, protect
+from jwt_wsgi import AUTHENTICATED, Issuer, RemoteJWKS, StaticJWKS, protect
+from jwt_wsgi.issuers import Issuers
+from jwt_wsgi.jwks.discovery import metadata_urls
 from jwt_wsgi.testing import LocalIssuer, SigningKey
 
 OK, REFUSED, UNAVAILABLE = 200, 401, 503
@@ -184,7 +188,7 @@ def test_an_issuer_that_is_down_at_the_start_sees_one_attempt_per_back_off_step(
     pauses = [after - before for before, after in pairwise(attempts)]
     assert 6 <= len(pauses) <= 8
     for step, pause in enumerate(pauses):
-        assert 0.8 * 2**step - 0.01 <= pause <= 1.2 * min(60, 2**step) + 0.2
+        assert 0.8 * min(60, 2**step) - 0.01 <= pause <= 1.2 * min(60, 2**step) + 0.2
 
 
 @pytest.mark.parametrize(("path", "keys", "metadata"), [(METADATA, 0, 5), ("/jwks", 5, 5)])
@@ -198,6 +202,38 @@ def test_discovery_and_keys_share_one_back_off(path: str, keys: int, metadata: i
     server.fail("fine", path)
     api.time.advance(60)
     assert api.ask() == OK
+
+
+# Metadata has no keys to be too many.
+@pytest.mark.parametrize("fault", [*(fault for fault in BAD if fault != "many_keys"), REFUSE])
+def test_metadata_is_held_to_the_same_bounds_and_the_next_step_serves(fault: str, server: FaultServer) -> None:
+    api = Api(server, discovered=True)
+    server.fail(fault, METADATA)
+    assert [api.ask() for _ in range(20)] == [UNAVAILABLE] * 20
+    assert (server.counted(METADATA), server.counted()) == (0 if fault == REFUSE else 1, 0)
+    assert (api.keys.status().attempts, server.connections("elsewhere")) == (1, 0)
+    server.fail("fine", METADATA)
+    api.time.advance(RETRY_AFTER + 1)
+    before = server.counted(METADATA)
+    assert api.ask() == OK
+    assert (server.counted(METADATA), server.counted()) == (before + 1, 1)
+
+
+def test_what_was_discovered_is_not_asked_for_again_as_long_as_the_keys_are_there(server: FaultServer) -> None:
+    api = Api(server, discovered=True).warm()
+    server.fail("status_500", METADATA)
+    api.go_on(WHEN_DUE)
+    assert (api.ask(), server.counted(METADATA), server.counted()) == (OK, 1, 2)
+
+
+def test_an_issuer_that_publishes_at_the_place_of_rfc_8414_alone_costs_one_request_more(server: FaultServer) -> None:
+    api = Api(server, discovered=True)
+    server.reset()
+    place = metadata_urls(api.issuer.issuer)[1].removeprefix(api.issuer.issuer)
+    server.publish(api.issuer.jwks)
+    server.publish({"issuer": api.issuer.issuer, "jwks_uri": server.url()}, place)
+    assert api.ask() == OK
+    assert (server.counted(METADATA), server.counted(place), server.counted()) == (1, 1, 1)
 
 
 # --- the endpoint is slow
@@ -227,6 +263,37 @@ def test_a_cold_start_waits_no_longer_than_it_may_and_a_late_reply_still_counts(
         assert set(callers.map(lambda _: api.ask(), range(10))) == {UNAVAILABLE}
     assert server.counted() == 1
     server.release()
+    eventually(lambda: api.keys.status().usable)
+    assert (api.ask(), server.counted()) == (OK, 1)
+
+
+@pytest.mark.parametrize("fault", ["hang_before_headers", "drip_body"])
+def test_slow_metadata_is_waited_for_no_longer_and_still_counts(fault: str, server: FaultServer) -> None:
+    api = Api(server, discovered=True, timeout=1.5)
+    server.fail(fault, METADATA)
+    assert (api.ask(), server.counted(METADATA), server.counted()) == (UNAVAILABLE, 1, 0)
+    server.release()
+    eventually(lambda: api.keys.status().usable)
+    assert (api.ask(), server.counted(METADATA), server.counted()) == (OK, 1, 1)
+
+
+def test_a_name_server_that_hangs_is_waited_for_no_longer_and_what_comes_late_counts(
+    server: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, answered, look_up = Counter[str](), threading.Event(), socket.getaddrinfo
+
+    def slow(host: str, *rest: Any, **options: Any) -> Any:
+        asked[host] += 1
+        answered.wait()
+        return look_up("127.0.0.1", *rest, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    url = server.url().replace("127.0.0.1", "slow.test")
+    api = Api(server, url=url, allow_http=True, timeout=0.3)
+    with ThreadPoolExecutor(10) as callers:
+        assert set(callers.map(lambda _: api.ask(), range(10))) == {UNAVAILABLE}
+    assert (asked, server.counted()) == ({"slow.test": 1}, 0)
+    answered.set()
     eventually(lambda: api.keys.status().usable)
     assert (api.ask(), server.counted()) == (OK, 1)
 
@@ -304,6 +371,18 @@ def test_a_key_that_was_removed_or_replaced_ends_with_the_next_refresh(server: F
     api.publish(SigningKey("ES256", "another"))
     api.go_on(WHEN_DUE)
     assert (api.answer().json["reason"], server.counted()) == ("kid_unknown", 4)
+
+
+def test_a_revoked_key_ends_at_once_whatever_is_remembered_and_costs_no_fetch(server: FaultServer) -> None:
+    api = Api(server).warm()
+    assert api.ask() == OK, "remembered by now"
+    api.keys.revoke(api.issuer.key().kid)
+    assert (api.answer().json["reason"], server.counted()) == ("kid_unknown", 1)
+    api.go_on(WHEN_DUE)
+    assert (api.answer().json["reason"], server.counted()) == ("kid_unknown", 2)
+    server.fail("status_500")
+    api.go_on(WHEN_DUE)
+    assert (api.answer().json["reason"], server.counted()) == ("kid_unknown", 3)
 
 
 def test_an_unknown_kid_is_401_when_the_last_fetch_succeeded_and_503_when_it_failed(server: FaultServer) -> None:
@@ -401,3 +480,8 @@ def test_the_wall_clock_jumps_an_hour_and_the_keys_never_notice(jump: float, ser
     assert [ask() for _ in range(5)] == [OK] * 5
     assert keys.held() is held
     assert server.counted() == 1
+
+
+@pytest.mark.parametrize("cache", [RemoteJWKS, StaticJWKS, Issuers], ids=lambda cache: cache.__name__)
+def test_no_cache_counts_on_the_wall_clock_unless_it_is_given_one(cache: Callable[..., object]) -> None:
+    assert inspect.signature(cache).parameters["clock"].default is time.monotonic

@@ -7,6 +7,8 @@ import json
 import socket
 import socketserver
 import ssl
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -145,6 +147,28 @@ def test_one_connection_serves_several_fetches(serve: Callable[..., Server]) -> 
     fetch = fetcher()
     assert [fetch(server.url()).body for _ in range(3)] == [jwks()] * 3
     assert (len(server.requests), len(server.connections)) == (3, 1)
+
+
+FORKING = """
+import os, sys
+from jwt_wsgi.jwks.fetching import Fetcher
+
+fetch, url = Fetcher(20.0, 65536), sys.argv[1]
+fetch(url)
+child = os.fork()
+if child:
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+fetch(url)
+sys.exit(0 if not child else status)
+"""
+
+
+def test_a_fork_after_the_first_fetch_shares_no_connection(serve: Callable[..., Server]) -> None:
+    server = serve(http(jwks(), Connection="keep-alive"))
+    command = [sys.executable, "-c", FORKING, server.url()]
+    forked = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (forked.returncode, forked.stderr) == (0, "")
+    assert (len(server.requests), len(server.connections)) == (3, 2)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from fuzz.run import HARNESSES
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 INHERITED = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "PYTEST_ARGS", "PYTHON", "VENV")
-INHERITED += ("FUZZ_SECONDS", "DIFFERENTIAL_SEED")
+INHERITED += ("FUZZ_SECONDS", "DIFFERENTIAL_SEED", "SOAK_SECONDS", "SOAK_SEED")
 
 
 def recipe(*arguments: str, status: int = 0, **variables: str) -> str:
@@ -94,6 +94,7 @@ def test_make_serve_prepares_then_runs_the_demo(tmp_path):
         pytest.param("serve", ".app", ["python app.py --demo"], id="serve"),
         pytest.param("lint", ".test", ["ruff check .", "ruff format --check .", "mypy", "lint-imports"], id="lint"),
         pytest.param("mutants", ".test", ["python tests/mutants/run.py"], id="mutants"),
+        pytest.param("soak", ".test", ["python tests/soak/run.py 7 11"], id="soak"),
         pytest.param("conformance", ".test", ["python tests/conformance.py"], id="conformance"),
     ],
 )
@@ -101,7 +102,7 @@ def test_an_environment_that_is_ready_is_used_as_it_is(tmp_path, target, stamp, 
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "python").touch()
     (tmp_path / stamp).touch()
-    said = recipe(target, f"VENV={tmp_path}").splitlines()
+    said = recipe(target, f"VENV={tmp_path}", "SOAK_SECONDS=7", "SOAK_SEED=11").splitlines()
     assert said == [f"{tmp_path}/bin/{step}" for step in left]
 
 
@@ -123,6 +124,14 @@ def test_a_fuzzer_runs_two_minutes_and_chance_begins_elsewhere_each_time():
     said = recipe("fuzz")
     assert said.count(" -max_total_time=120\n") == len(HARNESSES)
     assert re.search(r" DIFFERENTIAL_SEED=[0-9]{10,} ", said)
+
+
+def test_the_soak_prepares_and_runs_two_minutes_and_chance_begins_elsewhere_each_time(tmp_path):
+    venv = tmp_path / "venv"
+    said = recipe("soak", f"VENV={venv}")
+    assert in_order([f"-m venv {venv} ", "--editable '.[test]'", f"{venv}/bin/python tests/soak/run.py 120 "], said)
+    assert re.search(r" tests/soak/run.py 120 [0-9]{10,}\n", said)
+    assert "tests/soak" not in recipe("test")
 
 
 def test_the_fuzzer_is_not_installed_for_the_tests():

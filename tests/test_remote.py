@@ -226,6 +226,13 @@ def test_a_set_is_the_same_object_until_another_takes_its_place() -> None:
     assert remote.source.held() is not before
 
 
+def test_a_set_that_needs_no_refresh_costs_one_look_at_the_clock() -> None:
+    remote, looks = loaded(), itertools.count()
+    remote.clock.meanwhile = lambda: next(looks)
+    assert [remote.source.held() is not None for _ in range(10)] == [True] * 10
+    assert next(looks) == 10
+
+
 def test_a_key_that_was_removed_is_no_longer_found() -> None:
     remote = loaded()
     remote.refresh(jwks("b"))
@@ -481,6 +488,18 @@ def test_a_worker_that_is_lost_makes_room_for_another_and_comes_too_late(pending
     pending.set_result(jwks("a"))
     idle()
     assert remote.source.held() is newer
+
+
+@pytest.mark.filterwarnings("ignore:Exception in thread jwt_wsgi.jwks:pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_is_killed_in_its_fetch_makes_room_for_another(pending: Future[object]) -> None:
+    remote = Remote(pending, timeout=0.05)
+    pending.set_exception(SystemExit())
+    assert remote.ask() == UNAVAILABLE
+    idle()
+    remote.endpoint.answer = jwks("a")
+    assert (remote.ask(), remote.fetches) == (UNAVAILABLE, 1)
+    remote.clock.advance(4 * 0.05)
+    assert (remote.ask(), remote.fetches) == (FOUND, 2)
 
 
 def test_an_unknown_kid_is_unavailable_as_long_as_the_last_fetch_has_not_succeeded(pending: Future[object]) -> None:

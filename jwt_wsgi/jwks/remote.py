@@ -97,10 +97,14 @@ class RemoteJWKS:
     def held(self) -> KeySet | None:
         """The set in force, without waiting; starts a refresh ahead where one is due."""
         held = self._held
-        if held is not None and self._clock() >= held.refresh_at:
-            with self._changed_here():
-                if self._held is held:
-                    self._start(_ANYONE)
+        if held is None:
+            return None
+        # One look at the clock is enough for nearly all: a set is usable beyond its refresh.
+        if self._clock() < held.refresh_at:
+            return held.keys
+        with self._changed_here():
+            if self._held is held:
+                self._start(_ANYONE)
         return self._usable()
 
     def find(self, kid: str | None, alg: str) -> tuple[Key, ...]:

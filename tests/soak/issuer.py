@@ -1,0 +1,153 @@
+"""An issuer that rotates, replaces and revokes its keys while its endpoint fails in every way."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from random import Random
+from typing import NamedTuple
+
+from fault_server import BAD, REFUSE, SLOW, FaultServer
+
+from jwt_wsgi import RemoteJWKS
+from jwt_wsgi.testing import SigningKey
+from jwt_wsgi.testing.signing import compact
+from soak.journal import Journal
+
+ISSUER, AUDIENCE = "https://issuer.test/", "https://api.test"
+#: How many keys are published, and how many that were withdrawn clients still sign with.
+PUBLISHED, WITHDRAWN = 3, 12
+#: Seconds that the source may take to recover, or to follow at the end; nothing is expected to come near.
+PATIENCE = 90.0
+
+
+class Card(NamedTuple):
+    """A key, and tokens that it signed: one that lasts, and one that has expired."""
+
+    key: SigningKey
+    material: str
+    token: str
+    expired: str
+
+
+class Wallet(NamedTuple):
+    """What clients have keys of."""
+
+    published: tuple[Card, ...] = ()
+    withdrawn: tuple[Card, ...] = ()
+    revoked: tuple[Card, ...] = ()
+
+
+def signed(key: SigningKey, kid: str, seconds: int) -> str:
+    """A token that ends in so many seconds."""
+    now = int(time.time())
+    claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": "user-1", "client_id": "client-1", "iat": now - 7200}
+    payload = json.dumps({**claims, "exp": now + seconds, "jti": str(time.monotonic_ns())}).encode()
+    return compact({"alg": "ES256", "typ": "at+jwt", "kid": kid}, payload, key)
+
+
+def card(kid: str) -> Card:
+    key = SigningKey("ES256", kid)
+    assert key.jwk is not None
+    return Card(key, key.jwk["x"], signed(key, kid, 7200), signed(key, kid, -3600))
+
+
+class RestlessIssuer:
+    """Acts as chance has it; `did` counts what was done, `complaints` are what should not have been seen.
+
+    `pace` is 1 for rotations every few seconds; below, everything is as much quicker.
+    """
+
+    def __init__(self, server: FaultServer, source: RemoteJWKS, journal: Journal, chance: Random, pace: float) -> None:
+        self._server, self._source, self._journal, self._chance, self._pace = server, source, journal, chance, pace
+        self._kids = (f"key-{number}" for number in itertools.count())
+        self._faults = self._deck()
+        self.did: Counter[str] = Counter()
+        self.complaints: list[str] = []
+        self.wallet = Wallet()
+        self._publish([card(next(self._kids)) for _ in range(PUBLISHED)])
+
+    def act_until(self, end: float, outage: float = 0) -> None:
+        """Until the clock says `end`; with one outage of so many seconds in it."""
+        chosen = [self._rotate, self._rotate, self._replace, self._revoke, self._fail, self._fail, self._fail]
+        while time.monotonic() < end:
+            time.sleep(self._chance.uniform(0.3, 1.5) * self._pace)
+            self._chance.choice(chosen)()
+            if outage and time.monotonic() + 3 * outage > end:
+                self._fall(REFUSE, outage)
+                outage = 0
+
+    def _publish(self, cards: list[Card]) -> None:
+        withdrawn = [each for each in self.wallet.published if each not in cards]
+        kept = deque((*self.wallet.withdrawn, *withdrawn), WITHDRAWN)
+        document = {"keys": [each.key.jwk or {} for each in cards]}
+        begun = time.monotonic()
+        self._server.publish(document)
+        self._journal.published(begun, document)
+        gone = {each.key.kid for each in self.wallet.revoked}
+        kept_ones = tuple(each for each in kept if each.key.kid not in gone)
+        self.wallet = Wallet(tuple(each for each in cards if each.key.kid not in gone), kept_ones, self.wallet.revoked)
+        self.did["sets published"] += 1
+
+    def _serving(self) -> list[Card]:
+        return list(self.wallet.published)
+
+    def _rotate(self) -> None:
+        self._publish([*self._serving()[-PUBLISHED + 1 :], card(next(self._kids))])
+        self.did["keys rotated"] += 1
+
+    def _replace(self) -> None:
+        """Other material under the kid of the newest key."""
+        *others, newest = self._serving()
+        self._publish([*others, card(newest.key.kid)])
+        self.did["keys replaced under their kid"] += 1
+
+    def _revoke(self) -> None:
+        """The oldest key is revoked here, and stays published until the next rotation."""
+        if len(self.wallet.published) < PUBLISHED:
+            return
+        oldest, *others = self.wallet.published
+        kid, begun = oldest.key.kid, time.monotonic()
+        # Before the call, and not known to be through: what is answered meanwhile may be either.
+        self._journal.revocations[kid] = (begun, float("inf"))
+        self._source.revoke(kid)
+        self._journal.revocations[kid] = (begun, time.monotonic())
+        revoked = (*self.wallet.revoked[-WITHDRAWN:], oldest)
+        self.wallet = Wallet(tuple(others), self.wallet.withdrawn, revoked)
+        self.did["keys revoked"] += 1
+
+    def _fail(self) -> None:
+        self._fall(next(self._faults), self._chance.uniform(0.5, 4) * self._pace)
+
+    def _fall(self, fault: str, seconds: float) -> None:
+        """Fail so for so long, perhaps rotate meanwhile, and see the source recover."""
+        self._server.fail(fault)
+        time.sleep(seconds / 2)
+        if self._chance.random() < 0.5:
+            self._rotate()
+        time.sleep(seconds / 2)
+        successes = self._source.status().successes
+        self._server.fail("fine")
+        self.did[f"fault {fault}"] += 1
+        if not waited_for(lambda: self._source.status().successes > successes):
+            self.complaints.append(f"no fetch succeeded within {PATIENCE} s of the end of {fault}")
+
+    def _deck(self) -> Iterator[str]:
+        """Every fault in turn, shuffled anew each time."""
+        while True:
+            faults = [*SLOW, *BAD, REFUSE]
+            self._chance.shuffle(faults)
+            yield from faults
+
+
+def waited_for(holds: Callable[[], object]) -> bool:
+    """Whether it came to hold."""
+    deadline = time.monotonic() + PATIENCE
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True

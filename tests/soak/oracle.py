@@ -1,0 +1,133 @@
+"""What may be answered: judged from what was published, fetched and revoked, and when.
+
+It knows the promises and nothing of how they are kept. An answer spans the time from request to
+response; where something changed meanwhile, both answers are right.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
+
+from soak.journal import Fetch, Journal, Listed
+
+#: Seconds from the start of a fetch's thread to its first instruction, at most.
+SLACK = 1.0
+
+Verdict = tuple[int, str]
+GOOD: Verdict = (200, "")
+MISSING: Verdict = (401, "missing_token")
+EXPIRED: Verdict = (401, "token_expired")
+UNKNOWN: Verdict = (401, "kid_unknown")
+FORGED: Verdict = (401, "signature_invalid")
+UNAVAILABLE: Verdict = (503, "keys_unavailable")
+
+
+class Answer(NamedTuple):
+    """One exchange: the token's kid (None: no token), the material that signed it, and what came back."""
+
+    kid: str | None
+    material: str
+    expired: bool
+    asked: float
+    answered: float
+    status: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """A set of keys that a fetch brought: in force from some time between `ended` and `done` on."""
+
+    fetch: Fetch
+    keys: Listed
+
+    @property
+    def kids(self) -> set[str]:
+        return {kid for kid, _ in self.keys}
+
+
+class Oracle:
+    """Judges answers; `lifetime` and `stale_for` are the source's, in seconds."""
+
+    def __init__(self, journal: Journal, *, lifetime: float, stale_for: float) -> None:
+        self._journal, self._usable_for = journal, lifetime + stale_for
+        self._fetches = sorted(journal.fetches, key=lambda fetch: fetch.begun)
+        self.epochs = [Epoch(fetch, keys) for fetch in self._fetches if (keys := self._brought(fetch)) is not None]
+        self._done = [epoch.fetch.done for epoch in self.epochs]
+        self._begun = [fetch.begun for fetch in self._fetches]
+
+    def _brought(self, fetch: Fetch) -> Listed | None:
+        """The keys, where the reply is what was published at some time of the fetch."""
+        if fetch.body is None:
+            return None
+        ends = [later.ended for _, later in pairwise(self._journal.publications)]
+        for publication, end in zip(self._journal.publications, [*ends, float("inf")], strict=True):
+            # A dripping endpoint brings the same with blanks around it.
+            in_time = publication.begun <= fetch.ended and fetch.begun <= end
+            if in_time and fetch.body.strip() == publication.body:
+                return publication.keys
+        return None
+
+    def allowed(self, answer: Answer) -> set[Verdict]:
+        """Every verdict that is right for it."""
+        if answer.kid is None:
+            return {MISSING}
+        verdicts = set[Verdict]()
+        if answer.kid in self._journal.revocations:
+            begun, ended = self._journal.revocations[answer.kid]
+            if ended < answer.asked:
+                return {UNKNOWN}
+            if begun <= answer.answered:
+                verdicts.add(UNKNOWN)
+        if self._none_held(answer.asked, answer.answered):
+            verdicts.add(UNAVAILABLE)
+        for epoch in self.in_force(answer.asked, answer.answered):
+            verdicts |= self._by(epoch, answer)
+        return verdicts
+
+    def in_force(self, since: float, until: float) -> list[Epoch]:
+        """The sets that may have been held at some time between."""
+        first = max(0, bisect_left(self._done, since) - 1)
+        found = []
+        for epoch in self.epochs[first:]:
+            if epoch.fetch.ended > until:
+                break
+            if epoch.fetch.done + self._usable_for > since:
+                found.append(epoch)
+        return found
+
+    def _by(self, epoch: Epoch, answer: Answer) -> set[Verdict]:
+        if (answer.kid, answer.material) in epoch.keys:
+            return {EXPIRED if answer.expired else GOOD}
+        if answer.kid in epoch.kids:
+            return {FORGED}
+        may_tell, may_not = self._telling(answer.asked, answer.answered)
+        return {verdict for verdict, may in ((UNKNOWN, may_tell), (UNAVAILABLE, may_not)) if may}
+
+    def _none_held(self, since: float, until: float) -> bool:
+        before = bisect_left(self._done, since)
+        if before == 0:
+            return True
+        held_until = self.epochs[before - 1].fetch.ended + self._usable_for
+        for epoch in self.epochs[before:]:
+            if epoch.fetch.done <= min(held_until, until):
+                held_until = epoch.fetch.ended + self._usable_for
+        return held_until <= until
+
+    def _telling(self, since: float, until: float) -> tuple[bool, bool]:
+        """Whether an unknown kid may have been a no, and whether that may have been beyond telling.
+
+        From the start of a fetch until one has succeeded it is beyond telling.
+        """
+        before = bisect_left(self._done, since)
+        settled = self.epochs[before - 1].fetch.begun if before else float("-inf")
+        last_started = bisect_left(self._begun, since) - 1
+        unsettled = last_started >= 0 and self._begun[last_started] > settled
+        succeeded = any(since <= epoch.fetch.done and epoch.fetch.ended <= until for epoch in self.epochs[before:])
+        may_tell = not unsettled or succeeded
+        begun = bisect_left(self._begun, until + SLACK) - 1
+        may_not = begun >= 0 and self._begun[begun] > settled
+        return may_tell, may_not

@@ -1,0 +1,206 @@
+"""The soak: its oracle on journals made by hand, a few seconds of it, and mistakes that it must notice.
+
+`make soak` runs it for two minutes.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from soak.journal import Fetch, Journal
+from soak.oracle import EXPIRED, FORGED, GOOD, MISSING, SLACK, UNAVAILABLE, UNKNOWN, Answer, Oracle
+from soak.run import MAX_GROWTH, soak
+
+from jwt_wsgi import KeysUnavailable, RemoteJWKS
+from jwt_wsgi.jose import KeySet
+from jwt_wsgi.jose.jwk import Key
+
+# --- the oracle, whose seconds are those of the journal below
+
+LIFETIME, STALE_FOR = 100.0, 900.0
+
+
+def document(*keys: str) -> dict[str, Any]:
+    """`a1` is the first material under the kid a."""
+    return {"keys": [{"kid": key[0], "x": key} for key in keys]}
+
+
+def journal(*fetches: tuple[float, float, str | None]) -> Journal:
+    """a1 and b1 are published until 50, a2 and c1 from then on; a fetch has a beginning, an end and what it brought."""
+    written = Journal()
+    for begun, keys in ((0, ("a1", "b1")), (50, ("a2", "c1"))):
+        written.published(begun, document(*keys))
+        written.publications[-1].ended = begun + 1
+    bodies = {"old": document("a1", "b1"), "new": document("a2", "c1"), "odd": document("z1"), "empty": document()}
+    for begun, ended, brought in fetches:
+        body = None if brought is None else json.dumps(bodies[brought]).encode()
+        written.fetches.append(Fetch(begun, ended, body, done=ended + 1))
+    return written
+
+
+def allowed(written: Journal, key: str | None, asked: float, answered: float, *, expired: bool = False) -> Any:
+    judging = Oracle(written, lifetime=LIFETIME, stale_for=STALE_FOR)
+    return judging.allowed(Answer(key and key[0], key or "", expired, asked, answered, 0, ""))
+
+
+OLD, NEW = (10, 11, "old"), (60, 61, "new")
+FAILED = (60, 61, None)
+
+
+@pytest.mark.parametrize(
+    ("fetches", "key", "asked", "answered", "expected"),
+    [
+        pytest.param([], None, 1, 2, {MISSING}, id="no token"),
+        pytest.param([], "a1", 1, 2, {UNAVAILABLE}, id="nothing was ever fetched"),
+        pytest.param([OLD], "a1", 9, 10.5, {UNAVAILABLE}, id="answered before the first fetch was through"),
+        pytest.param([OLD], "a1", 9, 11.5, {UNAVAILABLE, GOOD}, id="while it came into force"),
+        pytest.param([OLD], "a1", 20, 21, {GOOD}, id="a published key"),
+        pytest.param([OLD], "a9", 20, 21, {FORGED}, id="signed by another"),
+        pytest.param([OLD], "z1", 20, 21, {UNKNOWN}, id="a kid of nobody"),
+        pytest.param([OLD, NEW], "a1", 55, 56, {GOOD}, id="withdrawn, and not fetched since"),
+        pytest.param([OLD, NEW], "a1", 59, 61.5, {GOOD, FORGED}, id="replaced while it was judged"),
+        pytest.param([OLD, NEW], "a1", 70, 71, {FORGED}, id="replaced"),
+        pytest.param([OLD, NEW], "b1", 70, 71, {UNKNOWN}, id="withdrawn"),
+        pytest.param([OLD, NEW], "c1", 70, 71, {GOOD}, id="new"),
+        pytest.param([OLD, NEW], "c1", 55, 56, {UNKNOWN}, id="new, and not fetched yet"),
+        pytest.param([OLD, NEW], "c1", 59, 60.5, {UNKNOWN, UNAVAILABLE}, id="new, and being fetched"),
+        pytest.param([OLD, NEW], "c1", 60.5, 62, {UNKNOWN, UNAVAILABLE, GOOD}, id="waited for"),
+        pytest.param([OLD, FAILED], "a1", 70, 71, {GOOD}, id="known in an outage"),
+        pytest.param([OLD, FAILED], "c1", 70, 71, {UNAVAILABLE}, id="unknown in an outage"),
+        pytest.param([OLD, (60, 61, "empty")], "a1", 70, 71, {GOOD}, id="an empty set takes nothing away"),
+        pytest.param([OLD, (60, 61, "odd")], "z1", 70, 71, {UNAVAILABLE}, id="what nobody published is no set"),
+        pytest.param([OLD, (60, 61, "old")], "b1", 70, 71, {GOOD}, id="what is no longer published is no news"),
+        pytest.param([OLD], "a1", 1000, 1010, {GOOD}, id="the last good keys"),
+        pytest.param([OLD], "a1", 1005, 1011, {GOOD, UNAVAILABLE}, id="until they end"),
+        pytest.param([OLD], "a1", 1013, 1014, {UNAVAILABLE}, id="and no longer"),
+        pytest.param([OLD, NEW], "c1", 1013, 1014, {GOOD}, id="each set has a time of its own"),
+    ],
+)
+def test_what_may_be_answered(fetches: Any, key: str | None, asked: float, answered: float, expected: Any) -> None:
+    assert allowed(journal(*fetches), key, asked, answered) == expected
+
+
+def test_a_set_that_was_withdrawn_in_time_brings_nothing_and_the_outage_goes_on() -> None:
+    written = journal(OLD, (60, 61, "old"))
+    assert [epoch.fetch.begun for epoch in Oracle(written, lifetime=LIFETIME, stale_for=STALE_FOR).epochs] == [10]
+    assert allowed(written, "z1", 70, 71) == {UNAVAILABLE}
+
+
+def test_an_expired_token_is_told_so_by_a_key_that_is_known_alone() -> None:
+    assert allowed(journal(OLD), "a1", 20, 21, expired=True) == {EXPIRED}
+    assert allowed(journal(OLD), "a9", 20, 21, expired=True) == {FORGED}
+
+
+@pytest.mark.parametrize(
+    ("asked", "answered", "expected"),
+    [(20, 21, {GOOD}), (29, 30.5, {GOOD, UNKNOWN}), (31.5, 32, {UNKNOWN}), (2000, 2001, {UNKNOWN})],
+    ids=["before", "meanwhile", "after", "and without keys too"],
+)
+def test_what_is_revoked_is_unknown(asked: float, answered: float, expected: Any) -> None:
+    written = journal(OLD)
+    written.revocations["a"] = (30, 31)
+    assert allowed(written, "a1", asked, answered) == expected
+
+
+def test_a_thread_may_have_begun_a_moment_before_its_fetch() -> None:
+    assert allowed(journal(OLD, NEW), "z1", 58, 60 - SLACK / 2) == {UNKNOWN, UNAVAILABLE}
+    assert allowed(journal(OLD, NEW), "z1", 57, 59.9 - SLACK) == {UNKNOWN}
+
+
+# --- a few seconds of it
+
+
+def test_a_few_seconds_of_it_find_nothing_and_have_seen_every_verdict(tmp_path: Path) -> None:
+    report = soak(6, 1, tmp_path)
+    assert report.wrong == [], str(report)
+    assert {GOOD, MISSING, EXPIRED, UNKNOWN, FORGED} <= report.verdicts.keys()
+    assert {"keys rotated", "keys revoked", "keys replaced under their kid"} <= report.figures.keys()
+    assert report.figures["of them good"] != 0
+
+
+class Broken:
+    """A source between the real one and the verifier; each kind makes one mistake."""
+
+    def __init__(self, source: RemoteJWKS) -> None:
+        self.source = source
+        self.asked = 0
+
+    def held(self) -> KeySet | None:
+        return self.source.held()
+
+    def find(self, kid: str | None, alg: str) -> tuple[Key, ...]:
+        return self.source.find(kid, alg)
+
+
+class KeepsWhatWasWithdrawn(Broken):
+    """A key that was seen once is found for ever."""
+
+    def __init__(self, source: RemoteJWKS) -> None:
+        super().__init__(source)
+        self.seen: dict[str | None, tuple[Key, ...]] = {}
+
+    def find(self, kid: str | None, alg: str) -> tuple[Key, ...]:
+        found = self.source.find(kid, alg)
+        if found:
+            self.seen[kid] = found
+        return found or self.seen.get(kid, ())
+
+
+class CannotTellNowAndThen(Broken):
+    """A known key is sometimes said not to be had."""
+
+    def find(self, kid: str | None, alg: str) -> tuple[Key, ...]:
+        self.asked += 1
+        if self.asked % 50 == 0:
+            raise KeysUnavailable
+        return self.source.find(kid, alg)
+
+
+class Forgets(Broken):
+    """A known key is sometimes said to be nobody's."""
+
+    def find(self, kid: str | None, alg: str) -> tuple[Key, ...]:
+        self.asked += 1
+        return () if self.asked % 50 == 0 else self.source.find(kid, alg)
+
+
+class RemembersForEver(Broken):
+    """Every request leaves something behind."""
+
+    left: list[bytes]
+
+    def held(self) -> KeySet | None:
+        self.left.append(b"x" * 16_384)
+        return self.source.held()
+
+
+@pytest.mark.parametrize(
+    ("mistake", "noticed"),
+    [
+        (KeepsWhatWasWithdrawn, "status=200, reason='')"),
+        (CannotTellNowAndThen, "status=503, reason='keys_unavailable')"),
+        (Forgets, "status=401, reason='kid_unknown')"),
+    ],
+)
+def test_a_wrong_answer_is_noticed(mistake: type[Broken], noticed: str, tmp_path: Path) -> None:
+    report = soak(3, 1, tmp_path, wrap=mistake)
+    assert report.wrong
+    assert all(noticed in line for line in report.wrong), str(report)
+    assert f"wrong: {len(report.wrong)}" in str(report)
+
+
+def test_memory_that_grows_is_noticed(tmp_path: Path) -> None:
+    RemembersForEver.left = []
+    report = soak(3, 1, tmp_path, wrap=RemembersForEver)
+    RemembersForEver.left = []
+    assert [line for line in report.wrong if line.startswith("memory has grown by ")] == report.wrong
+    assert report.figures["memory grown, bytes"] > MAX_GROWTH  # type: ignore[operator]
+
+
+def test_a_source_that_does_not_recover_is_complained_of(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("soak.issuer.PATIENCE", 0.0)
+    report = soak(2, 1, tmp_path)
+    assert any(line.startswith("no fetch succeeded within 0.0 s of the end of ") for line in report.wrong)
