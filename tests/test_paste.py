@@ -49,6 +49,11 @@ def conf(tmp_path: Path) -> dict[str, str]:
 # --- the example
 
 
+def listening(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
 @contextmanager
 def pserve(folder: Path, port: int) -> Iterator[str]:
     """The example as Pyramid's own command serves it."""
@@ -60,7 +65,7 @@ def pserve(folder: Path, port: int) -> Iterator[str]:
         )
         try:
             deadline = time.monotonic() + 60
-            while socket.socket().connect_ex(("127.0.0.1", port)):
+            while not listening(port):
                 assert process.poll() is None, log.read_text()
                 assert time.monotonic() < deadline, log.read_text()
                 time.sleep(0.05)
@@ -162,8 +167,8 @@ def protected(conf: dict[str, str], issuer: LocalIssuer, **settings: str) -> Tes
         ({"leeway": "300"}, {"expires_in": -200}, None),
         ({"leeway": "0"}, {"expires_in": -20}, "token_expired"),
         ({"max_age": "60.5"}, {"iat": 1_000_000_000}, "token_too_old"),
-        ({"algorithms": "PS256 RS512"}, {}, "algorithm_not_allowed"),
-        ({"algorithms": "PS256 RS256"}, {}, None),
+        ({"algorithms": "ES256"}, {}, "algorithm_not_allowed"),
+        ({"algorithms": "ES256 RS256"}, {}, None),
         ({"profile": "at+jwt"}, {"header": {"typ": "JWT"}}, "type_mismatch"),
         ({"profile": "jwt"}, {"header": {"typ": "JWT"}}, None),
         ({"leeway": " "}, {}, None),
@@ -173,7 +178,7 @@ def protected(conf: dict[str, str], issuer: LocalIssuer, **settings: str) -> Tes
 def test_a_setting_is_heeded(
     settings: dict[str, str], token: dict[str, Any], refused: str | None, conf: dict[str, str], local: LocalIssuer
 ) -> None:
-    api = protected(conf, LocalIssuer(keys=[local.key()]), **settings)
+    api = protected(conf, LocalIssuer(algorithms=("RS256", "ES256"), keys=[local.key()]), **settings)
     answer = api.get("/", headers=local.headers(**token), status=200 if refused is None else 401)
     assert refused is None or answer.json["reason"] == refused
 
@@ -243,11 +248,13 @@ WRONG = {
     "too much leeway": ({"leeway": "301"}, "leeway=301.0: write seconds, 0 to 300"),
     "no age": ({"max_age": "0"}, "max_age=0.0: write seconds above 0"),
     "no such profile": ({"profile": "at-jwt"}, "profile='at-jwt': write 'jwt' or"),
-    "a realm with a quote": ({"realm": 'a"b'}, "realm='a\"b': write printable ASCII"),
+    "a realm beyond ASCII": ({"realm": "é"}, "realm='é': write printable ASCII"),
 }
 
 
-@pytest.mark.parametrize("factory", [filter_factory, lambda conf, **settings: filter_app_factory(app, conf, **settings)])
+@pytest.mark.parametrize(
+    "factory", [filter_factory, lambda conf, **settings: filter_app_factory(app, conf, **settings)]
+)
 @pytest.mark.parametrize(("settings", "message"), WRONG.values(), ids=WRONG)
 def test_what_is_wrong_is_named_with_its_remedy(
     settings: dict[str, str], message: str, factory: Any, conf: dict[str, str]
