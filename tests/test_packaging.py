@@ -105,15 +105,14 @@ def test_the_installed_wheel_protects_outside_the_checkout(wheel, tmp_path):
     assert found["absent"] == ["webob", "waitress", "dotenv"]
 
 
-def test_every_entry_point_of_the_wheel_leads_somewhere(wheel, tmp_path):
+def test_every_entry_point_of_the_wheel_leads_somewhere(wheel):
     with zipfile.ZipFile(wheel) as archive:
         (listed,) = (name for name in archive.namelist() if name.endswith("/entry_points.txt"))
         written = configparser.ConfigParser()
         written.read_string(archive.read(listed).decode())
     named = {(group, name): target for group in written.sections() for name, target in written[group].items()}
-    assert {("pytest11", "jwt_wsgi"), ("paste.filter_factory", "main"), ("paste.filter_app_factory", "main")} <= {
-        *named
-    }
+    wanted = {("pytest11", "jwt_wsgi"), ("paste.filter_factory", "main"), ("paste.filter_app_factory", "main")}
+    assert wanted <= named.keys()
     for (group, name), target in named.items():
         assert EntryPoint(name, target, group).load()
 

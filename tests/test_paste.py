@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -252,9 +253,7 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize(
-    "factory", [filter_factory, lambda conf, **settings: filter_app_factory(app, conf, **settings)]
-)
+@pytest.mark.parametrize("factory", [filter_factory, partial(filter_app_factory, app)], ids=["filter", "filter-app"])
 @pytest.mark.parametrize(("settings", "message"), WRONG.values(), ids=WRONG)
 def test_what_is_wrong_is_named_with_its_remedy(
     settings: dict[str, str], message: str, factory: Any, conf: dict[str, str]

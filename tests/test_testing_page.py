@@ -6,9 +6,12 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
+
+import pytest_jwt_wsgi
+from jwt_wsgi.testing.shapes import SHAPES
 
 PAGE = (Path(__file__).parent.parent / "docs" / "testing.md").read_text("utf-8")
 FILES: dict[str, str] = dict(
@@ -32,7 +35,7 @@ def run(folder: Path, *arguments: str) -> dict[str, bool]:
     command = [sys.executable, "-m", "pytest", *options, f"--junitxml={report}", *(arguments or (".",))]
     ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
     assert report.exists(), ended.stdout + ended.stderr
-    cases = list(ElementTree.parse(report).iter("testcase"))
+    cases = list(ET.parse(report).iter("testcase"))
     failures = {case.attrib["name"] for case in cases if len(case) > 0}
     if ended.returncode not in (0, 1) or (ended.returncode == 1) != bool(failures):
         pytest.fail(ended.stdout + ended.stderr)
@@ -63,9 +66,6 @@ def test_the_suite_of_the_page_sees_an_api_that_is_broken(
 
 
 def test_the_page_names_every_fixture_and_every_provider() -> None:
-    import pytest_jwt_wsgi
-    from jwt_wsgi.testing.shapes import SHAPES
-
     fixtures = {name for name in vars(pytest_jwt_wsgi) if name.startswith("jwt_")}
     assert set(re.findall(r"^\| `(\w+)`", PAGE, re.MULTILINE)) == fixtures
     (listed,) = re.findall(r"`like` is one of (.*?)\. ", PAGE)

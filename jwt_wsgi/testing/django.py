@@ -55,6 +55,8 @@ class _Handler:
 
 def _response(status: str, headers: list[tuple[str, str]], content: bytes, environ: dict[str, Any]) -> Any:
     code, _, reason = status.partition(" ")
+    if environ["REQUEST_METHOD"] == "HEAD" or code in ("204", "304"):
+        content = b""  # as a server does (RFC 9110 §6.4.1)
     response = HttpResponse(content, status=int(code), reason=reason)
     del response["Content-Type"]  # the application's own, or none
     for name, value in headers:
