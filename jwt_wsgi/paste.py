@@ -59,6 +59,10 @@ def filter_factory(
     """What puts an application behind the three layers (`paste.filter_factory`); settings as above."""
     for name in settings:
         must(name in _SETTINGS, f"jwt-wsgi: unknown setting {name!r}: choose from {', '.join(_SETTINGS)}")
+    for name in _SETTINGS:
+        # PasteDeploy leaves out of a section what [DEFAULT] has too, which nobody would notice.
+        remedy = f"[DEFAULT] has {name} too, and hides it: name it otherwise there, or write 'get {name} = {name}' here"
+        must(name in settings or name not in (global_conf or {}), f"jwt-wsgi: {remedy}")
     written = {name: value.strip() for name, value in settings.items() if value.strip()}
     for name, remedy in _NEEDED.items():
         must(name in written, f"jwt-wsgi: {name} is not set: write {remedy}")

@@ -148,6 +148,30 @@ def test_pastedeploy_loads_it(file: str, use: str, conf: dict[str, str], local: 
     assert loaded.get("/scoped", headers=local.headers("b"), status=403)
 
 
+DEFAULTS = """
+[DEFAULT]
+max_age = 60
+[app:main]
+paste.app_factory = {module}:app_factory
+filter-with = jwt
+[filter:jwt]
+use = egg:jwt-wsgi
+issuer = https://issuer.test/
+audience = https://api.test
+policy = policy.toml
+{setting} = {value}
+"""
+
+
+def test_a_setting_that_the_defaults_hide_is_refused_and_one_that_is_asked_for_is_heeded(conf: dict[str, str]) -> None:
+    file = Path(conf["here"]) / "api.ini"
+    file.write_text(DEFAULTS.format(module=__name__, setting="max_age", value="30"))
+    with pytest.raises(ValueError, match=r"jwt-wsgi: \[DEFAULT\] has max_age too, .*'get max_age = max_age'"):
+        loadapp(f"config:{file}")
+    file.write_text(DEFAULTS.format(module=__name__, setting="get max_age", value="max_age"))
+    assert loadapp(f"config:{file}")
+
+
 # --- what the settings do
 
 

@@ -10,7 +10,7 @@ def authorize(client: Any, token: str) -> None:
     """Let `client` send `token` with every request from now on.
 
     It is a WebTest `TestApp`, a Flask or Django test client, or a session of
-    requests or httpx. Raises `ValueError` for any other.
+    requests. Raises `ValueError` for any other.
     """
     credentials = f"Bearer {token}"
     if hasattr(type(client), "authorization"):  # WebTest
@@ -19,7 +19,7 @@ def authorize(client: Any, token: str) -> None:
     for name, key in (
         ("environ_base", "HTTP_AUTHORIZATION"),  # Flask
         ("defaults", "HTTP_AUTHORIZATION"),  # Django
-        ("headers", "Authorization"),  # requests, httpx
+        ("headers", "Authorization"),  # requests
     ):
         sent = getattr(client, name, None)
         if isinstance(sent, MutableMapping):

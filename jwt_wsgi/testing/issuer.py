@@ -159,7 +159,7 @@ class LocalIssuer:
         """Let a test client send a good token from now on; answers the token.
 
         It is a WebTest `TestApp`, a Flask or Django test client, or a session of
-        requests or httpx; any other takes `headers`. Raises `ValueError`.
+        requests; any other takes `headers`. Raises `ValueError`.
         """
         token = self.token(scope, **claims)
         authorize(client, token)
