@@ -90,6 +90,41 @@ def test_nothing_is_granted_that_was_not_asked_for(name: str, like: Callable[...
     assert not any("admin" in str(value) for value in said.values())
 
 
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("auth0", {"scope": "a b"}),
+        ("okta", {"scp": ["a", "b"]}),
+        ("entra-v2", {"scp": "a b"}),
+        ("entra-v1", {"scp": "a b"}),
+        ("cognito", {"scope": "a b"}),
+        ("keycloak", {"scope": "a b"}),
+    ],
+)
+def test_scopes_are_written_as_the_provider_writes_them(
+    name: str, written: dict[str, Any], like: Callable[..., LocalIssuer]
+) -> None:
+    said = claims(like(name).token("a b"))
+    assert {claim: said[claim] for claim in ("scope", "scp") if claim in said} == written
+
+
+@pytest.mark.parametrize(
+    ("name", "claim", "access", "id_token"),
+    [
+        ("okta", "cid", "0oa0123456789abcdef0", None),
+        ("entra-v2", "azp", "75dbe77f-10a3-4e59-85fd-8c127544f17c", None),
+        ("entra-v1", "appid", "75dbe77f-10a3-4e59-85fd-8c127544f17c", None),
+        ("cognito", "token_use", "access", "id"),
+        ("keycloak", "typ", "Bearer", "ID"),
+    ],
+)
+def test_what_tells_its_tokens_apart(
+    name: str, claim: str, access: str, id_token: str | None, like: Callable[..., LocalIssuer]
+) -> None:
+    issuer = like(name)
+    assert (claims(issuer.token())[claim], claims(issuer.id_token()).get(claim)) == (access, id_token)
+
+
 @every_provider
 def test_keys_are_served_where_the_issuer_says(name: str, like: Callable[..., LocalIssuer]) -> None:
     issuer = like(name)

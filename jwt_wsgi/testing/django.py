@@ -20,12 +20,15 @@ class Client(DjangoClient):  # type: ignore[misc]
     Django's own calls the views without the application around them, so that it
     meets no WSGI middleware. This one asks `application` (PEP 3333), and all that
     is Django's is as usual, but for CSRF checks: they are done, as when deployed.
-    `headers` go with every request.
+    `headers` go with every request. Raises `ValueError` for what is no application.
     """
 
     def __init__(self, application: WSGIApplication, *, headers: dict[str, str] | None = None, **options: Any) -> None:
         must(callable(application), f"application={application!r}: write what wsgi.py calls application")
-        super().__init__(enforce_csrf_checks=True, headers=headers, **options)
+        must(
+            "enforce_csrf_checks" not in options, "enforce_csrf_checks: leave it out, and exempt the view (csrf_exempt)"
+        )
+        super().__init__(headers=headers, **options)
         self.handler = _Handler(application)
 
 
