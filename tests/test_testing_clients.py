@@ -226,5 +226,5 @@ def test_the_end_of_a_request_closes_no_connection_of_the_test_and_of_others_doe
 def test_the_application_is_asked_for() -> None:
     with pytest.raises(ValueError, match=r"application=None: write what wsgi.py calls application"):
         Client(None)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match=r"enforce_csrf_checks: leave it out, and exempt the view \(csrf_exempt\)"):
+    with pytest.raises(ValueError, match=r"enforce_csrf_checks: leave it out, exempt the view \(csrf_exempt\)"):
         Client(app, enforce_csrf_checks=False)
