@@ -25,9 +25,7 @@ class Client(DjangoClient):  # type: ignore[misc]
 
     def __init__(self, application: WSGIApplication, *, headers: dict[str, str] | None = None, **options: Any) -> None:
         must(callable(application), f"application={application!r}: write what wsgi.py calls application")
-        must(
-            "enforce_csrf_checks" not in options, "enforce_csrf_checks: leave it out, exempt the view (csrf_exempt)"
-        )
+        must("enforce_csrf_checks" not in options, "enforce_csrf_checks: leave it out, exempt the view (csrf_exempt)")
         super().__init__(headers=headers, **options)
         self.handler = _Handler(application)
 
