@@ -5,28 +5,15 @@ from __future__ import annotations
 import pytest
 
 from jwt_wsgi import Issuer, StaticJWKS
-from jwt_wsgi.testing import LocalIssuer
+from jwt_wsgi.testing import Clock, LocalIssuer
 
 ASYMMETRIC = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519")
 SYMMETRIC = ("HS256", "HS384", "HS512")
 
 
-class Clock:
-    """A clock that stands still until it is told to go on; seconds."""
-
-    def __init__(self, now: float = 1_800_000_000.0) -> None:
-        self.now = now
-
-    def __call__(self) -> float:
-        return self.now
-
-    def advance(self, seconds: float) -> None:
-        self.now += seconds
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(1_800_000_000.0)
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ import tokenize
 import tomllib
 import venv
 import zipfile
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,8 @@ import pytest
 CHECKOUT = Path(__file__).resolve().parent.parent
 PACKAGE = CHECKOUT / "jwt_wsgi"
 MODULES = sorted(PACKAGE.rglob("*.py"))
+#: The pytest plugin stands beside the package, so that it need not import it.
+PLUGIN = CHECKOUT / "pytest_jwt_wsgi.py"
 
 IMPORTING = """
 import importlib.util, json, jwt_wsgi
@@ -83,10 +86,10 @@ def test_the_wheel_holds_the_typed_package_and_no_tests(wheel):
         names = archive.namelist()
     assert "jwt_wsgi/py.typed" in names
     assert {name for name in names if name.endswith(".py")} == {
-        module.relative_to(CHECKOUT).as_posix() for module in MODULES
+        module.relative_to(CHECKOUT).as_posix() for module in (*MODULES, PLUGIN)
     }
     places = {name.split("/")[0] for name in names}
-    assert places == {"jwt_wsgi", f"{wheel.name.removesuffix('-py3-none-any.whl')}.dist-info"}
+    assert places == {"jwt_wsgi", PLUGIN.name, f"{wheel.name.removesuffix('-py3-none-any.whl')}.dist-info"}
 
 
 def test_the_installed_wheel_protects_outside_the_checkout(wheel, tmp_path):
@@ -100,6 +103,18 @@ def test_the_installed_wheel_protects_outside_the_checkout(wheel, tmp_path):
     assert Path(found["file"]).is_relative_to(environment)
     assert found["status"] == "401 Unauthorized"
     assert found["absent"] == ["webob", "waitress", "dotenv"]
+
+
+def test_every_entry_point_of_the_wheel_leads_somewhere(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        (listed,) = (name for name in archive.namelist() if name.endswith("/entry_points.txt"))
+        written = configparser.ConfigParser()
+        written.read_string(archive.read(listed).decode())
+    named = {(group, name): target for group in written.sections() for name, target in written[group].items()}
+    wanted = {("pytest11", "jwt_wsgi"), ("paste.filter_factory", "main"), ("paste.filter_app_factory", "main")}
+    assert wanted <= named.keys()
+    for (group, name), target in named.items():
+        assert EntryPoint(name, target, group).load()
 
 
 # --- the metadata

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,8 +26,8 @@ from jwt_wsgi import (
 from jwt_wsgi.policy.requirements import Requirement
 from jwt_wsgi.presets import ANY_TENANT, CONSUMERS, auth0, cognito, entra, keycloak, okta
 from jwt_wsgi.testing import LocalIssuer
+from jwt_wsgi.testing.shapes import SHAPES
 
-SHAPES: dict[str, dict[str, dict[str, Any]]] = json.loads(Path(__file__).with_name("token_shapes.json").read_text())
 TENANT, OTHER = "72f988bf-86f1-41af-91ab-2d7cd011db47", "fa15d692-e9c7-4460-a743-29f29522229a"
 API = "6e74172b-be56-4843-9ff4-e66a39bb12e3"
 CLIENT = "0123456789abcdefghijklmnop"
@@ -37,20 +36,20 @@ CLIENT = "0123456789abcdefghijklmnop"
 PRESETS: dict[str, Callable[..., Issuer]] = {
     "auth0": partial(auth0, "tenant.eu.auth0.com"),
     "okta": partial(okta, "org.okta.com"),
-    "entra v2": partial(entra, TENANT),
-    "entra v1": partial(entra, TENANT, version=1),
+    "entra-v2": partial(entra, TENANT),
+    "entra-v1": partial(entra, TENANT, version=1),
     "cognito": partial(cognito, "eu-west-1", "eu-west-1_AbCdEf123", client_ids=[CLIENT, "another"]),
     "keycloak": partial(keycloak, "https://sso.example.com", "main"),
 }
 AUDIENCES = {
-    "auth0": "https://api.example.com", "okta": "api://default", "entra v2": API, "entra v1": f"api://{API}",
+    "auth0": "https://api.example.com", "okta": "api://default", "entra-v2": API, "entra-v1": f"api://{API}",
     "keycloak": "my-api",
 }  # fmt: skip
 KEYS = {
     "auth0": "https://tenant.eu.auth0.com/.well-known/jwks.json",
     "okta": "https://org.okta.com/oauth2/default/v1/keys",
-    "entra v2": f"https://login.microsoftonline.com/{TENANT}/discovery/v2.0/keys",
-    "entra v1": f"https://login.microsoftonline.com/{TENANT}/discovery/keys",
+    "entra-v2": f"https://login.microsoftonline.com/{TENANT}/discovery/v2.0/keys",
+    "entra-v1": f"https://login.microsoftonline.com/{TENANT}/discovery/keys",
     "cognito": "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbCdEf123/.well-known/jwks.json",
     "keycloak": "https://sso.example.com/realms/main/protocol/openid-connect/certs",
 }
@@ -58,23 +57,22 @@ every_provider = pytest.mark.parametrize("name", PRESETS)
 
 
 class Provider:
-    """Signs what it is given, and publishes its key at any URL; `fetched` are those asked for."""
+    """The issuers that are like each of them, with one key; `fetched` are the URLs that were asked for."""
 
     def __init__(self, local: LocalIssuer) -> None:
-        self._local = local
+        self._issuers = {name: LocalIssuer(like=name, keys=[local.key()]) for name in PRESETS}
         self.fetched: list[str] = []
         self.members: dict[str, Any] = {}
 
     def fetch(self, url: str) -> bytes:
         self.fetched.append(url)
-        return json.dumps({"keys": [{**key, **self.members} for key in self._local.jwks["keys"]]}).encode()
+        (name, *_) = (name for name, issuer in self._issuers.items() if url.endswith(issuer.shape.keys_path))
+        keys = json.loads(self._issuers[name].fetch(url))["keys"]
+        return json.dumps({"keys": [{**key, **self.members} for key in keys]}).encode()
 
     def token(self, name: str, kind: str = "access", **claims: Any) -> str:
-        now = int(self._local.clock())
-        shape = {**SHAPES[name][kind], "iat": now, "nbf": now, "auth_time": now, "exp": now + 300, **claims}
-        kept = {claim: value for claim, value in shape.items() if value is not None}
-        header = {**SHAPES[name]["header"], "kid": self._local.key().kid}
-        return self._local.sign(json.dumps(kept).encode(), header={"typ": None, **header})
+        issuer = self._issuers[name]
+        return issuer.token(**claims) if kind == "access" else issuer.id_token(**claims)
 
 
 @pytest.fixture
@@ -100,7 +98,7 @@ def refusal(issuer: Any, token: str) -> str:
 @every_provider
 def test_an_access_token_passes_and_its_keys_are_where_they_are_documented(name: str, provider: Provider) -> None:
     auth = Verifier(preset(name, provider)).verify(provider.token(name))
-    assert auth.issuer == SHAPES[name]["access"]["iss"]
+    assert auth.issuer == SHAPES[name].example.issuer
     assert provider.fetched == [KEYS[name]]
 
 
@@ -120,14 +118,14 @@ def test_an_id_token_is_refused(name: str, provider: Provider) -> None:
 
 @pytest.mark.parametrize("name", [name for name in PRESETS if name != "auth0"])
 def test_an_id_token_is_refused_even_where_its_client_is_the_audience(name: str, provider: Provider) -> None:
-    client = SHAPES[name]["id"]["aud"]
+    client = SHAPES[name].example.client
     asked = {} if name == "cognito" else {"audience": [client, "another"]}
     assert refusal(preset(name, provider, **asked), provider.token(name, "id")) in {"claim_missing", "claim_mismatch"}
 
 
 @every_provider
 def test_a_token_of_a_neighbour_is_refused_before_anything_is_fetched(name: str, provider: Provider) -> None:
-    token = provider.token(name, iss=SHAPES[name]["access"]["iss"].replace("7", "8").replace("ma", "na") + "x")
+    token = provider.token(name, iss=SHAPES[name].example.issuer.replace("7", "8").replace("ma", "na") + "x")
     assert refusal(preset(name, provider), token) == "issuer_mismatch"
     assert provider.fetched == []
 
@@ -159,25 +157,37 @@ def test_other_options_are_the_issuers(name: str, provider: Provider, local: Loc
 
 
 @pytest.mark.parametrize(
-    ("name", "rule"),
+    ("name", "rule", "granted"),
     [
-        ("auth0", scope("read:messages") & permission("read:messages")),
-        ("okta", scope("read:messages")),
-        ("entra v2", scope("access_as_user")),
-        ("entra v1", scope("user_impersonation")),
-        ("cognito", scope("api/read") & has("cognito:groups", "admin")),
-        ("keycloak", has(("realm_access", "roles"), "admin") & has(("resource_access", "my-api", "roles"), "editor")),
-        ("keycloak", scope("read:messages")),
+        ("auth0", scope("read:messages"), {"scope": "openid profile read:messages"}),
+        ("auth0", permission("read:messages"), {"permissions": ["read:messages"]}),
+        ("okta", scope("read:messages"), {"scope": "openid read:messages"}),
+        ("entra-v2", scope("access_as_user"), {"scope": "access_as_user"}),
+        ("entra-v1", scope("user_impersonation"), {"scope": "user_impersonation"}),
+        ("entra-v2", has("roles", "Reader"), {"roles": ["Reader"]}),
+        ("cognito", scope("api/read"), {"scope": "openid api/read"}),
+        ("cognito", has("cognito:groups", "admin"), {"cognito:groups": ["admin"]}),
+        ("keycloak", scope("read:messages"), {"scope": "openid read:messages"}),
+        ("keycloak", has(("realm_access", "roles"), "admin"), {"realm_access": {"roles": ["admin"]}}),
+        (
+            "keycloak",
+            has(("resource_access", "my-api", "roles"), "editor"),
+            {"resource_access": {"my-api": {"roles": ["editor"]}}},
+        ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_it_grants_is_found_where_the_provider_puts_it(name: str, rule: Requirement, provider: Provider) -> None:
+def test_what_it_grants_is_found_where_the_provider_puts_it(
+    name: str, rule: Requirement, granted: dict[str, Any], provider: Provider
+) -> None:
     def plain(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "2")])
         return [b"in"]
 
     app = TestApp(protect(plain, issuer=preset(name, provider), rules={"/": rule}))
-    assert app.get("/", headers={"Authorization": f"Bearer {provider.token(name)}"}).status_int == 200
+    for claims, status in ((granted, 200), ({}, 403)):
+        token = provider.token(name, **claims)
+        assert app.get("/", headers={"Authorization": f"Bearer {token}"}, status=status)
 
 
 WRONG: dict[str, tuple[Callable[[], Any], str]] = {
@@ -234,7 +244,7 @@ def test_keycloak_tells_its_tokens_by_a_claim(typ: str | None, provider: Provide
 
 @pytest.mark.parametrize("base_url", ["https://sso.example.com/", "https://sso.example.com"])
 def test_keycloak_with_and_without_a_slash(base_url: str, provider: Provider) -> None:
-    assert keycloak(base_url, "main", audience="my-api").issuer == SHAPES["keycloak"]["access"]["iss"]
+    assert keycloak(base_url, "main", audience="my-api").issuer == SHAPES["keycloak"].example.issuer
     old = keycloak(base_url.rstrip("/") + "/auth", "main", audience="my-api")
     assert old.issuer == "https://sso.example.com/auth/realms/main"
 
@@ -244,9 +254,9 @@ def test_keycloak_on_this_machine_or_where_http_is_allowed() -> None:
     assert keycloak("http://sso.internal", "main", audience="a", allow_http=True)
 
 
-@pytest.mark.parametrize("name", ["entra v1", "entra v2"])
+@pytest.mark.parametrize("name", ["entra-v1", "entra-v2"])
 def test_entras_other_version_is_refused(name: str, provider: Provider) -> None:
-    other = "2.0" if name == "entra v1" else "1.0"
+    other = "2.0" if name == "entra-v1" else "1.0"
     assert refusal(preset(name, provider), provider.token(name, ver=other)) == "claim_mismatch"
 
 
@@ -273,7 +283,7 @@ def test_a_key_of_entra_serves_the_issuer_that_it_names(
     for tenant in (TENANT, OTHER, CONSUMERS):
         asked: Any = {"one": tenant, "list": [TENANT, OTHER, CONSUMERS], "any": ANY_TENANT}[form]
         verifier = Verifier(entra(asked, audience=API, fetch=provider.fetch))
-        token = provider.token("entra v2", iss=V2.format(tenant), tid=tenant)
+        token = provider.token("entra-v2", iss=V2.format(tenant), tid=tenant)
         if tenant in serves:
             assert verifier.verify(token).issuer == V2.format(tenant)
         else:
@@ -284,35 +294,35 @@ def test_a_key_of_entra_serves_the_issuer_that_it_names(
 @pytest.mark.parametrize(("owner", "good"), [(MINE, True), (THEIRS, False), (TEMPLATE, True)])
 def test_a_key_of_one_tenant_alone_serves_it(owner: str, good: bool, provider: Provider) -> None:
     provider.members = {"issuer": owner}
-    verifier = Verifier(preset("entra v2", provider))
+    verifier = Verifier(preset("entra-v2", provider))
     if good:
-        assert verifier.verify(provider.token("entra v2"))
+        assert verifier.verify(provider.token("entra-v2"))
     else:
         with pytest.raises(KeysUnavailable):
-            verifier.verify(provider.token("entra v2"))
+            verifier.verify(provider.token("entra-v2"))
 
 
 def test_of_several_tenants_those_pass_that_were_named_and_one_fetch_serves_them(provider: Provider) -> None:
     verifier = Verifier(entra([TENANT, OTHER], audience=API, fetch=provider.fetch))
     for tenant in (TENANT, OTHER):
-        assert verifier.verify(provider.token("entra v2", iss=V2.format(tenant), tid=tenant))
+        assert verifier.verify(provider.token("entra-v2", iss=V2.format(tenant), tid=tenant))
     assert provider.fetched == ["https://login.microsoftonline.com/common/discovery/v2.0/keys"]
     third = V2.format("8eaef023-2b34-4da1-9baa-8bc8c9d6a490")
-    assert refusal(entra([TENANT, OTHER], audience=API), provider.token("entra v2", iss=third)) == "issuer_mismatch"
+    assert refusal(entra([TENANT, OTHER], audience=API), provider.token("entra-v2", iss=third)) == "issuer_mismatch"
 
 
 @pytest.mark.parametrize("version", [1, 2])
 def test_any_tenant_is_any_guid_of_this_version_and_invented_ones_cost_one_fetch(
     version: Any, provider: Provider
 ) -> None:
-    name = f"entra v{version}"
+    name = f"entra-v{version}"
     verifier = Verifier(entra(ANY_TENANT, audience=AUDIENCES[name], version=version, fetch=provider.fetch))
-    right = SHAPES[name]["access"]["iss"]
+    right = SHAPES[name].example.issuer
     for number in range(50):
         tenant = f"00000000-0000-0000-0000-{number:012}"
         assert verifier.verify(provider.token(name, iss=right.replace(TENANT, tenant), tid=tenant))
     assert len(provider.fetched) == 1
-    wrong = SHAPES["entra v2" if version == 1 else "entra v1"]["access"]["iss"]
+    wrong = SHAPES["entra-v2" if version == 1 else "entra-v1"].example.issuer
     for issuer in (
         wrong,
         right.replace(TENANT, "contoso"),
@@ -343,7 +353,7 @@ def test_the_ways_to_name_several_are_one_for_the_stack(provider: Provider) -> N
         [preset("auth0", provider), entra(ANY_TENANT, audience=API, fetch=provider.fetch)],
     ):
         app = TestApp(protect(plain, issuer=issuer, rules={"/": AUTHENTICATED}))
-        token = provider.token("entra v2")
+        token = provider.token("entra-v2")
         assert app.get("/", headers={"Authorization": f"Bearer {token}"}).status_int == 200
 
 

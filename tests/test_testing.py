@@ -19,7 +19,7 @@ from webob import Request, Response
 from webob.dec import wsgify
 from webtest import TestApp
 
-from jwt_wsgi import AUTHENTICATED, Issuer, KeysUnavailable, RemoteJWKS, get_auth, protect
+from jwt_wsgi import AUTHENTICATED, InvalidToken, Issuer, KeysUnavailable, RemoteJWKS, Verifier, get_auth, protect
 from jwt_wsgi.testing import LocalIssuer, SigningKey
 
 
@@ -122,6 +122,95 @@ def test_it_can_be_slow_and_dead_in_process() -> None:
         local.fetch(local.jwks_uri)
     with pytest.raises(LookupError):
         LocalIssuer(algorithms=("ES256",)).fetch("https://issuer.test/other")
+
+
+def trusting(local: LocalIssuer, clock: Clock, **options: Any) -> Verifier:
+    keys = RemoteJWKS(local.jwks_uri, fetch=local.fetch, clock=clock, **options)
+    return Verifier(local.trusted(keys=keys), clock=clock)
+
+
+@pytest.mark.parametrize("scope", [None, "a b"])
+def test_expired_and_not_yet_valid_are_one_word_each(jwt_issuer: LocalIssuer, jwt_clock: Clock, scope: str) -> None:
+    verifier = trusting(jwt_issuer, jwt_clock)
+    for token, reason in (
+        (jwt_issuer.expired(scope, org="acme"), "token_expired"),
+        (jwt_issuer.not_yet_valid(scope, org="acme"), "token_not_yet_valid"),
+    ):
+        claims = jwt.decode(token, options={"verify_signature": False})
+        assert (claims.get("scope"), claims["org"]) == (scope, "acme")
+        with pytest.raises(InvalidToken, match=reason):
+            verifier.verify(token)
+    token = jwt_issuer.not_yet_valid()
+    jwt_clock.advance(3600)
+    assert verifier.verify(token)
+
+
+def test_an_outage_begins_and_ends(jwt_issuer: LocalIssuer, jwt_clock: Clock) -> None:
+    verifier, token = trusting(jwt_issuer, jwt_clock), jwt_issuer.token()
+    with jwt_issuer.outage(), pytest.raises(KeysUnavailable):
+        verifier.verify(token)
+    jwt_clock.advance(60)
+    assert verifier.verify(token)
+
+
+def test_slowness_begins_and_ends(jwt_issuer: LocalIssuer, jwt_clock: Clock) -> None:
+    token = jwt_issuer.token()
+    with jwt_issuer.slow(2), pytest.raises(KeysUnavailable):
+        trusting(jwt_issuer, jwt_clock, timeout=0.05).verify(token)
+    assert trusting(jwt_issuer, jwt_clock).verify(token)
+
+
+def test_it_answers_what_it_is_told_in_process_and_on_loopback(jwt_issuer: LocalIssuer) -> None:
+    with jwt_issuer.serve() as url:
+        with jwt_issuer.answering(b"nonsense"):
+            assert jwt_issuer.fetch(jwt_issuer.jwks_uri) == b"nonsense"
+            assert requests.get(url + "other", timeout=30).content == b"nonsense"
+        with jwt_issuer.outage():
+            assert requests.get(jwt_issuer.jwks_uri, timeout=30).status_code == 503
+        assert requests.get(jwt_issuer.jwks_uri, timeout=30).json() == jwt_issuer.jwks
+
+
+def test_what_befalls_it_ends_with_the_block_however_that_ends_and_one_within_another(jwt_issuer: LocalIssuer) -> None:
+    with pytest.raises(ZeroDivisionError), jwt_issuer.outage(), jwt_issuer.slow(5), jwt_issuer.answering(b""):
+        raise ZeroDivisionError
+    with jwt_issuer.slow(1), jwt_issuer.slow(2):
+        assert jwt_issuer.delay == 2
+    assert (jwt_issuer.available, jwt_issuer.delay) == (True, 0)
+    assert json.loads(jwt_issuer.fetch(jwt_issuer.jwks_uri)) == jwt_issuer.jwks
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        pytest.param(lambda issuer: issuer.slow(-1), r"slow\(-1\): write seconds", id="before it began"),
+        pytest.param(lambda issuer: issuer.slow("1"), r"slow\('1'\): write seconds", id="slow in words"),
+        pytest.param(lambda issuer: issuer.answering("{}"), r"answering\(str\): write bytes", id="text"),
+    ],
+)
+def test_what_cannot_befall_it_is_refused(call: Any, message: str, jwt_issuer: LocalIssuer) -> None:
+    with pytest.raises(ValueError, match=message), call(jwt_issuer):
+        pass
+
+
+@pytest.mark.parametrize("wrong", ["300", float("inf"), None], ids=repr)
+def test_a_lifetime_is_seconds(wrong: Any, jwt_issuer: LocalIssuer) -> None:
+    for make in (jwt_issuer.token, jwt_issuer.id_token):
+        with pytest.raises(ValueError, match=r"expires_in=.*: write seconds from now"):
+            make(expires_in=wrong)
+
+
+def test_an_id_token_is_of_openid_connect(jwt_issuer: LocalIssuer) -> None:
+    token = jwt_issuer.id_token(name="Ann")
+    claims = jwt.decode(token, options={"verify_signature": False})
+    assert jwt.get_unverified_header(token)["typ"] == "JWT"
+    assert claims.keys() == {"iss", "aud", "sub", "iat", "exp", "nonce", "name"}
+    assert claims["aud"] == jwt_issuer.client_id
+
+
+def test_the_names_in_its_tokens_are_arguments() -> None:
+    local = LocalIssuer(audience="orders", client_id="shop", algorithms=["ES256"])
+    claims = jwt.decode(local.token(), options={"verify_signature": False})
+    assert (claims["aud"], claims["client_id"]) == ("orders", "shop")
 
 
 def test_it_authorizes_a_test_app() -> None:

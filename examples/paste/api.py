@@ -1,0 +1,21 @@
+"""A Pyramid application that knows nothing of tokens but who is calling."""
+
+from pyramid.config import Configurator
+
+from jwt_wsgi import get_auth
+
+
+def public(request):
+    return {"message": "Hello, whoever you are."}
+
+
+def private(request):
+    return {"message": f"Hello, {get_auth(request.environ).subject}."}
+
+
+def main(global_config, **settings):
+    with Configurator(settings=settings) as config:
+        for name, view in (("public", public), ("private", private), ("private-scoped", private)):
+            config.add_route(name, f"/api/{name}")
+            config.add_view(view, route_name=name, renderer="json")
+        return config.make_wsgi_app()

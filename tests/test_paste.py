@@ -1,0 +1,296 @@
+"""PasteDeploy: the stack from an `.ini` file, and every wrong setting named when the file is loaded."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from paste.deploy import loadapp
+from webtest import TestApp
+
+from jwt_wsgi.paste import filter_app_factory, filter_factory
+from jwt_wsgi.testing import LocalIssuer, SigningKey
+
+ROOT = Path(__file__).parent.parent
+EXAMPLE = ROOT / "examples" / "paste"
+PAGE = (ROOT / "docs" / "paste.md").read_text("utf-8")
+
+NEEDED = {"issuer": "https://issuer.test/", "audience": "https://api.test", "policy": "policy.toml"}
+
+
+def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "2")])
+    return [b"in"]
+
+
+def app_factory(global_conf: dict[str, str], **settings: str) -> Any:
+    return app
+
+
+@pytest.fixture
+def conf(tmp_path: Path) -> dict[str, str]:
+    """What PasteDeploy says of the file, beside which there is a policy."""
+    (tmp_path / "policy.toml").write_text('[rules]\n"/" = "AUTHENTICATED"\n"/scoped" = \'scope("a")\'\n')
+    return {"here": str(tmp_path), "__file__": str(tmp_path / "api.ini")}
+
+
+# --- the example
+
+
+def listening(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+@contextmanager
+def pserve(folder: Path, port: int) -> Iterator[str]:
+    """The example as Pyramid's own command serves it."""
+    command = [Path(sys.executable).with_name("pserve"), "api.ini"]
+    log = folder / "log"
+    with log.open("wb") as written:
+        process = subprocess.Popen(
+            command, cwd=folder, env={**os.environ, "PYTHONPATH": "."}, stdout=written, stderr=subprocess.STDOUT
+        )
+        try:
+            deadline = time.monotonic() + 60
+            while not listening(port):
+                assert process.poll() is None, log.read_text()
+                assert time.monotonic() < deadline, log.read_text()
+                time.sleep(0.05)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+            process.wait(60)
+
+
+def test_pserve_serves_the_example(tmp_path: Path) -> None:
+    folder = shutil.copytree(EXAMPLE, tmp_path / "example")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    issuer = LocalIssuer(audience="https://api.example.com")
+    with issuer.serve():
+        written = (folder / "api.ini").read_text()
+        for example, here in (("https://tenant.example.com/", issuer.issuer), ("127.0.0.1:6543", f"127.0.0.1:{port}")):
+            assert written.count(example) == 1
+            written = written.replace(example, here)
+        (folder / "api.ini").write_text(written)
+        with pserve(folder, port) as base:
+            answers = [
+                requests.get(f"{base}/api/{place}", headers=headers, timeout=30)
+                for place, headers in (
+                    ("public", {}),
+                    ("private", {}),
+                    ("private", issuer.headers()),
+                    ("private-scoped", issuer.headers("openid")),
+                    ("private-scoped", issuer.headers("read:messages")),
+                    ("other", issuer.headers("read:messages")),
+                )
+            ]
+    assert [answer.status_code for answer in answers] == [200, 401, 200, 403, 200, 403]
+    assert answers[1].headers["WWW-Authenticate"] == 'Bearer realm="api"'
+    assert answers[3].json()["error"] == "insufficient_scope"
+    assert answers[4].json() == {"message": "Hello, user-1."}
+    assert len(issuer.requests) == 2
+
+
+def test_the_page_shows_the_example_as_it_is() -> None:
+    blocks = dict(re.findall(r'^```\w+ title="([^"]+)"\n(.*?)^```$', PAGE, re.DOTALL | re.MULTILINE))
+    assert blocks == {name: (EXAMPLE / name).read_text() for name in ("api.ini", "policy.toml")}
+
+
+def test_the_page_names_every_setting_and_no_other() -> None:
+    with pytest.raises(ValueError, match="choose from") as refused:
+        filter_factory(None, nonsense="1")
+    known = str(refused.value).partition("choose from ")[2].split(", ")
+    assert re.findall(r"^\| `(\w+)`", PAGE, re.MULTILINE) == known
+
+
+# --- every way to name it in a file
+
+
+FILES = {
+    "a pipeline": "[pipeline:main]\npipeline = jwt api\n[filter:jwt]\n{use}\n[app:api]\n{api}\n",
+    "a filter-app": "[filter-app:main]\nnext = api\n{use}\n[app:api]\n{api}\n",
+    "filter-with": "[app:main]\n{api}\nfilter-with = jwt\n[filter:jwt]\n{use}\n",
+}
+USES = {
+    "by its name": "use = egg:jwt-wsgi",
+    "as a filter_factory": "paste.filter_factory = jwt_wsgi.paste:filter_factory",
+    "as a filter_app_factory": "paste.filter_app_factory = jwt_wsgi.paste:filter_app_factory",
+}
+
+
+@pytest.mark.parametrize("use", USES.values(), ids=USES)
+@pytest.mark.parametrize("file", FILES.values(), ids=FILES)
+def test_pastedeploy_loads_it(file: str, use: str, conf: dict[str, str], local: LocalIssuer) -> None:
+    here = Path(conf["here"])
+    (here / "keys.json").write_text(json.dumps(local.jwks))
+    settings = {"issuer": local.issuer, "audience": local.audience, "policy": "%(here)s/policy.toml"}
+    lines = [use, *(f"{name} = {value}" for name, value in {**settings, "jwks_file": "keys.json"}.items())]
+    api = f"paste.app_factory = {__name__}:app_factory"
+    (here / "api.ini").write_text("[DEFAULT]\ndebug = true\n" + file.format(use="\n".join(lines), api=api))
+    loaded = TestApp(loadapp(f"config:{here}/api.ini"))
+    assert loaded.get("/", status=401)
+    assert loaded.get("/", headers=local.headers()).text == "in"
+    assert loaded.get("/scoped", headers=local.headers("b"), status=403)
+
+
+DEFAULTS = """
+[DEFAULT]
+max_age = 60
+[app:main]
+paste.app_factory = {module}:app_factory
+filter-with = jwt
+[filter:jwt]
+use = egg:jwt-wsgi
+issuer = https://issuer.test/
+audience = https://api.test
+policy = policy.toml
+{setting} = {value}
+"""
+
+
+def test_a_setting_that_the_defaults_hide_is_refused_and_one_that_is_asked_for_is_heeded(conf: dict[str, str]) -> None:
+    file = Path(conf["here"]) / "api.ini"
+    file.write_text(DEFAULTS.format(module=__name__, setting="max_age", value="30"))
+    with pytest.raises(ValueError, match=r"jwt-wsgi: \[DEFAULT\] has max_age too, .*'get max_age = max_age'"):
+        loadapp(f"config:{file}")
+    file.write_text(DEFAULTS.format(module=__name__, setting="get max_age", value="max_age"))
+    assert loadapp(f"config:{file}")
+
+
+# --- what the settings do
+
+
+def protected(conf: dict[str, str], issuer: LocalIssuer, **settings: str) -> TestApp:
+    here = Path(conf["here"])
+    (here / "keys.json").write_text(json.dumps(issuer.jwks))
+    given = {"issuer": issuer.issuer, "audience": issuer.audience, "policy": "policy.toml", "jwks_file": "keys.json"}
+    kept = {name: value for name, value in {**given, **settings}.items() if value}
+    return TestApp(filter_app_factory(app, conf, **kept))
+
+
+@pytest.mark.parametrize(
+    ("settings", "token", "refused"),
+    [
+        ({}, {}, None),
+        ({"audience": "https://other.test  https://api.test"}, {}, None),
+        ({"audience": "https://other.test"}, {}, "audience_mismatch"),
+        ({"leeway": "300"}, {"expires_in": -200}, None),
+        ({"leeway": "0"}, {"expires_in": -20}, "token_expired"),
+        ({"max_age": "60.5"}, {"iat": 1_000_000_000}, "token_too_old"),
+        ({"algorithms": "ES256"}, {}, "algorithm_not_allowed"),
+        ({"algorithms": "ES256 RS256"}, {}, None),
+        ({"profile": "at+jwt"}, {"header": {"typ": "JWT"}}, "type_mismatch"),
+        ({"profile": "jwt"}, {"header": {"typ": "JWT"}}, None),
+        ({"leeway": " "}, {}, None),
+    ],
+    ids=str,
+)
+def test_a_setting_is_heeded(
+    settings: dict[str, str], token: dict[str, Any], refused: str | None, conf: dict[str, str], local: LocalIssuer
+) -> None:
+    api = protected(conf, LocalIssuer(algorithms=("RS256", "ES256"), keys=[local.key()]), **settings)
+    answer = api.get("/", headers=local.headers(**token), status=200 if refused is None else 401)
+    assert refused is None or answer.json["reason"] == refused
+
+
+def test_the_realm_and_the_claim_of_scopes_are_heeded(conf: dict[str, str], local: LocalIssuer) -> None:
+    api = protected(conf, local, realm="billing", scope_claim="roles")
+    assert api.get("/", status=401).headers["WWW-Authenticate"].startswith('Bearer realm="billing"')
+    assert api.get("/scoped", headers=local.headers(roles=["a"])).text == "in"
+
+
+def test_a_secret_comes_from_a_file_and_serves_hs256_unless_told_otherwise(conf: dict[str, str]) -> None:
+    issuer = LocalIssuer(algorithms=("HS256", "HS512"), keys=[key("HS256"), key("HS512")])
+    (Path(conf["here"]) / "secret").write_bytes(SECRET + b"\n")
+    usual = protected(conf, issuer, jwks_file="", secret_file="secret")
+    assert usual.get("/", headers=issuer.headers()).text == "in"
+    assert usual.get("/", headers=issuer.headers(algorithm="HS512"), status=401)
+    longer = protected(conf, issuer, jwks_file="", secret_file="secret", algorithms="HS512")
+    assert longer.get("/", headers=issuer.headers(algorithm="HS512")).text == "in"
+
+
+SECRET = b"only here, and sixty-four bytes long, as HS512 wants it to be at least."
+
+
+def key(algorithm: str) -> SigningKey:
+    signing = SigningKey(algorithm)
+    signing.private = SECRET
+    return signing
+
+
+def test_keys_come_from_a_uri_or_are_discovered(conf: dict[str, str]) -> None:
+    issuer = LocalIssuer()
+    with issuer.serve():
+        for settings in ({"jwks_uri": issuer.jwks_uri}, {}):
+            api = protected(conf, issuer, jwks_file="", **settings)
+            assert api.get("/", headers=issuer.headers()).text == "in"
+    assert [path.rpartition("/")[2] for path in issuer.requests] == ["jwks.json", "openid-configuration", "jwks.json"]
+
+
+def test_one_filter_may_stand_before_several_applications(conf: dict[str, str]) -> None:
+    filter_ = filter_factory(conf, **NEEDED)
+    assert filter_(app) is not filter_(app)
+
+
+# --- what cannot be
+
+
+WRONG = {
+    "a setting that is none": ({"audiences": "a"}, "unknown setting 'audiences': choose from issuer, audience, policy"),
+    "no issuer": ({"issuer": ""}, r"issuer is not set: write the tokens' exact iss"),
+    "a blank audience": ({"audience": "  "}, "audience is not set: write this API's identifier"),
+    "no policy": ({"policy": ""}, r"policy is not set: write the file of rules, such as %\(here\)s/policy.toml"),
+    "no such policy": ({"policy": "none.toml"}, r"policy = none.toml: policy file .*none.toml: cannot be read"),
+    "a policy that is none": ({"policy": "bad.toml"}, r"policy = bad.toml: .* rule '/': 'SECRET' is no requirement"),
+    "an issuer over http": ({"issuer": "http://issuer.test/"}, r"issuer = http://issuer.test/: .*must be https"),
+    "an issuer that is no URL": ({"issuer": "issuer.test"}, r"issuer = issuer.test: .*https"),
+    "a URI over http": ({"jwks_uri": "http://keys.test/"}, r"jwks_uri = http://keys.test/: .*must be https"),
+    "two places of keys": ({"jwks_uri": "https://keys.test/", "secret_file": "s"}, "jwks_uri and secret_file are set"),
+    "no such key file": ({"jwks_file": "none.json"}, r"jwks_file = none.json: it cannot be read \(No such file"),
+    "a key file that is none": ({"jwks_file": "policy.toml"}, r"jwks_file = policy.toml: key file policy.toml: "),
+    "a short secret": ({"secret_file": "short"}, r"secret_file = short: .*32"),
+    "no such algorithm": ({"algorithms": "RS256 none"}, "algorithms holds 'none': choose from RS256"),
+    "algorithms with commas": ({"algorithms": "RS256,PS256"}, "algorithms holds 'RS256,PS256': choose from"),
+    "a secret's algorithm": ({"algorithms": "HS256"}, r"algorithms \['HS256'\] with published keys"),
+    "leeway in words": ({"leeway": "5m"}, "leeway = 5m: write a number of seconds"),
+    "leeway below 0": ({"leeway": "-1"}, "leeway = -1: write a number of seconds"),
+    "leeway without end": ({"leeway": "inf"}, "leeway = inf: write a number of seconds"),
+    "too much leeway": ({"leeway": "301"}, "leeway=301.0: write seconds, 0 to 300"),
+    "no age": ({"max_age": "0"}, "max_age=0.0: write seconds above 0"),
+    "no such profile": ({"profile": "at-jwt"}, "profile='at-jwt': write 'jwt' or"),
+    "a realm beyond ASCII": ({"realm": "é"}, "realm='é': write printable ASCII"),
+}
+
+
+@pytest.mark.parametrize("factory", [filter_factory, partial(filter_app_factory, app)], ids=["filter", "filter-app"])
+@pytest.mark.parametrize(("settings", "message"), WRONG.values(), ids=WRONG)
+def test_what_is_wrong_is_named_with_its_remedy(
+    settings: dict[str, str], message: str, factory: Any, conf: dict[str, str]
+) -> None:
+    here = Path(conf["here"])
+    (here / "bad.toml").write_text('[rules]\n"/" = "SECRET"\n')
+    (here / "short").write_text("short")
+    with pytest.raises(ValueError, match=f"^jwt-wsgi: {message}"):
+        factory(conf, **{**NEEDED, **settings})
+
+
+def test_no_secret_is_in_an_error(conf: dict[str, str]) -> None:
+    (Path(conf["here"]) / "short").write_text("hunter2")
+    with pytest.raises(ValueError, match="secret_file") as refused:
+        filter_factory(conf, **NEEDED, secret_file="short")
+    assert "hunter2" not in str(refused.value)

@@ -1,0 +1,210 @@
+"""An issuer that is like a provider: its tokens, where its keys are, and which preset takes what."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import jwt
+import pytest
+from conftest import ASYMMETRIC, SYMMETRIC
+
+from jwt_wsgi import InvalidToken, Issuer, RemoteJWKS, Verifier
+from jwt_wsgi.presets import auth0, cognito, entra, keycloak, okta
+from jwt_wsgi.testing import Clock, LocalIssuer, SigningKey
+from jwt_wsgi.testing.shapes import SHAPES
+
+#: The tenant of each that a suite would name, and the preset that trusts it.
+TENANT = "fa15d692-e9c7-4460-a743-29f29522229a"
+CLIENT = "abcdefghijklmnop0123456789"
+OWN: dict[str, tuple[dict[str, str], Callable[..., Issuer]]] = {
+    "auth0": (
+        {"issuer": "https://acme.us.auth0.com/", "audience": "orders"},
+        lambda fetch: auth0("acme.us.auth0.com", audience="orders", fetch=fetch),
+    ),
+    "okta": (
+        {"issuer": "https://acme.okta.com/oauth2/aus1", "audience": "orders"},
+        lambda fetch: okta("acme.okta.com", authorization_server="aus1", audience="orders", fetch=fetch),
+    ),
+    "entra-v2": (
+        {"issuer": f"https://login.microsoftonline.com/{TENANT}/v2.0", "audience": "orders"},
+        lambda fetch: entra(TENANT, audience="orders", fetch=fetch),
+    ),
+    "entra-v1": (
+        {"issuer": f"https://sts.windows.net/{TENANT}/", "audience": "orders"},
+        lambda fetch: entra(TENANT, audience="orders", version=1, fetch=fetch),
+    ),
+    "cognito": (
+        {"issuer": "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_Acme", "client_id": CLIENT},
+        lambda fetch: cognito("us-east-1", "us-east-1_Acme", client_ids=CLIENT, fetch=fetch),
+    ),
+    "keycloak": (
+        {"issuer": "https://id.example.com/auth/realms/acme", "audience": "orders"},
+        lambda fetch: keycloak("https://id.example.com/auth", "acme", audience="orders", fetch=fetch),
+    ),
+}
+every_provider = pytest.mark.parametrize("name", SHAPES)
+
+
+def claims(token: str) -> dict[str, Any]:
+    read: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
+    return read
+
+
+def refusal(verifier: Verifier, token: str) -> str:
+    with pytest.raises(InvalidToken) as refused:
+        verifier.verify(token)
+    return refused.value.reason
+
+
+@pytest.fixture
+def like(jwt_key: SigningKey, clock: Clock) -> Callable[..., LocalIssuer]:
+    return lambda name, **options: LocalIssuer(like=name, keys=[jwt_key], clock=clock, **options)
+
+
+def test_there_is_a_tenant_for_every_shape() -> None:
+    assert OWN.keys() == SHAPES.keys()
+
+
+@every_provider
+def test_the_preset_of_ones_own_tenant_takes_its_access_tokens_alone(
+    name: str, like: Callable[..., LocalIssuer], clock: Clock
+) -> None:
+    options, preset = OWN[name]
+    issuer = like(name, **options)
+    verifier = Verifier(preset(fetch=issuer.fetch), clock=clock)
+    auth = verifier.verify(issuer.token("read write"))
+    assert (auth.issuer, auth.scopes) == (options["issuer"], {"read", "write"})
+    assert refusal(verifier, issuer.id_token()) in {"audience_mismatch", "claim_missing", "claim_mismatch"}
+    assert refusal(verifier, issuer.expired()) == "token_expired"
+    assert refusal(verifier, issuer.not_yet_valid()) == "token_not_yet_valid"
+    assert len(issuer.requests) == 1
+
+
+@every_provider
+def test_nothing_is_granted_that_was_not_asked_for(name: str, like: Callable[..., LocalIssuer]) -> None:
+    said = claims(like(name).token())
+    assert said.keys().isdisjoint({"scope", "scp", "roles", "groups", "cognito:groups"})
+    assert said.get("permissions", []) == []
+    assert not any("admin" in str(value) for value in said.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("auth0", {"scope": "a b"}),
+        ("okta", {"scp": ["a", "b"]}),
+        ("entra-v2", {"scp": "a b"}),
+        ("entra-v1", {"scp": "a b"}),
+        ("cognito", {"scope": "a b"}),
+        ("keycloak", {"scope": "a b"}),
+    ],
+)
+def test_scopes_are_written_as_the_provider_writes_them(
+    name: str, written: dict[str, Any], like: Callable[..., LocalIssuer]
+) -> None:
+    said = claims(like(name).token("a b"))
+    assert {claim: said[claim] for claim in ("scope", "scp") if claim in said} == written
+
+
+@pytest.mark.parametrize(
+    ("name", "claim", "access", "id_token"),
+    [
+        ("okta", "cid", "0oa0123456789abcdef0", None),
+        ("entra-v2", "azp", "75dbe77f-10a3-4e59-85fd-8c127544f17c", None),
+        ("entra-v1", "appid", "75dbe77f-10a3-4e59-85fd-8c127544f17c", None),
+        ("cognito", "token_use", "access", "id"),
+        ("keycloak", "typ", "Bearer", "ID"),
+    ],
+)
+def test_what_tells_its_tokens_apart(
+    name: str, claim: str, access: str, id_token: str | None, like: Callable[..., LocalIssuer]
+) -> None:
+    issuer = like(name)
+    assert (claims(issuer.token())[claim], claims(issuer.id_token()).get(claim)) == (access, id_token)
+
+
+@every_provider
+def test_keys_are_served_where_the_issuer_says(name: str, like: Callable[..., LocalIssuer]) -> None:
+    issuer = like(name)
+    assert json.loads(issuer.fetch(issuer.jwks_uri)) == issuer.jwks
+    assert issuer.metadata == {"issuer": SHAPES[name].example.issuer, "jwks_uri": issuer.jwks_uri}
+    assert issuer.jwks_uri.startswith("https://")
+
+
+@every_provider
+def test_times_are_the_clocks_and_an_expired_token_was_issued_before_it_expired(
+    name: str, like: Callable[..., LocalIssuer], clock: Clock
+) -> None:
+    for token in (like(name).token(), like(name).id_token()):
+        said = claims(token)
+        begun = {said[time] for time in ("iat", *SHAPES[name].times)}
+        assert (begun, said["exp"]) == ({clock.now}, clock.now + 300)
+    late = claims(like(name).expired())
+    assert {late[time] for time in ("iat", *SHAPES[name].times)} == {late["exp"]} == {clock.now - 3600}
+
+
+@pytest.mark.parametrize(("name", "typ"), [("auth0", "JWT"), ("okta", None), ("cognito", None), ("keycloak", "JWT")])
+def test_the_header_is_the_providers(name: str, typ: str | None, like: Callable[..., LocalIssuer]) -> None:
+    issuer = like(name)
+    for token in (issuer.token(), issuer.id_token()):
+        header = jwt.get_unverified_header(token)
+        assert (header.get("typ"), header["alg"], header["kid"]) == (typ, "RS256", issuer.key().kid)
+    assert jwt.get_unverified_header(issuer.token(header={"typ": "at+jwt"}))["typ"] == "at+jwt"
+
+
+def test_its_name_stays_a_providers_where_it_is_served(like: Callable[..., LocalIssuer]) -> None:
+    issuer = like("okta")
+    with issuer.serve() as url:
+        assert issuer.issuer == "https://org.okta.com/oauth2/default"
+        assert RemoteJWKS(f"{url}oauth2/default/v1/keys").find(issuer.key().kid, "RS256")
+
+
+def test_an_issuer_like_a_provider_is_trusted_by_its_preset_alone(like: Callable[..., LocalIssuer]) -> None:
+    with pytest.raises(ValueError, match=r"an issuer like okta: use its preset, with fetch=issuer.fetch"):
+        like("okta").trusted()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"like": "google"}, "like='google': choose from auth0, okta, entra-v2, entra-v1, cognito, keycloak"),
+        ({"algorithms": "RS256"}, "algorithms='RS256': write a list of names"),
+        ({"algorithms": ()}, r"algorithms=\(\): write a list of names"),
+        ({"algorithms": ("none",)}, "algorithm='none': choose one that jwt_wsgi supports"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_is_refused_by_name(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        LocalIssuer(**options)
+
+
+# --- the issuer that is like none
+
+
+@pytest.mark.parametrize("algorithm", [*ASYMMETRIC, *SYMMETRIC])
+def test_trusted_takes_the_tokens_of_every_algorithm(algorithm: str, every_algorithm: LocalIssuer) -> None:
+    issuer = LocalIssuer(algorithms=(algorithm,), keys=[every_algorithm.key(algorithm)])
+    assert issuer.key() is every_algorithm.key(algorithm)
+    verifier = Verifier(issuer.trusted())
+    assert verifier.verify(issuer.token("a")).scopes == {"a"}
+    assert refusal(verifier, issuer.id_token()) == "audience_mismatch"
+
+
+def test_of_published_keys_and_a_secret_the_published_are_trusted(every_algorithm: LocalIssuer) -> None:
+    verifier = Verifier(every_algorithm.trusted())
+    assert verifier.verify(every_algorithm.token(algorithm="EdDSA"))
+    assert refusal(verifier, every_algorithm.token(algorithm="HS256")) == "algorithm_not_allowed"
+
+
+def test_options_of_trusted_are_those_of_an_issuer(jwt_issuer: LocalIssuer) -> None:
+    issuer = jwt_issuer.trusted(audience="other", profile="at+jwt", leeway=0)
+    assert (issuer.profile.audiences, issuer.profile.name, issuer.profile.leeway) == ({"other"}, "at+jwt", 0)
+    assert refusal(Verifier(jwt_issuer.trusted(profile="at+jwt")), jwt_issuer.id_token()) == "type_mismatch"
+
+
+def test_a_key_that_it_lacks_is_named(jwt_issuer: LocalIssuer) -> None:
+    with pytest.raises(ValueError, match="algorithm='ES256': it has keys for RS256"):
+        jwt_issuer.token(algorithm="ES256")
