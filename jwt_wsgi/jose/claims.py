@@ -169,11 +169,9 @@ def judge_times(dates: Dates, profile: TokenProfile, now: float) -> None:
 
 
 def good_between(dates: Dates, profile: TokenProfile) -> tuple[float, float]:
-    """Two moments between which `judge_times` has no objection; outside of them it may have one."""
-    until = dates.exp + profile.leeway
-    if profile.max_age is not None:
-        until = min(until, dates.iat + profile.max_age + profile.leeway)
-    return max(dates.nbf, dates.iat) - profile.leeway, until
+    """Two moments between which `judge_times` has nothing to object, even without a leeway."""
+    oldest = dates.exp if profile.max_age is None else min(dates.exp, dates.iat + profile.max_age)
+    return max(dates.nbf, dates.iat), oldest
 
 
 def judge_predicates(claims: Mapping[str, Any], profile: TokenProfile) -> None:
