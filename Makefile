@@ -20,7 +20,7 @@ PURE := jwt_wsgi/jose/*,jwt_wsgi/policy/*,jwt_wsgi/errors.py,jwt_wsgi/configurat
 BENCH := .venv-bench
 BENCH_ARGS ?=
 
-.PHONY: serve test lint pytest test-all fuzz soak mutants conformance bench clean
+.PHONY: serve test lint pytest test-all fuzz soak mutants conformance bench docs clean
 
 serve: $(VENV)/.app
 	$(BIN)/python app.py --demo
@@ -72,6 +72,10 @@ mutants: $(VENV)/.test
 conformance: $(VENV)/.test
 	$(BIN)/python tests/conformance.py
 
+# The site of docs/, in build/site; a broken link or a reference to nothing fails.
+docs: $(VENV)/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 # Beside its peers, each pinned to a version in an environment of its own; the Express stack where npm is.
 bench: $(BENCH)/.bench
 	if command -v npm >/dev/null; then $(MAKE) benchmarks/express/node_modules/.made; fi
@@ -97,7 +101,11 @@ $(VENV)/.app: setup.cfg pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/.test: setup.cfg pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
-	touch $@ $(VENV)/.app
+	touch $@ $(VENV)/.app $(VENV)/.docs
+
+$(VENV)/.docs: setup.cfg pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	touch $@
 
 $(VENV)/.fuzz: setup.cfg pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[fuzz]'

@@ -78,14 +78,16 @@ class ScopeAuthorizer:
         return (None, error or would_be) if self._policy.report_only else (error, would_be)
 
 
-def guard(requirement: Requirement, *, on_error: OnError | None = None) -> Callable[[WSGIApplication], WSGIApplication]:
+def guard(
+    requirement: Requirement, *, on_error: OnError | None = None, on_decision: OnDecision | None = None
+) -> Callable[[WSGIApplication], WSGIApplication]:
     """Guards one WSGI application: it is called only where the auth satisfies `requirement`.
 
-    A verifier must stand in front. Raises `ValueError` for `PUBLIC` and
+    A verifier must stand in front. The hooks are those of `ScopeAuthorizer`. Raises `ValueError` for `PUBLIC` and
     `OPTIONAL`, which guard nothing.
     """
     asked = _guarding(requirement, "guard")
-    must_be_callable(on_error=on_error)
+    must_be_callable(on_error=on_error, on_decision=on_decision)
 
     def wrap(app: WSGIApplication) -> WSGIApplication:
         must_be_callable(app=app)
@@ -94,6 +96,7 @@ def guard(requirement: Requirement, *, on_error: OnError | None = None) -> Calla
 
         def guarded(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
             error = _refusal(environ, asked)
+            report(Decision(error, get_auth(environ)), environ, on_decision)
             if error is not None:
                 return refuse(error, environ, start_response, on_error)
             return inside(environ, start_response)

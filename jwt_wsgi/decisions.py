@@ -14,7 +14,8 @@ logger = logging.getLogger("jwt_wsgi.decision")
 class Decision(NamedTuple):
     """One request's verdict: allowed, or refused with `error`; `rule` is the deciding one's key.
 
-    `would_be` is the refusal that was only reported, of a request that passes.
+    `auth` is the caller's, where a token was verified. `would_be` is the refusal
+    that was only reported, of a request that passes.
     """
 
     error: AuthError | None = None
@@ -43,17 +44,26 @@ def report(decision: Decision, environ: WSGIEnvironment, on_decision: OnDecision
     if logger.isEnabledFor(logging.DEBUG if error is None else logging.INFO):
         asked = f"{excerpt(environ.get('REQUEST_METHOD'))} {excerpt(environ.get('PATH_INFO'))}"
         if error is None:
-            logger.debug("%s allowed (rule %s)", asked, decision.rule)
+            logger.debug("%s allowed (rule %s)", asked, decision.rule, extra=fields(decision))
         else:
             verdict = "refused" if decision.error else "allowed, would be refused"
             said = (verdict, error.status, error.reason, decision.rule, *map(excerpt, (error.expected, error.found)))
-            logger.info("%s %s: %d %s (rule %s, expected %s, found %s)", asked, *said)
+            logger.info("%s %s: %d %s (rule %s, expected %s, found %s)", asked, *said, extra=fields(decision))
     if on_decision is not None:
         try:
             on_decision(environ, decision)
-        except Exception:
-            # An observer that fails must not turn a yes into an outage.
-            logger.exception("on_decision raised; the decision stands")
+        except Exception as raised:  # noqa: BLE001 (a stranger's code may raise anything)
+            # An observer that fails must not turn a yes into an outage; its text may quote the environ.
+            logger.error("on_decision raised %s; the decision stands", type(raised).__name__)
+
+
+def fields(decision: Decision) -> dict[str, str | None]:
+    """What a record of the log carries besides its text: `verdict` (allowed, refused or would_refuse) and why."""
+    error = decision.error or decision.would_be
+    verdict = "refused" if decision.error else "would_refuse" if error else "allowed"
+    issuer = None if decision.auth is None else decision.auth.issuer
+    reason = None if error is None else error.reason
+    return {"verdict": verdict, "reason": reason, "rule": decision.rule, "issuer": issuer}
 
 
 def excerpt(value: object) -> str:

@@ -393,6 +393,7 @@ def test_a_framework_that_answers_by_itself_gives_the_same_answer() -> None:
         (lambda: guard(PUBLIC), r"guard\(PUBLIC\) asks for nothing; leave it out, or AUTHENTICATED"),
         (lambda: guard(OPTIONAL), r"guard\(OPTIONAL\) asks for nothing"),
         (lambda: guard(AUTHENTICATED, on_error=1), r"on_error=1: write a callable"),
+        (lambda: guard(AUTHENTICATED, on_decision=1), r"on_decision=1: write a callable"),
         (lambda: guard(AUTHENTICATED)(None), r"app=None: write a callable"),
         (lambda: require(environ("/"), PUBLIC), r"require\(PUBLIC\) asks for nothing"),
         (lambda: require(environ("/"), OPTIONAL), r"require\(OPTIONAL\) asks for nothing"),

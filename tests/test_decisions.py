@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from jwt_wsgi import Forbidden, InvalidToken
+from jwt_wsgi import Auth, Forbidden, InvalidToken
 from jwt_wsgi.decisions import Decision, report
 
 ENVIRON: dict[str, Any] = {"REQUEST_METHOD": "GET", "PATH_INFO": "/a"}
@@ -50,7 +50,40 @@ def test_a_decision_says_whether_and_why() -> None:
 
 def test_a_hook_that_fails_changes_nothing_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     def explode(environ: Any, decision: Decision) -> None:
-        raise ZeroDivisionError
+        raise ZeroDivisionError(environ["PATH_INFO"] + "hidden")
 
     report(Decision(), ENVIRON, explode)
-    assert "on_decision raised" in caplog.text
+    assert "on_decision raised ZeroDivisionError" in caplog.text
+    assert "hidden" not in caplog.text, "neither its text nor a traceback: they may quote the environ"
+
+
+AUTH = Auth(token="a.b.c", issuer="https://a.test/", claims={"sub": "user-1"})
+
+
+@pytest.mark.parametrize(
+    ("decision", "fields"),
+    [
+        pytest.param(Decision(None, AUTH, "/a"), ("allowed", None, "/a", "https://a.test/"), id="allowed"),
+        pytest.param(Decision(rule="/a"), ("allowed", None, "/a", None), id="allowed to anyone"),
+        pytest.param(
+            Decision(Forbidden(), AUTH, "/a"), ("refused", "denied", "/a", "https://a.test/"), id="refused by a rule"
+        ),
+        pytest.param(
+            Decision(InvalidToken("token_expired")),
+            ("refused", "token_expired", None, None),
+            id="refused for its token",
+        ),
+        pytest.param(
+            Decision(None, AUTH, "/a", Forbidden()), ("would_refuse", "denied", "/a", "https://a.test/"), id="reported"
+        ),
+    ],
+)
+def test_a_record_carries_what_was_decided_in_fields(
+    caplog: pytest.LogCaptureFixture, decision: Decision, fields: tuple[str | None, ...]
+) -> None:
+    with caplog.at_level(logging.DEBUG, "jwt_wsgi.decision"):
+        report(decision, ENVIRON, None)
+    [record] = caplog.records
+    assert tuple(getattr(record, name) for name in ("verdict", "reason", "rule", "issuer")) == fields
+    assert "user-1" not in str(vars(record))
+    assert AUTH.token not in str(vars(record))

@@ -106,6 +106,13 @@ def test_an_environment_that_is_ready_is_used_as_it_is(tmp_path, target, stamp, 
     assert said == [f"{tmp_path}/bin/{step}" for step in left]
 
 
+def test_make_docs_prepares_then_builds_strictly(tmp_path):
+    venv = tmp_path / "venv"
+    steps = [f"-m venv {venv} ", "--editable '.[docs]'", f"{venv}/bin/mkdocs build --strict\n"]
+    said = recipe("docs", f"VENV={venv}")
+    assert in_order(steps, said), said
+
+
 def test_make_fuzz_prepares_then_runs_every_fuzzer_and_the_long_campaigns(tmp_path):
     venv = tmp_path / "venv"
     steps = [f"-m venv {venv} ", f"{venv}/bin/python -m pip install", "--editable '.[fuzz]'"]

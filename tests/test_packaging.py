@@ -43,7 +43,18 @@ print(json.dumps({
 """
 
 #: Ways in and company: what the budget of the core leaves out.
-COMPANY = ("testing", "cli", "__main__", "paste", "coverage", "presets", "crossorigin", "policyfile", "explain")
+COMPANY = (
+    "testing",
+    "cli",
+    "__main__",
+    "paste",
+    "coverage",
+    "presets",
+    "crossorigin",
+    "policyfile",
+    "explain",
+    "metrics",
+)
 
 #: What no request passes through either: it speaks to the author of the rules.
 TOOLS = ("policy/lint.py",)

@@ -8,7 +8,7 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 import urllib3
@@ -32,13 +32,36 @@ class FetchError(Exception):
     """A document could not be had.
 
     `status` is the HTTP status where there was one, `retry_after` the seconds
-    that the server asks to be left alone.
+    that the server asks to be left alone, `outcome` what `Fetched` calls it.
     """
 
-    def __init__(self, reason: str, status: int | None = None, retry_after: float = 0) -> None:
+    def __init__(
+        self, reason: str, status: int | None = None, retry_after: float = 0, outcome: "Outcome" = "bad_reply"
+    ) -> None:
         super().__init__(reason)
-        self.status = status
+        self.status, self.outcome = status, outcome
         self.retry_after = retry_after
+
+
+#: How a fetch may end: one good end, and the closed list of failures.
+Outcome = Literal["ok", "timeout", "unreachable", "http_status", "bad_reply", "fetcher_raised"]
+
+
+class Fetched(NamedTuple):
+    """One fetch of a key set, as `on_fetch` is told.
+
+    `location` is the URL of the keys, or the issuer that they are discovered
+    from; `seconds` is how long it took, on the source's own clock, and `keys`
+    how many usable ones came. `outcome` is `ok`; `timeout` where the reply was
+    not complete in time; `unreachable` where there was no connection;
+    `http_status` for any but 200; `bad_reply` for what is no key set, or no
+    metadata, within the bounds; `fetcher_raised` where `fetch` raised.
+    """
+
+    location: str
+    outcome: Outcome
+    seconds: float
+    keys: int
 
 
 class Reply(NamedTuple):
@@ -48,6 +71,8 @@ class Reply(NamedTuple):
     max_age: float | None = None
 
 
+#: Told of every fetch; its result is ignored.
+OnFetch = Callable[[Fetched], object]
 #: A fetcher of one's own: a URL in, the document out; whatever it raises is a failure.
 Fetch = Callable[[str], "Reply | bytes"]
 
@@ -114,9 +139,9 @@ class Fetcher:
             with self._ask(urlsplit(url)) as response:
                 return Reply(self._read(response), _granted(response.headers))
         except (urllib3.exceptions.ReadTimeoutError, TimeoutError) as error:
-            raise FetchError(f"not complete within {self.timeout} s") from error
+            raise FetchError(f"not complete within {self.timeout} s", outcome="timeout") from error
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise FetchError(type(error).__name__) from error
+            raise FetchError(type(error).__name__, outcome="unreachable") from error
 
     def _ask(self, url: SplitResult) -> urllib3.BaseHTTPResponse:
         ca_certs = None if self.ca_certs is None else os.fspath(self.ca_certs)
@@ -134,7 +159,8 @@ class Fetcher:
     def _read(self, response: urllib3.BaseHTTPResponse) -> bytes:
         if response.status != 200:
             pause = _SECONDS.fullmatch(response.headers.get("Retry-After", ""))
-            raise FetchError(f"HTTP status {response.status}", response.status, float(pause[0]) if pause else 0)
+            wait = float(pause[0]) if pause else 0
+            raise FetchError(f"HTTP status {response.status}", response.status, wait, "http_status")
         if response.headers.get("Content-Encoding", "identity").lower() != "identity":
             raise FetchError("an encoded reply")
         body = bytearray()

@@ -15,7 +15,7 @@ from jwt_wsgi.jose.jwk import Key
 from jwt_wsgi.jose.keys import KeySet
 from jwt_wsgi.jose.strict_json import read_object
 from jwt_wsgi.jwks.discovery import Location
-from jwt_wsgi.jwks.fetching import Fetch, Fetcher, FetchError, Reply
+from jwt_wsgi.jwks.fetching import Fetch, Fetched, Fetcher, FetchError, OnFetch, Outcome, Reply
 from jwt_wsgi.jwks.schedule import KeyStatus, Limits, Schedule
 from jwt_wsgi.jwks.source import rotation, unchanged, without
 
@@ -48,6 +48,7 @@ class RemoteJWKS:
     private addresses, for a URI that a stranger may have chosen.
     `on_rotation(added, removed)` is told the kids when a refresh has changed
     them, in the thread that fetched; one whose key was replaced is in both.
+    `on_fetch(fetched)` is told there of every fetch, when its result is in force.
 
     Nothing is fetched before the first token. Raises `ValueError` for an option
     that cannot be.
@@ -70,11 +71,12 @@ class RemoteJWKS:
         allow_http: bool = False,
         public_only: bool = False,
         on_rotation: Callable[[frozenset[str], frozenset[str]], object] | None = None,
+        on_fetch: OnFetch | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         for option, bound in (("max_bytes", max_bytes), ("max_keys", max_keys)):
             must(type(bound) is int and bound > 0, f"{option}={bound!r}: write a whole number above 0")
-        must_be_callable(fetch=fetch, on_rotation=on_rotation, clock=clock)
+        must_be_callable(fetch=fetch, on_rotation=on_rotation, on_fetch=on_fetch, clock=clock)
         ours = (headers, ca_certs, public_only) != (None, None, False)
         must(fetch is None or not ours, "headers, ca_certs and public_only go with our client, not with fetch")
         self._location = uri if isinstance(uri, Location) else Location(uri or "", allow_http=allow_http)
@@ -82,7 +84,7 @@ class RemoteJWKS:
         self._schedule = Schedule(limits, random.random)
         self._fetch = fetch or Fetcher(2 * timeout, max_bytes, headers, ca_certs, public_only)
         self._timeout, self._max_bytes, self._max_keys = timeout, max_bytes, max_keys
-        self._clock, self._on_rotation = clock, on_rotation
+        self._clock, self._on_rotation, self._on_fetch = clock, on_rotation, on_fetch
         self._held: _Held | None = None
         self._revoked: frozenset[str] = frozenset()
         self._last_error: str | None = None
@@ -202,18 +204,22 @@ class RemoteJWKS:
 
     def _work(self, claim: int) -> None:
         changed, before, after = self._changed_here(), None, None
+        outcome: Outcome = "ok"
+        began, count = self._clock(), 0
         try:
             keys, max_age = self._load()
         except Exception as error:  # noqa: BLE001 (a stranger's fetcher may raise anything)
             self._location.forget()
             # A foreign exception's text may quote what it choked on.
             why = str(error) if isinstance(error, FetchError) else type(error).__name__
+            outcome = error.outcome if isinstance(error, FetchError) else "fetcher_raised"
             logger.warning("keys of %r: %s; the last good keys stay", self._location, why)
             with changed:
                 self._last_error = why
                 self._schedule.failed(claim, self._clock(), getattr(error, "retry_after", 0))
                 changed.notify_all()
         else:
+            count = len(keys.keys)
             with changed:
                 if self._schedule.succeeded(claim, self._clock(), max_age):
                     before, after = self._held, without(keys, self._revoked)
@@ -222,18 +228,12 @@ class RemoteJWKS:
                     self._held = _Held(after, self._schedule.refresh_at, self._schedule.usable_until)
                 changed.notify_all()
         logger.info("keys of %r: %a", self._location, self.status())
-        if before and after:
-            self._tell(*rotation(before.keys, after))
-
-    def _tell(self, added: frozenset[str], removed: frozenset[str]) -> None:
-        if not added and not removed:
-            return
-        logger.info("keys of %r: added %a, removed %a", self._location, sorted(added), sorted(removed))
-        try:
-            if self._on_rotation is not None:
-                self._on_rotation(added, removed)
-        except Exception as error:  # noqa: BLE001 (a stranger's code may raise anything)
-            logger.error("on_rotation raised %s", type(error).__name__)
+        took = self._clock() - began
+        _tell("on_fetch", self._on_fetch, Fetched(repr(self._location), outcome, took, count))
+        added, removed = rotation(before.keys, after) if before and after else ((), ())
+        if added or removed:
+            logger.info("keys of %r: added %a, removed %a", self._location, sorted(added), sorted(removed))
+            _tell("on_rotation", self._on_rotation, added, removed)
 
     def _load(self) -> tuple[KeySet, float | None]:
         reply = self._get(self._location.find(self._get))
@@ -269,3 +269,11 @@ class RemoteJWKS:
 
     def __repr__(self) -> str:
         return f"RemoteJWKS({self._location!r})"
+
+
+def _tell(name: str, hook: Callable[..., object] | None, *told: object) -> None:
+    try:
+        if hook is not None:
+            hook(*told)
+    except Exception as error:  # noqa: BLE001 (a stranger's code may raise anything)
+        logger.error("%s raised %s", name, type(error).__name__)

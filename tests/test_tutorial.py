@@ -1,0 +1,132 @@
+"""The tutorial, done literally: its files are written, its commands run, and what they print is compared."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+TEXT = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
+BLOCK = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.DOTALL | re.MULTILINE)
+BLOCKS = {title: (language, body) for language, title, body in BLOCK.findall(TEXT)}
+FILES = {title: body for title, (language, body) in BLOCKS.items() if language == "python"}
+
+
+def commands(title: str) -> list[tuple[str, str]]:
+    """Each command of a block, with what is shown beneath it."""
+    found = re.split(r"^\$ ", BLOCKS[title][1], flags=re.MULTILINE)[1:]
+    return [(command, shown) for command, _, shown in (each.partition("\n") for each in found)]
+
+
+def as_shown(shown: str) -> re.Pattern[str]:
+    """A pattern of what is shown, where three dots stand for anything."""
+    return re.compile(".*?".join(map(re.escape, shown.split("..."))), re.DOTALL)
+
+
+def listening(port: int) -> bool:
+    with socket.socket() as asking:
+        return asking.connect_ex(("127.0.0.1", port)) == 0
+
+
+class Reader:
+    """Someone who follows the tutorial, in a folder of their own and at a free port."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        # `python` and what else an environment offers, as `activate` would have it.
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        self.environment = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT)}
+        for name, body in FILES.items():
+            (folder / name).write_text(self.here(body))
+
+    def here(self, text: str) -> str:
+        """The same at the port that is free."""
+        return text.replace("8080", str(self.port))
+
+    def run(self, command: str) -> str:
+        shell = ["bash", "-c", self.here(command)]
+        ended = subprocess.run(
+            shell, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=120, check=False
+        )
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+        return ended.stdout
+
+    def call(self, command: str) -> str:
+        """A line of curl, its words read as the shell and curl would."""
+        read = re.sub(r"\$\(cat ([\w-]+)\)", lambda name: (self.folder / name[1]).read_text(), self.here(command))
+        curl, silent, url, *rest = shlex.split(read)
+        assert (curl, silent, rest[:1]) in (("curl", "-s", ["-H"]), ("curl", "-s", []))
+        asked = urllib.request.Request(url, headers=dict([rest[1].split(": ", 1)]) if rest else {})
+        try:
+            with urllib.request.urlopen(asked, timeout=60) as answer:
+                return str(answer.read().decode())
+        except urllib.error.HTTPError as refused:
+            with refused:
+                return refused.read().decode()
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
+    """With the server running."""
+    reader = Reader(tmp_path_factory.mktemp("tutorial"))
+    [(command, _)] = commands("server")
+    program, *arguments = shlex.split(command)
+    assert program == "python"
+    log = (reader.folder / "log").open("w")
+    server = subprocess.Popen(
+        [sys.executable, *arguments], cwd=reader.folder, env=reader.environment, stdout=log, stderr=log
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while not listening(reader.port):
+            assert server.poll() is None, (reader.folder / "log").read_text()
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        yield reader
+    finally:
+        server.terminate()
+        server.wait(30)
+        log.close()
+
+
+@pytest.mark.parametrize("client", ["urllib", *(["curl"] if shutil.which("curl") else [])])
+@pytest.mark.parametrize(("command", "shown"), [pytest.param(*each, id=each[0][:60]) for each in commands("calls")])
+def test_a_call_answers_what_is_shown(reader: Reader, client: str, command: str, shown: str) -> None:
+    answered = reader.run(command) if client == "curl" else reader.call(command)
+    assert answered.rstrip("\n") == shown.rstrip("\n")
+
+
+@pytest.mark.parametrize(("command", "shown"), [pytest.param(*each, id=each[0]) for each in commands("tests")])
+def test_its_tests_pass_as_shown(reader: Reader, command: str, shown: str) -> None:
+    assert as_shown(shown.strip()).search(reader.run(command))
+
+
+def test_what_it_says_for_production_can_be_imported(reader: Reader) -> None:
+    assert reader.run("python -W error -c 'import production; print(callable(production.protected))'") == "True\n"
+
+
+def test_it_installs_what_it_uses() -> None:
+    (_, venv), (_, _), (install, _) = commands("install")
+    assert venv == ""
+    imported = set(re.findall(r"^(?:from|import) (\w+)", "\n".join(FILES.values()), re.MULTILINE))
+    assert imported - set(sys.stdlib_module_names) == {"api", "jwt_wsgi", "pytest", "waitress", "webtest"}
+    assert shlex.split(install) == ["pip", "install", ".[app]", "pytest", "webtest"]
+
+
+def test_every_block_is_one_of_those_that_are_done() -> None:
+    assert set(BLOCKS) == {"install", "server", "calls", "tests", "api.py", "test_api.py", "production.py"}
