@@ -110,11 +110,28 @@ def test_a_thread_may_have_begun_a_moment_before_its_fetch() -> None:
     assert allowed(journal(OLD, NEW), "z1", 57, 59.9 - SLACK) == {UNKNOWN}
 
 
+@pytest.mark.parametrize(
+    ("fetches", "hurried"),
+    [
+        pytest.param([OLD, (11, 12, "old")], 0, id="at once after a good one"),
+        pytest.param([OLD, (10.5, 12, "old")], 1, id="beside another"),
+        pytest.param([OLD, (14, 15, "old")], 0, id="when the claim of the other was over"),
+        pytest.param([FAILED, (61.9, 62, "new")], 0, id="a second after a failure, less a fifth"),
+        pytest.param([FAILED, (61.7, 62, "new")], 1, id="sooner"),
+        pytest.param([FAILED, (62, 62.1, None), (63.8, 64, "new")], 0, id="two seconds after the second"),
+        pytest.param([FAILED, (62, 62.1, None), (63.6, 64, "new")], 1, id="sooner than that"),
+        pytest.param([FAILED, (62, 62.1, "new"), (62.1, 62.2, None), (63.1, 64, "new")], 0, id="anew after a good one"),
+    ],
+)
+def test_a_fetch_that_comes_too_soon(fetches: Any, hurried: int) -> None:
+    assert len(Oracle(journal(*fetches), lifetime=LIFETIME, stale_for=STALE_FOR).hurried(claim=4)) == hurried
+
+
 # --- a few seconds of it
 
 
 def test_a_few_seconds_of_it_find_nothing_and_have_seen_every_verdict(tmp_path: Path) -> None:
-    report = soak(6, 1, tmp_path)
+    report = soak(5, 1, tmp_path)
     assert report.wrong == [], str(report)
     assert {GOOD, MISSING, EXPIRED, UNKNOWN, FORGED} <= report.verdicts.keys()
     assert {"keys rotated", "keys revoked", "keys replaced under their kid"} <= report.figures.keys()
@@ -186,9 +203,9 @@ class RemembersForEver(Broken):
     ],
 )
 def test_a_wrong_answer_is_noticed(mistake: type[Broken], noticed: str, tmp_path: Path) -> None:
-    report = soak(3, 1, tmp_path, wrap=mistake)
-    assert report.wrong
-    assert all(noticed in line for line in report.wrong), str(report)
+    report = soak(2, 1, tmp_path, wrap=mistake)
+    assert any(noticed in line for line in report.wrong), str(report)
+    assert all(line.startswith("Answer(") for line in report.wrong), str(report)
     assert f"wrong: {len(report.wrong)}" in str(report)
 
 
@@ -202,5 +219,5 @@ def test_memory_that_grows_is_noticed(tmp_path: Path) -> None:
 
 def test_a_source_that_does_not_recover_is_complained_of(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("soak.issuer.PATIENCE", 0.0)
-    report = soak(2, 1, tmp_path)
+    report = soak(1, 1, tmp_path)
     assert any(line.startswith("no fetch succeeded within 0.0 s of the end of ") for line in report.wrong)

@@ -70,6 +70,12 @@ class RestlessIssuer:
         self.wallet = Wallet()
         self._publish([card(next(self._kids)) for _ in range(PUBLISHED)])
 
+    def act_once(self) -> None:
+        """Whatever it does to keys, once, so that the shortest run has seen it."""
+        for act in (self._rotate, self._replace, self._revoke):
+            act()
+            time.sleep(self._pace)
+
     def act_until(self, end: float, outage: float = 0) -> None:
         """Until the clock says `end`; with one outage of so many seconds in it."""
         chosen = [self._rotate, self._rotate, self._replace, self._revoke, self._fail, self._fail, self._fail]

@@ -99,6 +99,18 @@ class Oracle:
                 found.append(epoch)
         return found
 
+    def hurried(self, claim: float) -> list[str]:
+        """The fetches that came too soon: beside one whose claim (seconds) lasted, or before the pause was over."""
+        good, failures, found = {id(epoch.fetch) for epoch in self.epochs}, 0, []
+        for fetch, following in pairwise(self._fetches):
+            failures = 0 if id(fetch) in good else failures + 1
+            # 1 s, doubling to 60 s, and a fifth less at most.
+            pause = 0.8 * min(60.0, 2.0 ** (failures - 1)) if failures else 0.0
+            after = following.begun - fetch.ended
+            if after < pause and following.begun - fetch.begun < claim:
+                found.append(f"a fetch {after:.2f} s after another, {failures} failures before it")
+        return found
+
     def _by(self, epoch: Epoch, answer: Answer) -> set[Verdict]:
         if (answer.kid, answer.material) in epoch.keys:
             return {EXPIRED if answer.expired else GOOD}

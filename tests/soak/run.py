@@ -90,6 +90,7 @@ def soak(seconds: float, seed: int, folder: Path, *, wrap: Wrap = lambda source:
         begun = time.monotonic()
         for client in clients:
             client.start()
+        issuer.act_once()
         issuer.act_until(begun + seconds / 4)
         before = resident()
         issuer.act_until(begun + seconds / 2)
@@ -105,7 +106,9 @@ def soak(seconds: float, seed: int, folder: Path, *, wrap: Wrap = lambda source:
         status, counted = source.status(), server.counted()
     oracle = Oracle(journal, lifetime=LIFETIME * pace, stale_for=STALE_FOR)
     judge(report, oracle, [answer for each in seeds for answer in [folder / f"answers-{each}"]])
-    report.wrong += issuer.complaints + [client.error for client in clients if client.error]
+    report.wrong += (
+        issuer.complaints + oracle.hurried(4 * TIMEOUT) + [client.error for client in clients if client.error]
+    )
     counts, expected = (status.attempts, status.successes), (len(journal.fetches), len(oracle.epochs))
     checks = {
         "the last set that was published never came into force": settled,
