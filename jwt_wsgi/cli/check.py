@@ -11,6 +11,7 @@ from jwt_wsgi.cli.live import Published, published
 from jwt_wsgi.cli.trust import Trust, json_option, taken_from, trust_options
 from jwt_wsgi.cli.writing import busy, plain, say, table, write_json
 from jwt_wsgi.jwks.remote import RemoteJWKS
+from jwt_wsgi.policy.lint import Finding
 from jwt_wsgi.policy.policy import Policy
 from jwt_wsgi.policyfile import parse_policy
 
@@ -42,26 +43,28 @@ def check(file: Any, names: tuple[str, ...], offline: bool, as_json: bool, **opt
     findings = () if policy is None else policy.lint(issuers=max(1, len(names)))
     issuers = [_checked(name, trust, offline=offline) for name in names]
     if as_json:
-        write_json(
-            {
-                "policy": file.name,
-                "problem": problem,
-                "rules": [{"rule": rule.key, "asks": repr(rule.requirement)} for rule in policy.rules]
-                if policy
-                else [],
-                "default": repr(policy.default) if policy else None,
-                "findings": [finding._asdict() for finding in findings],
-                "issuers": [
-                    {"issuer": each.name, "problems": each.problems, "live": each.live and each.live.as_json()}
-                    for each in issuers
-                ],
-            }
-        )
+        write_json({"policy": file.name, **_document(policy, problem, findings, issuers)})
     else:
         _print_policy(file.name, policy, problem, findings)
         _print_issuers(issuers)
     wrong = problem is not None or bool(findings) or any(each.problems for each in issuers)
     raise click.exceptions.Exit(1 if wrong else 0)
+
+
+def _document(
+    policy: Policy | None, problem: str | None, findings: Sequence[Finding], issuers: Sequence[Checked]
+) -> dict[str, Any]:
+    rules = () if policy is None else policy.rules
+    return {
+        "problem": problem,
+        "rules": [{"rule": rule.key, "asks": repr(rule.requirement)} for rule in rules],
+        "default": None if policy is None else repr(policy.default),
+        "findings": [finding._asdict() for finding in findings],
+        "issuers": [
+            {"issuer": each.name, "problems": each.problems, "live": each.live and each.live.as_json()}
+            for each in issuers
+        ],
+    }
 
 
 def _policy(file: Any) -> tuple[Policy | None, str | None]:
@@ -93,7 +96,7 @@ def _checked(name: str, trust: Trust, *, offline: bool) -> Checked:
     return Checked(name, live, tuple(problems))
 
 
-def _print_policy(name: str, policy: Policy | None, problem: str | None, findings: Sequence[Any]) -> None:
+def _print_policy(name: str, policy: Policy | None, problem: str | None, findings: Sequence[Finding]) -> None:
     if policy is None:
         say(plain(f"{name}: {problem}", 2000), "red")
         return
@@ -103,10 +106,7 @@ def _print_policy(name: str, policy: Policy | None, problem: str | None, finding
         say("The linter finds nothing.", "green")
         return
     say()
-    table(
-        ("finding", "rule", "problem", "remedy"),
-        ((each.code, each.rule, each.problem, each.remedy) for each in findings),
-    )
+    table(("finding", "rule", "problem", "remedy"), findings)
 
 
 def _print_issuers(issuers: Sequence[Checked]) -> None:

@@ -6,7 +6,7 @@ from urllib.parse import unquote_to_bytes
 
 import click
 
-from jwt_wsgi.cli.times import Instant, clock_at
+from jwt_wsgi.cli.times import at_option, clock_at
 from jwt_wsgi.cli.tokens import Given, given_token, token_options
 from jwt_wsgi.cli.trust import json_option, misuse, policy_in, policy_option, taken_from, trust_options
 from jwt_wsgi.cli.writing import busy, plain, say, table, write_json
@@ -24,7 +24,7 @@ _SIGNS = {True: "yes", False: "NO", None: "-"}
 @token_options
 @click.option("--no-token", is_flag=True, help="Explain the request without any token.")
 @click.option("--mount", default="", metavar="PATH", help="SCRIPT_NAME, where the application is mounted.")
-@click.option("--at", type=Instant(), metavar="TIME", help="Judge as if it were this time: seconds, or ISO 8601.")
+@at_option
 @json_option
 @click.argument("method")
 @click.argument("path")

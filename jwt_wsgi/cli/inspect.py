@@ -1,11 +1,10 @@
 """`inspect`: what a token says of itself, which nobody has verified."""
 
-import time
 from typing import Any
 
 import click
 
-from jwt_wsgi.cli.times import Instant, in_words
+from jwt_wsgi.cli.times import at_option, clock_at, in_words
 from jwt_wsgi.cli.tokens import Given, given_token, token_options
 from jwt_wsgi.cli.trust import json_option
 from jwt_wsgi.cli.unusual import DATES, Opened, opened, unusual
@@ -18,14 +17,14 @@ REMINDER = "Nothing of this is verified: anyone can write such a token."
 
 @click.command(short_help="Show what a token says; nothing is verified.")
 @token_options
-@click.option("--at", type=Instant(), metavar="TIME", help="Tell times from here: seconds, or ISO 8601.")
+@at_option
 @json_option
 def inspect(token_file: str | None, token_env: str | None, at: float | None, as_json: bool) -> None:
     """Show the header, the claims and what is unusual of the given token. Nothing is verified.
 
     It exits with 0 where header and claims can be read, with 1 where they cannot.
     """
-    given, now = given_token(token_file, token_env), time.time() if at is None else at
+    given, now = given_token(token_file, token_env), clock_at(at)()
     token = opened(given.token)
     remarks = unusual(token, now)
     if as_json:

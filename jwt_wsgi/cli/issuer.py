@@ -66,13 +66,7 @@ def _greet(local: LocalIssuer, *, as_json: bool) -> None:
     endpoint = local.issuer.rstrip("/") + TOKEN_PATH
     if as_json:
         # One line, which whoever started it can wait for.
-        told = {
-            "issuer": local.issuer,
-            "jwks_uri": local.jwks_uri,
-            "token_endpoint": endpoint,
-            "audience": local.audience,
-        }
-        click.echo(json.dumps(told))
+        click.echo(json.dumps({**local.metadata, "token_endpoint": endpoint, "audience": local.audience}))
         return
     say(plain(f"Serving the issuer {local.issuer} for the audience {local.audience}"))
     say("A token:")

@@ -20,6 +20,12 @@ MAX_KEYS = 100
 #: Seconds that a date may be off before it matters: the leeway of an issuer, unless told.
 LEEWAY = 30
 _SECONDS = 5.0
+# What the HTTP client calls what a person would ask about.
+_MEANT = {
+    "NewConnectionError": "nothing answers there; see that the URL is right and the server runs",
+    "NameResolutionError": "there is no such host; see that the URL is right",
+    "SSLError": "its certificate is not trusted here",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +99,7 @@ def published(uri: str | None, issuer: str = "", *, allow_http: bool = False) ->
         keys, problem = _keys(reply.body)
     except FetchError as error:
         at = "the key set" if found else "the metadata"
-        why = str(error) if str(error).startswith("the metadata") else f"{at}: {error}"
+        why = str(error) if str(error).startswith("the metadata") else f"{at}: {_MEANT.get(str(error), error)}"
         return Published(source, found, problem=why, **_clock(fetch.heard))
     control = fetch.heard["headers"].get("Cache-Control")
     return Published(source, found, keys, control, reply.max_age, problem=problem, **_clock(fetch.heard))

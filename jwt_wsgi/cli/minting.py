@@ -48,7 +48,9 @@ class MintingIssuer:
         refusal = _refusal(environ)
         status, answer = ("403 Forbidden", _error(refusal)) if refusal else self._answer(environ)
         body = b"" if status[:3] == "204" else json.dumps(answer).encode()
-        headers = [("Cache-Control", "no-store"), ("Vary", "Origin"), ("X-Content-Type-Options", "nosniff")]
+        headers = [("Vary", "Origin"), ("X-Content-Type-Options", "nosniff")]
+        if environ["REQUEST_METHOD"] == "POST":
+            headers.append(("Cache-Control", "no-store"))
         if body:
             headers += [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
         origin = environ.get("HTTP_ORIGIN")

@@ -2,7 +2,6 @@
 
 import logging
 import sys
-from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import click
@@ -22,18 +21,18 @@ INTERRUPTED = 130
 class Program(click.Group):
     """A group whose every ending is an exit status, and whose every complaint is one sentence."""
 
-    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **options: Any) -> NoReturn:
-        """Run the arguments and exit."""
+    def main(self, *args: Any, **options: Any) -> NoReturn:
+        """Run the arguments and exit; as `click.Command.main`, but for `standalone_mode`, which is its own."""
         # What the library logs about a request, the answer says.
         logging.getLogger("jwt_wsgi").addHandler(logging.NullHandler())
         try:
-            sys.exit(super().main(args, prog_name, **{**options, "standalone_mode": False}))
+            sys.exit(super().main(*args, **{**options, "standalone_mode": False}))
         except click.exceptions.NoArgsIsHelpError as error:
             click.echo(error.format_message())
             sys.exit(2)
         except click.ClickException as error:
             context = getattr(error, "ctx", None)
-            where = context.command_path if context else prog_name or "jwt-wsgi"
+            where = context.command_path if context else "jwt-wsgi"
             click.echo(f"{where}: {plain(error.format_message(), 2000)}", err=True)
             sys.exit(error.exit_code)
         except (click.Abort, KeyboardInterrupt):

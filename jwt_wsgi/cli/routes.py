@@ -2,7 +2,6 @@
 
 import importlib
 import sys
-from collections.abc import Iterable
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -45,9 +44,7 @@ def _imported(application: str) -> Any:
     call = name.endswith("()")
     names = name.removesuffix("()").split(".")
     if not colon or not all(part.isidentifier() for part in [*module.split("."), *names]):
-        raise click.UsageError(
-            f"MODULE:APP {application!r}: write it as a server has it, such as shop.wsgi:application"
-        )
+        raise click.UsageError(f"MODULE:APP {application!r}: write such as shop.wsgi:application")
     if str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     try:
@@ -91,7 +88,7 @@ def _print(report: Report, uncovered: list[Endpoint]) -> None:
         say(plain(f"{endpoint.key} is not covered: {_advice(endpoint)}"), "red")
 
 
-def _row(endpoint: Endpoint) -> Iterable[str]:
+def _row(endpoint: Endpoint) -> tuple[str, ...]:
     decided = ", ".join(map(str, endpoint.decisions[:3])) or "outside the policy"
     return (endpoint.key, endpoint.requirement, decided, "yes" if endpoint.covered else "NO", endpoint.name)
 

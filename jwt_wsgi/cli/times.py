@@ -1,36 +1,37 @@
 """Times as people write and read them."""
 
+import re
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
 
 import click
 
 _UNITS = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
 
 
-class Instant(click.ParamType):
-    """Seconds since the epoch, or ISO 8601 with its zone."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """The seconds since the epoch."""
-        if isinstance(value, int | float):
-            return float(value)
-        try:
-            seconds = float(value) if not any(mark in value for mark in "-:_") else None
-            moment = datetime.fromtimestamp(seconds, UTC) if seconds is not None else datetime.fromisoformat(value)
-        except (ValueError, OverflowError, OSError):
-            moment = datetime.min  # noqa: DTZ901 (one without a zone, which is refused)
-        if moment.tzinfo is None:
-            self.fail(
-                f"{value!r} is no time: write seconds since the epoch, or such as 2027-01-15T08:00:00Z", param, ctx
-            )
-        return moment.timestamp()
+def _instant(_: click.Context, __: click.Parameter, text: str | None) -> float | None:
+    if text is None:
+        return None
+    try:
+        is_number = re.fullmatch(r"[0-9]{1,12}(?:\.[0-9]{1,9})?", text)
+        moment = datetime.fromtimestamp(float(text), UTC) if is_number else datetime.fromisoformat(text)
+    except (ValueError, OverflowError, OSError):
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise click.UsageError(f"--at {text!r}: write seconds since the epoch, or such as 2027-01-15T08:00:00Z")
+    return moment.timestamp()
 
 
-def clock_at(at: float | None) -> Any:
+at_option = click.option(
+    "--at",
+    metavar="TIME",
+    callback=_instant,
+    help="Judge as if it were then: seconds since the epoch, or ISO 8601.",
+)
+
+
+def clock_at(at: float | None) -> Callable[[], float]:
     """A clock: the real one, or one that stands still."""
     return time.time if at is None else lambda: at
 
@@ -50,7 +51,7 @@ def in_words(seconds: object, now: float) -> str:
 def duration(seconds: float) -> str:
     """A span in its largest unit, and the next one."""
     left = int(seconds)
-    parts = []
+    parts: list[str] = []
     for name, size in _UNITS:
         count, left = divmod(left, size)
         if count or parts:

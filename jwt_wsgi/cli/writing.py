@@ -37,7 +37,11 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     drawn = Table(*head, box=None, pad_edge=False, header_style="bold")
     for row in rows:
         drawn.add_row(*(Text(plain(cell, 4 * MAX_CHARACTERS), overflow="fold") for cell in row))
-    _console().print(drawn)
+    console = _console()
+    with console.capture() as capture:
+        console.print(drawn)
+    for line in capture.get().splitlines():
+        click.echo(line.rstrip())
 
 
 def write_json(answer: dict[str, Any]) -> None:
