@@ -275,6 +275,14 @@ def test_a_certificate_of_no_known_version_is_no_certificate() -> None:
         used({**(key.jwk or {}), "x5c": [base64.b64encode(octets.replace(three, unknown)).decode()]})
 
 
+def test_a_certificate_with_foreign_characters_in_it_is_no_certificate() -> None:
+    key = SigningKey("ES256")
+    good = x5c(key.private)
+    for character in "!\n ":
+        with pytest.raises(Unusable, match="x5c is not a list of certificates"):
+            used({**(key.jwk or {}), "x5c": [good[:12] + character + good[12:]]})
+
+
 def test_an_x5c_is_plain_base64_and_not_base64url() -> None:
     # RFC 7517 §4.7 says so; a certificate that needs the other alphabet is soon found.
     key = SigningKey("ES256")
