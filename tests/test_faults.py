@@ -373,6 +373,22 @@ def test_a_key_that_was_removed_or_replaced_ends_with_the_next_refresh(server: F
     assert (api.answer().json["reason"], server.counted()) == ("kid_unknown", 4)
 
 
+@pytest.mark.parametrize(("stale_for", "first"), [(14_400, OK), (0, REFUSED)], ids=["as usual", "no stale keys"])
+def test_after_an_idle_hour_the_set_that_is_held_is_refreshed_beside_the_first_request(
+    stale_for: float, first: int, server: FaultServer
+) -> None:
+    api = Api(server, stale_for=stale_for).warm()
+    api.issuer.rotate()
+    api.publish()
+    # Where there is nothing to be used meanwhile, it cannot hang.
+    server.fail("hang_before_headers" if stale_for else "fine")
+    api.time.advance(3600)
+    assert api.ask() == first
+    server.fail("fine")
+    idle()
+    assert (api.ask(), server.counted()) == (REFUSED, 2 if stale_for == 0 else 3)
+
+
 def test_a_revoked_key_ends_at_once_whatever_is_remembered_and_costs_no_fetch(server: FaultServer) -> None:
     api = Api(server).warm()
     assert api.ask() == OK, "remembered by now"
