@@ -105,7 +105,8 @@ def served(application: Any) -> Iterator[int]:
     try:
         yield int(server.effective_port)
     finally:
-        server.close()
+        # In its own thread: one that closes it from outside races with its loop.
+        server.trigger.pull_trigger(server.close)
         thread.join()
 
 
