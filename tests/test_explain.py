@@ -146,7 +146,7 @@ LOCAL = LocalIssuer(algorithms=("ES256",))
 TRUSTED = Issuer(LOCAL.issuer, audience=LOCAL.audience, keys=StaticJWKS(LOCAL.jwks), algorithms=["ES256"])
 USUAL = stacks(TRUSTED)
 WATCHING = stacks(TRUSTED, Policy(RULES, report_only=True))
-GOOD = LOCAL.token("read:a")
+GOOD = LOCAL.token("read:a", expires_in=86400)
 
 
 @settings(max_examples=400, deadline=None)
