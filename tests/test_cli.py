@@ -7,6 +7,7 @@ import unicodedata
 from pathlib import Path
 
 import pytest
+from command_line import POLICY, run, run_program
 from hypothesis import given as examples
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -14,7 +15,6 @@ from hypothesis import strategies as st
 from jwt_wsgi.cli.unusual import opened, unusual
 from jwt_wsgi.jose import encoding
 from jwt_wsgi.testing import LocalIssuer
-from tests.command_line import POLICY, run, run_program
 
 AUDIENCE = "https://api.test"
 

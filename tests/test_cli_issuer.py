@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 from contextlib import contextmanager
 
 import pytest
 import urllib3
+from command_line import command, environment
 
 from jwt_wsgi import Issuer, Verifier
 from jwt_wsgi.cli.minting import MintingIssuer
 from jwt_wsgi.testing import LocalIssuer
-from tests.command_line import command, environment
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 JSON = {"Content-Type": "application/json"}
@@ -150,23 +151,16 @@ def test_ctrl_c_ends_it_with_0_and_it_prints_a_recipe():
     assert "curl -d scope=read:messages" in lines[2]
 
 
-def test_ctrl_c_ends_any_other_command_with_130():
-    # It waits for its token, until it is told not to.
-    command_line = command("inspect", "--token-file", "-")
-    code = "import signal, runpy, sys; sys.argv = ['jwt-wsgi', *sys.argv[1:]]; print('ready', flush=True); "
-    code += "runpy.run_module('jwt_wsgi', run_name='__main__')"
-    process = subprocess.Popen(
-        [command_line[0], "-c", code, *command_line[3:]],
-        env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+def test_ctrl_c_ends_any_other_command_with_130(tmp_path):
+    fifo = tmp_path / "token"
+    os.mkfifo(fifo)
+    process = subprocess.Popen(command("inspect", "--token-file", fifo), env=environment(), stderr=subprocess.PIPE)
     try:
-        process.stdout.readline()
-        import time
-
-        time.sleep(2)
-        process.send_signal(signal.SIGINT)
-        process.wait(timeout=120)
+        # Opening it waits for the reader, who then waits for a token that does not come.
+        with fifo.open("wb"):
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=120)
     finally:
         process.kill()
-        process.communicate()
-    assert process.returncode == 130
+        process.wait()
+    assert (process.returncode, errors) == (130, b"\n")

@@ -24,10 +24,7 @@ def _instant(_: click.Context, __: click.Parameter, text: str | None) -> float |
 
 
 at_option = click.option(
-    "--at",
-    metavar="TIME",
-    callback=_instant,
-    help="Judge as if it were then: seconds since the epoch, or ISO 8601.",
+    "--at", metavar="TIME", callback=_instant, help="Judge as if it were then: seconds since the epoch, or ISO 8601."
 )
 
 
