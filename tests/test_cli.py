@@ -420,6 +420,17 @@ def test_routes_fails_on_an_endpoint_that_no_rule_covers(tmp_path):
     assert run(*words, "--accept", "GET /api/public", "--accept", "HEAD /api/public").status == 0
 
 
+def test_routes_says_what_to_do_about_a_route_that_cannot_be_read(policy, tmp_path, monkeypatch):
+    (tmp_path / "unread.py").write_text(
+        "class Shop:\n    routes = {'/api/private': print}\n    def __call__(*_): ...\n"
+        "class Around:\n    app = Shop()\n    def __call__(*_): ...\napp = Around()"
+    )
+    monkeypatch.chdir(tmp_path)
+    ended = run("routes", "--policy", policy, "unread:app")
+    assert ended.status == 1
+    assert "write its route plainly, put the layers in front of it, or --accept it" in ended.output
+
+
 # --- as a program of its own
 
 

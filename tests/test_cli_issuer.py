@@ -28,8 +28,9 @@ def started(*words):
     try:
         yield process
     finally:
-        process.kill()
-        process.communicate()
+        # As a person ends it.
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=120)
 
 
 @pytest.fixture(scope="module")

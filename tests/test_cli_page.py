@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -57,8 +58,8 @@ def place(tmp_path_factory):
         greeting = [process.stdout.readline() for _ in range(4)]
         yield folder, env, port, "".join(greeting)
     finally:
-        process.kill()
-        process.communicate()
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=120)
 
 
 def test_the_issuer_greets_as_the_page_says(place):

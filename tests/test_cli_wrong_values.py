@@ -126,3 +126,9 @@ def test_a_misuse_has_the_same_status_as_a_program():
     ended = run_program("inspect", "--token-env", "NONE")
     assert (ended.status, ended.output) == (2, "")
     assert ended.errors.startswith("jwt-wsgi inspect: --token-env: ")
+
+
+def test_without_a_command_it_shows_its_help():
+    ended = run()
+    assert (ended.status, ended.output) == (2, "")
+    assert "Commands:" in ended.errors

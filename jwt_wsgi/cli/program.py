@@ -31,7 +31,7 @@ class Program(click.Group):
         try:
             sys.exit(super().main(*args, **{**options, "standalone_mode": False}))
         except click.exceptions.NoArgsIsHelpError as error:
-            click.echo(error.format_message())
+            click.echo(error.format_message(), err=True)
             sys.exit(2)
         except click.ClickException as error:
             context = getattr(error, "ctx", None)
