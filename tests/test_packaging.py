@@ -34,7 +34,7 @@ app = jwt_wsgi.protect(
 seen = []
 environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/", "SCRIPT_NAME": ""}
 app(environ, lambda *start: seen.append(start))
-extras = ("webob", "waitress", "dotenv")
+extras = ("webob", "waitress", "dotenv", "click", "rich")
 print(json.dumps({
     "file": jwt_wsgi.__file__,
     "status": seen[0][0],
@@ -113,7 +113,11 @@ def test_the_installed_wheel_protects_outside_the_checkout(wheel, tmp_path):
     found = json.loads(succeeded(python, "-I", "-W", "error", "-c", IMPORTING, cwd=tmp_path))
     assert Path(found["file"]).is_relative_to(environment)
     assert found["status"] == "401 Unauthorized"
-    assert found["absent"] == ["webob", "waitress", "dotenv"]
+    assert found["absent"] == ["webob", "waitress", "dotenv", "click", "rich"]
+    # The script is there, and says what it lacks.
+    script = completed(environment / "bin" / "jwt-wsgi", "keys", cwd=tmp_path)
+    assert script.returncode == 2
+    assert script.stderr == "jwt-wsgi: click and rich not installed: run pip install 'jwt-wsgi[cli]'\n"
 
 
 def test_every_entry_point_of_the_wheel_leads_somewhere(wheel):

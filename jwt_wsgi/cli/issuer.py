@@ -43,8 +43,8 @@ def issuer(port: int, audience: str, algorithms: tuple[str, ...], as_json: bool)
             raise ValueError("a secret cannot be published; choose RS256 or another with public keys")
         local = LocalIssuer(audience=audience, algorithms=tuple(dict.fromkeys(algorithms)) or ("RS256",))
     with _listening(local, port) as server:
-        _greet(local, as_json=as_json)
         try:
+            _greet(local, as_json=as_json)
             server.serve_forever(0.1)
         except KeyboardInterrupt:
             click.echo(err=True)

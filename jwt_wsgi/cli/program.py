@@ -1,6 +1,7 @@
 """The commands in one program: what its exit status says, and how it ends."""
 
 import logging
+import re
 import sys
 from typing import Any, NoReturn
 
@@ -16,6 +17,8 @@ from jwt_wsgi.cli.writing import plain
 
 #: What a shell says of a program that Ctrl-C ended: 128 and SIGINT.
 INTERRUPTED = 130
+# A token put where none belongs is not repeated.
+_TOKEN = re.compile(r"eyJ[\w.-]{6,}")
 
 
 class Program(click.Group):
@@ -28,15 +31,14 @@ class Program(click.Group):
         try:
             sys.exit(super().main(*args, **{**options, "standalone_mode": False}))
         except click.exceptions.NoArgsIsHelpError as error:
-            click.echo(error.format_message())
+            click.echo(error.format_message(), err=True)
             sys.exit(2)
         except click.ClickException as error:
             context = getattr(error, "ctx", None)
             where = context.command_path if context else "jwt-wsgi"
-            click.echo(f"{where}: {plain(error.format_message(), 2000)}", err=True)
+            click.echo(f"{where}: {plain(_TOKEN.sub('eyJ…', error.format_message()), 2000)}", err=True)
             sys.exit(error.exit_code)
-        except (click.Abort, KeyboardInterrupt):
-            click.echo(err=True)
+        except click.Abort:
             sys.exit(INTERRUPTED)
 
 

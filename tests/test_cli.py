@@ -1,0 +1,452 @@
+"""The command line: what each command answers, its exit status and its JSON, in process and as a program."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from pathlib import Path
+
+import pytest
+from command_line import POLICY, run, run_program
+from hypothesis import given as examples
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from jwt_wsgi.cli.unusual import opened, unusual
+from jwt_wsgi.jose import encoding
+from jwt_wsgi.testing import LocalIssuer
+
+AUDIENCE = "https://api.test"
+
+
+@pytest.fixture(scope="module")
+def served():
+    """An issuer that is really there, on loopback."""
+    local = LocalIssuer(audience=AUDIENCE)
+    with local.serve():
+        yield local
+
+
+@pytest.fixture(scope="module")
+def policy(tmp_path_factory):
+    file = tmp_path_factory.mktemp("policy") / "policy.toml"
+    file.write_text(POLICY)
+    return file
+
+
+@pytest.fixture(scope="module")
+def trust(served, policy):
+    return ("--policy", policy, "--issuer", served.issuer, "--audience", AUDIENCE)
+
+
+# --- explain
+
+
+@pytest.mark.parametrize(
+    ("scope", "path", "more", "status", "reason"),
+    [
+        pytest.param("read:messages", "/api/private-scoped", {}, None, None, id="allowed"),
+        pytest.param("openid", "/api/private-scoped", {}, 403, "insufficient_scope", id="a scope is missing"),
+        pytest.param("openid", "/api/private", {"expires_in": -3600}, 401, "token_expired", id="expired"),
+        pytest.param("openid", "/api/private", {"aud": "another"}, 401, "audience_mismatch", id="for another API"),
+        pytest.param("openid", "/api/public", {"expires_in": -3600}, None, None, id="public, and not looked at"),
+        pytest.param("openid", "/nowhere", {}, 403, "no_rule", id="no rule"),
+        pytest.param("openid", "/api//private", {}, 400, "path_ambiguous", id="an ambiguous path"),
+        pytest.param("openid", "/api/%70rivate", {}, None, None, id="a path in percent-encoding"),
+        pytest.param("openid", "/api/private?page=2", {}, None, None, id="a query"),
+    ],
+)
+def test_explain_answers_as_the_stack_does(served, trust, scope, path, more, status, reason):
+    ended = run("explain", *trust, "--json", "GET", path, given=served.token(scope, **more))
+    assert ended.status == (0 if status is None else 1)
+    answer = ended.json
+    assert (answer["allowed"], answer["reason"]) == (status is None, reason)
+    assert (answer["response"] or {"status": None})["status"] == status
+    assert answer.keys() == {
+        "method", "path", "token", "allowed", "reason", "would_be", "keys_problem", "steps", "response",
+    }  # fmt: skip
+    assert answer["steps"][0].keys() == {"name", "passed", "expected", "found"}
+
+
+def test_explain_shows_the_walk_and_the_response_that_would_be_sent(served, trust):
+    ended = run("explain", *trust, "GET", "/api/private-scoped", given=served.token("openid"))
+    assert ended.status == 1
+    lines = [line.split() for line in ended.output.splitlines()]
+    assert ["signature", "yes", "good"] in lines
+    assert next(line for line in lines if line[:1] == ["rule"])[1] == "NO"
+    assert 'WWW-Authenticate: Bearer realm="api", error="insufficient_scope"' in ended.output
+    assert '"reason": "insufficient_scope"' in ended.output
+
+
+def test_explain_without_a_token(trust):
+    ended = run("explain", *trust, "--no-token", "--json", "GET", "/api/private")
+    assert (ended.status, ended.json["reason"], ended.json["token"]) == (1, "missing_token", None)
+
+
+def test_explain_says_why_keys_cannot_be_had(served, policy):
+    with LocalIssuer().serve() as url:
+        pass
+    token = served.token(iss=url)
+    ended = run(
+        "explain", "--policy", policy, "--issuer", url, "--audience", AUDIENCE, "GET", "/api/private", given=token
+    )
+    assert ended.status == 1
+    assert "The keys could not be had: NewConnectionError" in ended.output
+    assert "Retry-After" in ended.output
+
+
+def test_explain_judges_at_another_time(served, trust):
+    token = served.token("openid")
+    ended = run("explain", *trust, "--json", "--at", "2100-01-01T00:00:00Z", "GET", "/api/private", given=token)
+    assert ended.json["reason"] == "token_expired"
+
+
+def test_explain_takes_keys_from_a_file_and_tells_a_mount(tmp_path):
+    local, jwks, policy = (
+        LocalIssuer("urn:me", algorithms=("ES256",)),
+        tmp_path / "keys.json",
+        tmp_path / "mounted.toml",
+    )
+    jwks.write_text(json.dumps(local.jwks))
+    policy.write_text(f'mounts = ["/app"]\n{POLICY}')
+    words = (
+        "explain",
+        "--policy",
+        policy,
+        "--issuer",
+        "urn:me",
+        "--any-audience",
+        "--jwks",
+        jwks,
+        "--algorithm",
+        "ES256",
+    )
+    assert run(*words, "--mount", "/app", "GET", "/api/private", given=local.token()).status == 0
+    assert run(*words, "GET", "/api/private", "--json", given=local.token()).json["reason"] == "mount_unknown"
+
+
+def test_explain_takes_a_shared_secret_from_the_environment(policy):
+    local = LocalIssuer("urn:me", audience=AUDIENCE, algorithms=("HS256",))
+    secret = "a secret of thirty-two bytes and more"
+    signed = local.key()
+    signed.private = secret.encode()
+    words = ("explain", "--policy", policy, "--issuer", "urn:me", "--audience", AUDIENCE, "--secret-env", "API_SECRET")
+    ended = run(*words, "GET", "/api/private", given=local.token(), env={"API_SECRET": secret})
+    assert ended.status == 0
+    assert secret not in ended.output
+
+
+def test_explain_names_what_a_rule_that_only_reports_would_refuse(served, tmp_path):
+    policy = tmp_path / "reporting.toml"
+    policy.write_text(f"report_only = true\n{POLICY}")
+    words = (
+        "explain",
+        "--policy",
+        policy,
+        "--issuer",
+        served.issuer,
+        "--audience",
+        AUDIENCE,
+        "GET",
+        "/api/private-scoped",
+    )
+    ended = run(*words, given=served.token("openid"))
+    assert ended.status == 0
+    assert "would refuse it: insufficient_scope" in ended.output
+
+
+# --- where the token is
+
+
+def places(file, token):
+    return {
+        "standard input": ((), token, {}),
+        "standard input, asked for": (("--token-file", "-"), token, {"JWT_WSGI_TOKEN": "another"}),
+        "a file": (("--token-file", file), "", {}),
+        "the usual variable": ((), "", {"JWT_WSGI_TOKEN": token}),
+        "another variable": (("--token-env", "MINE"), "", {"MINE": token}),
+        "a token endpoint's answer": ((), json.dumps({"access_token": token, "token_type": "Bearer"}), {}),
+        "a header's value": ((), f"Bearer {token}", {}),
+    }
+
+
+@pytest.mark.parametrize("place", places(Path(), ""))
+def test_a_token_is_read_from(served, tmp_path, place):
+    file, token = tmp_path / "token.txt", served.token()
+    file.write_text(f"  {token}\n")
+    words, given, env = places(file, token)[place]
+    ended = run("inspect", "--json", *words, given=given, env=env)
+    assert ended.json["claims"]["iss"] == served.issuer
+
+
+# --- inspect
+
+
+def test_inspect_shows_claims_with_times_in_words_and_reminds(local):
+    ended = run("inspect", given=local.token("read:messages", expires_in=7200, exp=1_800_000_000), env=None)
+    assert ended.status == 0
+    assert "2027-01-15 08:00:00 UTC" in ended.output
+    assert ended.output.rstrip().endswith("Nothing of this is verified: anyone can write such a token.")
+
+
+def test_inspect_answers_json(local):
+    answer = run("inspect", "--json", "--at", "1800000000", given=local.token(exp=1_800_000_060)).json
+    assert answer.keys() == {
+        "verified", "source", "bytes", "header", "claims", "times", "signature_bytes", "unusual", "problem",
+    }  # fmt: skip
+    assert answer["verified"] is False
+    assert answer["times"]["exp"] == "2027-01-15 08:01:00 UTC, in 1 minute"
+    assert answer["signature_bytes"] == 256
+
+
+@pytest.mark.parametrize(
+    ("token", "problem"),
+    [
+        pytest.param("opaque", "not three segments", id="opaque"),
+        pytest.param("e30.e30.", None, id="an empty signature can be read"),
+        pytest.param("e30.e30.!", "not base64url", id="a signature that is no base64url"),
+        pytest.param("e30..e30", "the payload: not JSON", id="no payload"),
+        pytest.param("e3.e30.e30", "the header: not base64url", id="a header that is no base64url"),
+        pytest.param("e30.e30.e30.e30.e30", "an encrypted token (JWE)", id="a JWE"),
+    ],
+)
+def test_inspect_says_what_cannot_be_read(token, problem):
+    ended = run("inspect", "--json", given=token)
+    assert ended.status == (0 if problem is None else 1)
+    assert problem is None or problem in ended.json["problem"]
+    assert problem is None or "It cannot be read: " in run("inspect", given=token).output
+
+
+NOW = 1_800_000_000
+USUAL = {"iss": "a", "aud": "b", "exp": NOW + 60, "iat": NOW, "scope": "c"}
+
+
+@pytest.mark.parametrize(
+    ("header", "claims", "remark"),
+    [
+        pytest.param({"alg": "none"}, {}, "alg is no signature algorithm", id="none"),
+        pytest.param({"alg": "HS256"}, {}, "whoever can verify it can also make one", id="a secret"),
+        pytest.param({"kid": None}, {}, "no kid", id="no kid"),
+        pytest.param({"typ": "dpop+jwt"}, {}, "typ is that of no access token", id="another type"),
+        pytest.param({"crit": ["b64"]}, {}, "crit changes", id="crit"),
+        pytest.param({"jwk": {}}, {}, "jwk brings a key along", id="a key of its own"),
+        pytest.param({}, {"exp": None}, "no exp", id="no end"),
+        pytest.param({}, {"exp": "soon"}, "exp is no number", id="an end that is no number"),
+        pytest.param({}, {"exp": NOW - 60}, "it expired 1 minute ago", id="expired"),
+        pytest.param({}, {"nbf": NOW + 3600}, "nbf is 1 hour ahead", id="not yet"),
+        pytest.param({}, {"exp": NOW + 10 * 86400}, "it lives for 10 days", id="a long life"),
+        pytest.param({}, {"nonce": "n"}, "it looks like an ID token", id="an ID token"),
+        pytest.param({}, {"cnf": {}}, "cnf binds it", id="bound"),
+        pytest.param({}, {"scope": None}, "no scope", id="no scope"),
+        pytest.param({}, {"name": "a\x1b[2Jb"}, "not printable", id="control characters"),
+        pytest.param({}, {"x": "a" * 20000}, "over 16384", id="too large"),
+    ],
+)
+def test_what_is_unusual(header, claims, remark):
+    made = {"alg": "RS256", "typ": "at+jwt", "kid": "k", **header}
+    assert any(remark in each for each in unusual(opened(written(made, {**USUAL, **claims})), NOW))
+
+
+def test_a_usual_token_has_nothing_unusual():
+    assert unusual(opened(written({"alg": "RS256", "typ": "at+jwt", "kid": "k"}, USUAL)), NOW) == []
+
+
+def written(header, claims):
+    parts = ({k: v for k, v in each.items() if v is not None} for each in (header, claims))
+    return ".".join([*(encoding.encode(json.dumps(each).encode()) for each in parts), "c2lnbmF0dXJl"])
+
+
+# --- what comes from outside is escaped, and no token is ever printed
+
+
+@settings(max_examples=60, deadline=None)
+@examples(st.dictionaries(st.text(max_size=8), st.text(max_size=30), max_size=4), st.text(max_size=10))
+def test_nothing_from_a_token_reaches_the_terminal_unescaped(claims, kid):
+    usable = json.dumps([claims, kid], ensure_ascii=False).encode("utf-8", "replace").decode("utf-8", "replace")
+    claims, kid = json.loads(usable)
+    token = written({"alg": "RS256", "kid": kid}, claims)
+    for words in (("inspect",), ("inspect", "--json")):
+        ended = run(*words, given=token)
+        assert token not in ended.output + ended.errors
+        kinds = {unicodedata.category(each) for each in ended.output if each != "\n"}
+        assert not kinds & {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)], ids=["text", "json"])
+@pytest.mark.parametrize("spoil", [str, lambda t: t[:-8], lambda t: t + ".x", lambda t: "x" * 20000 + t], ids=range(4))
+def test_no_command_prints_the_token(served, trust, form, spoil):
+    token = spoil(served.token("openid"))
+    for words in (("explain", *trust, "GET", "/api/private"), ("inspect",)):
+        ended = run(*words, *form, given=token)
+        assert token not in ended.output + ended.errors
+        assert token.split(".")[2][:40] not in ended.output + ended.errors
+
+
+def test_markup_and_escapes_in_a_path_are_plain_text(trust):
+    ended = run("explain", *trust, "--no-token", "GET", "/[bold]x[/bold]\x1b[2J:smile:")
+    assert "/[bold]x[/bold]\\u001b[2J:smile:" in ended.output
+
+
+# --- keys
+
+
+def test_keys_of_a_live_issuer(served):
+    ended = run("keys", served.issuer, "--json")
+    (key,) = ended.json["keys"]
+    assert ended.status == 0
+    assert (key["kty"], key["use"], key["size"], key["algorithms"]) == ("RSA", "sig", "2048 bits", ["RS256"])
+    assert ended.json["jwks_uri"] == served.jwks_uri
+    assert abs(ended.json["clock_skew"]) <= 30
+    assert ended.json.keys() == {
+        "source", "jwks_uri", "keys", "cache_control", "max_age", "date", "clock_skew", "problem",
+    }  # fmt: skip
+    assert run("keys", "--jwks", served.jwks_uri, "--json").json["keys"] == ended.json["keys"]
+    assert "Cache-Control: none" in run("keys", served.issuer).output
+
+
+def test_keys_says_why_one_would_be_skipped(tmp_path, every_algorithm):
+    file, bad = tmp_path / "jwks.json", {"kty": "RSA", "kid": "a\x1b[31m", "use": "enc"}
+    file.write_text(json.dumps({"keys": [bad, *every_algorithm.jwks["keys"]]}))
+    ended = run("keys", "--jwks", file)
+    assert ended.status == 0
+    assert "no: use is not 'sig'" in ended.output
+    assert "a\\u001b[31m" in ended.output
+    assert "Ed25519" in ended.output
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        pytest.param("[]", "not a JSON object", id="no object"),
+        pytest.param('{"keys": {}}', 'no list "keys"', id="no list"),
+        pytest.param('{"keys": []}', "no usable key", id="empty"),
+        pytest.param(json.dumps({"keys": [{}] * 101}), "over 100 keys", id="too many"),
+        pytest.param(" " * 524289, "over 524288 bytes", id="too large"),
+    ],
+)
+def test_keys_that_cannot_be_used(tmp_path, content, problem):
+    file = tmp_path / "jwks.json"
+    file.write_text(content)
+    ended = run("keys", "--jwks", file)
+    assert ended.status == 1
+    assert problem in ended.output
+
+
+def test_keys_of_an_issuer_that_is_not_there():
+    local = LocalIssuer()
+    with local.serve() as url:
+        local.available = False
+        down = run("keys", url)
+    gone = run("keys", url)
+    assert (down.status, gone.status) == (1, 1)
+    assert "the metadata: HTTP status 503" in down.output
+    assert "Its clock is" in down.output
+    assert "nothing answers there" in gone.output
+
+
+# --- check
+
+
+def test_check_finds_nothing_in_a_good_policy_and_a_good_issuer(served, policy):
+    ended = run("check", policy, "--issuer", served.issuer, "--audience", AUDIENCE)
+    assert ended.status == 0
+    assert "The linter finds nothing." in ended.output
+    assert "1 of 1 keys are usable" in ended.output
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        pytest.param('[rules]\n"/" = "PUBLIC"\n"/a" = "AUTHENTICATED"', "weaker_above", id="a finding"),
+        pytest.param('[rules]\n"/" = "PUBLIK"', "PUBLIK", id="a word that is no requirement"),
+        pytest.param("[rules", "policy: ", id="no TOML"),
+        pytest.param("# \udcff", "not UTF-8", id="no UTF-8"),
+    ],
+)
+def test_check_finds(tmp_path, text, said):
+    file = tmp_path / "policy.toml"
+    file.write_bytes(text.encode("utf-8", "surrogateescape"))
+    ended = run("check", file)
+    assert ended.status == 1
+    assert said in ended.output
+    answer = run("check", file, "--json").json
+    assert answer.keys() == {"policy", "problem", "rules", "default", "findings", "issuers"}
+    assert bool(answer["problem"]) != bool(answer["findings"])
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        pytest.param(
+            ("--algorithm", "ES256"), "no key for ES256; it has keys for RS256", id="an algorithm without a key"
+        ),
+        pytest.param(("--jwks", "http://127.0.0.1:9/"), "nothing answers there", id="a key set that is not there"),
+    ],
+)
+def test_check_finds_that_a_live_issuer_does_not_fit(served, policy, more, said):
+    ended = run("check", policy, "--issuer", served.issuer, "--audience", AUDIENCE, *more)
+    assert ended.status == 1
+    assert said in ended.output
+
+
+def test_check_counts_the_issuers_for_the_linter_and_asks_none_offline(served, policy):
+    asked = len(served.requests)
+    ended = run(
+        "check", policy, "--issuer", "https://a.example/", "--issuer", served.issuer, "--audience", "b", "--offline"
+    )
+    assert ended.status == 1
+    assert "any_issuer" in ended.output
+    assert len(served.requests) == asked
+
+
+# --- routes
+
+
+def test_routes_prints_what_is_not_covered(policy):
+    assert run("routes", "--policy", policy, "app:router()").status == 0
+
+
+def test_routes_fails_on_an_endpoint_that_no_rule_covers(tmp_path):
+    file = tmp_path / "policy.toml"
+    file.write_text(
+        '[rules]\n"/" = "PUBLIC"\n"/api/private" = "AUTHENTICATED"\n"/api/private-scoped" = "AUTHENTICATED"'
+    )
+    words = ("routes", "--policy", file, "app:router()")
+    ended = run(*words)
+    assert ended.status == 1
+    assert "write a rule for 'GET /api/public'" in ended.output
+    answer = run(*words, "--json").json
+    assert answer["uncovered"] == ["GET /api/public", "HEAD /api/public"]
+    assert run(*words, "--accept", "GET /api/public", "--accept", "HEAD /api/public").status == 0
+
+
+def test_routes_says_what_to_do_about_a_route_that_cannot_be_read(policy, tmp_path, monkeypatch):
+    (tmp_path / "unread.py").write_text(
+        "class Shop:\n    routes = {'/api/private': print}\n    def __call__(*_): ...\n"
+        "class Around:\n    app = Shop()\n    def __call__(*_): ...\napp = Around()"
+    )
+    monkeypatch.chdir(tmp_path)
+    ended = run("routes", "--policy", policy, "unread:app")
+    assert ended.status == 1
+    assert "write its route plainly, put the layers in front of it, or --accept it" in ended.output
+
+
+# --- as a program of its own
+
+
+def test_each_command_as_a_program(served, policy, trust):
+    token = served.token("openid")
+    table = [
+        (("explain", *trust, "GET", "/api/private"), 0, "It reaches the application."),
+        (("explain", *trust, "GET", "/api/private-scoped"), 1, "It is refused: insufficient_scope"),
+        (("inspect",), 0, "Nothing of this is verified"),
+        (("keys", served.issuer), 0, "Key set: "),
+        (("check", policy), 0, "The linter finds nothing."),
+        (("routes", "--policy", policy, "app:router()"), 0, "A rule for its own path"),
+        (("--help",), 0, "explain"),
+    ]
+    for words, status, said in table:
+        ended = run_program(*words, given=token)
+        assert (ended.status, ended.errors) == (status, ""), words
+        assert said in ended.output
+        assert "\x1b" not in ended.output

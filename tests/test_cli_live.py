@@ -1,0 +1,136 @@
+"""What a live issuer's replies say of caching and clocks, and what a terminal is told meanwhile."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+import threading
+from contextlib import contextmanager
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from time import time
+
+import pytest
+from command_line import POLICY, command, environment, run
+
+from jwt_wsgi.cli.times import in_words
+from jwt_wsgi.cli.tokens import Given
+
+
+@contextmanager
+def replying(document, **headers):
+    """An HTTP server whose one document and headers are these; `Date` is ours alone."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response_only(200)
+            for name, text in headers.items():
+                self.send_header(name.replace("_", "-"), text)
+            self.end_headers()
+            self.wfile.write(json.dumps(document).encode())
+
+        def log_message(self, *_): ...
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/jwks"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    ("headers", "said", "member"),
+    [
+        pytest.param({"Cache_Control": "public, max-age=900"}, "(grants 900 s)", {"max_age": 900.0}, id="a grant"),
+        pytest.param({"Cache_Control": "private"}, "(grants nothing that counts)", {"max_age": None}, id="no grant"),
+        pytest.param({"Cache_Control": "no-store"}, "(grants 0 s)", {"max_age": 0.0}, id="none at all"),
+        pytest.param({}, "Cache-Control: none", {"cache_control": None, "date": None}, id="nothing said"),
+        pytest.param({"Date": "yesterday"}, "Cache-Control: none", {"clock_skew": None}, id="a date that is none"),
+        pytest.param({"Date": formatdate(time() + 7200)}, "s ahead of ours, over the 30 s of leeway", {}, id="ahead"),
+        pytest.param({"Date": formatdate(time() - 7200)}, "s behind ours, over the 30 s of leeway", {}, id="behind"),
+    ],
+)
+def test_keys_tells_of_caching_and_clocks(local, headers, said, member):
+    with replying(local.jwks, **headers) as url:
+        assert said in run("keys", "--jwks", url).output
+        answer = run("keys", "--jwks", url, "--json").json
+    assert {name: answer[name] for name in member} == member
+
+
+def test_check_finds_a_clock_that_is_wrong_and_names_keys_that_are_skipped(local, tmp_path):
+    (tmp_path / "policy.toml").write_text(POLICY)
+    jwks = {"keys": [*local.jwks["keys"], {"kty": "oct"}]}
+    with replying(jwks, Date=formatdate(time() + 7200)) as url:
+        words = ("--issuer", "urn:me", "--jwks", url, "--audience", "b")
+        ended = run("check", tmp_path / "policy.toml", *words)
+    assert ended.status == 1
+    assert "over the leeway of 30 s; set the clocks right" in ended.output
+    assert "keys[1] is skipped: a symmetric key" in ended.output
+
+
+def test_check_reads_no_flood(tmp_path):
+    (tmp_path / "policy.toml").write_text("#" * 1_048_577)
+    ended = run("check", tmp_path / "policy.toml")
+    assert ended.status == 1
+    assert "over 1048576 bytes" in ended.output
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0, "1970-01-01 00:00:00 UTC, 1 minute 40 seconds ago"),
+        (100, "1970-01-01 00:01:40 UTC, 0 seconds ago"),
+        (90100, "1970-01-02 01:01:40 UTC, in 1 day 1 hour"),
+        (1e300, "beyond the calendar"),
+        ("soon", "no date"),
+        (True, "no date"),
+    ],
+)
+def test_times_in_words(seconds, said):
+    assert in_words(seconds, 100) == said
+
+
+def test_a_token_that_was_read_shows_in_no_traceback():
+    assert repr(Given("secret", "standard input")) == "a token from standard input"
+
+
+def on_a_terminal(*words, which):
+    """Run a command whose standard input or error is a terminal; what that terminal shows, and the rest."""
+    ours, theirs = pty.openpty()
+    streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, which: theirs}
+    process = subprocess.Popen(command(*words), env=environment({"TERM": "xterm"}), **streams)
+    os.close(theirs)
+    shown = b""
+    if which == "stderr":
+        while piece := _piece(ours):
+            shown += piece
+    output, errors = process.communicate(timeout=120)
+    os.close(ours)
+    return process.returncode, shown.decode(), output.decode(), (errors or b"").decode()
+
+
+def _piece(terminal):
+    try:
+        return os.read(terminal, 4096)
+    except OSError:  # the other end is closed
+        return b""
+
+
+def test_a_terminal_is_not_waited_for_as_if_it_held_a_token():
+    status, _, _, errors = on_a_terminal("inspect", which="stdin")
+    assert status == 2
+    assert errors.startswith("jwt-wsgi inspect: no token: write it to standard input")
+
+
+def test_a_terminal_is_told_what_is_being_done_and_the_answer_stays_apart(local):
+    with replying(local.jwks) as url:
+        status, shown, output, _ = on_a_terminal("keys", "--jwks", url, "--json", which="stderr")
+    assert status == 0
+    assert f"asking {url}" in shown
+    assert json.loads(output)["problem"] is None
