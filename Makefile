@@ -20,7 +20,7 @@ PURE := jwt_wsgi/jose/*,jwt_wsgi/policy/*,jwt_wsgi/errors.py,jwt_wsgi/configurat
 BENCH := .venv-bench
 BENCH_ARGS ?=
 
-.PHONY: serve test lint pytest test-all fuzz soak mutants conformance bench docs clean
+.PHONY: serve test lint pytest test-all fuzz soak mutants conformance bench docs newcomer clean
 
 serve: $(VENV)/.app
 	$(BIN)/python app.py --demo
@@ -68,6 +68,10 @@ soak: $(VENV)/.test
 
 mutants: $(VENV)/.test
 	$(BIN)/python tests/mutants/run.py
+
+# The commands of README.md and of the tutorial as they are written, in a fresh clone and fresh environments.
+newcomer:
+	$(PYTHON) tests/newcomer.py
 
 conformance: $(VENV)/.test
 	$(BIN)/python tests/conformance.py

@@ -106,6 +106,11 @@ def test_an_environment_that_is_ready_is_used_as_it_is(tmp_path, target, stamp, 
     assert said == [f"{tmp_path}/bin/{step}" for step in left]
 
 
+def test_a_newcomer_needs_no_environment(tmp_path):
+    said = recipe("newcomer", f"VENV={tmp_path}/venv")
+    assert re.fullmatch(r"\S*python\S* tests/newcomer\.py\n", said)
+
+
 def test_make_docs_prepares_then_builds_strictly(tmp_path):
     venv = tmp_path / "venv"
     steps = [f"-m venv {venv} ", "--editable '.[docs]'", f"{venv}/bin/mkdocs build --strict\n"]
