@@ -87,7 +87,7 @@ bench: $(BENCH)/.bench
 
 $(BENCH)/.bench: benchmarks/requirements.txt setup.cfg pyproject.toml
 	test -x $(BENCH)/bin/python || $(PYTHON) -m venv $(BENCH) || { rm -rf $(BENCH); exit 1; }
-	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt --editable '.[app]'
+	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt --editable '.[app,speed]'
 	touch $@
 
 benchmarks/express/node_modules/.made: benchmarks/express/package-lock.json

@@ -159,7 +159,7 @@ def test_make_bench_prepares_the_peers_then_measures(tmp_path):
     steps = [
         f"-m venv {bench} ",
         f"{bench}/bin/python -m pip install",
-        "-r benchmarks/requirements.txt --editable '.[app]'",
+        "-r benchmarks/requirements.txt --editable '.[app,speed]'",
         f"command -v {npm.name} ",
         f"{bench}/bin/python -m benchmarks --only imports\n",
     ]
