@@ -18,6 +18,12 @@ OnError = Callable[[WSGIEnvironment, AuthError], WSGIApplication | None]
 
 _Write = Callable[[bytes], object]
 
+_Answer = tuple[str, tuple[tuple[str, str], ...], bytes]
+
+# Reasons are few, and so are the scopes of a policy; what an application makes up beyond that is not kept.
+_ANSWERS: dict[tuple[object, ...], _Answer] = {}
+_MAX_ANSWERS = 256
+
 _REALM = re.compile(r"[ -~]+")
 _SCOPE = re.compile(r"[!#-\[\]-~]+")
 _NOT_PRINTABLE = re.compile(r"[^ -~]")
@@ -64,22 +70,36 @@ def respond(error: AuthError) -> WSGIApplication:
     """
 
     def refusal(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        named = {} if error.code is None else {"error": error.code}
-        body = json.dumps({**named, "error_description": error.description, "reason": error.reason}).encode("ascii")
-        headers = [
-            ("Content-Type", "application/json"),
-            ("Content-Length", str(len(body))),
-            ("Cache-Control", "no-store"),
-        ]
-        header = challenge(error, environ.get(REALM_KEY, "api"))
-        if header is not None:
-            headers.append(("WWW-Authenticate", header))
+        status, fixed, body = _answer(error, environ.get(REALM_KEY, "api"))
+        headers = [*fixed]
         if isinstance(error, KeysUnavailable):
             headers.append(("Retry-After", str(max(1, math.ceil(error.retry_after)))))
-        start_response(f"{error.status} {HTTPStatus(error.status).phrase}", headers)
+        start_response(status, headers)
         return [] if environ.get("REQUEST_METHOD") == "HEAD" else [body]
 
     return refusal
+
+
+def _answer(error: AuthError, realm: str) -> _Answer:
+    """Status, headers and body: written once for all refusals that say the same."""
+    more = getattr(error, "acr_values", ()), getattr(error, "max_age", None)
+    said = (error.status, error.code, error.reason, error.description, error.scopes, *more, type(error), realm)
+    answer = _ANSWERS.get(said)
+    if answer is None:
+        answer = _written(error, realm)
+        if len(_ANSWERS) < _MAX_ANSWERS:
+            _ANSWERS[said] = answer
+    return answer
+
+
+def _written(error: AuthError, realm: str) -> _Answer:
+    named = {} if error.code is None else {"error": error.code}
+    body = json.dumps({**named, "error_description": error.description, "reason": error.reason}).encode("ascii")
+    headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body))), ("Cache-Control", "no-store")]
+    header = challenge(error, realm)
+    if header is not None:
+        headers.append(("WWW-Authenticate", header))
+    return f"{error.status} {HTTPStatus(error.status).phrase}", tuple(headers), body
 
 
 def refuse(

@@ -93,6 +93,7 @@ class Verifier:
         # The keys are of this epoch where it is still the one afterwards.
         epoch = issuer.keys.held()
         _check_origin(compact, issuer)
+        self._know(token.partition(".")[0], compact.header)
         dates = judgement.judge_standing(claims, issuer.profile)
         scopes = judgement.granted_scopes(claims, issuer.scope_claim)
         keys = epoch if epoch is issuer.keys.held() else None
@@ -100,7 +101,6 @@ class Verifier:
         auth = self._judge(token, facts, claims)
         if keys is not None:
             self._memory.put(token, facts)
-        self._know(token.partition(".")[0], compact.header)
         return auth
 
     def _judge(self, token: str, facts: _Facts, claims: dict[str, Any] | None = None) -> Auth:
@@ -121,7 +121,7 @@ class Verifier:
         return not self._issuers.resolvers or self._issuers.get(issuer.issuer) is issuer
 
     def _know(self, segment: str, header: dict[str, Any]) -> None:
-        """Headers of good tokens need not be read again: an issuer has few, and strangers add none."""
+        """Headers under a good signature need not be read again: an issuer has few, and strangers add none."""
         if len(segment) <= _HEADER_CHARACTERS and segment not in self._headers:
             if len(self._headers) >= _HEADERS:
                 self._headers.clear()

@@ -20,6 +20,7 @@ from jwt_wsgi import (
     InvalidToken,
     KeysUnavailable,
     MissingToken,
+    challenges,
     respond,
 )
 from jwt_wsgi.challenges import answering, challenge, checked_realm
@@ -169,3 +170,34 @@ def test_a_response_that_was_started_is_replaced_with_exc_info() -> None:
     assert json.loads(b"".join(body))["reason"] == "denied"
     assert [start[0] for start in starts] == ["200 OK", "403 Forbidden"]
     assert starts[1][2][0] is Forbidden
+
+
+def test_answers_that_say_the_same_are_written_once_and_belong_to_their_request(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    written: list[AuthError] = []
+    monkeypatch.setattr(challenges, "_ANSWERS", {})
+    monkeypatch.setattr(challenges, "_MAX_ANSWERS", 2)
+    real = challenges._written
+
+    def counted(error: AuthError, realm: str) -> Any:
+        written.append(error)
+        return real(error, realm)
+
+    monkeypatch.setattr(challenges, "_written", counted)
+
+    def answered(error: AuthError, realm: str = "api") -> tuple[str, list[tuple[str, str]], list[bytes]]:
+        given: list[Any] = []
+        body = respond(error)({"jwt_wsgi.realm": realm}, lambda *arguments: given.append(arguments))  # type: ignore[arg-type]
+        ((status, headers),) = given
+        return status, headers, list(body)
+
+    first = answered(InsufficientScope(scopes=["a"]))
+    first[1].append(("X-Of", "this request"))
+    assert answered(InsufficientScope(scopes=["a"], found="another"))[1] == first[1][:-1]
+    assert len(written) == 1
+    # Whatever the answer says makes another one; what is beyond the bound is written each time.
+    assert answered(InsufficientScope(scopes=["b"]))[1] != first[1][:-1]
+    assert 'realm="other"' in str(answered(InsufficientScope(scopes=["a"]), "other"))
+    assert 'realm="other"' in str(answered(InsufficientScope(scopes=["a"]), "other"))
+    assert (len(written), len(challenges._ANSWERS)) == (4, 2)
