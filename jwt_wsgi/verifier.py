@@ -22,6 +22,9 @@ logger = logging.getLogger("jwt_wsgi.verifier")
 #: How many headers are remembered, and how long one may be.
 _HEADERS, _HEADER_CHARACTERS = 2048, 256
 
+#: How many different sets of scopes the tokens that are remembered share.
+_SCOPES = 1024
+
 #: Whether a token that is otherwise good was revoked; what it raises refuses with 503.
 IsRevoked = Callable[[Auth], object]
 
@@ -73,6 +76,7 @@ class Verifier:
             must(type(bound) is int and bound >= 0, f"{option}={bound!r}: write a whole number, 0 for no memory")
         self._memory: Memory[_Facts] = Memory(max_remembered, max_remembered_bytes)
         self._headers: dict[str, dict[str, Any]] = {}
+        self._scopes: dict[frozenset[str], frozenset[str]] = {}
         self._max_token_bytes = max_token_bytes
         self._is_revoked = is_revoked
         self._clock = clock
@@ -95,7 +99,7 @@ class Verifier:
         _check_origin(compact, issuer)
         self._know(token.partition(".")[0], compact.header)
         dates = judgement.judge_standing(claims, issuer.profile)
-        scopes = judgement.granted_scopes(claims, issuer.scope_claim)
+        scopes = self._shared(judgement.granted_scopes(claims, issuer.scope_claim))
         keys = epoch if epoch is issuer.keys.held() else None
         facts = _Facts(keys, issuer, dates, scopes, *judgement.good_between(dates, issuer.profile))
         auth = self._judge(token, facts, claims)
@@ -126,6 +130,12 @@ class Verifier:
             if len(self._headers) >= _HEADERS:
                 self._headers.clear()
             self._headers[segment] = header
+
+    def _shared(self, scopes: frozenset[str]) -> frozenset[str]:
+        """The same scopes are the same object for all tokens that are remembered."""
+        if len(self._scopes) >= _SCOPES:
+            self._scopes.clear()
+        return self._scopes.setdefault(scopes, scopes)
 
     def _issuer(self, claims: dict[str, Any]) -> Issuer:
         """Unverified, `iss` only picks among the trusted ones."""

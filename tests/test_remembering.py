@@ -312,6 +312,19 @@ def test_headers_under_good_signatures_are_read_once_and_within_a_bound(
     assert reason(judge, issuer.token(header={"jku": "https://b.test"})) is None
 
 
+def test_tokens_with_the_same_scopes_share_them_within_a_bound(
+    issuer: LocalIssuer, keys: Counted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jwt_wsgi.verifier._SCOPES", 2)
+    judge = verifier(issuer, keys)
+    first, second = (judge.verify(issuer.token("read:a write:a")).scopes for _ in range(2))
+    assert first is second
+    for name in ("b", "c"):
+        assert judge.verify(issuer.token(name)).scopes == {name}
+    assert judge.verify(issuer.token("read:a write:a")).scopes == first
+    assert len(judge._scopes) <= 2
+
+
 def app(environ: Any, start_response: Any) -> list[bytes]:
     start_response("200 OK", [])
     return []
