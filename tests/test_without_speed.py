@@ -23,9 +23,10 @@ import sys
 for name in {without}:
     sys.modules[name] = None
 import pytest
+code = pytest.main(["-q", "-p", "no:cacheprovider", "-p", "no:cov", *{files}])
 from jwt_wsgi.jose import encoding, strict_json
 assert (encoding._decoded.__module__, strict_json.loads) == ("binascii", None)
-sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "-p", "no:cov", *{files}]))
+sys.exit(code)
 """
 
 
