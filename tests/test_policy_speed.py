@@ -6,6 +6,7 @@ Counted are calls of Python and C functions (`sys.setprofile`). The seconds are 
 
 from __future__ import annotations
 
+import gc
 import sys
 import time
 from collections.abc import Callable
@@ -27,11 +28,13 @@ def calls(work: Callable[[], object], most: float = 5_000_000) -> int:
         assert counted <= most, f"more than {most} calls"
 
     before = sys.getprofile()
+    gc.disable()  # what is collected now may call, too
     sys.setprofile(note)
     try:
         work()
     finally:
         sys.setprofile(before)
+        gc.enable()
     return counted
 
 
