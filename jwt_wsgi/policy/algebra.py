@@ -69,10 +69,6 @@ class Requirement:
         """Why a caller with this auth, or with none, is refused; None where they pass."""
         raise NotImplementedError
 
-    def would_refuse(self, auth: Auth | None, request: Request) -> AuthError | None:
-        """The refusal that is only reported, of a caller who passes."""
-        return None
-
     def __bool__(self) -> NoReturn:
         raise TypeError(f"{self!r} has no truth value: combine with & and |, not with and, or, not")
 
@@ -232,6 +228,7 @@ class ReportOnly(Requirement):
         return self.enforced.refusal(auth, request)
 
     def would_refuse(self, auth: Auth | None, request: Request) -> AuthError | None:
+        """The refusal that is only reported, of a caller who passes."""
         return self.watched.refusal(auth, request)
 
     def __and__(self, other: object) -> "ReportOnly":

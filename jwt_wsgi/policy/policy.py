@@ -63,10 +63,6 @@ class Match(NamedTuple):
         """Why a caller with this auth may not pass, or None."""
         return self.requirement.refusal(auth, self.request)
 
-    def would_refuse(self, auth: Auth | None) -> AuthError | None:
-        """Why a caller who passes would not, by what the rule only reports."""
-        return self.requirement.would_refuse(auth, self.request)
-
 
 class Policy:
     """Which requirement guards which path and method; the innermost pattern decides alone.
