@@ -27,6 +27,9 @@ class Algorithm(NamedTuple):
 
 def _rsa(padded: padding.AsymmetricPadding, hash_: hashes.HashAlgorithm) -> Check:
     def check(key: Any, message: bytes, signature: bytes) -> bool:
+        # RFC 8017 §8: as long as the modulus; a library may take one whose leading zeros are left out.
+        if len(signature) != (key.key_size + 7) // 8:
+            return False
         try:
             key.verify(signature, message, padded, hash_)
         except InvalidSignature:
