@@ -169,6 +169,29 @@ def test_7_no_method_is_no_token_either() -> None:
         Policy({"/": PUBLIC}).match({"PATH_INFO": "/"})
 
 
+@pytest.mark.parametrize("method", [None, 7, b"GET", ["GET"], {}], ids=repr)
+def test_7_a_method_that_is_no_text_is_refused(method: Any) -> None:
+    with pytest.raises(InvalidRequest, match="method_ambiguous"):
+        Policy({"/": PUBLIC}).match({**environ("/a"), "REQUEST_METHOD": method})
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        pytest.param({VHM: "/b"}, "path_ambiguous", id="a virtual host root"),
+        pytest.param({"SCRIPT_NAME": "/b"}, "mount_unknown", id="another mount"),
+        pytest.param({"REQUEST_METHOD": "get"}, "method_ambiguous", id="another method"),
+        pytest.param({"PATH_INFO": "/a//"}, "path_ambiguous", id="another path"),
+    ],
+)
+def test_a_match_that_is_remembered_is_no_way_around_a_check(more: dict[str, str], reason: str) -> None:
+    policy = Policy({"/": PUBLIC})
+    for _ in range(2):
+        assert policy.is_public(environ("/a"))
+        with pytest.raises(InvalidRequest, match=reason):
+            policy.match(environ("/a", **more))
+
+
 class Quiet(WSGIRequestHandler):
     def log_message(self, *arguments: Any) -> None:
         """Nothing: what a server in a test logs is noise."""

@@ -105,14 +105,15 @@ class Policy:
 
     def match(self, environ: Mapping[str, Any]) -> Match:
         """The rule that decides this request; raises `InvalidRequest` where it is ambiguous."""
-        try:
-            where = environ["SCRIPT_NAME"], environ["PATH_INFO"], environ["REQUEST_METHOD"]
-        except KeyError:  # PEP 3333 lets a server leave out what is empty
-            where = environ.get("SCRIPT_NAME", ""), environ.get("PATH_INFO", ""), environ.get("REQUEST_METHOD", "")
         if "HTTP_X_VHM_ROOT" in environ and not self._allow_vhm_root:
             raise InvalidRequest("path_ambiguous", expected="no X-Vhm-Root")
-        known = self._matches.get(where)
-        return self._matched(*where) if known is None else known
+        try:
+            known = self._matches.get((environ["SCRIPT_NAME"], environ["PATH_INFO"], environ["REQUEST_METHOD"]))
+        except (KeyError, TypeError):  # PEP 3333 lets a server leave out what is empty; what is no text is no key
+            known = None
+        if known is not None:
+            return known
+        return self._matched(*(environ.get(name, "") for name in ("SCRIPT_NAME", "PATH_INFO", "REQUEST_METHOD")))
 
     def _matched(self, mount: str, path: str, method: str) -> Match:
         if mount not in self._mounts:
@@ -121,7 +122,7 @@ class Policy:
             self._mount_reported = True
             raise InvalidRequest("mount_unknown", expected=self._mounts, found=mount)
         segments = canonical(path)
-        if not METHOD.fullmatch(method):
+        if not isinstance(method, str) or not METHOD.fullmatch(method):
             raise InvalidRequest("method_ambiguous")
         match = self.decide(segments, method)
         if len(mount) + len(path) + len(method) <= _MATCH_CHARACTERS:
