@@ -1,12 +1,10 @@
 """The console: a page that calls the sample's endpoints and shows what was decided, and why.
 
-It mints tokens, so it answers loopback alone: the client's address, the `Host` that it names (a
-name that was rebound to 127.0.0.1 is another one) and, where it mints or explains, the page that
-asks. A local proxy comes from 127.0.0.1 too, and is refused by the headers that it adds.
+It mints tokens, so it answers loopback alone (`jwt_wsgi.testing.loopback`) and, where it mints or
+explains, its own page.
 """
 
 import html
-import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ from jwt_wsgi import PUBLIC, Issuer, Policy, protect
 from jwt_wsgi.explain import Explainer, Step
 from jwt_wsgi.jose.strict_json import read_object
 from jwt_wsgi.testing import LocalIssuer
+from jwt_wsgi.testing.loopback import is_local, is_proxied
 
 HERE = Path(__file__).parent
 
@@ -51,10 +50,6 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-
-_LOOPBACK_HOST = re.compile(r"(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]{1,5})?")
-_LOOPBACK_ADDRESSES = ("127.0.0.1", "::1")
-_PROXIES = ("VIA", "FORWARDED", "X_REAL_IP", *(f"X_FORWARDED_{name}" for name in ("FOR", "HOST", "PROTO", "BY")))
 
 
 def with_console(api: WSGIApplication, local: LocalIssuer, issuer: Issuer, rules: dict[str, Any]) -> WSGIApplication:
@@ -130,9 +125,9 @@ def _mints(local: LocalIssuer) -> dict[str, Callable[[], str]]:
 def _refusal(request: Request) -> str | None:
     """Why the console does not answer this request, or None."""
     environ, host = request.environ, request.headers.get("Host", "")
-    if environ.get("REMOTE_ADDR") not in _LOOPBACK_ADDRESSES or not _LOOPBACK_HOST.fullmatch(host):
+    if not is_local(environ):
         return "The console mints tokens, so it answers on loopback and by a name of loopback alone."
-    if any(f"HTTP_{name}" in environ for name in _PROXIES):
+    if is_proxied(environ):
         return "The console mints tokens, so it does not answer through a proxy."
     if request.method != "POST":
         return None

@@ -1,8 +1,7 @@
 """The development issuer as a WSGI application: metadata, keys, and tokens for whoever asks on loopback.
 
-It mints whatever it is asked for, so it answers loopback alone: the client's address, the `Host`
-that it names (a name that was rebound to 127.0.0.1 is another one) and the page that asks. A local
-proxy comes from 127.0.0.1 too, and is refused by the headers that it adds.
+It mints whatever it is asked for, so it answers loopback alone (`jwt_wsgi.testing.loopback`), and
+of the pages that ask, those of loopback.
 """
 
 import json
@@ -16,6 +15,7 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 from jwt_wsgi.jose.strict_json import read_object
 from jwt_wsgi.testing import LocalIssuer
 from jwt_wsgi.testing.issuer import METADATA_PATH
+from jwt_wsgi.testing.loopback import LOOPBACK_HOST, is_local, is_proxied
 
 TOKEN_PATH = "/token"  # noqa: S105 (a path)
 #: Bytes of what is asked for.
@@ -23,10 +23,7 @@ MAX_BODY = 4096
 #: Seconds that a token may live, or have been expired for: ten years.
 MAX_EXPIRES_IN = 315_360_000
 
-_NAME = r"(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]{1,5})?"
-_HOST, _ORIGIN = re.compile(_NAME), re.compile(f"https?://{_NAME}")
-_ADDRESSES = ("127.0.0.1", "::1")
-_PROXIES = ("VIA", "FORWARDED", "X_REAL_IP", *(f"X_FORWARDED_{name}" for name in ("FOR", "HOST", "PROTO", "BY")))
+_ORIGIN = re.compile(f"https?://{LOOPBACK_HOST}")
 
 # What a request may say; clients of a real issuer send the last two, and nothing comes of them.
 _TEXTS = ("scope", "sub", "audience", "client_id", "algorithm")
@@ -92,9 +89,9 @@ class MintingIssuer:
 
 def _refusal(environ: WSGIEnvironment) -> str | None:
     """Why this request gets nothing, or None."""
-    if environ.get("REMOTE_ADDR") not in _ADDRESSES or not _HOST.fullmatch(environ.get("HTTP_HOST", "")):
+    if not is_local(environ):
         return "this issuer answers on loopback and by a name of loopback alone"
-    if any(f"HTTP_{name}" in environ for name in _PROXIES):
+    if is_proxied(environ):
         return "this issuer does not answer through a proxy"
     if not _ORIGIN.fullmatch(environ.get("HTTP_ORIGIN", "http://localhost")):
         return "this issuer answers pages of loopback alone"
