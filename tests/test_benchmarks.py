@@ -8,14 +8,13 @@ import re
 import socket
 import subprocess
 import sys
-import threading
 from collections import Counter
 from pathlib import Path
 
 import pytest
 from conftest import Clock
 from cryptography.exceptions import InvalidSignature
-from waitress.server import create_server
+from serving import served
 
 from benchmarks import __main__ as program
 from benchmarks import (
@@ -420,12 +419,8 @@ def test_the_dependencies_are_those_that_the_package_imports():
 @pytest.fixture(scope="module")
 def answering(issuer):
     """waitress in a thread, with the stack; yields the port."""
-    server = create_server(stack.stack(issuer.jwks), host="127.0.0.1", port=0, threads=4)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    yield server.effective_port
-    server.close()
-    thread.join(timeout=30)
+    with served(stack.stack(issuer.jwks)) as port:
+        yield port
 
 
 def test_the_client_counts_answers_and_refusals(issuer, answering):

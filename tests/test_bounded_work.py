@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from counting import calls
 
 from jwt_wsgi import Issuer, StaticJWKS, Verifier
 from jwt_wsgi.errors import InvalidToken
@@ -103,22 +104,6 @@ def refusal(verifier: Verifier, token: str) -> Callable[[], None]:
 
     refuse()  # What is imported or compiled at the first time is no work for this token.
     return refuse
-
-
-def calls(work: Callable[[], None]) -> int:
-    counted = 0
-
-    def count(frame: object, event: str, argument: object) -> None:
-        nonlocal counted
-        counted += event in ("call", "c_call")
-
-    before = sys.getprofile()
-    sys.setprofile(count)
-    try:
-        work()
-    finally:
-        sys.setprofile(before)
-    return counted
 
 
 def peak(work: Callable[[], None]) -> int:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 from browsing import Watched, chromium, needs_chromium
 from playwright.sync_api import Browser
-from waitress.server import create_server
+from serving import served
 
 from jwt_wsgi import AUTHENTICATED, PUBLIC, Issuer, KeysUnavailable, StaticJWKS, get_auth, protect, scope
 from jwt_wsgi.crossorigin import CrossOrigin
@@ -96,20 +95,6 @@ def blank(environ: dict[str, Any], start_response: Any) -> list[bytes]:
     return [b"<!doctype html><title>page</title><link rel=icon href=data:,>"]
 
 
-@contextmanager
-def served(application: Any) -> Iterator[int]:
-    """The port on which waitress serves it, on both names of loopback."""
-    server = create_server(application, host="127.0.0.1", port=0, threads=2)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        yield int(server.effective_port)
-    finally:
-        # In its own thread: one that closes it from outside races with its loop.
-        server.trigger.pull_trigger(server.close)
-        thread.join()
-
-
 class Scene:
     """The API at one port and a page at another; `page` is the page at this name of loopback."""
 
@@ -137,7 +122,7 @@ class Scene:
 def shared() -> Iterator[tuple[Browser, Api, int, int]]:
     api = Api()
     with ExitStack() as stack:
-        ports = stack.enter_context(served(api)), stack.enter_context(served(blank))
+        ports = stack.enter_context(served(api, threads=2)), stack.enter_context(served(blank, threads=2))
         yield (stack.enter_context(chromium()), api, *ports)
 
 

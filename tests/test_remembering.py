@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import Clock
+from counting import calls
 
 from jwt_wsgi import InvalidToken, Issuer, KeysUnavailable, RemoteJWKS, StaticJWKS, Verifier, protect, scope
 from jwt_wsgi.jose import KeySet
@@ -275,25 +274,6 @@ def test_no_lock_is_taken_for_a_token_that_was_seen(issuer: LocalIssuer) -> None
     judge.verify(token)
     judge._memory._lock = source._changed = _NoLock()  # type: ignore[assignment]
     assert judge.verify(token).subject == "user-1"
-
-
-def calls(work: Any) -> int:
-    """How many functions, of Python and of C, are called."""
-    counted = 0
-
-    def count(frame: object, event: str, argument: object) -> None:
-        nonlocal counted
-        counted += event in ("call", "c_call")
-
-    before = sys.getprofile()
-    gc.disable()  # what is collected now may call, too
-    sys.setprofile(count)
-    try:
-        work()
-    finally:
-        sys.setprofile(before)
-        gc.enable()
-    return counted
 
 
 def test_headers_under_good_signatures_are_read_once_and_within_a_bound(

@@ -26,7 +26,7 @@ if __name__ == "__main__":
     sys.path[:1] = [str(Path(__file__).resolve().parents[2]), str(Path(__file__).resolve().parents[1])]
 
 from fault_server import FaultServer
-from waitress.server import create_server
+from serving import served
 
 from jwt_wsgi import AUTHENTICATED, Issuer, RemoteJWKS, Verifier, protect
 from jwt_wsgi.jwks.fetching import Fetcher
@@ -84,7 +84,8 @@ def soak(seconds: float, seed: int, folder: Path, *, wrap: Wrap = lambda source:
         issuer = RestlessIssuer(server, source, journal, Random(seed), pace)
         trusted = Issuer(ISSUER, audience=AUDIENCE, keys=wrap(source), algorithms=["ES256"])
         verifier = Verifier(trusted, max_remembered=500)
-        port = stack.enter_context(served(protect(plain, issuer=verifier, rules={"/": AUTHENTICATED})))
+        protected = protect(plain, issuer=verifier, rules={"/": AUTHENTICATED})
+        port = stack.enter_context(served(protected, threads=WORKERS))
         seeds = range(seed + 1, seed + 1 + CLIENTS)
         clients = [Client(port, issuer, each, folder / f"answers-{each}", stop) for each in seeds]
         begun = time.monotonic()
@@ -172,21 +173,6 @@ def logged_to(journal: Journal) -> Iterator[None]:
         logger.propagate = before[1]
         logger.setLevel(before[0])
         queue.setLevel(before[2])
-
-
-@contextmanager
-def served(application: Any) -> Iterator[int]:
-    """The port on which waitress serves it."""
-    server = create_server(application, host="127.0.0.1", port=0, threads=WORKERS)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        yield int(server.effective_port)
-    finally:
-        # In the thread of its loop, which otherwise may be looking at the sockets that are closed.
-        server.trigger.pull_trigger(server.close)
-        thread.join()
-        server.task_dispatcher.shutdown()
 
 
 def main(seconds: str, seed: str) -> int:
