@@ -13,6 +13,7 @@ import re
 import sys
 import tracemalloc
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -171,18 +172,25 @@ def test_an_integer_that_would_take_squared_time_is_not_read(digits: int) -> Non
         strict_json.read_object(b'{"a":%s}' % (b"9" * digits))
 
 
-def test_the_depth_is_known_before_the_scanner_recurses() -> None:
-    seen: list[str] = []
+def test_the_depth_is_known_before_any_reader_recurses(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
 
-    def note(frame: Any, event: str, argument: Any) -> None:
-        if event in ("call", "c_call"):
-            seen.append(frame.f_code.co_name if event == "call" else argument.__name__)
+    def reader(name: str) -> Callable[..., Any]:
+        def noted(*_: object) -> Any:
+            read.append(name)
+            raise ValueError(name)
 
-    sys.setprofile(note)
-    try:
+        return noted
+
+    monkeypatch.setattr(strict_json, "loads", reader("the quick one"))
+    monkeypatch.setattr(strict_json, "_SCAN", reader("the scanner"))
+    monkeypatch.setattr(strict_json, "_DECODER", SimpleNamespace(decode=reader("the decoder")))
+    for text in (nested(8 * KIB), b" " + nested(8 * KIB)):
         with pytest.raises(ValueError, match="nested too deeply"):
-            strict_json.read_object(nested(8 * KIB))
-    finally:
-        sys.setprofile(None)
-    assert "finditer" in seen
-    assert "raw_decode" not in seen
+            strict_json.read_object(text)
+    assert read == []
+    # Each of them is a reader that a shallow text comes to.
+    for text in (b'{"a":1}', b' {"a":1}'):
+        with pytest.raises(ValueError, match="the "):
+            strict_json.read_object(text)
+    assert read == ["the quick one", "the scanner", "the decoder"]
