@@ -94,6 +94,20 @@ def test_a_damaged_signature_is_false_and_never_an_exception(every_algorithm: Lo
     )
 
 
+@pytest.mark.parametrize("name", ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"])
+def test_an_rsa_signature_that_begins_with_zeros_keeps_them(every_algorithm: LocalIssuer, name: str) -> None:
+    # RFC 8017 §8.1.2 and §8.2.2, step 1: any other length is no signature, so that each has one form.
+    key = every_algorithm.key(name)
+    message, good = next(
+        (message, signed)
+        for message in (b"%d" % number for number in range(100_000))
+        if (signed := key.sign(message))[0] == 0
+    )
+    assert passes(every_algorithm, name, good, message)
+    assert not passes(every_algorithm, name, good.lstrip(b"\0"), message)
+    assert not passes(every_algorithm, name, b"\0" + good, message)
+
+
 @every_name
 def test_another_key_of_the_kind_does_not_pass(every_algorithm: LocalIssuer, name: str) -> None:
     signature = every_algorithm.key(name).sign(MESSAGE)
