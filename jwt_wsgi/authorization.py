@@ -21,8 +21,8 @@ class ScopeAuthorizer:
     `policy` is a `Policy`, or the rules for one. Without a verifier in front
     there is no auth, so all but public and optional places are refused. What
     `policy.lint()` finds is logged once, at construction; `issuers` is how many
-    the verifier in front trusts. `on_error(environ, error)` may replace an answer; `on_decision(environ,
-    decision)` is told of every decision.
+    the verifier in front trusts. `on_error(environ, error)` may replace an
+    answer, `on_decision(environ, decision)` is told of every decision.
     """
 
     answers_refusals = True
@@ -83,8 +83,8 @@ def guard(
 ) -> Callable[[WSGIApplication], WSGIApplication]:
     """Guards one WSGI application: it is called only where the auth satisfies `requirement`.
 
-    A verifier must stand in front. The hooks are those of `ScopeAuthorizer`. Raises `ValueError` for `PUBLIC` and
-    `OPTIONAL`, which guard nothing.
+    A verifier must stand in front. The hooks are those of `ScopeAuthorizer`.
+    Raises `ValueError` for `PUBLIC` and `OPTIONAL`, which guard nothing.
     """
     asked = _guarding(requirement, "guard")
     must_be_callable(on_error=on_error, on_decision=on_decision)
