@@ -10,7 +10,6 @@ import os
 import re
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from ports import free_port
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 #: Seconds; `make test` is one of the commands.
@@ -67,12 +68,6 @@ def clean() -> dict[str, str]:
     return {**kept, "PATH": path}
 
 
-def free_port() -> str:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return str(free.getsockname()[1])
-
-
 def eventually(log: Path, what: str) -> str:
     """The log, once it says this."""
     for _ in range(6000):
@@ -88,7 +83,7 @@ def readme(one: Newcomer, clone: Path) -> None:
     block = re.search(r"```console\n(make serve.*?)```", text, re.DOTALL)
     assert block is not None
     serve, test = (line.partition("#")[0].strip() for line in block[1].splitlines())
-    log, port = one.folder / "serve.log", free_port()
+    log, port = one.folder / "serve.log", str(free_port())
     with one.leaves_running(serve, clone, log, PORT=port):
         said = eventually(log, "# 401: an expired token")
         for status, line in re.findall(r"^# (\d+): .*\n(curl .*)$", said, re.MULTILINE):
@@ -100,7 +95,7 @@ def readme(one: Newcomer, clone: Path) -> None:
 
 def tutorial(one: Newcomer, clone: Path) -> None:
     """Its commands in one shell a block, its files written beside them."""
-    text = (clone / "docs" / "tutorial.md").read_text(encoding="utf-8").replace("8080", free_port())
+    text = (clone / "docs" / "tutorial.md").read_text(encoding="utf-8").replace("8080", str(free_port()))
     found = re.findall(r'^```(\w+) title="([^"]+)"\n(.*?)^```$', text, re.DOTALL | re.MULTILINE)
     blocks = {title: body for _, title, body in found}
     typed = {title: re.findall(r"^\$ (.*)$", body, re.MULTILINE) for title, body in blocks.items()}

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 import requests
-from test_end_to_end import APP, DEADLINE, SILENT, Running, environment, free_port, running
+from ports import free_port
+from test_end_to_end import APP, DEADLINE, SILENT, Running, environment, running
 from webtest import TestApp
 
 import app
@@ -247,7 +248,7 @@ def demo(tmp_path_factory) -> Iterator[Running]:
     """The demo, where another issuer is configured too: that one must not reach it."""
     log = tmp_path_factory.mktemp("demo") / "output"
     others = {**TRUST, "SECRET": SECRET, "TOKEN_SIGNING_ALG": "HS256"}
-    with running(log, APP, "--demo", PORT=free_port(), **others) as started:
+    with running(log, APP, "--demo", PORT=str(free_port()), **others) as started:
         started.says("# 401: an expired token\ncurl .*\n")
         yield started
 
@@ -290,7 +291,7 @@ def by_requests(line: str) -> tuple[int, str]:
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 @pytest.mark.parametrize("arguments", [("--demo",), ()], ids=["demo", "configured"])
 def test_ctrl_c_ends_it_cleanly(tmp_path, arguments, host):
-    port = free_port()
+    port = str(free_port())
     with running(tmp_path / "output", APP, *arguments, HOST=host, PORT=port, **TRUST) as started:
         started.says(f"Serving .*on http://{host}:{port}")
         assert started.interrupt() == 0

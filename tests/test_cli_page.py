@@ -6,13 +6,13 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from command_line import CHECKOUT, environment, run
+from ports import free_port
 
 from jwt_wsgi.cli.program import program
 
@@ -30,12 +30,6 @@ def fenced(language: str) -> str:
     return block
 
 
-def free_port() -> str:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return str(probe.getsockname()[1])
-
-
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     """A folder with the page's files, `jwt-wsgi` and `curl` on the PATH, and the page's issuer on another port."""
@@ -44,7 +38,7 @@ def place(tmp_path_factory):
     (folder / "shop.py").write_text(fenced("python"))
     script = Path(sys.executable).with_name("jwt-wsgi")
     assert script.exists(), "the extra cli installs the script beside this Python"
-    port = free_port()
+    port = str(free_port())
     env = environment({"PATH": f"{script.parent}{os.pathsep}{os.environ['PATH']}"})
     process = subprocess.Popen(
         [script, "issuer", "--port", port],

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 import requests
-from test_end_to_end import APP, DEADLINE, environment, free_port, running
+from ports import free_port
+from test_end_to_end import APP, DEADLINE, environment, running
 from webtest import TestApp
 
 import app
@@ -246,7 +247,7 @@ def test_what_is_no_question_is_400(console, path, what, headers):
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "example.com"])
 def test_the_demo_serves_loopback_alone(host):
-    settings = {"HOST": host, "PORT": free_port()}
+    settings = {"HOST": host, "PORT": str(free_port())}
     ended = subprocess.run(
         [sys.executable, APP, "--demo"], env=environment(settings), capture_output=True, text=True, timeout=DEADLINE
     )
@@ -258,7 +259,7 @@ def test_the_demo_serves_loopback_alone(host):
 
 def test_without_the_demo_there_is_no_console_to_mint(tmp_path):
     trust = {"ISSUER_BASE_URL": "https://tenant.example.com/", "AUDIENCE": "https://api.example.com"}
-    with running(tmp_path / "output", APP, PORT=free_port(), **trust) as started, requests.Session() as http:
+    with running(tmp_path / "output", APP, PORT=str(free_port()), **trust) as started, requests.Session() as http:
         base = started.says(r"Serving on (http://\S+)\n")[1]
         http.trust_env = False
         for path in (rule.removeprefix("POST ").removesuffix("{$}") for rule in RULES):
@@ -268,7 +269,7 @@ def test_without_the_demo_there_is_no_console_to_mint(tmp_path):
 
 
 def test_a_proxy_in_front_of_the_served_demo_gets_no_token(tmp_path):
-    with running(tmp_path / "output", APP, "--demo", PORT=free_port()) as started, requests.Session() as http:
+    with running(tmp_path / "output", APP, "--demo", PORT=str(free_port())) as started, requests.Session() as http:
         base = started.says(r"Open (http://\S+)/ in a browser")[1]
         http.trust_env = False
         url, own = f"{base}/console/token", {"Origin": base}

@@ -9,7 +9,8 @@ import pytest
 import requests
 from browsing import Watched, chromium, needs_chromium
 from playwright.sync_api import Browser, Locator, Page, expect
-from test_end_to_end import APP, DEADLINE, free_port, running
+from ports import free_port
+from test_end_to_end import APP, DEADLINE, running
 
 pytestmark = needs_chromium
 
@@ -30,7 +31,7 @@ LAYERS = ["TokenExtractor", "TokenVerifier", "ScopeAuthorizer"]
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of the demo, a process of its own."""
-    with running(tmp_path_factory.mktemp("demo") / "output", APP, "--demo", PORT=free_port()) as started:
+    with running(tmp_path_factory.mktemp("demo") / "output", APP, "--demo", PORT=str(free_port())) as started:
         yield started.says(r"Open (http://\S+)/ in a browser")[1]
 
 

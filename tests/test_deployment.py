@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import trustme
+from ports import free_port
 from webtest import TestApp
 
 from jwt_wsgi.testing import LocalIssuer
@@ -99,12 +100,6 @@ def asked(connection: http.client.HTTPConnection, path: str, token: str | None, 
         connection.request("GET", path, headers={name.replace("_", "-"): value for name, value in sent.items()})
         answer = connection.getresponse()
         return Answer(answer.status, json.loads(answer.read()))
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
-        return port
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ from pathlib import Path
 import authorization_server as issuing
 import pytest
 import requests
+from ports import free_port
 
 import app
 
@@ -90,11 +90,6 @@ def running(log: Path, *command: str | Path, **settings: str) -> Iterator[Runnin
         started.interrupt()
 
 
-def free_port() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return str(listening.getsockname()[1])
-
-
 class Journey:
     """A client of both servers; what it was answered goes into the report of a failure."""
 
@@ -130,7 +125,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Running,
     logs = tmp_path_factory.mktemp("servers")
     with running(logs / "issuer", issuing.__file__, "0") as issuer:
         trusted = {"ISSUER_BASE_URL": issuer.says(SERVING)[1], "AUDIENCE": issuing.AUDIENCE}
-        with running(logs / "api", APP, PORT=free_port(), **trusted) as api:
+        with running(logs / "api", APP, PORT=str(free_port()), **trusted) as api:
             yield issuer, api
 
 

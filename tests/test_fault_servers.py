@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from fault_server import FaultServer
+from ports import free_port
 
 from jwt_wsgi.testing import LocalIssuer
 
@@ -67,8 +67,7 @@ class Api:
 
 
 def free_address() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return f"127.0.0.1:{free.getsockname()[1]}"
+    return f"127.0.0.1:{free_port()}"
 
 
 def eventually(holds: Callable[[], object]) -> None:

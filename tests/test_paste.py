@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 import requests
 from paste.deploy import loadapp
+from ports import free_port
 from webtest import TestApp
 
 from jwt_wsgi.paste import filter_app_factory, filter_factory
@@ -78,8 +79,7 @@ def pserve(folder: Path, port: int) -> Iterator[str]:
 
 def test_pserve_serves_the_example(tmp_path: Path) -> None:
     folder = shutil.copytree(EXAMPLE, tmp_path / "example")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     issuer = LocalIssuer(audience="https://api.example.com")
     with issuer.serve():
         written = (folder / "api.ini").read_text()

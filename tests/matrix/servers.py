@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from ports import free_port
+
 TESTS = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 #: Seconds; generous, for machines that are busy with other things.
@@ -82,7 +84,7 @@ def serving(name: str, environment: dict[str, str]) -> Iterator[Server]:
     """Start this server, wait until it listens, and end it and its workers whatever happens."""
     with tempfile.TemporaryFile() as said:
         for attempt in range(3):
-            port = _free_port()
+            port = free_port()
             process = _start(name, port, environment, said)
             try:
                 if _listens(process, port):
@@ -94,12 +96,6 @@ def serving(name: str, environment: dict[str, str]) -> Iterator[Server]:
             said.seek(0)
             output = said.read().decode("utf-8", "replace")
             assert attempt < 2, f"{name} does not start:\n{output[-3000:]}"
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
-        return port
 
 
 def _start(name: str, port: int, environment: dict[str, str], said: object) -> subprocess.Popen[bytes]:
