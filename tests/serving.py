@@ -19,7 +19,21 @@ def served(application: Any, *, threads: int = 4) -> Iterator[int]:
     try:
         yield int(server.effective_port)
     finally:
-        # In the thread of its loop, which otherwise may be looking at the sockets that are closed.
-        server.trigger.pull_trigger(server.close)
-        thread.join()
-        server.task_dispatcher.shutdown()
+        # First those who answer, then the loop, from within: nobody writes to what is closed.
+        server.task_dispatcher.shutdown(timeout=60)
+        _close(server)
+        thread.join(timeout=60)
+        assert not thread.is_alive()
+
+
+def _close(server: Any) -> None:
+    """In the thread of the loop, which otherwise may be looking at the sockets that are closed."""
+    pulled = threading.Lock()
+
+    def close() -> None:
+        # An earlier pull may wake the loop before this one has written to the pipe that is closed here.
+        with pulled:
+            server.close()
+
+    with pulled:
+        server.trigger.pull_trigger(close)

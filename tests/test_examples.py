@@ -7,10 +7,8 @@ import importlib
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext
@@ -19,8 +17,9 @@ from typing import Any, NamedTuple
 
 import django_settings  # noqa: F401 (it configures)
 import pytest
+import serving
 from django.test import override_settings
-from waitress.server import create_server
+from ports import free_port
 
 from jwt_wsgi import protect, scope
 from jwt_wsgi.testing import LocalIssuer
@@ -62,17 +61,8 @@ class Served:
 
 @contextmanager
 def listening(app: Any, issuer: LocalIssuer) -> Iterator[Served]:
-    server = create_server(app, host="127.0.0.1", port=0, threads=2)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    try:
-        yield Served(server.effective_port, issuer)
-    finally:
-        # First those who answer, then the loop, from within: nobody writes to what is closed.
-        server.task_dispatcher.shutdown(timeout=60)
-        server.trigger.pull_trigger(server.close)
-        thread.join(timeout=60)
-        assert not thread.is_alive()
+    with serving.served(app, threads=2) as port:
+        yield Served(port, issuer)
 
 
 @pytest.fixture(scope="module")
@@ -199,8 +189,7 @@ def test_django_answers_500_without_its_middleware(issuer: LocalIssuer) -> None:
 
 @pytest.mark.parametrize("name", FRAMEWORKS)
 def test_an_example_is_served_by_its_own_command(name: str, issuer: LocalIssuer) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     settings = {"ISSUER": issuer.issuer, "AUDIENCE": issuer.audience, "PORT": str(port)}
     command = [sys.executable, str(EXAMPLES / f"{FRAMEWORKS[name]}.py")]
     process = subprocess.Popen(command, env={**os.environ, **settings}, stdout=subprocess.DEVNULL)
