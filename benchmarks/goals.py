@@ -122,4 +122,6 @@ ROWS = (
         at_most=1.0, once=True),
     Row("imports", "import jwt_wsgi over importing its dependencies", "import jwt_wsgi", "import dependencies",
         at_most=1.1),
+    Row("imports", "import jwt_wsgi and its HTTP client over the same", "import jwt_wsgi and its HTTP client",
+        "import dependencies"),
 )  # fmt: skip

@@ -16,6 +16,9 @@ PACKAGE = Path(jwt_wsgi.__file__).parent
 #: The distributions of `install_requires`, as they are imported.
 DEPENDENCIES = ("josepy", "cryptography", "urllib3")
 
+#: What is imported with the first keys that have to be fetched, and brings urllib3 along.
+CLIENT = "jwt_wsgi.jwks.client"
+
 #: Milliseconds of processor time; another process for each, since a module is imported once.
 PROGRAM = """
 import importlib, sys, time

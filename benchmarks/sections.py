@@ -102,7 +102,11 @@ def memories(scale: Scale, deadline: Deadline) -> Found:
 def imports(scale: Scale, deadline: Deadline) -> Found:
     """Importing the package beside importing what it is built on."""
     found = Found()
-    modules = {"dependencies": importing.built_on(), "jwt_wsgi": ["jwt_wsgi"]}
+    modules = {
+        "dependencies": importing.built_on(),
+        "jwt_wsgi": ["jwt_wsgi"],
+        "jwt_wsgi and its HTTP client": ["jwt_wsgi", importing.CLIENT],
+    }
     for names in modules.values():
         importing.spent(*names)  # once to have everything compiled and in the page cache
     for turn in deadline.rounds(scale.rounds * 2 + 1):

@@ -14,7 +14,8 @@ from typing import Any, Final, Literal, overload
 from jwt_wsgi.configuration import must
 from jwt_wsgi.issuer import ANY_AUDIENCE, Issuer
 from jwt_wsgi.jose.strict_json import read_object
-from jwt_wsgi.jwks.fetching import Fetch, Fetcher, Reply
+from jwt_wsgi.jwks.client import Fetcher
+from jwt_wsgi.jwks.fetching import Fetch, Reply
 from jwt_wsgi.jwks.remote import RemoteJWKS
 from jwt_wsgi.jwks.source import KeySource
 

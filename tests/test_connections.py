@@ -13,9 +13,10 @@ from conftest import Clock
 from fault_server import METADATA, FaultServer
 
 from jwt_wsgi import RemoteJWKS
-from jwt_wsgi.jwks import connections, fetching
+from jwt_wsgi.jwks import client, connections
+from jwt_wsgi.jwks.client import Fetcher
 from jwt_wsgi.jwks.connections import _Timely, public_address
-from jwt_wsgi.jwks.fetching import Fetcher, FetchError
+from jwt_wsgi.jwks.fetching import FetchError
 
 
 @pytest.fixture
@@ -133,7 +134,7 @@ def test_the_address_that_was_judged_is_connected_to_and_the_name_is_proven(
         looked_up.append((host, port))
         return "127.0.0.1"
 
-    monkeypatch.setattr(fetching, "public_address", judged)
+    monkeypatch.setattr(client, "public_address", judged)
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
     server.fail(fault)
     fetch = Fetcher(5.0, 1000, ca_certs=server.roots, public_only=True)
@@ -157,7 +158,7 @@ def test_metadata_of_a_public_issuer_leads_to_no_private_address(
     def judged(host: str, port: int) -> str:
         return "127.0.0.1" if host == "localhost" else public_address(host, port)
 
-    monkeypatch.setattr(fetching, "public_address", judged)
+    monkeypatch.setattr(client, "public_address", judged)
     status = RemoteJWKS.discovered(issuer, ca_certs=server.roots, public_only=True).warm_up()
     assert (status.usable, status.last_error) == (False, "OSError")
     assert (server.counted(METADATA, "trusted"), server.connections("trusted")) == (1, 1)

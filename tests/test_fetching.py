@@ -21,7 +21,8 @@ import trustme
 from conftest import Clock
 
 from jwt_wsgi import KeysUnavailable, RemoteJWKS
-from jwt_wsgi.jwks.fetching import Fetcher, FetchError
+from jwt_wsgi.jwks.client import Fetcher
+from jwt_wsgi.jwks.fetching import FetchError
 from jwt_wsgi.testing import SigningKey
 
 KEY = SigningKey("ES256", "a").jwk or {}
@@ -151,7 +152,7 @@ def test_one_connection_serves_several_fetches(serve: Callable[..., Server]) -> 
 
 FORKING = """
 import os, sys
-from jwt_wsgi.jwks.fetching import Fetcher
+from jwt_wsgi.jwks.client import Fetcher
 
 fetch, url = Fetcher(20.0, 65536), sys.argv[1]
 fetch(url)

@@ -8,6 +8,8 @@ from __future__ import annotations
 import itertools
 import json
 import logging
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -529,3 +531,18 @@ def test_a_late_result_of_another_fetch_answers_no_seeker(
     assert not sought.done()
     pending.set_result(jwks("a", "b"))
     assert sought.result() == FOUND
+
+
+def test_who_brings_the_keys_along_does_without_an_http_client() -> None:
+    program = """
+import sys
+from jwt_wsgi import Issuer, RemoteJWKS, SharedSecret, protect
+trusted = Issuer("https://issuer.test/", audience="a", keys=SharedSecret("s" * 32), algorithms=["HS256"])
+protect(lambda environ, start_response: [], issuer=trusted, rules={})
+RemoteJWKS("https://issuer.test/jwks.json", fetch=lambda url: b"")
+print("urllib3" in sys.modules)
+Issuer("https://issuer.test/", audience="a")
+print("urllib3" in sys.modules)
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert ended.stdout.split() == ["False", "True"]

@@ -2,17 +2,16 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
-import urllib3
-
 from jwt_wsgi.jose import jwk
 from jwt_wsgi.jose.strict_json import read_object
+from jwt_wsgi.jwks.client import Fetcher
 from jwt_wsgi.jwks.discovery import Location
-from jwt_wsgi.jwks.fetching import Fetcher, FetchError, Reply
+from jwt_wsgi.jwks.fetching import NO_HEADERS, FetchError, Reply
 from jwt_wsgi.jwks.static import MAX_FILE_BYTES
 
 #: Entries of a set, as many as `RemoteJWKS` takes.
@@ -74,25 +73,31 @@ class Published:
         return asdict(self)
 
 
-@dataclass(frozen=True)
-class _Listening(Fetcher):
+class _Listening:
     """Fetches as the library does, and keeps the headers of the last reply, a refusing one's too."""
 
-    heard: dict[str, Any] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self._fetch = Fetcher(2 * _SECONDS, MAX_FILE_BYTES)
+        self.headers: Mapping[str, str] = NO_HEADERS
+        self.at = 0.0
 
     def __call__(self, url: str) -> Reply:
-        self.heard.clear()
-        return super().__call__(url)
-
-    def _read(self, response: urllib3.BaseHTTPResponse) -> bytes:
-        self.heard.update(headers=response.headers, at=time.time())
-        return super()._read(response)
+        self.headers = NO_HEADERS
+        try:
+            reply = self._fetch(url)
+            self.headers = reply.headers
+        except FetchError as error:
+            self.headers = error.headers
+            raise
+        finally:
+            self.at = time.time()
+        return reply
 
 
 def published(uri: str | None, issuer: str = "", *, allow_http: bool = False) -> Published:
     """What is published at `uri`, or by `issuer` where it is None. Raises `ValueError` for an URL that is none."""
     location = Location(uri, issuer=issuer, allow_http=allow_http)
-    source, fetch, found = uri or issuer, _Listening(2 * _SECONDS, MAX_FILE_BYTES), None
+    source, fetch, found = uri or issuer, _Listening(), None
     try:
         found = location.find(fetch)
         reply = fetch(found)
@@ -100,9 +105,9 @@ def published(uri: str | None, issuer: str = "", *, allow_http: bool = False) ->
     except FetchError as error:
         at = "the key set" if found else "the metadata"
         why = str(error) if str(error).startswith("the metadata") else f"{at}: {_MEANT.get(str(error), error)}"
-        return Published(source, found, problem=why, **_clock(fetch.heard))
-    control = fetch.heard["headers"].get("Cache-Control")
-    return Published(source, found, keys, control, reply.max_age, problem=problem, **_clock(fetch.heard))
+        return Published(source, found, problem=why, **_clock(fetch))
+    control = fetch.headers.get("Cache-Control")
+    return Published(source, found, keys, control, reply.max_age, problem=problem, **_clock(fetch))
 
 
 def kept_in(file: str) -> Published:
@@ -149,10 +154,10 @@ def _text(entry: Mapping[str, Any], name: str) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def _clock(heard: Mapping[str, Any]) -> dict[str, Any]:
-    date = heard["headers"].get("Date") if heard else None
+def _clock(heard: _Listening) -> dict[str, Any]:
+    date = heard.headers.get("Date")
     try:
-        skew = None if date is None else round(parsedate_to_datetime(date).timestamp() - heard["at"])
+        skew = None if date is None else round(parsedate_to_datetime(date).timestamp() - heard.at)
     except (ValueError, OverflowError, TypeError):
         skew = None
     return {"date": date, "clock_skew": skew}

@@ -15,7 +15,7 @@ from jwt_wsgi.jose.jwk import Key
 from jwt_wsgi.jose.keys import KeySet
 from jwt_wsgi.jose.strict_json import read_object
 from jwt_wsgi.jwks.discovery import Location
-from jwt_wsgi.jwks.fetching import Fetch, Fetched, Fetcher, FetchError, OnFetch, Outcome, Reply
+from jwt_wsgi.jwks.fetching import Fetch, Fetched, FetchError, OnFetch, Outcome, Reply
 from jwt_wsgi.jwks.schedule import KeyStatus, Limits, Schedule
 from jwt_wsgi.jwks.source import rotation, unchanged, without
 
@@ -82,7 +82,7 @@ class RemoteJWKS:
         self._location = uri if isinstance(uri, Location) else Location(uri or "", allow_http=allow_http)
         limits = Limits(cache_ttl, requests_per_minute, cooldown, stale_for, timeout)
         self._schedule = Schedule(limits, random.random)
-        self._fetch = fetch or Fetcher(2 * timeout, max_bytes, headers, ca_certs, public_only)
+        self._fetch = fetch or _fetcher(2 * timeout, max_bytes, headers, ca_certs, public_only)
         self._timeout, self._max_bytes, self._max_keys = timeout, max_bytes, max_keys
         self._clock, self._on_rotation, self._on_fetch = clock, on_rotation, on_fetch
         self._held: _Held | None = None
@@ -269,6 +269,13 @@ class RemoteJWKS:
 
     def __repr__(self) -> str:
         return f"RemoteJWKS({self._location!r})"
+
+
+def _fetcher(*options: Any) -> Fetch:
+    # Here and not above: who brings the keys along, or a fetcher, need not wait for urllib3 to be imported.
+    from jwt_wsgi.jwks.client import Fetcher
+
+    return Fetcher(*options)
 
 
 def _tell(name: str, hook: Callable[..., object] | None, *told: object) -> None:

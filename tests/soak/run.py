@@ -29,7 +29,7 @@ from fault_server import FaultServer
 from serving import served
 
 from jwt_wsgi import AUTHENTICATED, Issuer, RemoteJWKS, Verifier, protect
-from jwt_wsgi.jwks.fetching import Fetcher
+from jwt_wsgi.jwks.client import Fetcher
 from jwt_wsgi.jwks.source import KeySource
 from soak.clients import Client, answers
 from soak.issuer import AUDIENCE, ISSUER, RestlessIssuer, waited_for
