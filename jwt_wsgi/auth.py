@@ -1,9 +1,10 @@
 """What one floor hands to the next: the credentials found, the auth established."""
 
-import json
-from base64 import urlsafe_b64decode
 from collections.abc import Mapping
 from typing import Any, NamedTuple
+
+from jwt_wsgi.jose.encoding import decode
+from jwt_wsgi.jose.strict_json import read_object
 
 CREDENTIALS_KEY = "jwt_wsgi.credentials"
 AUTH_KEY = "jwt_wsgi.auth"
@@ -50,14 +51,14 @@ class Auth:
     def claims(self) -> dict[str, Any]:
         """What the token says, by the names of its claims."""
         if self._claims is None:
-            self._claims = _read(self.token.split(".")[1])
+            self._claims = read_object(decode(self.token.split(".")[1]))
         return self._claims
 
     @property
     def header(self) -> dict[str, Any]:
         """The token's header (RFC 7515 §4)."""
         if self._header is None:
-            self._header = _read(self.token.split(".")[0])
+            self._header = read_object(decode(self.token.split(".")[0]))
         return self._header
 
     @property
@@ -89,9 +90,3 @@ def get_auth(request: object) -> Auth | None:
     """
     auth = environ_of(request).get(AUTH_KEY)
     return auth if isinstance(auth, Auth) else None
-
-
-def _read(segment: str) -> dict[str, Any]:
-    # Strictness is behind it: the token was verified, and its segments were read before.
-    members: dict[str, Any] = json.loads(urlsafe_b64decode(segment + "=="))
-    return members

@@ -1,13 +1,12 @@
 """What is remembered of good tokens: bounded, shared by threads, read without a lock."""
 
-import sys
 import threading
 from typing import Generic, TypeVar
 
 Remembered = TypeVar("Remembered")
 
-#: Bytes that an entry costs beside its text: the facts, their dates, its share of the table.
-_OVERHEAD = 700
+#: Bytes that an entry costs beside its characters, which are ASCII: the facts, their dates, its share of the table.
+_OVERHEAD = 750
 
 
 class Memory(Generic[Remembered]):
@@ -32,7 +31,7 @@ class Memory(Generic[Remembered]):
 
     def put(self, text: str, value: Remembered) -> None:
         """Remember `value`, unless it alone is more than there is room for."""
-        size = sys.getsizeof(text) + _OVERHEAD
+        size = len(text) + _OVERHEAD
         if size > self._max_bytes or self._entries == 0:
             return
         with self._lock:

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 from jwt_wsgi.auth import Auth
 from jwt_wsgi.configuration import must
@@ -29,18 +29,9 @@ _SCOPES = 1024
 IsRevoked = Callable[[Auth], object]
 
 
-class _Facts(NamedTuple):
-    """What stays true of a token as long as `keys` is the set that is held; None: for this once.
-
-    From `begin` to `end` nothing about its times can be wrong.
-    """
-
-    keys: KeySet | None
-    issuer: Issuer
-    dates: Dates
-    scopes: frozenset[str]
-    begin: float
-    end: float
+#: What stays true of a token as long as the key set is the one that is held; None: for this once.
+#: Between the two moments at the end nothing about its times can be wrong.
+_Facts = tuple[KeySet | None, Issuer, Dates, frozenset[str], float, float]
 
 
 class Verifier:
@@ -88,7 +79,7 @@ class Verifier:
         where that cannot be told.
         """
         facts = self._memory.get(token) if type(token) is str else None
-        if facts is not None and facts.keys is facts.issuer.keys.held() and self._trusts(facts.issuer):
+        if facts is not None and self._stand(facts):
             return self._judge(token, facts)
         compact = parse(token, self._max_token_bytes, self._headers)
         signed_with(compact.header, self._algorithms)
@@ -97,11 +88,13 @@ class Verifier:
         # The keys are of this epoch where it is still the one afterwards.
         epoch = issuer.keys.held()
         _check_origin(compact, issuer)
-        self._know(token.partition(".")[0], compact.header)
+        if compact.protected not in self._headers:
+            self._know(compact.protected, compact.header)
         dates = judgement.judge_standing(claims, issuer.profile)
         scopes = self._shared(judgement.granted_scopes(claims, issuer.scope_claim))
+        begin, end = judgement.good_between(dates, issuer.profile)
         keys = epoch if epoch is issuer.keys.held() else None
-        facts = _Facts(keys, issuer, dates, scopes, *judgement.good_between(dates, issuer.profile))
+        facts = keys, issuer, dates, scopes, begin, end
         auth = self._judge(token, facts, claims)
         if keys is not None:
             self._memory.put(token, facts)
@@ -110,23 +103,25 @@ class Verifier:
     def _judge(self, token: str, facts: _Facts, claims: dict[str, Any] | None = None) -> Auth:
         """What another moment may change; `claims` are given where they were read."""
         _, issuer, dates, scopes, begin, end = facts
-        now = self._clock()
+        profile, now = issuer.profile, self._clock()
         if not begin <= now < end:
-            judgement.judge_times(dates, issuer.profile, now)
+            judgement.judge_times(dates, profile, now)
         auth = Auth(token, issuer.issuer, scopes, now, claims)
-        if issuer.profile.predicates:
-            judgement.judge_predicates(auth.claims, issuer.profile)
+        if profile.predicates:
+            judgement.judge_predicates(auth.claims, profile)
         if self._is_revoked is not None:
             check_revocation(auth, self._is_revoked)
         return auth
 
-    def _trusts(self, issuer: Issuer) -> bool:
-        """Whether this is what its name stands for still, for a resolver may say otherwise."""
-        return not self._issuers.resolvers or self._issuers.get(issuer.issuer) is issuer
+    def _stand(self, facts: _Facts) -> bool:
+        """Whether the keys are those that are held still, and the issuer what its name stands for still."""
+        keys, issuer = facts[0], facts[1]
+        trusted = not self._issuers.resolvers or self._issuers.get(issuer.issuer) is issuer
+        return trusted and keys is issuer.keys.held()
 
     def _know(self, segment: str, header: dict[str, Any]) -> None:
         """Headers under a good signature need not be read again: an issuer has few, and strangers add none."""
-        if len(segment) <= _HEADER_CHARACTERS and segment not in self._headers:
+        if len(segment) <= _HEADER_CHARACTERS:
             if len(self._headers) >= _HEADERS:
                 self._headers.clear()
             self._headers[segment] = header
@@ -139,7 +134,7 @@ class Verifier:
 
     def _issuer(self, claims: dict[str, Any]) -> Issuer:
         """Unverified, `iss` only picks among the trusted ones."""
-        name = claims["iss"] if "iss" in claims else judgement.present(claims, "iss")
+        name = judgement.present(claims, "iss")
         if not isinstance(name, str):
             raise InvalidToken("claim_malformed", expected="iss a string", found=name)
         issuer = self._issuers.get(name)

@@ -31,7 +31,8 @@ from jwt_wsgi.jose import KeySet, encoding, verify
 from jwt_wsgi.jose.algorithms import ALGORITHMS, Algorithm
 from jwt_wsgi.jose.compact import Compact, check_signature, parse
 from jwt_wsgi.jose.jwk import Key, from_entry
-from jwt_wsgi.jwks.fetching import Fetcher, FetchError
+from jwt_wsgi.jwks.client import Fetcher
+from jwt_wsgi.jwks.fetching import FetchError
 from jwt_wsgi.testing import LocalIssuer
 
 SUCCEEDS = "the attack succeeds"
@@ -140,7 +141,7 @@ def lenient(text: str) -> bytes:
 
 def loose_parse(token: str) -> Compact:
     header, payload, signature = map(lenient, token.split(".")[:3])
-    return Compact(json.loads(header), payload, signature, b"")
+    return Compact(json.loads(header), payload, signature, b"", "")
 
 
 def parse_json_too(token: str) -> Compact:
@@ -148,7 +149,9 @@ def parse_json_too(token: str) -> Compact:
     members |= members.get("signatures", [{}])[0]
     header, payload, signature = (members[name] for name in ("protected", "payload", "signature"))
     claimed = token.split(".")[1] if "." in token else payload
-    return Compact(json.loads(lenient(header)), lenient(claimed), lenient(signature), f"{header}.{payload}".encode())
+    return Compact(
+        json.loads(lenient(header)), lenient(claimed), lenient(signature), f"{header}.{payload}".encode(), header
+    )
 
 
 def fetched(url: str) -> tuple[Key, ...]:

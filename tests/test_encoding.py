@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import string
 
 import pytest
 from hypothesis import given, settings
@@ -45,6 +46,7 @@ def test_text_and_octets_stand_for_each_other(text: str, octets: bytes) -> None:
         pytest.param(" Zm9v", id="a space in front"),
         pytest.param("Zm9v\x00", id="a NUL"),
         pytest.param("Zm9v!", id="a foreign character"),
+        pytest.param("Zm9v!!!!", id="four foreign characters"),
         pytest.param("Zm.9v", id="a dot"),
         pytest.param("Zm9vé", id="a letter outside ASCII"),
         pytest.param("Zm9\uff56", id="a full-width letter"),
@@ -86,3 +88,14 @@ def test_every_octet_string_has_its_text(octets: bytes) -> None:
 def test_a_text_that_is_decoded_is_the_one_that_is_encoded(text: str) -> None:
     if _passes(text):
         assert encoding.encode(encoding.decode(text)) == text
+
+
+@pytest.mark.conforms(16, 50)
+@pytest.mark.parametrize("octets", [3, 5, 24, 48, 64, 97, 151])
+def test_a_foreign_character_is_refused_wherever_it_stands(octets: int) -> None:
+    """A decoder that takes many characters at a time must look at each of them."""
+    text = encoding.encode(bytes(range(151, 151 - octets, -1)))
+    assert _passes(text)
+    for character in {*map(chr, range(256))} - {*string.ascii_letters, *string.digits, "-", "_"}:
+        for position in range(len(text)):
+            assert not _passes(text[:position] + character + text[position + 1 :])

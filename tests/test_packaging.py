@@ -60,7 +60,7 @@ COMPANY = (
 TOOLS = ("policy/lint.py",)
 
 #: Lines of code that can be read in an afternoon: the core, and of it the pure code that holds the security.
-CORE, PURE = 2550, 1050
+CORE, PURE = 2600, 1075
 
 NO_CODE = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
 

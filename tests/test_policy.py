@@ -241,6 +241,7 @@ def test_3_the_first_unknown_mount_makes_one_error_line(caplog: pytest.LogCaptur
 )
 def test_only_public_is_public(requirement: Requirement, public: bool) -> None:
     assert Policy({"/a": requirement}).is_public(environ("/a/b")) is public
+    assert Policy({"/b": AUTHENTICATED}, default=requirement).is_public(environ("/a/b")) is public
 
 
 octets = st.text(st.characters(max_codepoint=0x2030), max_size=12)

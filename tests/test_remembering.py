@@ -330,4 +330,4 @@ def test_a_token_that_was_seen_costs_a_fixed_number_of_calls(issuer: LocalIssuer
 
 
 #: Calls of the whole stack around a token that was seen; what it takes now, and nothing more.
-HIT_CALLS = 45
+HIT_CALLS = 42

@@ -63,8 +63,10 @@ class TokenProfile:
 
 def lookup(claims: Mapping[str, Any], name: ClaimName) -> Any:
     """The claim of this name, or `ABSENT`."""
+    if isinstance(name, str):
+        return claims.get(name, ABSENT)
     value: Any = claims
-    for member in (name,) if isinstance(name, str) else name:
+    for member in name:
         if not isinstance(value, dict) or member not in value:
             return ABSENT
         value = value[member]
@@ -101,7 +103,8 @@ def granted_scopes(claims: Mapping[str, Any], scope_claim: ClaimName | None) -> 
         scope_claim = "scope" if "scope" in claims else "scp"
     granted = lookup(claims, scope_claim)
     if isinstance(granted, str):
-        return frozenset(filter(None, granted.split(" ")))
+        names = frozenset(granted.split(" "))
+        return names - {""} if "" in names else names
     if isinstance(granted, list) and all(isinstance(name, str) for name in granted):
         return frozenset(granted)
     return frozenset()
@@ -118,7 +121,7 @@ def check_claim_name(option: str, name: object) -> ClaimName:
 
 def is_date(value: Any) -> bool:
     """Whether it is a NumericDate (RFC 7519 §2): a number, below 2**53 seconds."""
-    return type(value) in (int, float) and -_END_OF_TIME < value < _END_OF_TIME
+    return (type(value) is int or type(value) is float) and -_END_OF_TIME < value < _END_OF_TIME
 
 
 def judge_type(header: Mapping[str, Any], profile: TokenProfile) -> None:
@@ -183,7 +186,7 @@ def judge_predicates(claims: Mapping[str, Any], profile: TokenProfile) -> None:
 
 def _judge_audience(audience: Any, accepted: frozenset[str]) -> None:
     named = [audience] if isinstance(audience, str) else audience
-    if not isinstance(named, list) or not all(isinstance(name, str) for name in named):
+    if not isinstance(named, list) or not {*map(type, named)} <= {str}:
         raise InvalidToken("claim_malformed", expected="aud a string or strings", found=audience)
     if accepted.isdisjoint(named):
         raise InvalidToken("audience_mismatch", expected=sorted(accepted), found=audience)

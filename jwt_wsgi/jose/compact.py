@@ -21,12 +21,13 @@ _NONE: Mapping[str, Any] = {}
 
 
 class Compact(NamedTuple):
-    """A token taken apart and not believed yet; `signing_input` is as it was received."""
+    """A token taken apart and not believed yet; `signing_input` and the `protected` header are as received."""
 
     header: dict[str, Any]
     payload: bytes
     signature: bytes
     signing_input: bytes
+    protected: str
 
 
 class Verified(NamedTuple):
@@ -61,13 +62,16 @@ def parse(token: str, max_bytes: int = MAX_TOKEN_BYTES, known: Mapping[str, dict
     if len(token) > max_bytes:
         raise InvalidToken("token_too_large", expected=max_bytes, found=len(token))
     signed, _, signature = token.rpartition(".")
-    header, dot, payload = signed.partition(".")
-    if not header or not dot or not signature or "." in payload:
+    protected, dot, payload = signed.partition(".")
+    if not protected or not dot or not signature or "." in payload:
         raise InvalidToken("token_malformed", expected="three segments")
-    read = known.get(header)
-    unread = b"" if read else _octets(header)
-    octets = _octets(payload), _octets(signature)
-    return Compact(read or _checked(token_object(unread)), *octets, signed.encode("ascii"))
+    header = known.get(protected)
+    try:
+        unread = b"" if header else encoding.decode(protected)
+        octets = encoding.decode(payload), encoding.decode(signature)
+    except ValueError as error:
+        raise InvalidToken("token_malformed", found=str(error)) from None
+    return Compact(header or _checked(token_object(unread)), *octets, signed.encode("ascii"), protected)
 
 
 def token_object(text: bytes) -> dict[str, Any]:
@@ -95,13 +99,6 @@ def check_signature(compact: Compact, alg: str, keys: tuple[Key, ...]) -> None:
         if key.verifies(alg, compact.signing_input, compact.signature):
             return
     raise InvalidToken("signature_invalid", found=compact.header.get("kid"))
-
-
-def _octets(segment: str) -> bytes:
-    try:
-        return encoding.decode(segment)
-    except ValueError as error:
-        raise InvalidToken("token_malformed", found=str(error)) from None
 
 
 def _checked(header: dict[str, Any]) -> dict[str, Any]:

@@ -21,19 +21,26 @@ def canonical(path_info: str) -> Segments:
 
     Raises `InvalidRequest` for what routers and servers may read differently.
     """
-    try:
-        path = path_info.encode("latin-1").decode("utf-8")
-    except UnicodeError:
-        raise InvalidRequest("path_ambiguous", expected="UTF-8") from None
+    # Printable ASCII, which nearly every path is, means itself and holds no control character.
+    path = path_info if path_info.isascii() and path_info.isprintable() else _decoded(path_info)
     if path in ("", "/"):
         return ()
     if not path.startswith("/"):
         raise InvalidRequest("path_ambiguous", expected="a leading slash")
-    if CONTROL.search(path):
-        raise InvalidRequest("path_ambiguous", expected="no control character")
     segments = tuple((path[1:-1] if path.endswith("/") else path[1:]).split("/"))
     if "" in segments:
         raise InvalidRequest("path_ambiguous", expected="no empty segment")
     if "." in segments or ".." in segments:
         raise InvalidRequest("path_ambiguous", expected="no dot segment")
     return segments
+
+
+def _decoded(path_info: str) -> str:
+    """What a `PATH_INFO` is that is not plain ASCII (PEP 3333 hands over octets as Latin-1)."""
+    try:
+        path = path_info.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        raise InvalidRequest("path_ambiguous", expected="UTF-8") from None
+    if CONTROL.search(path):
+        raise InvalidRequest("path_ambiguous", expected="no control character")
+    return path

@@ -105,9 +105,15 @@ def step(branches: list[Node], segment: str | None) -> list[Node]:
     What stands first is thereby inside whatever overlaps with it, since the
     overlaps that it is not inside of are settled by a rule that stands before it.
     """
-    literal = [] if segment is None else [branch.children.get(segment) for branch in branches]
-    steps = [*literal, *(branch.children.get(None) for branch in branches)]
-    return [step for step in steps if step is not None]
+    # Loops, for this is walked for every path that is not remembered.
+    literals, parameters = [], []
+    for branch in branches:
+        children = branch.children
+        if segment in children and segment is not None:
+            literals.append(children[segment])
+        if None in children:
+            parameters.append(children[None])
+    return literals + parameters
 
 
 def innermost(root: Node, segments: Segments) -> Place:
@@ -117,7 +123,10 @@ def innermost(root: Node, segments: Segments) -> Place:
         branches = step(branches, segment)
         if not branches:
             return best
-        best = next((node.subtree for node in branches if node.subtree), best)
+        for node in branches:
+            if node.subtree:
+                best = node.subtree
+                break
     return next((node.exact for node in branches if node.exact), best)
 
 

@@ -95,6 +95,8 @@ class Policy:
         self._root = patterns.Node()
         self._matches: dict[tuple[str, str, str], Match] = {}
         self.rules = tuple(self._add(key, requirement) for key, requirement in _pairs(rules))
+        self._plain = {rule.key: Match(rule, rule.requirement) for rule in self.rules if not rule.parameters}
+        self._any_public = PUBLIC in (self.default, *(rule.requirement for rule in self.rules))
         missing = patterns.missing_intersections(self._root)
         offer = " (or end one of the two with {$}, so that it covers nothing beneath it)" * any(missing.values())
         must(
@@ -113,7 +115,8 @@ class Policy:
             known = None
         if known is not None:
             return known
-        return self._matched(*(environ.get(name, "") for name in ("SCRIPT_NAME", "PATH_INFO", "REQUEST_METHOD")))
+        get = environ.get
+        return self._matched(get("SCRIPT_NAME", ""), get("PATH_INFO", ""), get("REQUEST_METHOD", ""))
 
     def _matched(self, mount: str, path: str, method: str) -> Match:
         if mount not in self._mounts:
@@ -134,7 +137,7 @@ class Policy:
     def is_public(self, environ: Mapping[str, Any]) -> bool:
         """Whether the rule for this request is `PUBLIC`; False for an ambiguous request."""
         try:
-            return self.match(environ).requirement is PUBLIC
+            return self._any_public and self.match(environ).requirement is PUBLIC
         except InvalidRequest:
             return False
 
@@ -158,6 +161,8 @@ class Policy:
         rule: Rule | None = patterns.decider(place, method)
         if rule is None:
             return Match(None, NO_RULE)
+        if not rule.parameters:
+            return self._plain[rule.key]
         params = {name: segments[position] for name, position in rule.parameters}
         return Match(rule, rule.requirement, Request(MappingProxyType(params)))
 
