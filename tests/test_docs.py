@@ -322,3 +322,11 @@ def test_the_formatter_of_the_page_writes_what_was_decided() -> None:
     record = logging.makeLogRecord({"verdict": "refused", "reason": "denied", "rule": "/a", "issuer": None})
     said = {"verdict": "refused", "reason": "denied", "rule": "/a", "issuer": None}
     assert json.loads(namespace["AsJSON"]().format(record)) == said
+
+
+def test_the_line_of_the_log_is_the_one_that_is_written() -> None:
+    said = section(page("verdicts-and-reasons.md"), "The log says more")
+    [shown] = re.findall(r"^```text\n(.*?)^```$", said, re.DOTALL | re.MULTILINE)
+    program = "".join(SNIPPET.findall(said))
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert ended.stderr == shown
