@@ -7,7 +7,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from jwt_wsgi.auth import AUTH_KEY, REALM_KEY, RULE_KEY, Auth, environ_of, get_auth
 from jwt_wsgi.challenges import OnError, answering, checked_realm, refuse
 from jwt_wsgi.configuration import must, must_be_callable
-from jwt_wsgi.decisions import Decision, OnDecision, report, reports_all
+from jwt_wsgi.decisions import Decision, OnDecision, heard, report
 from jwt_wsgi.errors import AuthError, InvalidRequest
 from jwt_wsgi.policy.algebra import OPTIONAL, PUBLIC, ReportOnly, Request, Requirement, checked
 from jwt_wsgi.policy.policy import Match, Policy
@@ -54,7 +54,7 @@ class ScopeAuthorizer:
         if not isinstance(auth, Auth):
             auth = None
         error, would_be = self._judge(environ, auth)
-        if error or would_be or self._on_decision is not None or reports_all():
+        if heard(error is not None or would_be is not None, self._on_decision):
             match = environ.get(RULE_KEY)
             key = match.rule.key if match and match.rule else None
             report(Decision(error, auth, key, would_be), environ, self._on_decision)

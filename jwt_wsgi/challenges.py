@@ -70,20 +70,27 @@ def respond(error: AuthError) -> WSGIApplication:
     """
 
     def refusal(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        status, fixed, body = _answer(error, environ.get(REALM_KEY, "api"))
-        headers = [*fixed]
-        if isinstance(error, KeysUnavailable):
-            headers.append(("Retry-After", str(max(1, math.ceil(error.retry_after)))))
-        start_response(status, headers)
-        return [] if environ.get("REQUEST_METHOD") == "HEAD" else [body]
+        return _send(error, environ, start_response)
 
     return refusal
 
 
+def _send(error: AuthError, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    status, fixed, body = _answer(error, environ.get(REALM_KEY, "api"))
+    headers = [*fixed]
+    if isinstance(error, KeysUnavailable):
+        headers.append(("Retry-After", str(max(1, math.ceil(error.retry_after)))))
+    start_response(status, headers)
+    return [] if environ.get("REQUEST_METHOD") == "HEAD" else [body]
+
+
 def _answer(error: AuthError, realm: str) -> _Answer:
     """Status, headers and body: written once for all refusals that say the same."""
-    more = getattr(error, "acr_values", ()), getattr(error, "max_age", None)
-    said = (error.status, error.code, error.reason, error.description, error.scopes, *more, type(error), realm)
+    said: tuple[object, ...] = (
+        error.status, error.code, error.reason, error.description, error.scopes, type(error), realm,
+    )  # fmt: skip
+    if isinstance(error, InsufficientAuthentication):
+        said += (error.acr_values, error.max_age)
     answer = _ANSWERS.get(said)
     if answer is None:
         answer = _written(error, realm)
@@ -107,8 +114,7 @@ def refuse(
 ) -> Iterable[bytes]:
     """Answer `error`, by the hook's application where it gives one."""
     replacement = None if on_error is None else on_error(environ, error)
-    application = respond(error) if replacement is None else replacement
-    return application(environ, start_response)
+    return _send(error, environ, start_response) if replacement is None else replacement(environ, start_response)
 
 
 def answering(app: WSGIApplication, on_error: OnError | None = None) -> WSGIApplication:

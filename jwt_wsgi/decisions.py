@@ -33,9 +33,9 @@ class Decision(NamedTuple):
 OnDecision = Callable[[WSGIEnvironment, Decision], object]
 
 
-def reports_all() -> bool:
-    """Whether the log is told of every decision, not of refusals alone."""
-    return logger.isEnabledFor(logging.DEBUG)
+def heard(refused: bool, on_decision: OnDecision | None) -> bool:
+    """Whether anyone would be told of such a decision: the hook, or the log."""
+    return on_decision is not None or logger.isEnabledFor(logging.INFO if refused else logging.DEBUG)
 
 
 def report(decision: Decision, environ: WSGIEnvironment, on_decision: OnDecision | None) -> None:

@@ -8,7 +8,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from jwt_wsgi.auth import AUTH_KEY, CREDENTIALS_KEY, REALM_KEY, Auth, Credentials
 from jwt_wsgi.challenges import OnError, answering, checked_realm, refuse
 from jwt_wsgi.configuration import must_be_callable
-from jwt_wsgi.decisions import Decision, OnDecision, report
+from jwt_wsgi.decisions import Decision, OnDecision, heard, report
 from jwt_wsgi.errors import AuthError, InvalidRequest, MissingToken
 from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.issuers import Resolver
@@ -69,10 +69,12 @@ class TokenVerifier:
             try:
                 self._authenticate(environ.get(CREDENTIALS_KEY), environ)
             except AuthError as error:
-                if self._report_only is None or not self._report_only(environ):
-                    report(Decision(error), environ, self._on_decision)
+                passes = self._report_only is not None and self._report_only(environ)
+                if heard(True, self._on_decision):
+                    decision = Decision(would_be=error) if passes else Decision(error)
+                    report(decision, environ, self._on_decision)
+                if not passes:
                     return refuse(error, environ, start_response, self._on_error)
-                report(Decision(would_be=error), environ, self._on_decision)
         return self._inside(environ, start_response)
 
     def _authenticate(self, found: Credentials | InvalidRequest | None, environ: WSGIEnvironment) -> None:
