@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
 from jwt_wsgi import Issuer, StaticJWKS
@@ -32,6 +34,12 @@ def local() -> LocalIssuer:
 def trusted(local: LocalIssuer) -> Issuer:
     """What an API configures to trust `local`."""
     return Issuer(local.issuer, audience=local.audience, keys=StaticJWKS(local.jwks))
+
+
+def pytest_configure() -> None:
+    # A shell's background job is deaf to Ctrl-C, and whatever the tests start would inherit that.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

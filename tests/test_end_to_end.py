@@ -72,8 +72,6 @@ def environment(settings: dict[str, str]) -> dict[str, str]:
 
 @contextmanager
 def running(log: Path, *command: str | Path, **settings: str) -> Iterator[Running]:
-    # A run in the background ignores Ctrl-C, and its children would inherit that.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, *command],
@@ -82,7 +80,6 @@ def running(log: Path, *command: str | Path, **settings: str) -> Iterator[Runnin
             stderr=subprocess.STDOUT,
             env=environment(settings),
         )
-    signal.signal(signal.SIGINT, before)
     started = Running(process, log)
     try:
         yield started

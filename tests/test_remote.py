@@ -421,7 +421,7 @@ def test_five_callers_with_twenty_invented_kids_stay_within_the_budget() -> None
 def test_eight_wait_for_an_unknown_kid_and_the_rest_are_answered_at_once(
     callers: ThreadPoolExecutor, pending: Future[object]
 ) -> None:
-    remote = loaded()
+    remote = loaded(timeout=60)
     remote.endpoint.answer = pending
     answers = [callers.submit(remote.ask, "b") for _ in range(12)]
     eventually(lambda: sum(answer.done() for answer in answers) == 4)

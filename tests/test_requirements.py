@@ -178,6 +178,7 @@ ADMIN = {"realm_access": {"roles": ["admin", "user"]}}
     ("requirement", "claims", "expected"),
     [
         pytest.param(claim("x", None), {}, False, id="absent is not null"),
+        pytest.param(claim(("a", "x"), None), {"a": {}}, False, id="absent at a path is not null"),
         pytest.param(claim("a.b", 1), {"a.b": 1}, True, id="dots belong to the name"),
         pytest.param(claim("a.b", 1), {"a": {"b": 1}}, False, id="dots are no path"),
         pytest.param(claim(("a", "b"), 1), {"a": {"b": 1}}, True, id="a tuple is a path"),
