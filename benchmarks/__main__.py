@@ -66,6 +66,7 @@ def main(words: Sequence[str] | None = None) -> int:
     least_rounds = min(LEAST_ROUNDS, scale.rounds)
     if not asked.page:
         _measure(asked, scale, kept, path)
+        kept = results.read(path)  # as it was rounded, so that the page can be made again of the file
     print(figures.terminal(figures.table(kept, least_rounds)))
     if asked.results is None:
         _write_page(kept)

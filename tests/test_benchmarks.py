@@ -35,7 +35,7 @@ from benchmarks import (
     stack,
     worker,
 )
-from benchmarks.goals import ROWS, Row, verdict
+from benchmarks.goals import LEAST_ROUNDS, ROWS, Row, verdict
 from benchmarks.measuring import Collected, Contender, Deadline, Figure, Spread, alternate, rotated, spread
 from benchmarks.results import Section
 from benchmarks.scale import FULL, QUICK
@@ -609,6 +609,14 @@ def test_a_section_by_itself_leaves_the_others_as_they_were(measuring):
     assert status == 0
     assert found["stack"].figures["RS256, fresh"].rounds == [24.0] * FULL.rounds
     assert found["imports"].figures["import jwt_wsgi"].rounds == [100.0] * FULL.rounds
+
+
+def test_what_is_printed_is_what_is_kept(measuring, capsys):
+    """A file holds four digits, and the ratio of two of them may be rounded the other way."""
+    _, found = measuring(fresh_over_bare=1.22492)
+    printed = capsys.readouterr().out
+    assert printed.strip() == figures.terminal(figures.table(found, LEAST_ROUNDS)).strip()
+    assert " 1.23 " in printed
 
 
 def test_a_missed_goal_is_the_exit_status(measuring, capsys):
