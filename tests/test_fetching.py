@@ -225,6 +225,34 @@ def test_the_lifetime_is_what_cache_control_leaves(
 # --- replies that must not do harm -------------------------------------------------------------
 
 
+DATED = {"Date": "Wed, 25 Nov 2026 12:00:00 GMT"}
+
+
+def test_a_document_comes_with_the_headers_of_its_reply(serve: Callable[..., Server]) -> None:
+    reply = fetcher()(serve(http(jwks(), **DATED)).url())
+    assert (reply.body, reply.headers["date"]) == (jwks(), DATED["Date"])
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        pytest.param(http(b"", "503 Service Unavailable", **DATED), id="a status"),
+        pytest.param(http(b"", Content_Encoding="gzip", **DATED), id="an encoded reply"),
+        pytest.param(http(b" " * 65537, **DATED), id="too many bytes"),
+    ],
+)
+def test_so_does_a_failure_where_there_was_a_reply(refused: bytes, serve: Callable[..., Server]) -> None:
+    with pytest.raises(FetchError) as raised:
+        fetcher()(serve(refused).url())
+    assert raised.value.headers["date"] == DATED["Date"]
+
+
+def test_a_failure_without_a_reply_has_no_headers(serve: Callable[..., Server]) -> None:
+    with pytest.raises(FetchError) as raised:
+        fetcher()(serve(b"").url())
+    assert dict(raised.value.headers) == {}
+
+
 def forever(connection: socket.socket) -> None:
     connection.sendall(http(b"", Content_Length="99999999999"))
     while True:
