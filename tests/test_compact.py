@@ -334,6 +334,32 @@ def test_a_key_without_kid_serves_only_tokens_without_one() -> None:
     assert reason(token({"alg": "ES256", "kid": ""}), keys) == "kid_unknown"
 
 
+@pytest.mark.parametrize(
+    ("text", "expected", "found"),
+    [
+        pytest.param("A" * 16_385, 16_384, 16_385, id="a byte too many"),
+        pytest.param("A" * 16_384, "three segments", None, id="no dots"),
+        pytest.param(f"{HEAD}.!{BODY[1:]}.{SIGNATURE}", None, "not base64url", id="a foreign character"),
+        pytest.param(f"{encode(b'{')}.{BODY}.{SIGNATURE}", None, "not JSON", id="no JSON in the header"),
+        pytest.param(token({**HEADER, "crit": ["x"]}), None, "crit", id="crit"),
+        pytest.param(token({**HEADER, "kid": 1}), "kid a string", None, id="kid a number"),
+        pytest.param(token({**HEADER, "typ": 1}), "typ a string", None, id="typ a number"),
+        pytest.param(token({"alg": "none"}), ["ES256", "ES384"], "none", id="alg none"),
+    ],
+)
+def test_the_log_is_told_what_was_wanted_and_what_came(text: str, expected: object, found: object) -> None:
+    with pytest.raises(InvalidToken) as refused:
+        jose.verify(text, KEYS, ("ES384", "ES256"))
+    assert (refused.value.expected, refused.value.found) == (expected, found)
+
+
+def test_a_header_that_is_known_is_not_read_again() -> None:
+    known = {"alg": "ES256"}
+    assert parse(f"!.{BODY}.{SIGNATURE}", known={"!": known}).header is known
+    with pytest.raises(InvalidToken):
+        parse(f"!.{BODY}.{SIGNATURE}", known={HEAD: known})
+
+
 def test_a_token_has_a_greatest_size() -> None:
     def of_size(size: int) -> str:
         head, _, signature = token().split(".")

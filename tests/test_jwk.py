@@ -121,6 +121,8 @@ def test_a_key_that_names_an_algorithm_serves_that_one(name: str) -> None:
         pytest.param(rsa(e=2**64 - 1), id="e of 64 bits"),
         pytest.param({**RSA, "n": encode(b"\x00" + (1 << 2047 | 1).to_bytes(256, "big"))},
                      id="n with a leading zero octet"),
+        pytest.param({**RSA, "n": encode((1 << 8191 | 1).to_bytes(1050, "big"))},
+                     id="n of 1400 characters"),
     ],
 )  # fmt: skip
 def test_an_entry_that_is_used(entry: dict[str, Any]) -> None:
@@ -234,6 +236,38 @@ def test_an_entry_that_is_not_used(entry: object, reason: str) -> None:
     assert not [text for text in quotable if len(text) > 20 and text in str(raised.value)]
 
 
+IN_FULL: list[tuple[object, str]] = [
+    ([], "not an object"),
+    ({**RSA, "kid": 1}, "kid is not a string"),
+    ({**RSA, "use": "enc"}, "use is not 'sig'"),
+    ({**RSA, "key_ops": []}, "key_ops lacks 'verify'"),
+    ({**RSA, "d": "AQAB"}, "private members; publish the public ones"),
+    (OCT, "a symmetric key; such keys are accepted only where asked for"),
+    ({**RSA, "k": "AQAB"}, "a member k, which only symmetric keys have"),
+    ({**RSA, "alg": "RS257"}, "alg is no signature algorithm that is supported"),
+    ({**RSA, "alg": "ES256"}, "alg ES256 does not fit the key's type, curve or size"),
+    ({**RSA, "n": ""}, "n is missing, not a string, or too long"),
+    ({**RSA, "n": "A" * 1401}, "n is missing, not a string, or too long"),
+    ({**RSA, "n": "A"}, "n is not base64url"),
+    ({**RSA, "kty": "AKP"}, "kty is none of RSA, EC, OKP and oct"),
+    ({**EC, "crv": "P-257"}, "crv is none of P-256, P-384, P-521 and Ed25519, or not of this kty"),
+    ({**EC, "x": encode(bytes(31))}, "x has not the size of the curve"),
+    ({**EC, "y": EC["x"]}, "the point is not on P-256"),
+    (rsa(1024), "RSA of 1024 bits; 2048 to 8192 are accepted"),
+    ({**RSA, "n": number(1 << 2047)}, "an even RSA modulus"),
+    (rsa(e=3), "an RSA exponent even, below 65537 or over 64 bits"),
+    ({**RSA, "x5c": []}, "x5c is not a list of certificates"),
+    ({**EC, "x5c": [x5c(SigningKey("ES256").private)]}, "x5c certifies another key"),
+]
+
+
+@pytest.mark.parametrize(("entry", "reason"), IN_FULL, ids=[reason for _, reason in IN_FULL])
+def test_the_reason_is_for_people(entry: object, reason: str) -> None:
+    with pytest.raises(Unusable) as raised:
+        used(entry)
+    assert str(raised.value) == reason
+
+
 @pytest.mark.parametrize(
     ("entry", "reason"),
     [
@@ -266,13 +300,22 @@ def test_a_certificate_must_certify_the_key(every_algorithm: LocalIssuer, name: 
             used({**(key.jwk or {}), "x5c": chain})
 
 
-def test_a_certificate_of_no_known_version_is_no_certificate() -> None:
-    key = SigningKey("ES256")
-    octets = base64.b64decode(x5c(key.private))
+def of_no_known_version(private: Any) -> bytes:
+    """A certificate in DER whose version is none."""
+    octets = base64.b64decode(x5c(private))
     three, unknown = bytes.fromhex("a003020102"), bytes.fromhex("a003020142")
     assert octets.count(three) == 1
+    return octets.replace(three, unknown)
+
+
+def test_a_certificate_of_no_known_version_is_no_certificate() -> None:
+    key = SigningKey("ES256")
+    octets = of_no_known_version(key.private)
     with pytest.raises(Unusable, match="x5c is not a list of certificates"):
-        used({**(key.jwk or {}), "x5c": [base64.b64encode(octets.replace(three, unknown)).decode()]})
+        used({**(key.jwk or {}), "x5c": [base64.b64encode(octets).decode()]})
+    # But it is as public as any other, and so no secret.
+    with pytest.raises(Unusable, match="an asymmetric key is no secret"):
+        jwk.from_secret(octets)
 
 
 def test_a_certificate_with_foreign_characters_in_it_is_no_certificate() -> None:

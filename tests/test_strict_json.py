@@ -149,15 +149,24 @@ def test_what_was_closed_before_does_not_hide_depth() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        pytest.param("NaN", "NaN or Infinity", id="no number"),
-        pytest.param("1e999", "beyond what a float holds", id="too large"),
-        pytest.param('{"b": 1, "b": 2}', "a member twice", id="twice"),
-        pytest.param('"\\ud800"', "a lone surrogate", id="half a pair"),
+        pytest.param(b'{"a": NaN}', "NaN or Infinity", id="no number"),
+        pytest.param(b'{"a": 1e999}', "a number beyond what a float holds", id="too large"),
+        pytest.param(b'{"a": {"b": 1, "b": 2}}', "a member twice", id="twice"),
+        pytest.param(b'{"a": "\\ud800"}', "not UTF-8, or a lone surrogate", id="half a pair"),
+        pytest.param(b'{"a": "\xff"}', "not UTF-8, or a lone surrogate", id="not UTF-8"),
+        pytest.param(b'{"a": ', "not JSON", id="cut off"),
+        pytest.param(b"{", "not JSON", id="cut off at once"),
+        pytest.param(b" {", "not JSON", id="cut off at once, behind a space"),
+        pytest.param(b"[]", "not a JSON object", id="an array"),
+        pytest.param(nested(MAX_DEPTH + 1), "nested too deeply", id="too deep"),
+        # What stands in a string is no depth, though a line end there is no JSON.
+        pytest.param(b'{"a": "\\\n%s"}' % (b"[" * 100), "not JSON", id="brackets behind an escaped line end"),
     ],
 )
-def test_the_error_says_what_is_wrong(text: str, said: str) -> None:
-    with pytest.raises(ValueError, match=said):
-        read_object(b'{"a": %s}' % text.encode())
+def test_the_error_says_what_is_wrong(text: bytes, said: str) -> None:
+    with pytest.raises(ValueError, match=r"\w") as raised:
+        read_object(text)
+    assert str(raised.value) == said
 
 
 def test_brackets_in_a_string_do_not_hide_depth() -> None:
