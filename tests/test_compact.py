@@ -339,6 +339,7 @@ def test_a_key_without_kid_serves_only_tokens_without_one() -> None:
     [
         pytest.param("A" * 16_385, 16_384, 16_385, id="a byte too many"),
         pytest.param("A" * 16_384, "three segments", None, id="no dots"),
+        pytest.param(f"{GOOD}.{SIGNATURE}", "three segments", None, id="four segments"),
         pytest.param(f"{HEAD}.!{BODY[1:]}.{SIGNATURE}", None, "not base64url", id="a foreign character"),
         pytest.param(f"{encode(b'{')}.{BODY}.{SIGNATURE}", None, "not JSON", id="no JSON in the header"),
         pytest.param(token({**HEADER, "crit": ["x"]}), None, "crit", id="crit"),
