@@ -364,32 +364,35 @@ def private_pem(form: PrivateFormat) -> bytes:
     return key.private_bytes(Encoding.PEM, form, NoEncryption())
 
 
+NO_PEM = "not a PEM public key or certificate"
+PRIVATE = "a private key; export its public part"
+FOREIGN = "a key of a type or curve that is not supported"
+
+
 @pytest.mark.conforms(30)
 @pytest.mark.parametrize(
     ("octets", "reason"),
     [
-        pytest.param(b"", "not a PEM", id="nothing"),
-        pytest.param(b"garbage", "not a PEM", id="garbage"),
-        pytest.param(bytes(64), "not a PEM", id="octets"),
-        pytest.param(b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n", "not a PEM",
+        pytest.param(b"", NO_PEM, id="nothing"),
+        pytest.param(b"garbage", NO_PEM, id="garbage"),
+        pytest.param(bytes(64), NO_PEM, id="octets"),
+        pytest.param(b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n", NO_PEM,
                      id="garbage in PEM"),
-        pytest.param(b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "not a PEM",
+        pytest.param(b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", NO_PEM,
                      id="garbage in a certificate"),
-        pytest.param(private_pem(PrivateFormat.PKCS8), "private", id="PKCS 8"),
-        pytest.param(private_pem(PrivateFormat.TraditionalOpenSSL), "private", id="EC PRIVATE KEY"),
-        pytest.param(rsa_pem(1024), "1024 bits", id="RSA of 1024 bits"),
-        pytest.param(rsa_pem(2048, e=3), "exponent", id="e of 3"),
-        pytest.param(pem(ec.generate_private_key(ec.SECP256K1()).public_key()), "not supported",
-                     id="secp256k1"),
-        pytest.param(pem(ed448.Ed448PrivateKey.generate().public_key()), "not supported",
-                     id="Ed448"),
-        pytest.param(pem(x25519.X25519PrivateKey.generate().public_key()), "not supported",
-                     id="X25519"),
+        pytest.param(private_pem(PrivateFormat.PKCS8), PRIVATE, id="PKCS 8"),
+        pytest.param(private_pem(PrivateFormat.TraditionalOpenSSL), PRIVATE, id="EC PRIVATE KEY"),
+        pytest.param(rsa_pem(1024), "RSA of 1024 bits; 2048 to 8192 are accepted", id="RSA of 1024 bits"),
+        pytest.param(rsa_pem(2048, e=3), "an RSA exponent even, below 65537 or over 64 bits", id="e of 3"),
+        pytest.param(pem(ec.generate_private_key(ec.SECP256K1()).public_key()), FOREIGN, id="secp256k1"),
+        pytest.param(pem(ed448.Ed448PrivateKey.generate().public_key()), FOREIGN, id="Ed448"),
+        pytest.param(pem(x25519.X25519PrivateKey.generate().public_key()), FOREIGN, id="X25519"),
     ],
 )  # fmt: skip
 def test_a_pem_block_that_is_not_used(octets: bytes, reason: str) -> None:
-    with pytest.raises(ValueError, match=reason):
+    with pytest.raises(ValueError, match=r"\w") as raised:
         KeySet.from_pem(octets)
+    assert str(raised.value) == reason
 
 
 @pytest.mark.parametrize("alg", ["none", "ES384", "HS256", "RS256", ""])
@@ -488,5 +491,6 @@ def in_disguise() -> dict[str, bytes]:
 
 @pytest.mark.parametrize("form", in_disguise().items(), ids=lambda form: form[0])
 def test_a_public_key_in_disguise_is_no_secret_either(form: tuple[str, bytes]) -> None:
-    with pytest.raises(Unusable, match="an asymmetric key is no secret"):
+    with pytest.raises(Unusable) as raised:
         jwk.from_secret(form[1])
+    assert str(raised.value) == "an asymmetric key is no secret, for anyone may know it: give it to StaticJWKS"

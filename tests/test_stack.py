@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 from wsgiref.validate import validator
 
@@ -28,10 +29,14 @@ from jwt_wsgi import (
     TokenExtractor,
     TokenVerifier,
     Verifier,
+    coverage,
+    explain,
     get_auth,
+    jose,
     protect,
     require,
     scope,
+    testing,
 )
 from jwt_wsgi.testing import LocalIssuer
 
@@ -266,8 +271,11 @@ def test_a_url_alone_discovers_its_keys_and_fetches_nothing_at_construction() ->
     protect(app, issuer=several, audience=["a", "b"], rules=Policy(RULES))
 
 
-def test_every_public_name_is_there_and_documented() -> None:
-    for name in jwt_wsgi.__all__:
-        value = getattr(jwt_wsgi, name)
+@pytest.mark.parametrize("package", [jwt_wsgi, coverage, explain, jose, testing], ids=lambda package: package.__name__)
+def test_every_public_name_is_there_and_documented(package: ModuleType) -> None:
+    for name in package.__all__:
+        value = getattr(package, name)
         if inspect.isclass(value) or inspect.isfunction(value):
             assert inspect.getdoc(value), name
+    offered = {name for name, value in vars(package).items() if inspect.isclass(value) or inspect.isfunction(value)}
+    assert {name for name in offered if not name.startswith("_")} <= set(package.__all__)

@@ -179,7 +179,7 @@ def test_little_stack_left_is_a_value_error_too() -> None:
     def read() -> None:
         read_object(b'{"a": {"b": 1.5}}')
 
-    with pytest.raises(ValueError, match="nested too deeply"):
+    with pytest.raises(ValueError, match=r"^nested too deeply$"):
         raises_at_the_end_of_the_stack(read)
 
 
