@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -318,6 +319,34 @@ def test_on_decision_is_told_of_every_decision(
     assert seen is request
     assert (decision.reason, decision.rule) == expected
     assert decision.auth is caller
+
+
+def test_a_guard_tells_of_every_decision_too() -> None:
+    told: list[tuple[dict[str, Any], Decision]] = []
+    guarded = guard(scope("a"), on_decision=lambda *both: told.append(both))(app)
+    requests = [environ("/", auth("a")), environ("/", auth("b"))]
+    for request in requests:
+        answer(guarded, request)
+    assert all(seen is request for (seen, _), request in zip(told, requests, strict=True))
+    assert [(decision.reason, decision.auth) for _, decision in told] == [
+        (None, requests[0]["jwt_wsgi.auth"]),
+        ("insufficient_scope", requests[1]["jwt_wsgi.auth"]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "lines"),
+    [
+        ("/public", []),
+        ("/private", ["'GET' '/private' refused: 401 missing_token (rule /private, expected None, found None)"]),
+    ],
+)
+def test_a_refusal_is_logged_where_nobody_else_is_told(
+    path: str, lines: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "jwt_wsgi.decision"):
+        answer(ScopeAuthorizer(app, Policy(RULES)), environ(path))
+    assert [record.getMessage() for record in caplog.records if record.name == "jwt_wsgi.decision"] == lines
 
 
 @pytest.mark.parametrize(("path", "status"), [("/public", 200), ("/private", 401)])

@@ -10,10 +10,11 @@ from webob.dec import wsgify
 from webtest import TestApp
 
 from jwt_wsgi import AUTHENTICATED, Auth, Issuer, Policy, claim, guard, has, path_param, protect, report_only, scope
+from jwt_wsgi.decisions import Decision
 from jwt_wsgi.policy.algebra import Request as Asked
 from jwt_wsgi.testing import LocalIssuer
 
-OWNER = claim("sub", path_param("id"))
+OWNER, ORG = claim("sub", path_param("id")), claim("org", path_param("org"))
 
 
 def auth(**claims: Any) -> Auth:
@@ -37,6 +38,11 @@ def auth(**claims: Any) -> Auth:
         pytest.param(has("orgs", path_param("org")), {"orgs": ["a"]}, {"org": "b"}, False, id="not in a list"),
         pytest.param(has("orgs", path_param("org")), {"orgs": ["a"]}, {}, False, id="a list, no parameter"),
         pytest.param(has("orgs", path_param("a"), "x"), {"orgs": ["1", "x"]}, {"a": "1"}, True, id="beside a value"),
+        pytest.param(OWNER & ORG, {"sub": "7", "org": "a"}, {"id": "7", "org": "a"}, True, id="two, both met"),
+        pytest.param(OWNER & ORG, {"sub": "7", "org": "a"}, {"id": "7", "org": "b"}, False, id="two, the second lacks"),
+        pytest.param(OWNER & ORG, {"sub": "7", "org": "a"}, {"id": "8", "org": "a"}, False, id="two, the first lacks"),
+        pytest.param(OWNER | ORG, {"sub": "7", "org": "a"}, {"id": "7", "org": "b"}, True, id="one of two, the first"),
+        pytest.param(OWNER | ORG, {"sub": "7", "org": "a"}, {"id": "8", "org": "a"}, True, id="one of two, the second"),
         pytest.param(claim(("a", "b"), path_param("x")), {"a": {"b": "1"}}, {"x": "1"}, True, id="a nested claim"),
     ],
 )
@@ -44,6 +50,12 @@ def test_a_path_parameter_is_compared_as_text(
     requirement: Any, claims: dict[str, Any], params: dict[str, str], met: bool
 ) -> None:
     assert (requirement.refusal(auth(**claims), Asked(params)) is None) is met
+
+
+def test_a_match_knows_its_parameters() -> None:
+    match = Policy({"/users/{id}": OWNER}).match({"REQUEST_METHOD": "GET", "PATH_INFO": "/users/7"})
+    assert match.refusal(auth(sub="7")) is None
+    assert match.refusal(auth(sub="8")) is not None
 
 
 @pytest.mark.parametrize(
@@ -107,6 +119,20 @@ def test_the_owner_and_the_admin_get_in(
         assert answered.json["params"].keys() == {"id"}
     else:
         assert answered.json["reason"] == "insufficient_scope"
+
+
+def test_a_report_knows_the_parameters_too(local: LocalIssuer, trusted: Issuer) -> None:
+    told: list[str | None] = []
+
+    def on_decision(environ: Any, decision: Decision) -> None:
+        told.append(decision.would_be and decision.would_be.reason)
+
+    rules = {"/users/{id}": report_only(OWNER)}
+    api = TestApp(protect(app, issuer=trusted, rules=rules, on_decision=on_decision))
+    local.authorize(api)
+    for name in ("user-1", "user-2"):
+        api.get(f"/users/{name}")
+    assert told == [None, "claim_forbidden"]
 
 
 def test_a_guard_asks_by_the_rule_that_the_policy_matched(local: LocalIssuer, trusted: Issuer) -> None:

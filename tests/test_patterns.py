@@ -73,6 +73,7 @@ MALFORMED = [
     ("/a/../b", BARE),
     ("/a%20b", "'a%20b'; patterns are written decoded"),
     ("/a/%2F", "'%2F'; patterns are written decoded"),
+    ("/a/%e2", "'%e2'; patterns are written decoded"),
     ("/a\nb", BARE),
     ("/a\x85", BARE),
     ("/a\u2028", BARE),

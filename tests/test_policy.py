@@ -209,6 +209,7 @@ def test_3_another_mount_is_refused(script_name: str) -> None:
     with pytest.raises(InvalidRequest, match="mount_unknown") as refused:
         policy.match(environ("/a", SCRIPT_NAME=script_name))
     assert refused.value.status == 400
+    assert (refused.value.expected, refused.value.found) == ({"", "/mine"}, script_name)
 
 
 def test_3_an_application_at_a_mount_only_is_not_at_the_root() -> None:
@@ -348,6 +349,13 @@ def test_a_long_path_is_matched_anew_each_time() -> None:
     long = environ("/a/" + "b" * 300)
     assert policy.match(long).params == {"x": "b" * 300}
     assert policy.match(long) is not policy.match(long)
+    assert policy._matches == {}
+
+
+def test_so_is_one_with_a_long_method() -> None:
+    policy = Policy({"/a/{x}": PUBLIC})
+    for method in ("A" * 200, "A" * 300):
+        policy.match(environ("/a/" + "b" * 100, method))
     assert policy._matches == {}
 
 

@@ -66,6 +66,13 @@ def test_ten_identical_requests_cost_one_signature(issuer: LocalIssuer, keys: Co
     assert [auth.header for auth in auths] == [auths[0].header] * 10
 
 
+def test_claims_that_were_read_to_be_judged_are_not_read_again(issuer: LocalIssuer, keys: Counted) -> None:
+    judge, token = verifier(issuer, keys), issuer.token()
+    fresh, seen = judge.verify(token), judge.verify(token)
+    assert calls(lambda: fresh.claims) < calls(lambda: seen.claims)
+    assert fresh.claims == seen.claims
+
+
 def test_another_token_is_another_signature(issuer: LocalIssuer, keys: Counted) -> None:
     judge = verifier(issuer, keys)
     for _ in range(3):
@@ -151,6 +158,26 @@ def test_keys_that_change_while_a_token_is_judged_are_not_remembered(issuer: Loc
     keys = Rotating(issuer)
     judge, token = verifier(issuer, keys), issuer.token()
     assert reason(judge, token) is None
+    assert reason(judge, token) == "kid_unknown"
+
+
+def test_keys_that_came_for_the_signature_vouch_for_nothing_when_the_first_come_back(issuer: LocalIssuer) -> None:
+    first = KeySet.from_jwks(LocalIssuer(algorithms=("ES256",)).jwks)
+    second = KeySet.from_jwks(issuer.jwks)
+
+    class Rotating(Counted):
+        """The issuer rotates before the signature is checked."""
+
+        def find(self, kid: str | None, alg: str) -> tuple[Key, ...]:
+            self.keys = second
+            return super().find(kid, alg)
+
+    keys = Rotating(issuer)
+    keys.keys = first
+    judge, token = verifier(issuer, keys), issuer.token()
+    assert reason(judge, token) is None
+    # The very object, which has no key for this token; the source finds in what it holds.
+    keys.keys, second = first, first
     assert reason(judge, token) == "kid_unknown"
 
 

@@ -77,6 +77,11 @@ def test_fresh_is_a_date_within_the_seconds(auth_time: Any, met: bool) -> None:
     assert (FRESH.refusal(auth(auth_time=auth_time), Asked()) is None) is met
 
 
+def test_a_second_is_an_age() -> None:
+    assert fresh(1).refusal(auth(auth_time=NOW - 1), Asked()) is None
+    assert fresh(1).refusal(auth(auth_time=NOW - 1.5), Asked()) is not None
+
+
 def test_without_auth_time_or_a_time_of_judgement_nothing_is_fresh() -> None:
     assert FRESH.refusal(auth(), Asked()) is not None
     made_by_hand = Auth(claims={"auth_time": NOW}, header={}, token="", issuer="")
@@ -114,6 +119,12 @@ def test_what_a_refusal_names(requirement: Any, caller: Auth | None, reason: str
     assert error.reason == reason
     assert (error.scopes, getattr(error, "acr_values", ()), getattr(error, "max_age", None)) == named
     assert isinstance(error, InsufficientAuthentication) is (reason == STEP)
+
+
+def test_the_log_is_told_what_was_asked_and_how_the_user_authenticated() -> None:
+    error = (PHR & FRESH).refusal(auth(acr="urn:basic"), Asked())
+    assert error is not None
+    assert (error.expected, error.found) == ("acr('phr') & fresh(300)", "urn:basic")
 
 
 @pytest.mark.parametrize(

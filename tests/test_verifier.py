@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jwt_wsgi import Auth, AuthError, InvalidToken, Issuer, RemoteJWKS, SharedSecret, StaticJWKS, Verifier
-from jwt_wsgi.jose.encoding import encode
+from jwt_wsgi.jose.encoding import decode, encode
 from jwt_wsgi.testing import LocalIssuer
 
 
@@ -70,6 +71,25 @@ def test_a_payload_that_names_no_trusted_issuer_costs_no_fetch(payload: bytes, e
     judge = verifier(local, keys=RemoteJWKS(local.jwks_uri, fetch=local.fetch), algorithms=["ES256"])
     assert reason(judge, local.sign(payload)) == expected
     assert local.requests == []
+
+
+@pytest.mark.parametrize(
+    ("iss", "expected", "found"),
+    [
+        pytest.param("https://other.test/", ["https://issuer.test/"], "https://other.test/", id="another"),
+        pytest.param(7, "iss a string", 7, id="a number"),
+    ],
+)
+def test_the_log_is_told_which_issuers_are_trusted(local: LocalIssuer, iss: Any, expected: Any, found: Any) -> None:
+    with pytest.raises(InvalidToken) as refused:
+        verifier(local).verify(local.token(iss=iss))
+    assert (refused.value.expected, refused.value.found) == (expected, found)
+
+
+def test_a_resolver_stands_for_more_than_one_issuer(trusted: Issuer) -> None:
+    assert Verifier(trusted).trusted == 1
+    assert Verifier(lambda name: None).trusted > 1
+    assert Verifier([trusted, lambda name: None]).trusted > 1
 
 
 def test_the_allow_list_is_the_issuers_own() -> None:
@@ -143,6 +163,17 @@ def test_times_are_judged_anew_for_every_call(clock: Clock) -> None:
     assert reason(judge, token) == "token_not_yet_valid"
 
 
+def test_a_token_without_leeway_ends_with_its_last_second(clock: Clock) -> None:
+    local = LocalIssuer(algorithms=("ES256",), clock=clock)
+    judge, token = verifier(local, algorithms=["ES256"], leeway=0), local.token(expires_in=60)
+    clock.advance(59.999)
+    assert reason(judge, token) is None
+    clock.advance(0.001)
+    assert clock() == json.loads(decode(token.split(".")[1]))["exp"]
+    for judged in (judge, verifier(local, algorithms=["ES256"], leeway=0)):
+        assert reason(judged, token) == "token_expired"
+
+
 def test_an_age_is_judged_anew_for_every_call(clock: Clock) -> None:
     local = LocalIssuer(algorithms=("ES256",), clock=clock)
     judge, token = verifier(local, algorithms=["ES256"], max_age=60), local.token(expires_in=3600)
@@ -173,7 +204,7 @@ def test_a_revocation_check_that_raises_quotes_nothing(local: LocalIssuer, caplo
 
     token = local.token()
     assert reason(verifier(local, {"is_revoked": explode}), token) == "revocation_unknown"
-    assert "RuntimeError" in caplog.text
+    assert caplog.record_tuples == [("jwt_wsgi.verifier", logging.ERROR, "is_revoked raised RuntimeError; refusing")]
     assert token not in caplog.text
 
 
