@@ -12,14 +12,20 @@ from hypothesis import strategies as st
 from webob import Request, Response
 
 from jwt_wsgi import (
+    PUBLIC,
     AuthError,
     Forbidden,
     InsufficientAuthentication,
     InsufficientScope,
     InvalidRequest,
     InvalidToken,
+    Issuer,
     KeysUnavailable,
     MissingToken,
+    Policy,
+    ScopeAuthorizer,
+    TokenExtractor,
+    TokenVerifier,
     challenges,
     respond,
 )
@@ -156,6 +162,15 @@ class Iterable:
 def test_the_apps_iterable_is_returned_untouched() -> None:
     body = Iterable()
     assert answering(lambda environ, start: body)({}, lambda *_: lambda _: None) is body
+
+
+def test_a_layer_answers_by_itself_and_stays_as_it_is(trusted: Issuer) -> None:
+    def app(environ: Any, start_response: Any) -> Any:
+        raise AssertionError
+
+    assert answering(app) is not app
+    for layer in (TokenExtractor(app), TokenVerifier(app, trusted), ScopeAuthorizer(app, Policy({"/": PUBLIC}))):
+        assert answering(layer) is layer
 
 
 @pytest.mark.conforms(88)

@@ -226,7 +226,7 @@ def test_findings_are_logged_once_at_start_up_and_not_for_requests(caplog: pytes
         protected = ScopeAuthorizer(app, policy)
         for path in ("/", "/x"):
             protected({"REQUEST_METHOD": "GET", "PATH_INFO": path}, lambda *_: None)  # type: ignore[arg-type]
-    assert [record.getMessage() for record in caplog.records] == [str(*policy.lint())]
+    assert caplog.record_tuples == [("jwt_wsgi.policy", logging.WARNING, str(*policy.lint()))]
 
 
 def test_protect_knows_how_many_issuers_there_are(caplog: pytest.LogCaptureFixture) -> None:

@@ -32,6 +32,8 @@ def auth(**claims: Any) -> Auth:
         pytest.param(OWNER, {}, {"id": "7"}, False, id="no claim"),
         pytest.param(OWNER, {"sub": "7"}, {}, False, id="no parameter"),
         pytest.param(OWNER, {}, {}, False, id="neither"),
+        pytest.param(OWNER, {"sub": None}, {}, False, id="null, no parameter"),
+        pytest.param(has("orgs", path_param("org")), {"orgs": [None]}, {}, False, id="null in a list, no parameter"),
         pytest.param(OWNER, {"sub": "id"}, {"name": "id"}, False, id="another parameter"),
         pytest.param(has("orgs", path_param("org")), {"orgs": ["a", "b"]}, {"org": "b"}, True, id="in a list"),
         pytest.param(has("orgs", path_param("org")), {"orgs": "a b"}, {"org": "b"}, True, id="in a string"),

@@ -26,6 +26,7 @@ WELL_FORMED = [
     ("/a/{$}", (), ("a",), True, ()),
     ("/users/{id}/x/{_n1}", (), ("users", None, "x", None), False, ("id", "_n1")),
     ("/{id}/{$}", (), (None,), True, ("id",)),
+    ("/{userId}/{_X}", (), (None, None), False, ("userId", "_X")),
     ("GET /a", ("GET",), ("a",), False, ()),
     ("GET,M-SEARCH /{x}", ("GET", "M-SEARCH"), (None,), False, ("x",)),
     ("/GET /a", (), ("GET ", "a"), False, ()),

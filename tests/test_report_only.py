@@ -82,6 +82,7 @@ ONE_RULE: list[Any] = [
     ("before: the same", report_only(B) & A, "a", 200, None, "insufficient_scope"),
     ("beside two", A & scope("c") & report_only(B), "a", 403, "insufficient_scope", None),
     ("before two", report_only(B) & A & scope("c"), "a", 403, "insufficient_scope", None),
+    ("before two: the first lacks", report_only(B) & A & scope("c"), "c", 403, "insufficient_scope", None),
     ("beside an alternative", (A | scope("c")) & report_only(B), "c", 200, None, "insufficient_scope"),
 ]
 

@@ -143,6 +143,8 @@ def test_an_auth_error_of_the_app_is_answered_and_others_pass_through(local: Loc
 
     refusing = TokenVerifier(raising(Forbidden("denied")), trusted)
     assert ask(refusing, good(local)).json["reason"] == "denied"
+    replacing = TokenVerifier(raising(Forbidden("denied")), trusted, on_error=lambda *_: Response(status=418))
+    assert ask(replacing, good(local)).status_int == 418
     failing = TokenVerifier(raising(ZeroDivisionError()), trusted)
     with pytest.raises(ZeroDivisionError):
         ask(failing, good(local))
@@ -171,6 +173,14 @@ def test_the_hooks_are_told_and_may_answer_but_not_decide(
     assert told == ["token_expired", "token_malformed"]
     assert "refused: 401 token_expired" in caplog.text
     assert expired.token not in caplog.text
+
+
+def test_a_refusal_is_logged_where_nobody_else_is_told(trusted: Issuer, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "jwt_wsgi.decision"):
+        answered = ask(TokenVerifier(app, trusted))
+    assert answered.headers["WWW-Authenticate"] == 'Bearer realm="api"'
+    line = "'GET' '/' refused: 401 missing_token (rule None, expected None, found None)"
+    assert [record.getMessage() for record in caplog.records] == [line]
 
 
 @pytest.mark.parametrize(
