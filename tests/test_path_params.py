@@ -123,6 +123,14 @@ def test_the_owner_and_the_admin_get_in(
         assert answered.json["reason"] == "insufficient_scope"
 
 
+@pytest.mark.parametrize("rule", [OWNER & report_only(scope("admin")), report_only(scope("admin")) & OWNER], ids=repr)
+def test_what_is_enforced_beside_a_report_knows_the_parameters(local: LocalIssuer, trusted: Issuer, rule: Any) -> None:
+    api = TestApp(protect(app, issuer=trusted, rules={"/users/{id}": rule}))
+    local.authorize(api)
+    assert api.get("/users/user-1").json == {"params": {"id": "user-1"}}
+    assert api.get("/users/user-2", status=403).json["reason"] == "claim_forbidden"
+
+
 def test_a_report_knows_the_parameters_too(local: LocalIssuer, trusted: Issuer) -> None:
     told: list[str | None] = []
 

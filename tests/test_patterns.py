@@ -169,6 +169,7 @@ def test_6_all_missing_rules_are_named_at_once_but_ten_at_most() -> None:
     [
         pytest.param(["/users/{id}/avatar", "/users/admin"], True, id="one is shallower"),
         pytest.param(["/users", "/users/{id}/avatar", "/users/admin"], True, id="beneath a third"),
+        pytest.param(["/{x}/b/{$}", "/a"], True, id="one is shallower, the other ends"),
         pytest.param(["/", "/a/{x}", "/{y}/b"], False, id="both end beneath a third"),
         pytest.param(["/", "/a/{x}/{$}", "/{y}/b"], False, id="one ends with it already"),
         pytest.param(["/a/{x}", "/{y}/b"], False, id="both end at the same depth"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import Any
 
 import pytest
@@ -44,6 +45,11 @@ def test_a_good_token_becomes_an_auth(local: LocalIssuer, trusted: Issuer) -> No
 @pytest.mark.parametrize("wrap", [lambda i: i, lambda i: [i], Verifier], ids=["one", "list", "own"])
 def test_issuers_may_be_one_several_or_a_verifier(local: LocalIssuer, trusted: Issuer, wrap: Any) -> None:
     assert ask(TokenVerifier(app, wrap(trusted)), good(local)).status_int == 200
+
+
+def test_the_layers_own_clock_judges(local: LocalIssuer, trusted: Issuer) -> None:
+    layer = TokenVerifier(app, trusted, clock=lambda: time.time() + 86_400)
+    assert ask(layer, good(local)).json["reason"] == "token_expired"
 
 
 def test_without_credentials_the_layer_refuses_by_itself(trusted: Issuer) -> None:
@@ -199,3 +205,9 @@ def test_a_refusal_is_logged_where_nobody_else_is_told(trusted: Issuer, caplog: 
 def test_wrong_configuration_fails_at_construction(trusted: Issuer, options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         TokenVerifier(app, trusted, **options)
+
+
+@pytest.mark.parametrize("wrapped", [None, "app"])
+def test_what_is_wrapped_is_an_application(trusted: Issuer, wrapped: Any) -> None:
+    with pytest.raises(ValueError, match=f"^app={wrapped!r}: write a callable"):
+        TokenVerifier(wrapped, trusted)
