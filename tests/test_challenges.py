@@ -78,6 +78,9 @@ def test_each_verdict_has_its_answer(error: AuthError, status: int, header: str 
     response = answer(error)
     assert response.status_int == status
     assert response.headers.get("WWW-Authenticate") == header
+    names = ["Content-Type", "Content-Length", "Cache-Control", "WWW-Authenticate", "Retry-After"]
+    assert list(response.headers) == [name for name in names if name in response.headers]
+    assert response.headers["Content-Length"] == str(len(response.body))
     assert response.headers["Cache-Control"] == "no-store"
     assert response.content_type == "application/json"
     assert response.json.get("error") == code
@@ -144,6 +147,12 @@ def test_no_text_makes_another_parameter_or_another_line(
 def test_scopes_that_are_none_are_left_out() -> None:
     header = challenge(MissingToken(scopes=['a"b', "good", "a b", "", "ü", "x\n"]), "api")
     assert header == 'Bearer realm="api", scope="good"'
+
+
+def test_text_that_a_header_cannot_hold_is_quoted_or_left_out() -> None:
+    error = InvalidToken("token_expired", description='say "no"\r\n to C:\\ and é')
+    told = """error="invalid_token", error_description="say 'no' to C:/ and \""""
+    assert challenge(error, 'a "b" \\') == f'Bearer realm="a \\"b\\" \\\\", {told}'
 
 
 def test_a_description_of_ones_own_is_told() -> None:
@@ -216,3 +225,14 @@ def test_answers_that_say_the_same_are_written_once_and_belong_to_their_request(
     assert 'realm="other"' in str(answered(InsufficientScope(scopes=["a"]), "other"))
     assert 'realm="other"' in str(answered(InsufficientScope(scopes=["a"]), "other"))
     assert (len(written), len(challenges._ANSWERS)) == (4, 2)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"scopes": ["b"]}, {"acr_values": ["x"]}, {"max_age": 2}, {"description": "Another"}, {"reason": "denied"}],
+    ids=lambda changed: next(iter(changed)),
+)
+def test_step_ups_that_say_something_else_are_other_answers(changed: dict[str, Any]) -> None:
+    said: dict[str, Any] = {"scopes": ["a"], "acr_values": ["phr"], "max_age": 1}
+    one, other = answer(InsufficientAuthentication(**said)), answer(InsufficientAuthentication(**{**said, **changed}))
+    assert (one.headers["WWW-Authenticate"], one.body) != (other.headers["WWW-Authenticate"], other.body)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from jwt_wsgi import Auth, Forbidden, InvalidToken
-from jwt_wsgi.decisions import Decision, report
+from jwt_wsgi.decisions import Decision, heard, report
 
 ENVIRON: dict[str, Any] = {"REQUEST_METHOD": "GET", "PATH_INFO": "/a"}
 
@@ -41,6 +41,23 @@ def test_a_yes_is_one_line_at_debug_and_none_above(caplog: pytest.LogCaptureFixt
 
 def test_a_refusal_is_silent_above_info(caplog: pytest.LogCaptureFixture) -> None:
     assert lines(caplog, logging.WARNING, Decision(Forbidden())) == []
+
+
+@pytest.mark.parametrize(
+    ("level", "refused", "hook", "told"),
+    [
+        pytest.param(logging.DEBUG, False, False, True, id="all, by the log"),
+        pytest.param(logging.INFO, False, False, False, id="a yes, by nobody"),
+        pytest.param(logging.INFO, True, False, True, id="a refusal, by the log"),
+        pytest.param(logging.WARNING, True, False, False, id="a refusal, by nobody"),
+        pytest.param(logging.WARNING, False, True, True, id="all, by the hook"),
+    ],
+)
+def test_who_would_hear_of_a_decision(
+    caplog: pytest.LogCaptureFixture, level: int, refused: bool, hook: bool, told: bool
+) -> None:
+    with caplog.at_level(level, "jwt_wsgi.decision"):
+        assert heard(refused, print if hook else None) is told
 
 
 def test_a_decision_says_whether_and_why() -> None:

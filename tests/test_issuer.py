@@ -29,6 +29,8 @@ def public_key_pem() -> str:
     [
         pytest.param({"issuer": ""}, "issuer=''", id="no issuer"),
         pytest.param({"issuer": None}, "issuer=None", id="issuer None"),
+        pytest.param({"issuer": 7, "keys": StaticJWKS(RSA)}, "^issuer=7: write", id="issuer a number"),
+        pytest.param({"issuer": "", "keys": StaticJWKS(RSA)}, "^issuer='': write", id="no issuer, but keys"),
         pytest.param({"issuer": "http://issuer.test/"}, "must be https", id="plain http"),
         pytest.param({"issuer": "issuer.test"}, "write an https URL", id="no URL"),
         pytest.param({"issuer": "https://u:p@issuer.test/"}, "without user", id="userinfo"),
@@ -85,6 +87,15 @@ def public_key_pem() -> str:
 def test_what_cannot_be_is_refused_by_name(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Issuer(**{"issuer": URL, "audience": "a", **options})
+
+
+def test_a_leeway_is_five_minutes_at_most() -> None:
+    assert Issuer(URL, audience="a", leeway=300).profile.leeway == 300
+
+
+def test_a_set_of_public_keys_need_not_serve_all_that_is_allowed() -> None:
+    allowed = {"RS256", "ES256"}
+    assert Issuer(URL, audience="a", keys=StaticJWKS(RSA), algorithms=allowed).algorithms == allowed
 
 
 def test_a_public_key_is_no_secret_and_a_secret_no_public_key() -> None:

@@ -201,6 +201,10 @@ def test_a_revoked_kid_of_a_static_set_is_gone_and_stays_gone_when_the_file_chan
     path.write_text(json.dumps(jwks("a", "b", "c")))
     clock.advance(1)
     assert source.held().kids == {"b", "c"}
+    source.revoke("b")
+    path.write_text(json.dumps(jwks("c", "b", "a")))
+    clock.advance(1)
+    assert source.held().kids == {"c"}
     mapping = StaticJWKS(jwks("a", "b"))
     mapping.revoke("b")
     assert not mapping.find("b", "ES256")

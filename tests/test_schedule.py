@@ -99,6 +99,13 @@ def test_a_late_result_does_not_replace_a_newer_one() -> None:
     assert machine.usable_until == until
 
 
+@pytest.mark.parametrize(("asked", "pause"), [(0, 1), (30, 30), (60, 60), (61, 60), (10**9, 60)])
+def test_a_server_may_ask_for_a_pause_of_a_minute_at_most(asked: float, pause: float) -> None:
+    machine = schedule()
+    machine.failed(begin(machine, NOW), NOW, asked)
+    assert machine.retry_after(NOW) == pause
+
+
 def test_a_late_failure_says_nothing_about_the_newer_fetch() -> None:
     machine = schedule()
     late = begin(machine, NOW)
