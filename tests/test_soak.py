@@ -190,7 +190,7 @@ class RemembersForEver(Broken):
     left: list[bytes]
 
     def held(self) -> KeySet | None:
-        self.left.append(b"x" * 16_384)
+        self.left.append(b"x" * 65_536)
         return self.source.held()
 
 

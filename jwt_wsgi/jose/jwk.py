@@ -176,13 +176,10 @@ def _is_asymmetric(secret: bytes) -> bool:
         forms.append(base64.b64decode(secret))
     public = (serialization.load_der_public_key, serialization.load_ssh_public_key, load_der_x509_certificate)
     for load, form in product((*public, _json_key), forms):
-        try:
-            load(form)
-        except InvalidVersion:  # of a certificate, all the same
+        with suppress(ValueError, UnsupportedAlgorithm):
+            with suppress(InvalidVersion):  # of a certificate, all the same
+                load(form)
             return True
-        except (ValueError, UnsupportedAlgorithm):
-            continue
-        return True
     return b"----BEGIN " in secret.replace(b"- BEGIN ", b"-BEGIN ")
 
 
