@@ -190,7 +190,7 @@ class RemembersForEver(Broken):
     left: list[bytes]
 
     def held(self) -> KeySet | None:
-        self.left.append(b"x" * 65_536)
+        self.left.append(b"x" * 16_384)
         return self.source.held()
 
 
@@ -211,7 +211,7 @@ def test_a_wrong_answer_is_noticed(mistake: type[Broken], noticed: str, tmp_path
 
 def test_memory_that_grows_is_noticed(tmp_path: Path) -> None:
     RemembersForEver.left = []
-    report = soak(3, 1, tmp_path, wrap=RemembersForEver)
+    report = soak(6, 1, tmp_path, wrap=RemembersForEver)
     RemembersForEver.left = []
     assert [line for line in report.wrong if line.startswith("memory has grown by ")] == report.wrong
     assert report.figures["memory grown, bytes"] > MAX_GROWTH  # type: ignore[operator]
