@@ -12,10 +12,10 @@ FUZZ_SEED ?= $(shell date +%s)
 SOAK_SECONDS ?= 120
 SOAK_SEED ?= $(shell date +%s)
 # The pure code and the layers: no branch of them is left untried.
-PURE := jwt_wsgi/jose/*,jwt_wsgi/policy/*,jwt_wsgi/errors.py,jwt_wsgi/configuration.py,jwt_wsgi/auth.py,jwt_wsgi/issuer.py,$\
-	jwt_wsgi/verifier.py,jwt_wsgi/jwks/schedule.py,jwt_wsgi/challenges.py,jwt_wsgi/decisions.py,$\
-	jwt_wsgi/extraction.py,jwt_wsgi/verification.py,jwt_wsgi/authorization.py,jwt_wsgi/stack.py,$\
-	jwt_wsgi/crossorigin.py,jwt_wsgi/explain/*
+PURE := jwt_wsgi/jose/*,jwt_wsgi/policy/*,jwt_wsgi/errors.py,jwt_wsgi/options.py,jwt_wsgi/auth.py,jwt_wsgi/issuer.py,$\
+	jwt_wsgi/verifier.py,jwt_wsgi/jwks/schedule.py,jwt_wsgi/middleware/responses.py,jwt_wsgi/middleware/decisions.py,$\
+	jwt_wsgi/middleware/extraction.py,jwt_wsgi/middleware/verification.py,jwt_wsgi/middleware/authorization.py,jwt_wsgi/middleware/protect.py,$\
+	jwt_wsgi/middleware/cors.py,jwt_wsgi/explain/*
 
 BENCH := .venv-bench
 BENCH_ARGS ?=

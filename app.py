@@ -20,13 +20,27 @@ from dotenv import dotenv_values
 from waitress.server import create_server
 from webob import Request, Response
 
-from jwt_wsgi import AUTHENTICATED, PUBLIC, Issuer, Policy, RemoteJWKS, SharedSecret, get_auth, protect, scope
+from jwt_wsgi import (
+    AUTHENTICATED,
+    PUBLIC,
+    Issuer,
+    Policy,
+    RemoteJWKS,
+    SharedSecret,
+    get_auth,
+    protect,
+    scope,
+)
 from jwt_wsgi.policyfile import read_policy
 
 if TYPE_CHECKING:
     from jwt_wsgi.testing import LocalIssuer
 
-RULES = {"/api/public": PUBLIC, "/api/private": AUTHENTICATED, "/api/private-scoped": scope("read:messages")}
+RULES = {
+    "/api/public": PUBLIC,
+    "/api/private": AUTHENTICATED,
+    "/api/private-scoped": scope("read:messages"),
+}
 
 #: Where the demo may listen.
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -70,13 +84,18 @@ class Router:
 
 def public(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
     """Asks for nothing."""
-    return _message(environ, start_response, "Hello from a public endpoint! You don't need a token to see this.")
+    return _message(
+        environ, start_response, "Hello from a public endpoint! You don't need a token to see this."
+    )
 
 
 def private(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
     """Asks for any valid token."""
     return _message(
-        environ, start_response, "Hello from a private endpoint! Your token is valid.", subject=_subject(environ)
+        environ,
+        start_response,
+        "Hello from a private endpoint! Your token is valid.",
+        subject=_subject(environ),
     )
 
 
@@ -92,7 +111,9 @@ def private_scoped(environ: WSGIEnvironment, start_response: StartResponse) -> I
 
 def router() -> Router:
     """The application by itself, unprotected."""
-    return Router({"/api/public": public, "/api/private": private, "/api/private-scoped": private_scoped})
+    return Router(
+        {"/api/public": public, "/api/private": private, "/api/private-scoped": private_scoped}
+    )
 
 
 def main(global_config: Mapping[str, str] | None = None, **settings: str) -> WSGIApplication:
@@ -103,7 +124,9 @@ def main(global_config: Mapping[str, str] | None = None, **settings: str) -> WSG
     """
     del global_config  # what Paste shares between applications has nothing for this one
     configured = configuration(settings)
-    return protect(router(), issuer=_issuer(configured), rules=_policy(configured.get("POLICY_FILE")))
+    return protect(
+        router(), issuer=_issuer(configured), rules=_policy(configured.get("POLICY_FILE"))
+    )
 
 
 def configuration(settings: Mapping[str, str]) -> dict[str, str]:
@@ -183,9 +206,13 @@ def _subject(environ: WSGIEnvironment) -> str | None:
     return None if auth is None else auth.subject
 
 
-def _serve(application: WSGIApplication, host: str, port: int, greeting: str, *, hide_proxies: bool = True) -> None:
+def _serve(
+    application: WSGIApplication, host: str, port: int, greeting: str, *, hide_proxies: bool = True
+) -> None:
     try:
-        server = create_server(application, host=host, port=port, clear_untrusted_proxy_headers=hide_proxies)
+        server = create_server(
+            application, host=host, port=port, clear_untrusted_proxy_headers=hide_proxies
+        )
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ValueError(
@@ -198,7 +225,9 @@ def _serve(application: WSGIApplication, host: str, port: int, greeting: str, *,
 
 def _serve_demo(host: str, port: int) -> None:
     if host not in LOOPBACK:
-        raise ValueError(f"HOST={host!r}: the demo mints tokens, so it serves loopback alone; leave HOST out")
+        raise ValueError(
+            f"HOST={host!r}: the demo mints tokens, so it serves loopback alone; leave HOST out"
+        )
     # Nothing that could sign a token is even imported without --demo.
     from demo.console import with_console
     from jwt_wsgi.testing import LocalIssuer
@@ -242,7 +271,9 @@ def _base(host: str, port: int) -> str:
 def run(arguments: list[str] | None = None) -> int:
     """Serve until interrupted; the exit status, 2 where the configuration is wrong."""
     parser = argparse.ArgumentParser(prog="app.py", description="The sample API of jwt-wsgi.")
-    parser.add_argument("--demo", action="store_true", help="start an issuer on loopback and print curl lines")
+    parser.add_argument(
+        "--demo", action="store_true", help="start an issuer on loopback and print curl lines"
+    )
     demo: bool = parser.parse_args(arguments).demo
     try:
         with suppress(KeyboardInterrupt):

@@ -38,15 +38,29 @@ SECTIONS: Mapping[str, Measure] = {
 
 def arguments(words: Sequence[str] | None) -> argparse.Namespace:
     """What was asked for."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.partition("\n")[0])
-    names = ", ".join(SECTIONS)
-    parser.add_argument("--only", help=f"some of {names}, with commas between; the results of the others stay")
-    parser.add_argument("--quick", action="store_true", help="one tiny round, to see that everything runs")
-    parser.add_argument("--minutes", type=float, default=12.0, help="no round begins after so many (12)")
-    parser.add_argument(
-        "--results", type=Path, help="another file than benchmarks/results.json; the page stays as it is"
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description=__doc__.partition("\n")[0]
     )
-    parser.add_argument("--page", action="store_true", help="measure nothing, make page and plots of the results again")
+    names = ", ".join(SECTIONS)
+    parser.add_argument(
+        "--only", help=f"some of {names}, with commas between; the results of the others stay"
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="one tiny round, to see that everything runs"
+    )
+    parser.add_argument(
+        "--minutes", type=float, default=12.0, help="no round begins after so many (12)"
+    )
+    parser.add_argument(
+        "--results",
+        type=Path,
+        help="another file than benchmarks/results.json; the page stays as it is",
+    )
+    parser.add_argument(
+        "--page",
+        action="store_true",
+        help="measure nothing, make page and plots of the results again",
+    )
     asked = parser.parse_args(words)
     asked.only = list(SECTIONS) if asked.only is None else asked.only.split(",")
     for name in asked.only:
@@ -66,7 +80,9 @@ def main(words: Sequence[str] | None = None) -> int:
     least_rounds = min(LEAST_ROUNDS, scale.rounds)
     if not asked.page:
         _measure(asked, scale, kept, path)
-        kept = results.read(path)  # as it was rounded, so that the page can be made again of the file
+        kept = results.read(
+            path
+        )  # as it was rounded, so that the page can be made again of the file
     print(figures.terminal(figures.table(kept, least_rounds)))
     if asked.results is None:
         _write_page(kept)
@@ -94,7 +110,11 @@ def _measure(asked: argparse.Namespace, scale: Scale, kept: results.Results, pat
 
 
 def _is_late(section: results.Section | None) -> bool:
-    return section is None or (not section.figures and not section.absent) or OUT_OF_TIME in section.absent.values()
+    return (
+        section is None
+        or (not section.figures and not section.absent)
+        or OUT_OF_TIME in section.absent.values()
+    )
 
 
 def _write_page(kept: results.Results) -> None:

@@ -54,7 +54,9 @@ def _is_whole(head: bytes, rest: bytes) -> bool:
     return len(rest) >= int(length.partition(b"\r\n")[0] or b"0")
 
 
-def load(port: int, path: str, tokens: Sequence[str], *, seconds: float, connections: int) -> dict[str, float]:
+def load(
+    port: int, path: str, tokens: Sequence[str], *, seconds: float, connections: int
+) -> dict[str, float]:
     """What came of sending each token in turn for so long, in the form that wrk.lua has."""
     requests = cycle(request(port, path, token) for token in tokens)
     selector = selectors.DefaultSelector()
@@ -76,7 +78,9 @@ def load(port: int, path: str, tokens: Sequence[str], *, seconds: float, connect
     return {"answers": answers, "seconds": spent, "refused": refused, "failed": 0}
 
 
-def _answers(selector: selectors.BaseSelector, requests: Iterator[bytes], end: float) -> Iterator[int]:
+def _answers(
+    selector: selectors.BaseSelector, requests: Iterator[bytes], end: float
+) -> Iterator[int]:
     while time.perf_counter() < end:
         for ready, _ in selector.select(timeout=1.0):
             connection: Connection = ready.data
@@ -88,13 +92,25 @@ def _answers(selector: selectors.BaseSelector, requests: Iterator[bytes], end: f
 
 def request(port: int, path: str, token: str) -> bytes:
     """The same bytes that wrk sends."""
-    lines = (f"GET {path} HTTP/1.1", f"Authorization: Bearer {token}", f"Host: 127.0.0.1:{port}", "", "")
+    lines = (
+        f"GET {path} HTTP/1.1",
+        f"Authorization: Bearer {token}",
+        f"Host: 127.0.0.1:{port}",
+        "",
+        "",
+    )
     return "\r\n".join(lines).encode()
 
 
 def main(job: Mapping[str, Any]) -> dict[str, float]:
     """The load that a job describes."""
-    return load(job["port"], job["path"], job["tokens"], seconds=job["seconds"], connections=job["connections"])
+    return load(
+        job["port"],
+        job["path"],
+        job["tokens"],
+        seconds=job["seconds"],
+        connections=job["connections"],
+    )
 
 
 if __name__ == "__main__":

@@ -40,14 +40,24 @@ class Load:
         """Answers a second. Raises `RuntimeError` where one was refused, or the distinct tokens ran out."""
         found = (self._with_wrk if self.client == "wrk" else self._own)(port, path, tokens)
         if found["refused"] or found["failed"] or not found["answers"]:
-            raise RuntimeError(f"{path}: {found['refused']:.0f} refused, {found['failed']:.0f} failed")
+            raise RuntimeError(
+                f"{path}: {found['refused']:.0f} refused, {found['failed']:.0f} failed"
+            )
         if distinct and found["answers"] + CONNECTIONS > len(tokens):
             raise RuntimeError(f"{len(tokens)} distinct tokens were too few")
         return found["answers"] / found["seconds"]
 
     def _own(self, port: int, path: str, tokens: Sequence[str]) -> dict[str, float]:
-        job = {"port": port, "path": path, "tokens": tokens, "seconds": self._seconds, "connections": CONNECTIONS}
-        return self._completed([sys.executable, "-m", "benchmarks.client"], json.dumps(job) + "\n", {})
+        job = {
+            "port": port,
+            "path": path,
+            "tokens": tokens,
+            "seconds": self._seconds,
+            "connections": CONNECTIONS,
+        }
+        return self._completed(
+            [sys.executable, "-m", "benchmarks.client"], json.dumps(job) + "\n", {}
+        )
 
     def _with_wrk(self, port: int, path: str, tokens: Sequence[str]) -> dict[str, float]:
         options = ["-t1", f"-c{CONNECTIONS}", f"-d{round(self._seconds)}s", "-s", str(SCRIPT)]
@@ -57,7 +67,9 @@ class Load:
             url = f"http://127.0.0.1:{port}{path}"
             return self._completed(["wrk", *options, url], "", {"BENCH_TOKENS": file.name})
 
-    def _completed(self, words: list[str], said: str, environment: Mapping[str, str]) -> dict[str, float]:
+    def _completed(
+        self, words: list[str], said: str, environment: Mapping[str, str]
+    ) -> dict[str, float]:
         ended = subprocess.run(
             pinned.command(self._core, *words),
             cwd=CHECKOUT,

@@ -74,7 +74,8 @@ def terminal(lines: Sequence[Sequence[str]]) -> str:
     """Columns, as wide as they must be."""
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
     )
 
 
@@ -104,7 +105,9 @@ def taken(section: Section) -> str:
         said += f" Load from {place['client']}."
     if place.get("node"):
         said += (
-            f" Node {place['node']}: " + ", ".join(f"{name} {each}" for name, each in place["express"].items()) + "."
+            f" Node {place['node']}: "
+            + ", ".join(f"{name} {each}" for name, each in place["express"].items())
+            + "."
         )
     return said
 

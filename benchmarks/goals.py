@@ -35,7 +35,9 @@ class Row:
 
     def holds(self, value: float) -> bool:
         """Whether the goal is met; one that has none is."""
-        return (self.at_most is None or value <= self.at_most) and (self.at_least is None or value >= self.at_least)
+        return (self.at_most is None or value <= self.at_most) and (
+            self.at_least is None or value >= self.at_least
+        )
 
 
 def measured(row: Row, figures: Mapping[str, Figure]) -> Spread | None:
@@ -66,7 +68,9 @@ def _library(name: str) -> Row:
 
 
 def _refused(kind: str) -> Row:
-    return Row("stack", f"refusing over accepting: {kind}", f"refused, {kind}", "accepted", at_most=1.0)
+    return Row(
+        "stack", f"refusing over accepting: {kind}", f"refused, {kind}", "accepted", at_most=1.0
+    )
 
 
 def _protecting(server: str, at_least: float | None = None) -> Row:
@@ -92,7 +96,9 @@ def _threads(name: str, at_least: float | None = None) -> Row:
 
 def _processes(name: str, at_least: float | None = None) -> Row:
     what = f"two processes over one, fresh tokens: {name}"
-    return Row("concurrency", what, f"{name}, 2 processes", f"{name}, 1 processes", at_least=at_least)
+    return Row(
+        "concurrency", what, f"{name}, 2 processes", f"{name}, 1 processes", at_least=at_least
+    )
 
 
 ROWS = (

@@ -17,7 +17,7 @@ PACKAGE = Path(jwt_wsgi.__file__).parent
 DEPENDENCIES = ("josepy", "cryptography", "urllib3")
 
 #: What is imported with the first keys that have to be fetched, and brings urllib3 along.
-CLIENT = "jwt_wsgi.jwks.client"
+CLIENT = "jwt_wsgi.http.client"
 
 #: Milliseconds of processor time; another process for each, since a module is imported once.
 PROGRAM = """
@@ -36,7 +36,9 @@ def built_on() -> list[str]:
     for source in PACKAGE.rglob("*.py"):
         if source.relative_to(PACKAGE).parts[0] != "testing":
             found.update(_imported(ast.parse(source.read_text(encoding="utf-8"))))
-    return sorted(name for name in found if name.partition(".")[0] in DEPENDENCIES and _is_module(name))
+    return sorted(
+        name for name in found if name.partition(".")[0] in DEPENDENCIES and _is_module(name)
+    )
 
 
 def _imported(tree: ast.Module) -> Iterator[str]:
@@ -60,5 +62,7 @@ def _is_module(name: str) -> bool:
 def spent(*names: str) -> float:
     """Milliseconds that a fresh process takes to import these modules."""
     command = [sys.executable, "-c", PROGRAM, *names]
-    ended = subprocess.run(command, cwd=PACKAGE.parent, capture_output=True, text=True, timeout=60, check=True)
+    ended = subprocess.run(
+        command, cwd=PACKAGE.parent, capture_output=True, text=True, timeout=60, check=True
+    )
     return float(ended.stdout)

@@ -37,7 +37,9 @@ class Place:
 def servers(scale: Scale, deadline: Deadline) -> Found:
     """Every server on one core, the client on another."""
     found = Found()
-    found.absent = {name: why for name, server in SERVERS.items() if (why := server.missing()) is not None}
+    found.absent = {
+        name: why for name, server in SERVERS.items() if (why := server.missing()) is not None
+    }
     there = [name for name in SERVERS if name not in found.absent]
     pair = tuple(name for name in there if name in PAIR)
     groups = [group for group in (pair, *((name,) for name in there if name not in PAIR)) if group]
@@ -58,24 +60,35 @@ def published() -> Iterator[tuple[LocalIssuer, dict[str, str]]]:
     """An issuer on loopback, and the environment that makes a server trust it."""
     issuer = LocalIssuer(audience=minting.AUDIENCE)
     with issuer.serve():
-        settings = {"ISSUER_BASE_URL": issuer.issuer, "AUDIENCE": issuer.audience, "JWKS_URI": issuer.jwks_uri}
+        settings = {
+            "ISSUER_BASE_URL": issuer.issuer,
+            "AUDIENCE": issuer.audience,
+            "JWKS_URI": issuer.jwks_uri,
+        }
         others = dict.fromkeys(("SECRET", "TOKEN_SIGNING_ALG"), "")
         yield issuer, {**others, **settings}
 
 
-def _measured(load: Load, group: Sequence[str], place: Place, tokens: Sequence[str], turn: int) -> dict[str, float]:
+def _measured(
+    load: Load, group: Sequence[str], place: Place, tokens: Sequence[str], turn: int
+) -> dict[str, float]:
     """One round of a group: all of its figures, or none, so that rounds stay comparable."""
     repeated, distinct = tokens[:1], tokens[1:]
     paces: dict[str, float] = {}
     with ExitStack() as ending:
-        ports = {name: ending.enter_context(running(name, place.environment, place.core)) for name in group}
+        ports = {
+            name: ending.enter_context(running(name, place.environment, place.core))
+            for name in group
+        }
         for port in ports.values():
             load.pace(port, PROTECTED, repeated)
         for what, path in rotated(list(REPEATED.items()), turn):
             for name in rotated(group, turn):
                 paces[f"{name}, {what}"] = load.pace(ports[name], path, repeated)
         for name in rotated(group, turn) if set(group) <= set(PAIR) else ():
-            paces[f"{name}, {DISTINCT}"] = load.pace(ports[name], PROTECTED, distinct, distinct=True)
+            paces[f"{name}, {DISTINCT}"] = load.pace(
+                ports[name], PROTECTED, distinct, distinct=True
+            )
     return paces
 
 

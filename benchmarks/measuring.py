@@ -63,7 +63,11 @@ def spread(figure: Figure, over: Figure | None = None) -> Spread:
 
 
 def alternate(
-    contenders: Mapping[str, Contender], *, batches: int, turn: int = 0, clock: Clock = time.process_time_ns
+    contenders: Mapping[str, Contender],
+    *,
+    batches: int,
+    turn: int = 0,
+    clock: Clock = time.process_time_ns,
 ) -> dict[str, float]:
     """The cost of one token for each contender: the median of `batches` batches, in nanoseconds.
 

@@ -23,24 +23,42 @@ def local_issuer(algorithm: str = "RS256") -> LocalIssuer:
 
 
 def mint(
-    issuer: LocalIssuer, count: int, *, kids: int = 0, issuers: int = 0, expired: bool = False, padding: int = 0
+    issuer: LocalIssuer,
+    count: int,
+    *,
+    kids: int = 0,
+    issuers: int = 0,
+    expired: bool = False,
+    padding: int = 0,
 ) -> list[str]:
     """`count` distinct tokens with the claims of a usual access token, some 830 bytes with RS256.
 
     `kids` and `issuers` spread them over that many key ids and issuers (`nth`
     names them), `padding` adds bytes to the payload.
     """
-    return list(minting(issuer, count, kids=kids, issuers=issuers, expired=expired, padding=padding))
+    return list(
+        minting(issuer, count, kids=kids, issuers=issuers, expired=expired, padding=padding)
+    )
 
 
 def minting(
-    issuer: LocalIssuer, count: int, *, kids: int = 0, issuers: int = 0, expired: bool = False, padding: int = 0
+    issuer: LocalIssuer,
+    count: int,
+    *,
+    kids: int = 0,
+    issuers: int = 0,
+    expired: bool = False,
+    padding: int = 0,
 ) -> Iterator[str]:
     """The tokens of `mint`, each signed when it is asked for."""
     key = issuer.key()
     now = int(time.time()) - (2 * LIFETIME if expired else 0)
     for number in range(count):
-        header = {"alg": key.algorithm, "typ": "at+jwt", "kid": nth("kid", number % kids) if kids else key.kid}
+        header = {
+            "alg": key.algorithm,
+            "typ": "at+jwt",
+            "kid": nth("kid", number % kids) if kids else key.kid,
+        }
         name = nth(issuer.issuer, number % issuers) if issuers else issuer.issuer
         claims = {
             "iss": name,

@@ -77,7 +77,9 @@ def _pyjwt(pem: str) -> Callable[[str], object]:
     import jwt
 
     key: Any = serialization.load_pem_public_key(pem.encode())
-    return lambda token: jwt.decode(token, key, algorithms=["RS256"], audience=AUDIENCE, issuer=ISSUER)
+    return lambda token: jwt.decode(
+        token, key, algorithms=["RS256"], audience=AUDIENCE, issuer=ISSUER
+    )
 
 
 def _joserfc(pem: str) -> Callable[[str], object]:
@@ -85,7 +87,9 @@ def _joserfc(pem: str) -> Callable[[str], object]:
     from joserfc.jwk import RSAKey
 
     key = RSAKey.import_key(pem)
-    claims = jwt.JWTClaimsRegistry(iss={"essential": True, "value": ISSUER}, aud={"essential": True, "value": AUDIENCE})
+    claims = jwt.JWTClaimsRegistry(
+        iss={"essential": True, "value": ISSUER}, aud={"essential": True, "value": AUDIENCE}
+    )
 
     def decode(token: str) -> object:
         decoded = jwt.decode(token, key, algorithms=["RS256"])
@@ -100,7 +104,10 @@ def _authlib(pem: str) -> Callable[[str], object]:
 
     key = JsonWebKey.import_key(pem, {"kty": "RSA"})
     library = JsonWebToken(["RS256"])
-    options = {"iss": {"essential": True, "value": ISSUER}, "aud": {"essential": True, "value": AUDIENCE}}
+    options = {
+        "iss": {"essential": True, "value": ISSUER},
+        "aud": {"essential": True, "value": AUDIENCE},
+    }
 
     def decode(token: str) -> object:
         claims = library.decode(token, key, claims_options=options)
@@ -114,7 +121,9 @@ def _python_jose(pem: str) -> Callable[[str], object]:
     from jose import jwk, jwt
 
     key = jwk.construct(pem, algorithm="RS256")
-    return lambda token: jwt.decode(token, key, algorithms=["RS256"], audience=AUDIENCE, issuer=ISSUER)
+    return lambda token: jwt.decode(
+        token, key, algorithms=["RS256"], audience=AUDIENCE, issuer=ISSUER
+    )
 
 
 def _jwcrypto(pem: str) -> Callable[[str], object]:
@@ -124,7 +133,9 @@ def _jwcrypto(pem: str) -> Callable[[str], object]:
 
     def decode(token: str) -> object:
         # The list of audiences is part of the claims, which jwcrypto compares with the one that is asked for.
-        return jwt.JWT(jwt=token, key=key, algs=["RS256"], check_claims={"iss": ISSUER, "aud": AUDIENCE}).claims
+        return jwt.JWT(
+            jwt=token, key=key, algs=["RS256"], check_claims={"iss": ISSUER, "aud": AUDIENCE}
+        ).claims
 
     return decode
 

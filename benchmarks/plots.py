@@ -38,7 +38,14 @@ COST = "µs a request"
 PLOTS = (
     Plot("rules", "scaling", "Cost against rules", "rules", COST, {"fresh token": r"(\d+) rules"}),
     Plot("keys", "scaling", "Cost against keys", "keys", COST, {"fresh token": r"(\d+) keys"}),
-    Plot("issuers", "scaling", "Cost against issuers", "issuers", COST, {"fresh token": r"(\d+) issuers"}),
+    Plot(
+        "issuers",
+        "scaling",
+        "Cost against issuers",
+        "issuers",
+        COST,
+        {"fresh token": r"(\d+) issuers"},
+    ),
     Plot(
         "size",
         "scaling",
@@ -67,7 +74,9 @@ def points(plot: Plot, results: Results, pattern: str) -> list[tuple[int, Spread
     """The points of one line, from left to right."""
     figures = results[plot.section].figures
     found = [
-        (int(match[1]), spread(figure)) for name, figure in figures.items() if (match := re.fullmatch(pattern, name))
+        (int(match[1]), spread(figure))
+        for name, figure in figures.items()
+        if (match := re.fullmatch(pattern, name))
     ]
     return sorted(found, key=lambda point: point[0])
 
@@ -100,11 +109,15 @@ def _draw(axes: Any, plot: Plot, results: Results) -> None:
         medians = [found.median for _, found in line]
         low = [found.median - found.low for _, found in line]
         high = [found.high - found.median for _, found in line]
-        axes.errorbar([x for x, _ in line], medians, yerr=[low, high], marker="o", capsize=3, label=label)
+        axes.errorbar(
+            [x for x, _ in line], medians, yerr=[low, high], marker="o", capsize=3, label=label
+        )
     axes.set(title=plot.title, xlabel=plot.x, ylabel=plot.y)
     if plot.log:
         axes.set_xscale("log")
-        ticks = sorted({x for pattern in plot.lines.values() for x, _ in points(plot, results, pattern)})
+        ticks = sorted(
+            {x for pattern in plot.lines.values() for x, _ in points(plot, results, pattern)}
+        )
         axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks], minor=False)
         axes.set_xticks([], minor=True)
     axes.set_ylim(bottom=0)

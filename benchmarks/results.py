@@ -50,7 +50,11 @@ def environment(client: str | None = None) -> dict[str, Any]:
         "versions": versions(),
     }
     if client is not None:
-        found |= {"client": client, "node": node(), "express": json.loads(EXPRESS.read_text())["dependencies"]}
+        found |= {
+            "client": client,
+            "node": node(),
+            "express": json.loads(EXPRESS.read_text())["dependencies"],
+        }
     return found
 
 
@@ -80,7 +84,9 @@ def node() -> str | None:
     program = shutil.which("node")
     if program is None:
         return None
-    ended = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=30, check=True)
+    ended = subprocess.run(
+        [program, "--version"], capture_output=True, text=True, timeout=30, check=True
+    )
     return ended.stdout.strip()
 
 

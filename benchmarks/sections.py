@@ -69,7 +69,13 @@ def concurrency(scale: Scale, deadline: Deadline) -> Found:
     if "PyJWT" not in peers.absent():
         contenders["PyJWT"] = {"kind": "PyJWT", "pem": pem(issuer), "tokens": tokens}
     for turn in deadline.rounds(scale.rounds):
-        paces = worker.run("threads", counts=THREADS, contenders=contenders, repetitions=scale.repetitions, turn=turn)
+        paces = worker.run(
+            "threads",
+            counts=THREADS,
+            contenders=contenders,
+            repetitions=scale.repetitions,
+            turn=turn,
+        )
         found.add("tokens/s", paces)
         for name in ("stack", "bare verify"):
             for count in (1, 2):
@@ -128,11 +134,20 @@ def _algorithm(algorithm: str, scale: Scale) -> Contenders:
     public = pem(issuer)
     whole = {"kind": "stack", "jwks": issuer.jwks, "algorithm": algorithm}
     contenders: Contenders = {
-        f"{algorithm}, bare verify": {"kind": "bare", "pem": public, "algorithm": algorithm, "tokens": tokens},
+        f"{algorithm}, bare verify": {
+            "kind": "bare",
+            "pem": public,
+            "algorithm": algorithm,
+            "tokens": tokens,
+        },
         f"{algorithm}, fresh": {**whole, "tokens": tokens},
     }
     if algorithm == "RS256":
-        contenders[f"{algorithm}, seen"] = {**whole, "warm": tokens[:1], "tokens": tokens[:1] * scale.tokens}
+        contenders[f"{algorithm}, seen"] = {
+            **whole,
+            "warm": tokens[:1],
+            "tokens": tokens[:1] * scale.tokens,
+        }
         for name in (name for name in peers.LIBRARIES if name not in peers.absent()):
             contenders[f"{name}, fresh"] = {"kind": name, "pem": public, "tokens": tokens}
     return contenders
@@ -149,7 +164,8 @@ def _refusals(scale: Scale) -> Contenders:
     }
     whole = {"kind": "stack", "jwks": issuer.jwks}
     refused: Contenders = {
-        f"refused, {name}": {**whole, "status": REFUSED, "tokens": tokens} for name, tokens in kinds.items()
+        f"refused, {name}": {**whole, "status": REFUSED, "tokens": tokens}
+        for name, tokens in kinds.items()
     }
     return {"accepted": {**whole, "status": ACCEPTED, "tokens": good}, **refused}
 
@@ -158,7 +174,13 @@ def _rules(scale: Scale) -> Contenders:
     issuer = minting.local_issuer()
     tokens = minting.mint(issuer, scale.tokens)
     return {
-        f"{count} rules": {"kind": "stack", "jwks": issuer.jwks, "rules": count, "spread": True, "tokens": tokens}
+        f"{count} rules": {
+            "kind": "stack",
+            "jwks": issuer.jwks,
+            "rules": count,
+            "spread": True,
+            "tokens": tokens,
+        }
         for count in scale.sizes
         if count > 1
     }
@@ -171,8 +193,15 @@ def _keys(scale: Scale) -> Contenders:
     contenders: Contenders = {}
     for count in (size for size in scale.sizes if size <= 1000):
         tokens = minting.mint(issuer, scale.tokens + count, kids=count)
-        jwks = {"keys": [{**published, "kid": minting.nth("kid", number)} for number in range(count)]}
-        contenders[f"{count} keys"] = {"kind": "stack", "jwks": jwks, "warm": tokens[:count], "tokens": tokens[count:]}
+        jwks = {
+            "keys": [{**published, "kid": minting.nth("kid", number)} for number in range(count)]
+        }
+        contenders[f"{count} keys"] = {
+            "kind": "stack",
+            "jwks": jwks,
+            "warm": tokens[:count],
+            "tokens": tokens[count:],
+        }
     return contenders
 
 
@@ -196,7 +225,11 @@ def _sizes(scale: Scale) -> Contenders:
         whole = {"kind": "stack", "jwks": issuer.jwks}
         named = f"a token of {len(tokens[0])} bytes"
         contenders[f"{named}, fresh"] = {**whole, "tokens": tokens}
-        contenders[f"{named}, seen"] = {**whole, "warm": tokens[:1], "tokens": tokens[:1] * scale.tokens}
+        contenders[f"{named}, seen"] = {
+            **whole,
+            "warm": tokens[:1],
+            "tokens": tokens[:1] * scale.tokens,
+        }
         bare = {"kind": "bare", "pem": pem(issuer), "algorithm": "RS256"}
         contenders[f"{named}, bare verify"] = {**bare, "tokens": tokens}
     return contenders

@@ -51,23 +51,57 @@ def _lacks(*modules: str) -> Callable[[], str | None]:
 def _express_missing() -> str | None:
     if shutil.which("node") is None:
         return "Node is not installed"
-    return None if (EXPRESS / "node_modules").is_dir() else "the Express stack is not installed (npm ci)"
+    return (
+        None
+        if (EXPRESS / "node_modules").is_dir()
+        else "the Express stack is not installed (npm ci)"
+    )
 
 
 SAMPLE = ("waitress", "webob", "dotenv")
 
 
 def _gunicorn(port: int) -> list[str]:
-    options = ["--workers", "1", "--worker-class", "gthread", "--threads", str(THREADS), "--log-level", "critical"]
+    options = [
+        "--workers",
+        "1",
+        "--worker-class",
+        "gthread",
+        "--threads",
+        str(THREADS),
+        "--log-level",
+        "critical",
+    ]
     bound = ["--bind", f"127.0.0.1:{port}", "--no-control-socket"]
     return [sys.executable, "-m", "gunicorn", *bound, *options, "benchmarks.served:application"]
 
 
 def _uwsgi(port: int) -> list[str]:
-    options = ["--master", "--need-app", "--lazy-apps", "--enable-threads", "--disable-logging", "--die-on-term"]
-    places = ["--http11-socket", f"127.0.0.1:{port}", "--home", sys.prefix, "--pythonpath", str(CHECKOUT)]
+    options = [
+        "--master",
+        "--need-app",
+        "--lazy-apps",
+        "--enable-threads",
+        "--disable-logging",
+        "--die-on-term",
+    ]
+    places = [
+        "--http11-socket",
+        f"127.0.0.1:{port}",
+        "--home",
+        sys.prefix,
+        "--pythonpath",
+        str(CHECKOUT),
+    ]
     counts = ["--processes", "1", "--threads", str(THREADS), "--buffer-size", "32768"]
-    return [_beside_python("uwsgi") or "uwsgi", *places, *counts, *options, "--module", "benchmarks.served:application"]
+    return [
+        _beside_python("uwsgi") or "uwsgi",
+        *places,
+        *counts,
+        *options,
+        "--module",
+        "benchmarks.served:application",
+    ]
 
 
 def _granian(port: int) -> list[str]:
@@ -81,7 +115,10 @@ SERVERS: Mapping[str, Server] = {
     "Express": Server(lambda port: ["node", str(EXPRESS / "server.js")], _express_missing),
     "gunicorn": Server(_gunicorn, _lacks("gunicorn", *SAMPLE)),
     "uWSGI": Server(
-        _uwsgi, lambda: _lacks(*SAMPLE)() or (None if _beside_python("uwsgi") else "uWSGI is not installed")
+        _uwsgi,
+        lambda: (
+            _lacks(*SAMPLE)() or (None if _beside_python("uwsgi") else "uWSGI is not installed")
+        ),
     ),
     "Granian": Server(_granian, _lacks("granian", *SAMPLE)),
 }
@@ -94,7 +131,13 @@ def running(name: str, environment: Mapping[str, str], core: int | None) -> Iter
     Raises `RuntimeError` where it does not come up.
     """
     port = free_port()
-    given = {**os.environ, **environment, "HOST": "127.0.0.1", "PORT": str(port), "NODE_ENV": "production"}
+    given = {
+        **os.environ,
+        **environment,
+        "HOST": "127.0.0.1",
+        "PORT": str(port),
+        "NODE_ENV": "production",
+    }
     with tempfile.TemporaryFile() as complaints:
         process = subprocess.Popen(
             pinned.command(core, *SERVERS[name].command(port)),
@@ -108,7 +151,9 @@ def running(name: str, environment: Mapping[str, str], core: int | None) -> Iter
         try:
             if not _answers(process, port):
                 complaints.seek(0)
-                raise RuntimeError(f"{name} does not answer: {complaints.read().decode(errors='replace')[-800:]}")
+                raise RuntimeError(
+                    f"{name} does not answer: {complaints.read().decode(errors='replace')[-800:]}"
+                )
             yield port
         finally:
             end(process)

@@ -44,12 +44,21 @@ def trivial(_: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes
 
 
 def stack(
-    jwks: Mapping[str, Any], algorithm: str = "RS256", *, rules: int = 1, issuers: Sequence[str] = (ISSUER,)
+    jwks: Mapping[str, Any],
+    algorithm: str = "RS256",
+    *,
+    rules: int = 1,
+    issuers: Sequence[str] = (ISSUER,),
 ) -> WSGIApplication:
     """Three layers and a policy around the trivial application."""
-    trusted = [Issuer(name, audience=AUDIENCE, keys=StaticJWKS(jwks), algorithms=[algorithm]) for name in issuers]
+    trusted = [
+        Issuer(name, audience=AUDIENCE, keys=StaticJWKS(jwks), algorithms=[algorithm])
+        for name in issuers
+    ]
     places = {ruled(number): scope("read:messages") for number in range(rules)}
-    return protect(trivial, issuer=trusted, rules={"/api/private-scoped": scope("read:messages"), **places})
+    return protect(
+        trivial, issuer=trusted, rules={"/api/private-scoped": scope("read:messages"), **places}
+    )
 
 
 def ruled(number: int) -> str:
@@ -60,7 +69,9 @@ def ruled(number: int) -> str:
 class Requests:
     """A contender that sends each token through `app`, and looks at the status of every answer."""
 
-    def __init__(self, app: WSGIApplication, *, status: str = ACCEPTED, paths: Sequence[str] = ()) -> None:
+    def __init__(
+        self, app: WSGIApplication, *, status: str = ACCEPTED, paths: Sequence[str] = ()
+    ) -> None:
         self._app = app
         self._status = status
         self._paths = paths
@@ -86,7 +97,9 @@ class Requests:
     def check(self, count: int) -> None:
         """Raises `RuntimeError` where the last `count` answers were not what is measured here."""
         if self.statuses != [self._status] * count:
-            raise RuntimeError(f"answered {sorted(set(self.statuses))}, and {self._status} is what is measured")
+            raise RuntimeError(
+                f"answered {sorted(set(self.statuses))}, and {self._status} is what is measured"
+            )
 
     def _environ(self, token: str) -> WSGIEnvironment:
         environ = dict(ENVIRON)
@@ -97,7 +110,9 @@ class Requests:
             self._sent += 1
         return environ
 
-    def _start_response(self, status: str, headers: object, exc_info: object = None) -> Callable[[bytes], object]:
+    def _start_response(
+        self, status: str, headers: object, exc_info: object = None
+    ) -> Callable[[bytes], object]:
         self.statuses.append(status)
         return _write
 

@@ -45,7 +45,12 @@ def _contender(kind: str, tokens: Sequence[str], **options: Any) -> Contender:
 
 
 def _requests(
-    *, status: str = stack.ACCEPTED, spread: bool = False, warm: Sequence[str] = (), rules: int = 1, **options: Any
+    *,
+    status: str = stack.ACCEPTED,
+    spread: bool = False,
+    warm: Sequence[str] = (),
+    rules: int = 1,
+    **options: Any,
 ) -> stack.Requests:
     """`spread` sends the requests to all the rules in turn; what is `warm` was sent before."""
     paths = [stack.ruled(number) for number in range(rules)] if spread else []
@@ -64,7 +69,9 @@ def threads(job: Mapping[str, Any]) -> dict[str, float]:
     for repetition in range(job["repetitions"]):
         for name, described in job["contenders"].items():
             for count in rotated(job["counts"], job["turn"] + repetition):
-                paces.setdefault(f"{name}, {count} threads", []).append(_in_threads(described, count))
+                paces.setdefault(f"{name}, {count} threads", []).append(
+                    _in_threads(described, count)
+                )
     return {name: statistics.median(found) for name, found in paces.items()}
 
 
@@ -73,7 +80,9 @@ def _in_threads(described: Mapping[str, Any], count: int) -> float:
     tokens = described["tokens"][WARM:]
     share = len(tokens) // count
     contender = _warm(described)
-    runs = [contender.prepare(tokens[number * share : (number + 1) * share]) for number in range(count)]
+    runs = [
+        contender.prepare(tokens[number * share : (number + 1) * share]) for number in range(count)
+    ]
     ready = threading.Barrier(count + 1)
 
     def work(run: Callable[[], None]) -> None:
@@ -140,14 +149,18 @@ def start(task: str, **job: Any) -> subprocess.Popen[str]:
     """A worker that has got its job; whoever starts it ends it."""
     command = [sys.executable, "-m", "benchmarks.worker", task]
     pipe = subprocess.PIPE
-    process = subprocess.Popen(command, cwd=CHECKOUT, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+    process = subprocess.Popen(
+        command, cwd=CHECKOUT, stdin=pipe, stdout=pipe, stderr=pipe, text=True
+    )
     assert process.stdin is not None
     process.stdin.write(json.dumps(job) + "\n")
     process.stdin.flush()
     return process
 
 
-def finish(process: subprocess.Popen[str], send: str | None = None, timeout: float = TIMEOUT) -> dict[str, float]:
+def finish(
+    process: subprocess.Popen[str], send: str | None = None, timeout: float = TIMEOUT
+) -> dict[str, float]:
     """What the worker found. Raises `RuntimeError` where it failed, `TimeoutExpired` where it took too long."""
     try:
         said, complaint = process.communicate(send, timeout=timeout)

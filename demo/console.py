@@ -52,7 +52,9 @@ HEADERS = {
 }
 
 
-def with_console(api: WSGIApplication, local: LocalIssuer, issuer: Issuer, rules: dict[str, Any]) -> WSGIApplication:
+def with_console(
+    api: WSGIApplication, local: LocalIssuer, issuer: Issuer, rules: dict[str, Any]
+) -> WSGIApplication:
     """`api` behind `rules` as `protect` has it, with the console beside its endpoints.
 
     `issuer` is what the API trusts, `local` what signs for it.
@@ -65,11 +67,16 @@ def with_console(api: WSGIApplication, local: LocalIssuer, issuer: Issuer, rules
 class Console:
     """The page, tokens to try it with, and the walk of a call; every other request is the API's."""
 
-    def __init__(self, api: WSGIApplication, local: LocalIssuer, explainer: Explainer, policy: Policy) -> None:
+    def __init__(
+        self, api: WSGIApplication, local: LocalIssuer, explainer: Explainer, policy: Policy
+    ) -> None:
         self._api = api
         self._explainer = explainer
         self._mint = _mints(local)
-        self._files = {path: ((HERE / name).read_text(encoding="utf-8"), kind) for path, (name, kind) in FILES.items()}
+        self._files = {
+            path: ((HERE / name).read_text(encoding="utf-8"), kind)
+            for path, (name, kind) in FILES.items()
+        }
         page, kind = self._files["/"]
         self._files["/"] = page.replace("<!-- endpoints -->", _endpoints(policy)), kind
 
@@ -104,7 +111,11 @@ class Console:
         path = _asked(request, "path")
         if path is None:
             return _message("The path is a text.", 400)
-        called = {"REQUEST_METHOD": "GET", "PATH_INFO": path.encode("utf-8").decode("latin-1"), "QUERY_STRING": ""}
+        called = {
+            "REQUEST_METHOD": "GET",
+            "PATH_INFO": path.encode("utf-8").decode("latin-1"),
+            "QUERY_STRING": "",
+        }
         explanation = self._explainer.explain({**request.environ, **called})
         steps = [{"layer": _layer(step), **step._asdict()} for step in explanation.steps]
         return Response(json_body={"reason": explanation.reason, "steps": steps})
@@ -126,7 +137,9 @@ def _refusal(request: Request) -> str | None:
     """Why the console does not answer this request, or None."""
     environ, host = request.environ, request.headers.get("Host", "")
     if not is_local(environ):
-        return "The console mints tokens, so it answers on loopback and by a name of loopback alone."
+        return (
+            "The console mints tokens, so it answers on loopback and by a name of loopback alone."
+        )
     if is_proxied(environ):
         return "The console mints tokens, so it does not answer through a proxy."
     if request.method != "POST":
@@ -140,7 +153,10 @@ def _refusal(request: Request) -> str | None:
 
 def _asked(request: Request, name: str) -> str | None:
     """The text of this name in the JSON that was sent, or None where there is none."""
-    if request.content_type != "application/json" or (request.content_length or MAX_BODY + 1) > MAX_BODY:
+    if (
+        request.content_type != "application/json"
+        or (request.content_length or MAX_BODY + 1) > MAX_BODY
+    ):
         return None
     try:
         value = read_object(request.body).get(name)
@@ -150,9 +166,11 @@ def _asked(request: Request, name: str) -> str | None:
 
 
 def _layer(step: Step) -> str:
-    return {"credentials": "TokenExtractor", "path": "ScopeAuthorizer", "rule": "ScopeAuthorizer"}.get(
-        step.name, "TokenVerifier"
-    )
+    return {
+        "credentials": "TokenExtractor",
+        "path": "ScopeAuthorizer",
+        "rule": "ScopeAuthorizer",
+    }.get(step.name, "TokenVerifier")
 
 
 def _endpoints(policy: Policy) -> str:

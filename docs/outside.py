@@ -10,7 +10,11 @@ from mkdocs.structure.files import File, Files
 CHECKOUT = Path(__file__).resolve().parent.parent
 
 #: Pages beside `docs/` that the site shows too, and the names that they have there.
-SHOWN = {"CHANGELOG.md": "changelog.md", "SECURITY.md": "reporting.md", "tests/differences.md": "differences.md"}
+SHOWN = {
+    "CHANGELOG.md": "changelog.md",
+    "SECURITY.md": "reporting.md",
+    "tests/differences.md": "differences.md",
+}
 
 _LINK = re.compile(r"\[([^\]\n]+)\]\(((?:\.\./)+[^)#\s]+|docs/[^)#\s]+|[A-Z]+\.md)(#[^)\s]*)?\)")
 
@@ -18,7 +22,9 @@ _LINK = re.compile(r"\[([^\]\n]+)\]\(((?:\.\./)+[^)#\s]+|docs/[^)#\s]+|[A-Z]+\.m
 def on_files(files: Files, *, config: Any) -> Files:
     """Add the pages that stand elsewhere."""
     for source, name in SHOWN.items():
-        files.append(File.generated(config, name, content=(CHECKOUT / source).read_text(encoding="utf-8")))
+        files.append(
+            File.generated(config, name, content=(CHECKOUT / source).read_text(encoding="utf-8"))
+        )
     return files
 
 

@@ -30,7 +30,9 @@ def refused():
     """CherryPy turns whatever a handler raises into a 500; this answers an AuthError as the layers would."""
     error, start, answer = sys.exc_info()[1], [], cherrypy.response
     if isinstance(error, AuthError):
-        answer.body = respond(error)(cherrypy.request.wsgi_environ, lambda *given: start.extend(given))
+        answer.body = respond(error)(
+            cherrypy.request.wsgi_environ, lambda *given: start.extend(given)
+        )
         answer.status = start[0]
         answer.headers.update(dict(start[1]))
     else:

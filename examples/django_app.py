@@ -49,12 +49,16 @@ def missing(environ, start_response):
 
 def application(issuer, audience):
     """What stands in the project's `wsgi.py`."""
-    return protect(get_wsgi_application(), issuer=issuer, audience=audience, rules=RULES, on_error=not_found)
+    return protect(
+        get_wsgi_application(), issuer=issuer, audience=audience, rules=RULES, on_error=not_found
+    )
 
 
 if __name__ == "__main__":
     from waitress import serve
 
     listen = f"127.0.0.1:{os.environ.get('PORT', '8000')}"
-    settings.configure(ROOT_URLCONF=__name__, ALLOWED_HOSTS=["127.0.0.1"], MIDDLEWARE=[f"{__name__}.Refusals"])
+    settings.configure(
+        ROOT_URLCONF=__name__, ALLOWED_HOSTS=["127.0.0.1"], MIDDLEWARE=[f"{__name__}.Refusals"]
+    )
     serve(application(os.environ["ISSUER"], os.environ["AUDIENCE"]), listen=listen)

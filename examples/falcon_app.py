@@ -47,7 +47,11 @@ def missing(environ, start_response):
 
 def application(issuer, audience):
     app = falcon.App()
-    for path, resource in (("/public", Public()), ("/private", Private()), ("/messages", Messages())):
+    for path, resource in (
+        ("/public", Public()),
+        ("/private", Private()),
+        ("/messages", Messages()),
+    ):
         app.add_route(path, resource)
     app.add_error_handler(AuthError, refused)
     return protect(app, issuer=issuer, audience=audience, rules=RULES, on_error=not_found)

@@ -41,7 +41,9 @@ def application(issuer, audience):
     def refused(error):
         return app.response_class.from_app(respond(error), request.environ)
 
-    app.wsgi_app = protect(app.wsgi_app, issuer=issuer, audience=audience, rules=RULES, on_error=not_found)
+    app.wsgi_app = protect(
+        app.wsgi_app, issuer=issuer, audience=audience, rules=RULES, on_error=not_found
+    )
     return app
 
 

@@ -47,7 +47,9 @@ def application(issuer, audience):
         config.add_view(view, route_name=view.__name__)
     # Without it the error reaches the layers, unless a view of Exception takes it before.
     config.add_exception_view(refused, context=AuthError)
-    return protect(config.make_wsgi_app(), issuer=issuer, audience=audience, rules=RULES, on_error=not_found)
+    return protect(
+        config.make_wsgi_app(), issuer=issuer, audience=audience, rules=RULES, on_error=not_found
+    )
 
 
 if __name__ == "__main__":

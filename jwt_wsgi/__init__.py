@@ -1,8 +1,6 @@
 """WSGI middleware that protects an application with OAuth 2.0 access tokens (JWTs)."""
 
 from jwt_wsgi.auth import Auth, Credentials, get_auth
-from jwt_wsgi.authorization import ScopeAuthorizer, guard, require
-from jwt_wsgi.challenges import respond
 from jwt_wsgi.errors import (
     AuthError,
     Forbidden,
@@ -13,15 +11,27 @@ from jwt_wsgi.errors import (
     KeysUnavailable,
     MissingToken,
 )
-from jwt_wsgi.extraction import TokenExtractor
 from jwt_wsgi.issuer import ANY_AUDIENCE, Issuer
 from jwt_wsgi.jwks.remote import RemoteJWKS
 from jwt_wsgi.jwks.static import SharedSecret, StaticJWKS
+from jwt_wsgi.middleware.authorization import ScopeAuthorizer, guard, require
+from jwt_wsgi.middleware.extraction import TokenExtractor
+from jwt_wsgi.middleware.protect import protect
+from jwt_wsgi.middleware.responses import respond
+from jwt_wsgi.middleware.verification import TokenVerifier
 from jwt_wsgi.policy.algebra import AUTHENTICATED, DENY, OPTIONAL, PUBLIC
 from jwt_wsgi.policy.policy import Policy
-from jwt_wsgi.policy.requirements import acr, claim, fresh, has, issued_by, path_param, permission, report_only, scope
-from jwt_wsgi.stack import protect
-from jwt_wsgi.verification import TokenVerifier
+from jwt_wsgi.policy.requirements import (
+    acr,
+    claim,
+    fresh,
+    has,
+    issued_by,
+    path_param,
+    permission,
+    report_only,
+    scope,
+)
 from jwt_wsgi.verifier import Verifier
 
 # fmt: off

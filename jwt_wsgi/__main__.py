@@ -8,7 +8,9 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit: 0, 1 for a negative answer, 2 for misuse, 130 where it was interrupted."""
     missing = [name for name in ("click", "rich") if importlib.util.find_spec(name) is None]
     if missing:
-        sys.stderr.write(f"jwt-wsgi: {' and '.join(missing)} not installed: run pip install 'jwt-wsgi[cli]'\n")
+        sys.stderr.write(
+            f"jwt-wsgi: {' and '.join(missing)} not installed: run pip install 'jwt-wsgi[cli]'\n"
+        )
         sys.exit(2)
     from jwt_wsgi.cli.program import program
 

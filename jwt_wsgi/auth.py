@@ -79,7 +79,9 @@ def environ_of(request: object) -> Mapping[str, Any]:
     for environ in (getattr(request, name, None) for name in ("environ", "META", "env")):
         if isinstance(environ, dict):
             return environ
-    raise TypeError(f"{type(request).__name__} is no WSGI environ, and carries none as .environ, .META or .env")
+    raise TypeError(
+        f"{type(request).__name__} is no WSGI environ, and carries none as .environ, .META or .env"
+    )
 
 
 def get_auth(request: object) -> Auth | None:

@@ -1,7 +1,7 @@
 """Every refusal, and the closed list of reasons that bodies, logs and metrics share.
 
 The classes are pure: they know nothing of WSGI, realms or the request. How one
-is answered is the business of `jwt_wsgi.challenges`.
+is answered is the business of `jwt_wsgi.middleware.responses`.
 """
 
 from collections.abc import Iterable
@@ -107,7 +107,12 @@ class InsufficientAuthentication(AuthError):
     default_reason = "insufficient_authentication"
 
     def __init__(
-        self, reason: str | None = None, *, acr_values: Iterable[str] = (), max_age: int | None = None, **rest: Any
+        self,
+        reason: str | None = None,
+        *,
+        acr_values: Iterable[str] = (),
+        max_age: int | None = None,
+        **rest: Any,
     ) -> None:
         super().__init__(reason, **rest)
         self.acr_values = tuple(acr_values)

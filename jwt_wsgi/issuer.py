@@ -4,12 +4,12 @@ import copy
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Literal
 
-from jwt_wsgi.configuration import is_number, must
 from jwt_wsgi.jose.algorithms import ALGORITHMS, SYMMETRIC
 from jwt_wsgi.jose.claims import ClaimName, TokenProfile, check_claim_name
 from jwt_wsgi.jwks.remote import RemoteJWKS
 from jwt_wsgi.jwks.source import KeySource, LocalFirst
 from jwt_wsgi.jwks.static import SharedSecret, StaticJWKS
+from jwt_wsgi.options import is_number, must
 
 
 class _AnyAudience:
@@ -50,11 +50,18 @@ class Issuer:
         scope_claim: ClaimName | None = None,
         allow_http: bool = False,
     ) -> None:
-        must(isinstance(issuer, str) and issuer != "", f"issuer={issuer!r}: write the tokens' exact iss")
+        must(
+            isinstance(issuer, str) and issuer != "",
+            f"issuer={issuer!r}: write the tokens' exact iss",
+        )
         self.issuer = issuer
         self.algorithms = _algorithms(algorithms)
-        self.profile = _profile(audience, leeway, max_age, profile, {} if claims is None else claims)
-        self.scope_claim = None if scope_claim is None else check_claim_name("scope_claim", scope_claim)
+        self.profile = _profile(
+            audience, leeway, max_age, profile, {} if claims is None else claims
+        )
+        self.scope_claim = (
+            None if scope_claim is None else check_claim_name("scope_claim", scope_claim)
+        )
         self.discovers = keys is None
         given = RemoteJWKS.discovered(issuer, allow_http=allow_http) if keys is None else keys
         sources: Sequence[Any] = given if isinstance(given, list | tuple) else [given]
@@ -71,12 +78,19 @@ def _algorithms(algorithms: Iterable[str]) -> frozenset[str]:
     names = () if isinstance(algorithms, str) else tuple(algorithms)
     must(names != (), f"algorithms={algorithms!r}: write a list of names, such as ('RS256',)")
     for name in names:
-        must(name in list(ALGORITHMS), f"algorithms holds {name!r}: choose from {', '.join(ALGORITHMS)}")
+        must(
+            name in list(ALGORITHMS),
+            f"algorithms holds {name!r}: choose from {', '.join(ALGORITHMS)}",
+        )
     return frozenset(names)
 
 
 def _profile(
-    audience: object, leeway: float, max_age: float | None, profile: str, claims: Mapping[ClaimName, Any]
+    audience: object,
+    leeway: float,
+    max_age: float | None,
+    profile: str,
+    claims: Mapping[ClaimName, Any],
 ) -> TokenProfile:
     must(is_number(leeway) and 0 <= leeway <= 300, f"leeway={leeway!r}: write seconds, 0 to 300")
     must(
@@ -102,7 +116,10 @@ def _audiences(audience: object) -> frozenset[str] | None:
     listed = [audience] if isinstance(audience, str) else audience
     names = list(listed) if isinstance(listed, Iterable) and not isinstance(listed, Mapping) else []
     named = names != [] and all(isinstance(name, str) and name for name in names)
-    must(named, f"audience={audience!r}: write the API's identifier, a list of them, or ANY_AUDIENCE for anyone's")
+    must(
+        named,
+        f"audience={audience!r}: write the API's identifier, a list of them, or ANY_AUDIENCE for anyone's",
+    )
     return frozenset(names)
 
 
@@ -111,9 +128,15 @@ def _check_source(source: object, algorithms: frozenset[str]) -> None:
     must(isinstance(source, KeySource), f"keys={type(source).__name__}: {remedy}")
     symmetric, wanted = algorithms & SYMMETRIC, sorted(algorithms)
     published = isinstance(source, RemoteJWKS) and symmetric != frozenset()
-    must(not published, f"algorithms {wanted} with published keys: a secret cannot be published; use SharedSecret")
+    must(
+        not published,
+        f"algorithms {wanted} with published keys: a secret cannot be published; use SharedSecret",
+    )
     if isinstance(source, StaticJWKS | SharedSecret):
         served = source.held().algorithms
         needed = algorithms if isinstance(source, SharedSecret) else symmetric
         fits = needed <= served and not served.isdisjoint(algorithms)
-        must(fits, f"algorithms {wanted}, but these keys serve {sorted(served)} by their kind and size: name those")
+        must(
+            fits,
+            f"algorithms {wanted}, but these keys serve {sorted(served)} by their kind and size: name those",
+        )

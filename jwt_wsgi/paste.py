@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import Any
 from wsgiref.types import WSGIApplication
 
-from jwt_wsgi.challenges import checked_realm
-from jwt_wsgi.configuration import must
 from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.jwks.remote import RemoteJWKS
 from jwt_wsgi.jwks.source import KeySource
 from jwt_wsgi.jwks.static import SharedSecret, StaticJWKS
+from jwt_wsgi.middleware.protect import protect
+from jwt_wsgi.middleware.responses import checked_realm
+from jwt_wsgi.options import must
 from jwt_wsgi.policyfile import read_policy
-from jwt_wsgi.stack import protect
 
 _NUMBER = re.compile(r"\d{1,9}(\.\d{1,9})?")
 _NEEDED = {
@@ -58,7 +58,10 @@ def filter_factory(
 ) -> Callable[[WSGIApplication], WSGIApplication]:
     """What puts an application behind the three layers (`paste.filter_factory`); settings as above."""
     for name in settings:
-        must(name in _SETTINGS, f"jwt-wsgi: unknown setting {name!r}: choose from {', '.join(_SETTINGS)}")
+        must(
+            name in _SETTINGS,
+            f"jwt-wsgi: unknown setting {name!r}: choose from {', '.join(_SETTINGS)}",
+        )
     for name in _SETTINGS:
         # PasteDeploy leaves out of a section what [DEFAULT] has too, which nobody would notice.
         remedy = f"[DEFAULT] has {name} too, and hides it: name it otherwise there, or write 'get {name} = {name}' here"
@@ -76,7 +79,9 @@ def filter_factory(
 
 
 def _issuer(written: Mapping[str, str], here: Path) -> Issuer:
-    options: dict[str, Any] = {name: written[name] for name in ("profile", "scope_claim") if name in written}
+    options: dict[str, Any] = {
+        name: written[name] for name in ("profile", "scope_claim") if name in written
+    }
     if "algorithms" in written:
         options["algorithms"] = written["algorithms"].split()
     for name in ("leeway", "max_age"):
@@ -93,7 +98,10 @@ def _issuer(written: Mapping[str, str], here: Path) -> Issuer:
 
 def _keys(written: Mapping[str, str], here: Path) -> KeySource:
     named = [name for name in _KEYS if name in written]
-    must(len(named) < 2, f"jwt-wsgi: {' and '.join(named)} are set: keys come from one place, so leave out the others")
+    must(
+        len(named) < 2,
+        f"jwt-wsgi: {' and '.join(named)} are set: keys come from one place, so leave out the others",
+    )
     if named == []:
         with _naming("issuer", written):
             return RemoteJWKS.discovered(written["issuer"])
@@ -103,7 +111,9 @@ def _keys(written: Mapping[str, str], here: Path) -> KeySource:
             return RemoteJWKS(written[name])
         file = here / written[name]
         try:
-            return StaticJWKS(file) if name == "jwks_file" else SharedSecret(file.read_bytes().strip())
+            return (
+                StaticJWKS(file) if name == "jwks_file" else SharedSecret(file.read_bytes().strip())
+            )
         except OSError as error:
             raise ValueError(f"it cannot be read ({error.strerror})") from None
 

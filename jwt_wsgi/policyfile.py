@@ -18,12 +18,24 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from jwt_wsgi.configuration import must
+from jwt_wsgi.options import must
 from jwt_wsgi.policy.algebra import AUTHENTICATED, DENY, OPTIONAL, PUBLIC, Requirement
 from jwt_wsgi.policy.policy import Policy
-from jwt_wsgi.policy.requirements import acr, claim, fresh, has, issued_by, path_param, permission, report_only, scope
+from jwt_wsgi.policy.requirements import (
+    acr,
+    claim,
+    fresh,
+    has,
+    issued_by,
+    path_param,
+    permission,
+    report_only,
+    scope,
+)
 
-_CONSTANTS: dict[str, Requirement] = {str(each): each for each in (PUBLIC, OPTIONAL, AUTHENTICATED, DENY)}
+_CONSTANTS: dict[str, Requirement] = {
+    str(each): each for each in (PUBLIC, OPTIONAL, AUTHENTICATED, DENY)
+}
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
     each.__name__: each
     for each in (scope, permission, claim, has, issued_by, acr, fresh, report_only, path_param)
@@ -31,7 +43,12 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
 _NAMES = ", ".join((*_CONSTANTS, *(f"{name}(...)" for name in _FUNCTIONS)))
 
 # What a file may say besides its rules, and of which type.
-_OPTIONS: dict[str, type] = {"default": str, "mounts": list, "allow_vhm_root": bool, "report_only": bool}
+_OPTIONS: dict[str, type] = {
+    "default": str,
+    "mounts": list,
+    "allow_vhm_root": bool,
+    "report_only": bool,
+}
 
 
 def read_policy(path: str | os.PathLike[str]) -> Policy:
@@ -52,11 +69,16 @@ def parse_policy(text: str, *, name: str = "policy") -> Policy:
         must(isinstance(rules, dict), "write a table [rules] of paths and requirements")
         for key, value in document.items():
             wanted = _OPTIONS.get(key)
-            must(wanted is not None, f"{key}: no such key; choose from rules, {', '.join(_OPTIONS)}")
+            must(
+                wanted is not None, f"{key}: no such key; choose from rules, {', '.join(_OPTIONS)}"
+            )
             must(type(value) is wanted, f"{key}: {value!r} is no {wanted and wanted.__name__}")
         if "default" in document:
             document["default"] = _requirement_at("default", document["default"])
-        return Policy([(key, _requirement_at(f"rule {key!r}", value)) for key, value in rules.items()], **document)
+        return Policy(
+            [(key, _requirement_at(f"rule {key!r}", value)) for key, value in rules.items()],
+            **document,
+        )
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
 
@@ -66,9 +88,13 @@ def parse_requirement(text: str) -> Requirement:
     try:
         requirement: Any = _value(ast.parse(text.strip(), mode="eval").body)
     except (SyntaxError, RecursionError, MemoryError):
-        raise ValueError(f"{_cut(text)} is no requirement; combine with & and | what you need of {_NAMES}") from None
+        raise ValueError(
+            f"{_cut(text)} is no requirement; combine with & and | what you need of {_NAMES}"
+        ) from None
     if not isinstance(requirement, Requirement):
-        raise ValueError(f"{_cut(text)} is no requirement by itself; use it in claim(...) or has(...)")
+        raise ValueError(
+            f"{_cut(text)} is no requirement by itself; use it in claim(...) or has(...)"
+        )
     return requirement
 
 
@@ -93,7 +119,11 @@ def _value(node: ast.expr) -> Any:
                 return _FUNCTIONS[name](*map(_argument, arguments))
     except TypeError as error:
         combined = isinstance(node, ast.BinOp)
-        why = "PUBLIC, OPTIONAL and DENY combine with nothing, report_only with & alone" if combined else error
+        why = (
+            "PUBLIC, OPTIONAL and DENY combine with nothing, report_only with & alone"
+            if combined
+            else error
+        )
         raise ValueError(f"{_cut(ast.unparse(node))}: {why}") from None
     raise ValueError(f"{_cut(ast.unparse(node))} is no requirement; choose from {_NAMES}")
 

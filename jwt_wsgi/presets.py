@@ -11,13 +11,13 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Literal, overload
 
-from jwt_wsgi.configuration import must
+from jwt_wsgi.http.client import Fetcher
+from jwt_wsgi.http.fetching import Fetch, Reply
 from jwt_wsgi.issuer import ANY_AUDIENCE, Issuer
 from jwt_wsgi.jose.strict_json import read_object
-from jwt_wsgi.jwks.client import Fetcher
-from jwt_wsgi.jwks.fetching import Fetch, Reply
 from jwt_wsgi.jwks.remote import RemoteJWKS
 from jwt_wsgi.jwks.source import KeySource
+from jwt_wsgi.options import must
 
 _HOST = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+(:\d{1,5})?")
 _SEGMENT = re.compile(r"[A-Za-z0-9._~-]+")
@@ -40,7 +40,9 @@ class _AnyTenant:
 ANY_TENANT: Final = _AnyTenant()
 
 
-def auth0(domain: str, *, audience: str | Iterable[str], fetch: Fetch | None = None, **options: Any) -> Issuer:
+def auth0(
+    domain: str, *, audience: str | Iterable[str], fetch: Fetch | None = None, **options: Any
+) -> Issuer:
     """A tenant of Auth0 (`tenant.eu.auth0.com`, or a domain of one's own).
 
     `audience` is the identifier of the API, never the ID of a client: an ID
@@ -74,7 +76,12 @@ def okta(
 
 
 def cognito(
-    region: str, pool: str, *, client_ids: str | Iterable[str], fetch: Fetch | None = None, **options: Any
+    region: str,
+    pool: str,
+    *,
+    client_ids: str | Iterable[str],
+    fetch: Fetch | None = None,
+    **options: Any,
 ) -> Issuer:
     """A user pool of Amazon Cognito (`eu-west-1`, `eu-west-1_AbCdEf123`).
 
@@ -84,19 +91,35 @@ def cognito(
 
     Source: https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-tokens-verifying-a-jwt.html
     """
-    must(isinstance(region, str) and _REGION.fullmatch(region) is not None, f"region={region!r}: write eu-west-1")
+    must(
+        isinstance(region, str) and _REGION.fullmatch(region) is not None,
+        f"region={region!r}: write eu-west-1",
+    )
     fits = _segment("pool", pool).startswith(f"{region}_")
     must(fits, f"pool={pool!r}: write the pool's ID, which begins with {region}_")
     known = frozenset([client_ids] if isinstance(client_ids, str) else client_ids)
-    must(known != frozenset() and "" not in known, f"client_ids={client_ids!r}: name the clients that may call")
+    must(
+        known != frozenset() and "" not in known,
+        f"client_ids={client_ids!r}: name the clients that may call",
+    )
     cloud = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
     issuer = f"https://cognito-idp.{region}.{cloud}/{pool}"
-    claims = {"token_use": "access", "client_id": lambda client: isinstance(client, str) and client in known}
-    return _issuer(issuer, f"{issuer}/.well-known/jwks.json", claims, fetch, options, audience=ANY_AUDIENCE)
+    claims = {
+        "token_use": "access",
+        "client_id": lambda client: isinstance(client, str) and client in known,
+    }
+    return _issuer(
+        issuer, f"{issuer}/.well-known/jwks.json", claims, fetch, options, audience=ANY_AUDIENCE
+    )
 
 
 def keycloak(
-    base_url: str, realm: str, *, audience: str | Iterable[str], fetch: Fetch | None = None, **options: Any
+    base_url: str,
+    realm: str,
+    *,
+    audience: str | Iterable[str],
+    fetch: Fetch | None = None,
+    **options: Any,
 ) -> Issuer:
     """A realm of Keycloak, below `base_url` (with `/auth` at its end for servers before 17).
 
@@ -161,15 +184,23 @@ def entra(
     https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference
     """
     must(version in (1, 2), f"version={version!r}: write 1 or 2")
-    issuer_of = "https://login.microsoftonline.com/{}/v2.0" if version == 2 else "https://sts.windows.net/{}/"
-    keys_of = f"https://login.microsoftonline.com/{{}}/discovery/{'v2.0/' if version == 2 else ''}keys"
+    issuer_of = (
+        "https://login.microsoftonline.com/{}/v2.0"
+        if version == 2
+        else "https://sts.windows.net/{}/"
+    )
+    keys_of = (
+        f"https://login.microsoftonline.com/{{}}/discovery/{'v2.0/' if version == 2 else ''}keys"
+    )
     claims = {"ver": "2.0", "azp": ...} if version == 2 else {"ver": "1.0", "appid": ...}
 
     def keys(place: str, owner: str) -> RemoteJWKS:
         return RemoteJWKS(keys_of.format(place), fetch=_KeysOf(owner, fetch))
 
     def issuer(guid: str, keys: KeySource) -> Issuer:
-        return _issuer(issuer_of.format(guid), "", claims, None, {"keys": keys, **options}, audience=audience)
+        return _issuer(
+            issuer_of.format(guid), "", claims, None, {"keys": keys, **options}, audience=audience
+        )
 
     if isinstance(tenant, str):
         return issuer(_guid(tenant), keys(tenant, tenant))
@@ -184,7 +215,11 @@ def entra(
 
     def resolve(name: str) -> Issuer | None:
         named = names.fullmatch(name)
-        return None if named is None else issuer(named[1], consumers if named[1] == CONSUMERS else shared)
+        return (
+            None
+            if named is None
+            else issuer(named[1], consumers if named[1] == CONSUMERS else shared)
+        )
 
     return resolve
 
@@ -197,7 +232,9 @@ class _KeysOf:
 
     def __init__(self, owner: str, fetch: Fetch | None) -> None:
         forms = ("https://login.microsoftonline.com/{}/v2.0", "https://sts.windows.net/{}/")
-        self._issuers = {form.format(each) for form in forms for each in (owner, _EVERYONE)} | {_EVERYONE}
+        self._issuers = {form.format(each) for form in forms for each in (owner, _EVERYONE)} | {
+            _EVERYONE
+        }
         self._fetch = fetch or Fetcher(10.0, 524288)
 
     def __call__(self, url: str) -> Reply:
@@ -206,7 +243,9 @@ class _KeysOf:
         try:
             # Those that name nobody serve everybody, as those do that name a template.
             named = [(key.get("issuer", _EVERYONE), key) for key in read_object(reply.body)["keys"]]
-            kept = [key for issuer, key in named if isinstance(issuer, str) and issuer in self._issuers]
+            kept = [
+                key for issuer, key in named if isinstance(issuer, str) and issuer in self._issuers
+            ]
         except (ValueError, TypeError, LookupError, AttributeError):
             return reply  # and let the source say what is wrong with it
         return Reply(json.dumps({"keys": kept}).encode(), reply.max_age)
@@ -229,7 +268,9 @@ def _issuer(
 
 def _host(option: str, host: str) -> str:
     fits = isinstance(host, str) and _HOST.fullmatch(host) is not None
-    must(fits, f"{option}={host!r}: write the host alone, in lower case, such as tenant.example.com")
+    must(
+        fits, f"{option}={host!r}: write the host alone, in lower case, such as tenant.example.com"
+    )
     return host
 
 

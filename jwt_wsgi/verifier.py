@@ -6,16 +6,23 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from jwt_wsgi.auth import Auth
-from jwt_wsgi.configuration import must
+from jwt_wsgi.cache import Memory
 from jwt_wsgi.errors import InvalidToken, KeysUnavailable
 from jwt_wsgi.issuer import Issuer
-from jwt_wsgi.issuers import Issuers, Resolver
+from jwt_wsgi.issuer_registry import Issuers, Resolver
 from jwt_wsgi.jose import claims as judgement
 from jwt_wsgi.jose.algorithms import ALGORITHMS
 from jwt_wsgi.jose.claims import Dates
-from jwt_wsgi.jose.compact import MAX_TOKEN_BYTES, Compact, check_signature, parse, signed_with, token_object
+from jwt_wsgi.jose.compact import (
+    MAX_TOKEN_BYTES,
+    Compact,
+    check_signature,
+    parse,
+    signed_with,
+    token_object,
+)
 from jwt_wsgi.jose.keys import KeySet
-from jwt_wsgi.memory import Memory
+from jwt_wsgi.options import must
 
 logger = logging.getLogger("jwt_wsgi.verifier")
 
@@ -63,8 +70,14 @@ class Verifier:
         self._algorithms = frozenset(ALGORITHMS if self._issuers.resolvers else ()).union(*lists)
         fits = type(max_token_bytes) is int and max_token_bytes > 0
         must(fits, f"max_token_bytes={max_token_bytes!r}: write a whole number above 0")
-        for option, bound in (("max_remembered", max_remembered), ("max_remembered_bytes", max_remembered_bytes)):
-            must(type(bound) is int and bound >= 0, f"{option}={bound!r}: write a whole number, 0 for no memory")
+        for option, bound in (
+            ("max_remembered", max_remembered),
+            ("max_remembered_bytes", max_remembered_bytes),
+        ):
+            must(
+                type(bound) is int and bound >= 0,
+                f"{option}={bound!r}: write a whole number, 0 for no memory",
+            )
         self._memory: Memory[_Facts] = Memory(max_remembered, max_remembered_bytes)
         self._headers: dict[str, dict[str, Any]] = {}
         self._scopes: dict[frozenset[str], frozenset[str]] = {}
@@ -139,7 +152,9 @@ class Verifier:
             raise InvalidToken("claim_malformed", expected="iss a string", found=name)
         issuer = self._issuers.get(name)
         if issuer is None:
-            raise InvalidToken("issuer_mismatch", expected=sorted(self._issuers.configured), found=name)
+            raise InvalidToken(
+                "issuer_mismatch", expected=sorted(self._issuers.configured), found=name
+            )
         return issuer
 
 

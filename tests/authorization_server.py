@@ -75,7 +75,9 @@ def authorization_server(issuer: str) -> Flask:
     """The whole server as a WSGI application, with a fresh key."""
     app = Flask(__name__)
     keys = Keys()
-    server = AuthorizationServer(app, query_client={CLIENT_ID: Client()}.get, save_token=lambda token, request: None)
+    server = AuthorizationServer(
+        app, query_client={CLIENT_ID: Client()}.get, save_token=lambda token, request: None
+    )
     server.register_grant(ClientCredentialsGrant)
     server.register_token_generator("default", AccessTokens(issuer, keys))
 

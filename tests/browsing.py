@@ -12,7 +12,9 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 CHROMIUM = shutil.which("chromium")
 
 #: For tests that ask for the browser.
-needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium: apt-get install chromium")
+needs_chromium = pytest.mark.skipif(
+    CHROMIUM is None, reason="needs chromium: apt-get install chromium"
+)
 
 # Nothing of its own leaves the machine, and no name but loopback's resolves.
 _QUIET = [
@@ -37,7 +39,9 @@ def chromium() -> Iterator[Browser]:
     """The browser, headless, with an empty profile."""
     expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_QUIET, timeout=PATIENCE)
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=_QUIET, timeout=PATIENCE
+        )
         try:
             yield browser
         finally:
@@ -48,12 +52,17 @@ class Watched:
     """A page of its own profile, with what it said on its console and whom it asked."""
 
     def __init__(self, browser: Browser, *, width: int = 1280, scheme: str = "light") -> None:
-        self.context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
+        self.context = browser.new_context(
+            viewport={"width": width, "height": 800}, color_scheme=scheme
+        )
         self.context.set_default_timeout(PATIENCE)
         self.page: Page = self.context.new_page()
         self.said: list[tuple[str, str]] = []
         self.asked: list[str] = []
-        self.page.on("console", lambda message: self.said.append((message.text, message.location.get("url", ""))))
+        self.page.on(
+            "console",
+            lambda message: self.said.append((message.text, message.location.get("url", ""))),
+        )
         self.page.on("pageerror", lambda error: self.said.append((f"uncaught: {error}", "")))
         self.page.on("request", lambda request: self.asked.append(request.url))
 

@@ -38,16 +38,28 @@ class Ended(NamedTuple):
 def run(*words: object, given: str | bytes = "", env: dict[str, str] | None = None) -> Ended:
     """Run the command in this process; without a token in the environment unless `env` has one."""
     result = CliRunner().invoke(
-        program, list(map(str, words)), input=given, env={"JWT_WSGI_TOKEN": None, **(env or {})}, prog_name="jwt-wsgi"
+        program,
+        list(map(str, words)),
+        input=given,
+        env={"JWT_WSGI_TOKEN": None, **(env or {})},
+        prog_name="jwt-wsgi",
     )
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     return Ended(result.exit_code, result.stdout, result.stderr)
 
 
-def run_program(*words: object, given: str = "", env: dict[str, str] | None = None, cwd: Path = CHECKOUT) -> Ended:
+def run_program(
+    *words: object, given: str = "", env: dict[str, str] | None = None, cwd: Path = CHECKOUT
+) -> Ended:
     """Run `python -m jwt_wsgi` as a process of its own."""
     ended = subprocess.run(
-        command(*words), input=given, env=environment(env), cwd=cwd, capture_output=True, text=True, timeout=120
+        command(*words),
+        input=given,
+        env=environment(env),
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     return Ended(ended.returncode, ended.stdout, ended.stderr)
 
@@ -57,4 +69,6 @@ def command(*words: object) -> Sequence[str]:
 
 
 def environment(more: dict[str, str] | None = None) -> dict[str, str]:
-    return {name: text for name, text in os.environ.items() if name != "JWT_WSGI_TOKEN"} | (more or {})
+    return {name: text for name, text in os.environ.items() if name != "JWT_WSGI_TOKEN"} | (
+        more or {}
+    )

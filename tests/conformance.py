@@ -59,11 +59,16 @@ def marked(tests: Path = TESTS) -> dict[int, list[str]]:
 
 def _named(function: ast.FunctionDef) -> Iterator[int]:
     for decorator in function.decorator_list:
-        if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == "pytest.mark.conforms":
+        if (
+            isinstance(decorator, ast.Call)
+            and ast.unparse(decorator.func) == "pytest.mark.conforms"
+        ):
             yield from (ast.literal_eval(argument) for argument in decorator.args)
 
 
-def page(requirements: Sequence[Line], proofs: Mapping[int, Sequence[str]], passed: Set[str]) -> str:
+def page(
+    requirements: Sequence[Line], proofs: Mapping[int, Sequence[str]], passed: Set[str]
+) -> str:
     """The page: one row a line, with no date and no duration, so that it changes only with what it says."""
     rows = []
     for line in requirements:
@@ -76,10 +81,16 @@ def page(requirements: Sequence[Line], proofs: Mapping[int, Sequence[str]], pass
     return HEAD + "".join(rows)
 
 
-def lacking(requirements: Sequence[Line], proofs: Mapping[int, Sequence[str]], passed: Set[str]) -> list[str]:
+def lacking(
+    requirements: Sequence[Line], proofs: Mapping[int, Sequence[str]], passed: Set[str]
+) -> list[str]:
     """What is wrong, a sentence each: a line without a test, a test that did not pass, an id of nothing."""
     known = {line.id for line in requirements}
-    wrong = [f"{number} is no line: {', '.join(tests)}" for number, tests in proofs.items() if number not in known]
+    wrong = [
+        f"{number} is no line: {', '.join(tests)}"
+        for number, tests in proofs.items()
+        if number not in known
+    ]
     for line in requirements:
         tests = proofs.get(line.id, ())
         if line.applies and not tests:
@@ -110,11 +121,16 @@ class Results:
 def main() -> int:
     """Run the marked tests, write the page, say what is lacking; the exit status."""
     results = Results()
-    status = pytest.main(["-q", "-m", "conforms", f"--rootdir={CHECKOUT}", str(TESTS)], plugins=[results])
+    status = pytest.main(
+        ["-q", "-m", "conforms", f"--rootdir={CHECKOUT}", str(TESTS)], plugins=[results]
+    )
     requirements, proofs = lines(), marked()
     PAGE.write_text(page(requirements, proofs, results.passed), encoding="utf-8")
     wrong = lacking(requirements, proofs, results.passed)
-    print("\n".join(wrong) or f"{PAGE.relative_to(CHECKOUT)} is written; every applicable line is proven")
+    print(
+        "\n".join(wrong)
+        or f"{PAGE.relative_to(CHECKOUT)} is written; every applicable line is proven"
+    )
     return 1 if wrong or status else 0
 
 

@@ -9,7 +9,19 @@ import pytest
 from jwt_wsgi import Issuer, StaticJWKS
 from jwt_wsgi.testing import Clock, LocalIssuer
 
-ASYMMETRIC = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519")
+ASYMMETRIC = (
+    "RS256",
+    "RS384",
+    "RS512",
+    "PS256",
+    "PS384",
+    "PS512",
+    "ES256",
+    "ES384",
+    "ES512",
+    "EdDSA",
+    "Ed25519",
+)
 SYMMETRIC = ("HS256", "HS384", "HS512")
 
 

@@ -17,7 +17,11 @@ def calls(work: Callable[[], object], most: float = 5_000_000, of: str | None = 
 
     def count(frame: FrameType, event: str, argument: object) -> None:
         nonlocal counted
-        counted += event in ("call", "c_call") if of is None else event == "call" and frame.f_code.co_name == of
+        counted += (
+            event in ("call", "c_call")
+            if of is None
+            else event == "call" and frame.f_code.co_name == of
+        )
         assert counted <= most, f"more than {most} calls"
 
     before = sys.getprofile()

@@ -16,6 +16,13 @@ def process(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable
     return [body]
 
 
-keys = RemoteJWKS(os.environ["JWKS_URI"], cache_ttl=float(os.environ["CACHE_TTL"]), timeout=30, requests_per_minute=60)
-issuer = Issuer("https://issuer.test/", audience="https://api.test", keys=keys, algorithms=["ES256"])
+keys = RemoteJWKS(
+    os.environ["JWKS_URI"],
+    cache_ttl=float(os.environ["CACHE_TTL"]),
+    timeout=30,
+    requests_per_minute=60,
+)
+issuer = Issuer(
+    "https://issuer.test/", audience="https://api.test", keys=keys, algorithms=["ES256"]
+)
 application = protect(process, issuer=issuer, rules={"/": AUTHENTICATED})

@@ -35,13 +35,22 @@ class Exchange:
     """One request: what is published at its path, and the connection to answer it on."""
 
     def __init__(
-        self, connection: socket.socket, body: bytes, elsewhere: str, retry_after: int, released: threading.Event
+        self,
+        connection: socket.socket,
+        body: bytes,
+        elsewhere: str,
+        retry_after: int,
+        released: threading.Event,
     ) -> None:
         self.connection, self.body, self.released = connection, body, released
         self.elsewhere, self.retry_after = elsewhere, retry_after
 
     def head(self, length: int, status: str = "200 OK", **headers: object) -> bytes:
-        fields = {"Content-Type": "application/json", "Content-Length": length, "Connection": "close"}
+        fields = {
+            "Content-Type": "application/json",
+            "Content-Length": length,
+            "Connection": "close",
+        }
         fields.update({name.replace("_", "-"): value for name, value in headers.items()})
         lines = [f"HTTP/1.1 {status}", *(f"{name}: {value}" for name, value in fields.items())]
         return "\r\n".join([*lines, "", ""]).encode()
@@ -148,7 +157,8 @@ def length_too_short(to: Exchange) -> None:
 
 #: How a reply can fail to be the key set, by name; a caller of the first four waits for it.
 SLOW: dict[str, Callable[[Exchange], None]] = {
-    each.__name__: each for each in (hang_before_headers, hang_after_headers, drip_headers, drip_body)
+    each.__name__: each
+    for each in (hang_before_headers, hang_after_headers, drip_headers, drip_body)
 }
 BAD: dict[str, Callable[[Exchange], None]] = {
     each.__name__: each
@@ -273,7 +283,9 @@ def certified(folder: Path) -> dict[str, ssl.SSLContext]:
     past = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
     certificates = {
         "trusted": authority.issue_cert("localhost"),
-        "expired": authority.issue_cert("localhost", not_before=past, not_after=past + dt.timedelta(days=1)),
+        "expired": authority.issue_cert(
+            "localhost", not_before=past, not_after=past + dt.timedelta(days=1)
+        ),
         "untrusted": stranger.issue_cert("localhost"),
     }
     contexts = {name: ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER) for name in certificates}
@@ -313,7 +325,9 @@ class FaultServer:
     def __init__(self, folder: Path, retry_after: int = RETRY_AFTER) -> None:
         self.roots = folder / "roots.pem"
         command = [sys.executable, __file__, str(folder), str(retry_after)]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
         assert self._process.stdout is not None
         self.ports: dict[str, int] = json.loads(self._process.stdout.readline())
         self._control = socket.create_connection(("127.0.0.1", self.ports["control"]), timeout=60)
@@ -332,7 +346,9 @@ class FaultServer:
         return json.loads(self._answers.readline())
 
     def url(self, listener: str = "plain", path: str = "/jwks") -> str:
-        scheme, host = ("https", "localhost") if listener in LISTENERS[2:] else ("http", "127.0.0.1")
+        scheme, host = (
+            ("https", "localhost") if listener in LISTENERS[2:] else ("http", "127.0.0.1")
+        )
         return f"{scheme}://{host}:{self.ports[listener]}{path}"
 
     def publish(self, document: dict[str, Any], path: str = "/jwks") -> None:

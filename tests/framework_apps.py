@@ -37,11 +37,18 @@ class Framework(NamedTuple):
 
     def running(self) -> AbstractContextManager[Any]:
         """While this is entered, Django has the URLconf of this application."""
-        return override_settings(ROOT_URLCONF=self.options["urlconf"]) if self.options else nullcontext()
+        return (
+            override_settings(ROOT_URLCONF=self.options["urlconf"])
+            if self.options
+            else nullcontext()
+        )
 
     def handler(self, path_info: str, method: str) -> str | None:
         """The name of the handler that answers, or None."""
-        environ: dict[str, Any] = {"REQUEST_METHOD": method, "PATH_INFO": path_info.encode().decode("latin-1")}
+        environ: dict[str, Any] = {
+            "REQUEST_METHOD": method,
+            "PATH_INFO": path_info.encode().decode("latin-1"),
+        }
         setup_testing_defaults(environ)
         seen: list[Any] = []
         body = self.app(environ, lambda status, headers, exc_info=None: seen.append(dict(headers)))

@@ -40,7 +40,9 @@ class Newcomer:
             timeout=PATIENCE, check=False,
         )  # fmt: skip
         if ended.returncode != 0:
-            raise SystemExit(f"it ends with {ended.returncode}: {ended.stdout[-2000:]}{ended.stderr[-2000:]}")
+            raise SystemExit(
+                f"it ends with {ended.returncode}: {ended.stdout[-2000:]}{ended.stderr[-2000:]}"
+            )
         return ended.stdout
 
     @contextmanager
@@ -64,7 +66,11 @@ def clean() -> dict[str, str]:
     """The environment without the one that this script runs in."""
     mine = str(Path(sys.executable).parent)
     path = os.pathsep.join(part for part in os.environ["PATH"].split(os.pathsep) if part != mine)
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV", "MAKE"))}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("PYTHON", "VIRTUAL_ENV", "MAKE"))
+    }
     return {**kept, "PATH": path}
 
 
@@ -95,7 +101,11 @@ def readme(one: Newcomer, clone: Path) -> None:
 
 def tutorial(one: Newcomer, clone: Path) -> None:
     """Its commands in one shell a block, its files written beside them."""
-    text = (clone / "docs" / "tutorial.md").read_text(encoding="utf-8").replace("8080", str(free_port()))
+    text = (
+        (clone / "docs" / "tutorial.md")
+        .read_text(encoding="utf-8")
+        .replace("8080", str(free_port()))
+    )
     found = re.findall(r'^```(\w+) title="([^"]+)"\n(.*?)^```$', text, re.DOTALL | re.MULTILINE)
     blocks = {title: body for _, title, body in found}
     typed = {title: re.findall(r"^\$ (.*)$", body, re.MULTILINE) for title, body in blocks.items()}
@@ -111,7 +121,9 @@ def tutorial(one: Newcomer, clone: Path) -> None:
     with one.leaves_running(f"{inside}exec {server}", hello, log):
         address = re.search(r"http://[\w.]+:(\d+)", text)
         assert address is not None
-        while subprocess.run(["bash", "-c", f"</dev/tcp/127.0.0.1/{address[1]}"], capture_output=True).returncode:
+        while subprocess.run(
+            ["bash", "-c", f"</dev/tcp/127.0.0.1/{address[1]}"], capture_output=True
+        ).returncode:
             time.sleep(0.1)
         parts = re.split(r"^\$ ", blocks["calls"], flags=re.MULTILINE)[1:]
         for command, _, shown in (part.partition("\n") for part in parts):
@@ -130,7 +142,10 @@ def main() -> None:
         for page, follow in {"docs/tutorial.md": tutorial, "README.md": readme}.items():
             before, began = one.typed, time.monotonic()
             follow(one, clone)
-            print(f"{page}: {one.typed - before} commands, {time.monotonic() - began:.0f} s", flush=True)
+            print(
+                f"{page}: {one.typed - before} commands, {time.monotonic() - began:.0f} s",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -73,7 +73,9 @@ def test_another_message_does_not(every_algorithm: LocalIssuer, name: str) -> No
 
 
 @every_name
-def test_a_damaged_signature_is_false_and_never_an_exception(every_algorithm: LocalIssuer, name: str) -> None:
+def test_a_damaged_signature_is_false_and_never_an_exception(
+    every_algorithm: LocalIssuer, name: str
+) -> None:
     good = every_algorithm.key(name).sign(MESSAGE)
     damaged = {
         "empty": b"",
@@ -95,7 +97,9 @@ def test_a_damaged_signature_is_false_and_never_an_exception(every_algorithm: Lo
 
 
 @pytest.mark.parametrize("name", ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"])
-def test_an_rsa_signature_that_begins_with_zeros_keeps_them(every_algorithm: LocalIssuer, name: str) -> None:
+def test_an_rsa_signature_that_begins_with_zeros_keeps_them(
+    every_algorithm: LocalIssuer, name: str
+) -> None:
     # RFC 8017 §8.1.2 and §8.2.2, step 1: any other length is no signature, so that each has one form.
     key = every_algorithm.key(name)
     message, good = next(
@@ -120,7 +124,9 @@ def test_another_key_of_the_kind_does_not_pass(every_algorithm: LocalIssuer, nam
 
 
 @pytest.mark.parametrize("size", HASHES)
-def test_rs_and_ps_are_different_signatures_of_one_key(every_algorithm: LocalIssuer, size: str) -> None:
+def test_rs_and_ps_are_different_signatures_of_one_key(
+    every_algorithm: LocalIssuer, size: str
+) -> None:
     for signed, read in (("RS", "PS"), ("PS", "RS")):
         key = every_algorithm.key(signed + size)
         check = ALGORITHMS[read + size].check
@@ -129,7 +135,9 @@ def test_rs_and_ps_are_different_signatures_of_one_key(every_algorithm: LocalIss
 
 @pytest.mark.parametrize("size", HASHES)
 @pytest.mark.parametrize("salt", ["maximum", "none", "one less", "one more"])
-def test_a_ps_signature_of_another_salt_length_is_refused(every_algorithm: LocalIssuer, size: str, salt: str) -> None:
+def test_a_ps_signature_of_another_salt_length_is_refused(
+    every_algorithm: LocalIssuer, size: str, salt: str
+) -> None:
     hash_ = HASHES[size]
     length = {
         "maximum": padding.PSS.MAX_LENGTH,
@@ -145,7 +153,9 @@ def test_a_ps_signature_of_another_salt_length_is_refused(every_algorithm: Local
 
 
 @pytest.mark.parametrize("mgf", ["SHA1", "SHA512"])
-def test_a_ps_signature_with_another_mask_is_refused(every_algorithm: LocalIssuer, mgf: str) -> None:
+def test_a_ps_signature_with_another_mask_is_refused(
+    every_algorithm: LocalIssuer, mgf: str
+) -> None:
     salted = padding.PSS(mgf=padding.MGF1(getattr(hashes, mgf)()), salt_length=32)
     signature = every_algorithm.key("PS256").private.sign(MESSAGE, salted, hashes.SHA256())
     assert not passes(every_algorithm, "PS256", signature)
@@ -174,7 +184,9 @@ def test_an_ecdsa_signature_in_der_is_refused(every_algorithm: LocalIssuer, name
 @pytest.mark.conforms(32)
 @every_ecdsa
 @pytest.mark.parametrize("zero", ["r", "s", "r and s"])
-def test_a_psychic_signature_is_refused_cve_2022_21449(every_algorithm: LocalIssuer, name: str, zero: str) -> None:
+def test_a_psychic_signature_is_refused_cve_2022_21449(
+    every_algorithm: LocalIssuer, name: str, zero: str
+) -> None:
     # Line 32: r and s nonzero.
     half = ECDSA[name][0] // 2
     good = every_algorithm.key(name).sign(MESSAGE)
@@ -185,13 +197,17 @@ def test_a_psychic_signature_is_refused_cve_2022_21449(every_algorithm: LocalIss
 
 @pytest.mark.conforms(32)
 @every_ecdsa
-def test_zeros_are_refused_whatever_a_library_thinks_of_them(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_zeros_are_refused_whatever_a_library_thinks_of_them(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     monkeypatch.setattr(type(jwa.ES256), "verify", lambda *_: True)
     half = ECDSA[name][0] // 2
     zero, one = bytes(half), (1).to_bytes(half, "big")
     check = ALGORITHMS[name].check
     assert check(None, MESSAGE, one + one)
-    assert not any(check(None, MESSAGE, signature) for signature in (zero + one, one + zero, zero + zero))
+    assert not any(
+        check(None, MESSAGE, signature) for signature in (zero + one, one + zero, zero + zero)
+    )
 
 
 @every_ecdsa

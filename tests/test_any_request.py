@@ -21,11 +21,15 @@ TOKEN = LOCAL.token("read:a", expires_in=86400)
 
 octets = st.text(st.characters(max_codepoint=255), max_size=60)
 headers = st.dictionaries(
-    st.sampled_from(["AUTHORIZATION", "HOST", "COOKIE", "X_VHM_ROOT", "X_FORWARDED_PREFIX", "DPOP", "ORIGIN"]),
+    st.sampled_from(
+        ["AUTHORIZATION", "HOST", "COOKIE", "X_VHM_ROOT", "X_FORWARDED_PREFIX", "DPOP", "ORIGIN"]
+    ),
     octets,
     max_size=3,
 )
-segments = st.sampled_from(["", "/", "/public", "/private", "/scoped", "/..", "/.", "/x", "/\xff", "/\xc3\xa9", "/%2e"])
+segments = st.sampled_from(
+    ["", "/", "/public", "/private", "/scoped", "/..", "/.", "/x", "/\xff", "/\xc3\xa9", "/%2e"]
+)
 paths = st.lists(segments, max_size=5).map("".join) | octets
 damaged = st.builds(
     lambda text, at, n: text[: at % len(text)] + n + text[at % len(text) + 1 :],
@@ -51,7 +55,9 @@ def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
 
 STACK = protect(
     app,
-    issuer=Issuer(LOCAL.issuer, audience=LOCAL.audience, keys=StaticJWKS(LOCAL.jwks), algorithms=["ES256"]),
+    issuer=Issuer(
+        LOCAL.issuer, audience=LOCAL.audience, keys=StaticJWKS(LOCAL.jwks), algorithms=["ES256"]
+    ),
     rules={
         "/public": PUBLIC,
         "/optional": OPTIONAL,
@@ -71,7 +77,9 @@ OURS = " ".join((
 ))  # fmt: skip
 
 
-def environ(method: str, path: str, script: str, query: str, sent: dict[str, str]) -> dict[str, Any]:
+def environ(
+    method: str, path: str, script: str, query: str, sent: dict[str, str]
+) -> dict[str, Any]:
     return {
         "REQUEST_METHOD": method,
         "SCRIPT_NAME": script,

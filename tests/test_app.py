@@ -131,12 +131,19 @@ def test_keys_are_discovered_from_the_issuer_alone():
     "names",
     [
         pytest.param({"issuer_base_url": NAME, "audience": AUDIENCE}, id="the usual names"),
-        pytest.param({"auth0_domain": "tenant.example.com", "api_identifier": AUDIENCE}, id="Auth0's names"),
-        pytest.param({"auth0_domain": "other.invalid", "api_identifier": "other", **TRUST}, id="the usual names first"),
+        pytest.param(
+            {"auth0_domain": "tenant.example.com", "api_identifier": AUDIENCE}, id="Auth0's names"
+        ),
+        pytest.param(
+            {"auth0_domain": "other.invalid", "api_identifier": "other", **TRUST},
+            id="the usual names first",
+        ),
     ],
 )
 @pytest.mark.parametrize("place", ["settings", "environment"])
-def test_issuer_and_audience_are_believed_by_either_name(tenant, jwks_uri, monkeypatch, names, place):
+def test_issuer_and_audience_are_believed_by_either_name(
+    tenant, jwks_uri, monkeypatch, names, place
+):
     names = {name.lower(): value for name, value in names.items()}
     if place == "environment":
         for name, value in names.items():
@@ -206,7 +213,9 @@ def elsewhere(tmp_path: Path) -> Path:
         pytest.param("PORT=written", {"PORT": ""}, "set ISSUER_BASE_URL", id="emptied"),
     ],
 )
-def test_the_dotenv_file_beside_it_stands_after_the_environment(elsewhere, written, exported, complaint):
+def test_the_dotenv_file_beside_it_stands_after_the_environment(
+    elsewhere, written, exported, complaint
+):
     elsewhere.with_name(".env").write_text(written)
     variables = {name: value for name, value in environment({}).items() if name not in SILENT}
     # The copy is another file than the one whose coverage is measured.
@@ -271,7 +280,9 @@ def test_each_printed_line_does_what_the_demo_says(demo, call, client):
 
 def by_curl(line: str) -> tuple[int, str]:
     """The line, pasted into a shell."""
-    pasted = subprocess.run(["sh", "-c", line], env=environment({}), capture_output=True, timeout=DEADLINE, check=True)
+    pasted = subprocess.run(
+        ["sh", "-c", line], env=environment({}), capture_output=True, timeout=DEADLINE, check=True
+    )
     head, _, body = pasted.stdout.decode().partition("\r\n\r\n")
     return int(head.split()[1]), body
 
@@ -320,7 +331,9 @@ def test_ctrl_c_ends_it_cleanly(tmp_path, arguments, host):
             id="domain a URL",
         ),
         pytest.param(
-            {**TRUST, "JWKS_URI": "http://tenant.example.com/jwks"}, "JWKS_URI: .*must be https", id="http JWKS"
+            {**TRUST, "JWKS_URI": "http://tenant.example.com/jwks"},
+            "JWKS_URI: .*must be https",
+            id="http JWKS",
         ),
         pytest.param(
             {**TRUST, "POLICY_FILE": "absent.toml"},
@@ -328,11 +341,15 @@ def test_ctrl_c_ends_it_cleanly(tmp_path, arguments, host):
             id="policy file absent",
         ),
         pytest.param(
-            {**TRUST, "POLICY_FILE": "setup.cfg"}, "POLICY_FILE: policy file setup.cfg: ", id="policy file no TOML"
+            {**TRUST, "POLICY_FILE": "setup.cfg"},
+            "POLICY_FILE: policy file setup.cfg: ",
+            id="policy file no TOML",
         ),
         pytest.param({**TRUST, "PORT": "abc"}, "PORT='abc': write a number", id="port a word"),
         pytest.param({**TRUST, "PORT": "65536"}, "PORT='65536': write a number", id="port too big"),
-        pytest.param({**TRUST, "HOST": "tenant.invalid"}, "cannot serve on .*set HOST", id="host elsewhere"),
+        pytest.param(
+            {**TRUST, "HOST": "tenant.invalid"}, "cannot serve on .*set HOST", id="host elsewhere"
+        ),
         pytest.param(
             {**TRUST, "TOKEN_SIGNING_ALG": "RS265"},
             "TOKEN_SIGNING_ALG: .*'RS265'.*choose from RS256",
@@ -371,7 +388,12 @@ def test_a_port_in_use_is_one_line_and_status_2():
 def complaint_of(settings: dict[str, str]) -> str:
     """The one line, in which no secret stands."""
     ended = subprocess.run(
-        [sys.executable, APP], env=environment(settings), capture_output=True, text=True, timeout=DEADLINE, check=False
+        [sys.executable, APP],
+        env=environment(settings),
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+        check=False,
     )
     assert (ended.returncode, ended.stdout) == (2, ""), ended
     assert ended.stderr.count("\n") == 1
@@ -380,7 +402,9 @@ def complaint_of(settings: dict[str, str]) -> str:
 
 
 @pytest.mark.parametrize(
-    ("host", "url"), [("127.0.0.1", "http://127.0.0.1:3010"), ("::1", "http://[::1]:3010")], ids=["IPv4", "IPv6"]
+    ("host", "url"),
+    [("127.0.0.1", "http://127.0.0.1:3010"), ("::1", "http://[::1]:3010")],
+    ids=["IPv4", "IPv6"],
 )
 def test_the_address_that_is_printed_is_a_url(host, url):
     assert app._base(host, 3010) == url

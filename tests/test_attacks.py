@@ -27,12 +27,12 @@ from josepy import jwa
 
 from jwt_wsgi import Issuer, RemoteJWKS, StaticJWKS, Verifier
 from jwt_wsgi.errors import AuthError, InvalidToken
+from jwt_wsgi.http.client import Fetcher
+from jwt_wsgi.http.fetching import FetchError
 from jwt_wsgi.jose import KeySet, encoding, verify
 from jwt_wsgi.jose.algorithms import ALGORITHMS, Algorithm
 from jwt_wsgi.jose.compact import Compact, check_signature, parse
 from jwt_wsgi.jose.jwk import Key, from_entry
-from jwt_wsgi.jwks.client import Fetcher
-from jwt_wsgi.jwks.fetching import FetchError
 from jwt_wsgi.testing import LocalIssuer
 
 SUCCEEDS = "the attack succeeds"
@@ -85,13 +85,17 @@ def token_of(header: dict[str, Any], signature: bytes = b"anything") -> str:
 
 def hs256(secret: bytes, **header: str) -> str:
     signing_input = token_of({"alg": "HS256", **header}).rpartition(".")[0]
-    return f"{signing_input}.{encoding.encode(hmac.digest(secret, signing_input.encode(), 'sha256'))}"
+    return (
+        f"{signing_input}.{encoding.encode(hmac.digest(secret, signing_input.encode(), 'sha256'))}"
+    )
 
 
 def published(lab: Lab, algorithm: str = "RS256") -> KeySet:
     # Many issuers name no algorithm in their keys, so nothing rests on that here.
     members = lab.issuer.key(algorithm).jwk or {}
-    return KeySet.from_jwks({"keys": [{name: value for name, value in members.items() if name != "alg"}]})
+    return KeySet.from_jwks(
+        {"keys": [{name: value for name, value in members.items() if name != "alg"}]}
+    )
 
 
 def verifier_of(lab: Lab, keys: Any = None, **options: Any) -> Verifier:
@@ -108,7 +112,9 @@ def certificate(private: Any) -> bytes:
 
 def rsa_members(key: Any) -> bytes:
     sizes, numbers = {"n": 256, "e": 3}, key.public_numbers()
-    members = {name: encoding.encode(getattr(numbers, name).to_bytes(size)) for name, size in sizes.items()}
+    members = {
+        name: encoding.encode(getattr(numbers, name).to_bytes(size)) for name, size in sizes.items()
+    }
     return json.dumps({"kty": "RSA", **members}).encode()
 
 
@@ -150,7 +156,11 @@ def parse_json_too(token: str) -> Compact:
     header, payload, signature = (members[name] for name in ("protected", "payload", "signature"))
     claimed = token.split(".")[1] if "." in token else payload
     return Compact(
-        json.loads(lenient(header)), lenient(claimed), lenient(signature), f"{header}.{payload}".encode(), header
+        json.loads(lenient(header)),
+        lenient(claimed),
+        lenient(signature),
+        f"{header}.{payload}".encode(),
+        header,
     )
 
 
@@ -207,7 +217,9 @@ def load_what_there_is(keys: RemoteJWKS, load: Callable[..., Any] = RemoteJWKS._
         return KeySet(()), None
 
 
-ANY_ALGORITHM = without("jose.compact.signed_with", lambda header, _: (header["alg"], header.get("kid")))
+ANY_ALGORITHM = without(
+    "jose.compact.signed_with", lambda header, _: (header["alg"], header.get("kid"))
+)
 ANY_ENCODING = without("jose.encoding.decode", lenient)
 ANY_ISSUER = without("verifier.Verifier._issuer", issuer_in_part)
 ANY_JSON = without("jose.compact.parse", parse_json_too)
@@ -223,7 +235,9 @@ ANY_SIZE = without("jose.compact.parse", partial(parse, max_bytes=2**30))
 ANY_SOURCE = without("jose.compact.check_signature", believe_the_header)
 ANY_URL = without("jwks.discovery.check_url", lambda url, **_: urlsplit(url))
 ANY_USE = without("jose.jwk._served", lambda _: frozenset(ALGORITHMS))
-ANY_ZERO = knowing("ES256", ALGORITHMS["ES256"]._replace(check=lambda *signed: jwa.ES256.verify(*signed)))
+ANY_ZERO = knowing(
+    "ES256", ALGORITHMS["ES256"]._replace(check=lambda *signed: jwa.ES256.verify(*signed))
+)
 PATHS = without("jose.keys.KeySet.find", find_by_path)
 QUERIES = without("jose.keys.KeySet.find", find_by_query)
 URLS = without("jose.keys.KeySet.find", lambda _, kid, __: fetched(kid))
@@ -245,14 +259,22 @@ def public_key_as_secret(lab: Lab, algorithm: str, form: str) -> None:
 
 def confused_algorithm(lab: Lab, form: str) -> None:
     key = lab.issuer.key("RS256")
-    verify(hs256(FORMS[form](key.private.public_key()), kid=key.kid), published(lab), ("RS256", "HS256"))
+    verify(
+        hs256(FORMS[form](key.private.public_key()), kid=key.kid),
+        published(lab),
+        ("RS256", "HS256"),
+    )
 
 
 def brought_along(lab: Lab, member: str, whose: str) -> None:
     own = lab.intruder.key()
     brought = {"jwk": own.jwk, "x5c": [b64encode(certificate(own.private)).decode()]}
     kid = own.kid if whose == "its own" else lab.issuer.key("RS256").kid
-    verify(lab.intruder.sign(FORGED, header={"kid": kid, member: brought[member]}), published(lab), ("RS256",))
+    verify(
+        lab.intruder.sign(FORGED, header={"kid": kid, member: brought[member]}),
+        published(lab),
+        ("RS256",),
+    )
 
 
 def sent_for(lab: Lab, member: str) -> None:
@@ -301,7 +323,9 @@ def keys_in_a_file(lab: Lab, named_by: str) -> None:
 
 def bad_reply(lab: Lab, body: bytes) -> None:
     replies = iter((json.dumps(lab.issuer.jwks).encode(), body))
-    verifier = verifier_of(lab, RemoteJWKS("https://issuer.test/keys", fetch=lambda _: next(replies)))
+    verifier = verifier_of(
+        lab, RemoteJWKS("https://issuer.test/keys", fetch=lambda _: next(replies))
+    )
     honest = lab.issuer.token()
     verifier.verify(honest)
     with suppress(AuthError):
@@ -340,7 +364,11 @@ def no_secret(_: Lab) -> None:
 
 
 def no_secret_in_a_jwks(_: Lab) -> None:
-    verify(hs256(b""), KeySet.from_jwks({"keys": [{"kty": "oct", "k": ""}]}, symmetric=True), ("HS256",))
+    verify(
+        hs256(b""),
+        KeySet.from_jwks({"keys": [{"kty": "oct", "k": ""}]}, symmetric=True),
+        ("HS256",),
+    )
 
 
 def spelled_otherwise(lab: Lab, spell: Callable[[str], str]) -> None:
@@ -349,7 +377,9 @@ def spelled_otherwise(lab: Lab, spell: Callable[[str], str]) -> None:
     while not {"-", "_"} <= set(revoked.rpartition(".")[2]):
         revoked = lab.issuer.token()
     start, _, signature = revoked.rpartition(".")
-    verifier_of(lab, is_revoked=lambda auth: auth.token == revoked).verify(f"{start}.{spell(signature)}")
+    verifier_of(lab, is_revoked=lambda auth: auth.token == revoked).verify(
+        f"{start}.{spell(signature)}"
+    )
 
 
 def kid_in(_: Lab, kid: str, secret: bytes) -> None:
@@ -359,15 +389,32 @@ def kid_in(_: Lab, kid: str, secret: bytes) -> None:
 
 # The table
 
-MALFORMED, NOT_ALLOWED, UNSUPPORTED = "token_malformed", "algorithm_not_allowed", "header_unsupported"
-NO_SECRET, NO_FETCH, KEPT = "an asymmetric key is no secret", "nothing was fetched", "the last good keys stay"
-DEFLATED, PBES2 = zlib.compress(FORGED)[2:-4], {"alg": "PBES2-HS256+A128KW", "p2c": 2**31, "p2s": "AAAAAAAAAAA"}
+MALFORMED, NOT_ALLOWED, UNSUPPORTED = (
+    "token_malformed",
+    "algorithm_not_allowed",
+    "header_unsupported",
+)
+NO_SECRET, NO_FETCH, KEPT = (
+    "an asymmetric key is no secret",
+    "nothing was fetched",
+    "the last good keys stay",
+)
+DEFLATED, PBES2 = (
+    zlib.compress(FORGED)[2:-4],
+    {"alg": "PBES2-HS256+A128KW", "p2c": 2**31, "p2s": "AAAAAAAAAAA"},
+)
 JWE = {"alg": "dir", "enc": "A256GCM", "zip": "DEF"}
 
 ATTACKS = [
     # The allow-list, and the table that has no such row; an empty signature is no third segment either.
     *(
-        Attack(f"alg {name!r}, {what} (CVE-2026-28802)", unsigned, ({"alg": name}, signature), stopped, off)
+        Attack(
+            f"alg {name!r}, {what} (CVE-2026-28802)",
+            unsigned,
+            ({"alg": name}, signature),
+            stopped,
+            off,
+        )
         for name in ("none", "None", "NONE", "nOnE", "none ", "\uff4eone", "")
         for what, signature, stopped, lines in (
             ("signed by nobody", b"anything", NOT_ALLOWED, (ANY_ALGORITHM,)),
@@ -376,7 +423,13 @@ ATTACKS = [
         for off in ((*lines, taken_for_good(name, "RSA")),)
     ),
     *(
-        Attack(f"{key} as {form}, a secret ({number})", public_key_as_secret, (key, form), NO_SECRET, (ANY_SECRET,))
+        Attack(
+            f"{key} as {form}, a secret ({number})",
+            public_key_as_secret,
+            (key, form),
+            NO_SECRET,
+            (ANY_SECRET,),
+        )
         for number, key, form in (
             ("CVE-2015-9235", "RS256", "PEM"),
             ("CVE-2015-9235", "RS256", "certificate"),
@@ -390,13 +443,25 @@ ATTACKS = [
     ),
     # A key is bound to its algorithms, a set is either secret or public, and no HMAC takes a public key's object.
     *(
-        Attack(f"RS256 as {form}, HS256 allowed (CVE-2015-9235)", confused_algorithm, (form,), "kid_unknown", off)
+        Attack(
+            f"RS256 as {form}, HS256 allowed (CVE-2015-9235)",
+            confused_algorithm,
+            (form,),
+            "kid_unknown",
+            off,
+        )
         for form in FORMS
         for off in ((ANY_USE, ANY_MIXTURE, hmac_of_the_public_key(form)),)
     ),
     # Nothing reads a key in a header, or the way to one: the switch is what would.
     *(
-        Attack(f"{name}, kid {kid} (CVE-2018-0114, CVE-2026-27962)", brought_along, (name, kid), stopped, (ANY_SOURCE,))
+        Attack(
+            f"{name}, kid {kid} (CVE-2018-0114, CVE-2026-27962)",
+            brought_along,
+            (name, kid),
+            stopped,
+            (ANY_SOURCE,),
+        )
         for name in ("jwk", "x5c")
         for kid, stopped in (("the issuer's", "signature_invalid"), ("its own", "kid_unknown"))
     ),
@@ -404,8 +469,18 @@ ATTACKS = [
     Attack("x5u is fetched", sent_for, ("x5u",), NO_FETCH, (ANY_SOURCE,)),
     # The second line is the library's, which refuses zeros as well.
     *(
-        Attack(f"zero {which} (CVE-2022-21449)", unsigned, ({"alg": "ES256"}, zero, "ES256"), "signature_invalid", off)
-        for which, zero in (("r", bytes(32) + b"s" * 32), ("s", b"r" * 32 + bytes(32)), ("r and s", bytes(64)))
+        Attack(
+            f"zero {which} (CVE-2022-21449)",
+            unsigned,
+            ({"alg": "ES256"}, zero, "ES256"),
+            "signature_invalid",
+            off,
+        )
+        for which, zero in (
+            ("r", bytes(32) + b"s" * 32),
+            ("s", b"r" * 32 + bytes(32)),
+            ("r and s", bytes(64)),
+        )
         for off in ((ANY_ZERO, believe_the_library),)
     ),
     *(
@@ -419,7 +494,9 @@ ATTACKS = [
         )
     ),
     Attack("polyglot (CVE-2022-39227)", in_json, ("polyglot", FORGED), MALFORMED, (ANY_JSON,)),
-    Attack("flattened JSON (CVE-2022-39227)", in_json, ("flattened", GENUINE), MALFORMED, (ANY_JSON,)),
+    Attack(
+        "flattened JSON (CVE-2022-39227)", in_json, ("flattened", GENUINE), MALFORMED, (ANY_JSON,)
+    ),
     Attack("general JSON (CVE-2022-39227)", in_json, ("general", GENUINE), MALFORMED, (ANY_JSON,)),
     *(
         Attack(f"iss {iss!r} (GHSA-75c5-xw7c-p5pm)", another_issuer, (iss,), stopped, (ANY_ISSUER,))
@@ -430,34 +507,79 @@ ATTACKS = [
             ("claim_malformed", ["https://nobody.test/", "https://issuer.test/"]),
         )
     ),
-    Attack("algorithm of the key (CVE-2026-48523)", signed, ({}, FORGED, "PS256"), NOT_ALLOWED, (ANY_ALGORITHM,)),
-    Attack("file://, configured (CVE-2026-48522)", keys_in_a_file, ("options",), "must be https", (ANY_URL,)),
+    Attack(
+        "algorithm of the key (CVE-2026-48523)",
+        signed,
+        ({}, FORGED, "PS256"),
+        NOT_ALLOWED,
+        (ANY_ALGORITHM,),
+    ),
+    Attack(
+        "file://, configured (CVE-2026-48522)",
+        keys_in_a_file,
+        ("options",),
+        "must be https",
+        (ANY_URL,),
+    ),
     # What may be fetched at all, and what an https issuer's metadata may name.
-    Attack("file://, found (CVE-2026-48522)", keys_in_a_file, ("metadata",), "keys_unavailable", (ANY_URL, ANY_SCHEME)),
+    Attack(
+        "file://, found (CVE-2026-48522)",
+        keys_in_a_file,
+        ("metadata",),
+        "keys_unavailable",
+        (ANY_URL, ANY_SCHEME),
+    ),
     *(
         Attack(f"keys erased by {body!r} (CVE-2026-48524)", bad_reply, (body,), KEPT, (ANY_REPLY,))
-        for body in (b"", b"<html>", b"[]", b"{}", b'{"keys": []}', b'{"keys": [{"kty": "oct", "k": "AAAA"}]}')
+        for body in (
+            b"",
+            b"<html>",
+            b"[]",
+            b"{}",
+            b'{"keys": []}',
+            b'{"keys": [{"kty": "oct", "k": "AAAA"}]}',
+        )
     ),
     Attack("many dots (CVE-2025-27144, CVE-2025-30204)", many_dots, (), "3 pieces", (ANY_PARSE,)),
-    Attack("giant base64 (CVE-2026-48525)", signed, ({}, bytes(20_000)), "token_too_large", (ANY_SIZE,)),
+    Attack(
+        "giant base64 (CVE-2026-48525)", signed, ({}, bytes(20_000)), "token_too_large", (ANY_SIZE,)
+    ),
     # Nothing inflates: with the check off a compressed payload is passed on as it is.
     Attack("zip (CVE-2024-33664)", signed, ({"zip": "DEF"}, DEFLATED), UNSUPPORTED, (ANY_MEMBER,)),
     # Nothing decrypts or derives: these lines keep a token from ever coming to code that would.
     *(
-        Attack(name, encrypted, (header, rest), stopped, (*lines, ANY_ALGORITHM, taken_for_good(header["alg"], "oct")))
+        Attack(
+            name,
+            encrypted,
+            (header, rest),
+            stopped,
+            (*lines, ANY_ALGORITHM, taken_for_good(header["alg"], "oct")),
+        )
         for name, header, rest, stopped, lines in (
-            ("compressed JWE (CVE-2024-33664, CVE-2024-28102)", JWE, ".AAAA.AAAA", MALFORMED, (ANY_PARSE,)),
+            (
+                "compressed JWE (CVE-2024-33664, CVE-2024-28102)",
+                JWE,
+                ".AAAA.AAAA",
+                MALFORMED,
+                (ANY_PARSE,),
+            ),
             ("PBES2 count (CVE-2023-6681)", PBES2, "", NOT_ALLOWED, ()),
         )
     ),
     Attack("empty HMAC key (CVE-2026-49852)", no_secret, (), "a secret of 0 bytes", (ANY_LENGTH,)),
     # An empty member counts as missing, and no octets are too few.
-    Attack("empty k (CVE-2026-49852)", no_secret_in_a_jwks, (), "k is missing", (ANY_K, ANY_LENGTH)),
+    Attack(
+        "empty k (CVE-2026-49852)", no_secret_in_a_jwks, (), "k is missing", (ANY_K, ANY_LENGTH)
+    ),
     *(
-        Attack(f"revoked, its signature {how}", spelled_otherwise, (spell,), MALFORMED, (ANY_ENCODING,))
+        Attack(
+            f"revoked, its signature {how}", spelled_otherwise, (spell,), MALFORMED, (ANY_ENCODING,)
+        )
         for how, spell in {
             "padded": lambda signature: signature + "==",
-            "with other trailing bits": lambda signature: signature[:-1] + chr(ord(signature[-1]) + 1),
+            "with other trailing bits": lambda signature: (
+                signature[:-1] + chr(ord(signature[-1]) + 1)
+            ),
             "in base64": lambda signature: signature.replace("-", "+").replace("_", "/"),
             "with a line break": lambda signature: signature[:9] + "\n" + signature[9:],
             "with a stranger in it": lambda signature: signature[:9] + "!" + signature[9:],
@@ -465,7 +587,9 @@ ATTACKS = [
     ),
     # Keys are found by comparison alone: the switch is what would do more with a kid.
     Attack("kid in a path", kid_in, ("../dev/null", b""), "kid_unknown", (PATHS,)),
-    Attack("kid in a query", kid_in, ("' UNION SELECT 'known' --", b"known"), "kid_unknown", (QUERIES,)),
+    Attack(
+        "kid in a query", kid_in, ("' UNION SELECT 'known' --", b"known"), "kid_unknown", (QUERIES,)
+    ),
     Attack("kid in a URL", sent_for, ("kid",), NO_FETCH, (URLS,)),
 ]
 
@@ -498,26 +622,35 @@ def test_an_attack_is_stopped_by_its_check(attack: Attack, lab: Lab) -> None:
 
 
 @every
-def test_an_attack_without_its_checks_succeeds(attack: Attack, lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_attack_without_its_checks_succeeds(
+    attack: Attack, lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for switch in attack.switches:
         switch(monkeypatch)
     assert outcome(attack, lab) == SUCCEEDS
 
 
 @each_line
-def test_one_of_several_checks_is_enough(attack: Attack, kept: int, lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_of_several_checks_is_enough(
+    attack: Attack, kept: int, lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for switch in attack.switches[:kept] + attack.switches[kept + 1 :]:
         switch(monkeypatch)
     assert outcome(attack, lab) != SUCCEEDS
 
 
 @pytest.mark.parametrize("value", [{"kty": "RSA", "n": 1}, "https://nobody.test", [], 1], ids=repr)
-def test_a_key_in_the_header_is_never_parsed(value: object, lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_in_the_header_is_never_parsed(
+    value: object, lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # CVE-2018-0114, CVE-2026-27962: whatever it is, a token that is good without it is good.
     keys, parsed = published(lab), []
     monkeypatch.setattr("jwt_wsgi.jose.jwk.from_entry", lambda entry, **_: parsed.append(entry))
     header = dict.fromkeys(("jwk", "jku", "x5u", "x5c"), value)
-    assert verify(lab.issuer.sign(FORGED, header=header, algorithm="RS256"), keys, ("RS256",)).payload == FORGED
+    assert (
+        verify(lab.issuer.sign(FORGED, header=header, algorithm="RS256"), keys, ("RS256",)).payload
+        == FORGED
+    )
     assert parsed == []
 
 

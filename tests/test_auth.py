@@ -61,7 +61,10 @@ def test_what_carries_no_environ_is_a_type_error(other: str) -> None:
     with pytest.raises(TypeError) as raised:
         get_auth(OTHERS[other])
     kind = type(OTHERS[other]).__name__
-    assert str(raised.value) == f"{kind} is no WSGI environ, and carries none as .environ, .META or .env"
+    assert (
+        str(raised.value)
+        == f"{kind} is no WSGI environ, and carries none as .environ, .META or .env"
+    )
     with pytest.raises(TypeError, match="is no WSGI environ"):
         require(OTHERS[other], AUTHENTICATED)
 
@@ -88,7 +91,13 @@ def test_no_client_header_can_produce_a_key_of_ours(key: str) -> None:
 
 @pytest.mark.parametrize(
     ("claims", "subject"),
-    [({"sub": "user-1"}, "user-1"), ({"sub": ""}, ""), ({"sub": 7}, None), ({"sub": None}, None), ({}, None)],
+    [
+        ({"sub": "user-1"}, "user-1"),
+        ({"sub": ""}, ""),
+        ({"sub": 7}, None),
+        ({"sub": None}, None),
+        ({}, None),
+    ],
 )
 def test_the_subject_is_a_string_or_none(claims: dict[str, Any], subject: str | None) -> None:
     auth = Auth(claims=claims, header={}, token="a.b.c", issuer="https://issuer.test/")
@@ -107,7 +116,9 @@ def test_an_auth_is_five_values_and_takes_no_sixth() -> None:
 
 
 def test_an_auth_prints_who_is_calling_and_no_token() -> None:
-    assert repr(AUTH) == ("Auth(issuer='https://issuer.test/', subject='user-1', scopes=['read:a', 'write:a'])")
+    assert repr(AUTH) == (
+        "Auth(issuer='https://issuer.test/', subject='user-1', scopes=['read:a', 'write:a'])"
+    )
 
 
 def test_credentials_are_a_pair_that_prints_no_token() -> None:
@@ -116,7 +127,9 @@ def test_credentials_are_a_pair_that_prints_no_token() -> None:
     assert f"{Credentials(scheme, token)}" == "Credentials(scheme='Bearer', token=…)"
 
 
-def test_claims_and_header_are_read_from_the_token_when_they_are_asked_for(local: LocalIssuer) -> None:
+def test_claims_and_header_are_read_from_the_token_when_they_are_asked_for(
+    local: LocalIssuer,
+) -> None:
     token = local.token("read:a", name="Zoë", nested={"a": [1, None]})
     auth = Auth(token=token, issuer=local.issuer)
     assert (auth._claims, auth._header) == (None, None)

@@ -29,8 +29,8 @@ from jwt_wsgi import (
     respond,
     scope,
 )
-from jwt_wsgi.decisions import Decision
 from jwt_wsgi.errors import KeysUnavailable
+from jwt_wsgi.middleware.decisions import Decision
 from jwt_wsgi.policy.algebra import Condition, Request, Requirement
 
 RULES: dict[str, Requirement] = {
@@ -108,7 +108,9 @@ def fails_if_called(environ: dict[str, Any], start_response: Any) -> Any:
         ("/users/7", auth("read:users")),
     ],
 )
-def test_who_may_reaches_the_app_and_its_answer_is_untouched(path: str, caller: Auth | None) -> None:
+def test_who_may_reaches_the_app_and_its_answer_is_untouched(
+    path: str, caller: Auth | None
+) -> None:
     answered = answer(ScopeAuthorizer(app, Policy(RULES)), environ(path, caller))
     assert answered.starts == [("200 OK", [("Content-Type", "text/plain")])]
     assert answered.returned is BODY
@@ -184,7 +186,9 @@ ASKS_A = Policy({"/": scope("a")})
 LAYERS: dict[str, Callable[..., Any]] = {
     "ScopeAuthorizer": lambda app, **hooks: ScopeAuthorizer(app, ASKS_A, **hooks),
     "guard": lambda app, **hooks: guard(scope("a"), **hooks)(app),
-    "guard inside ScopeAuthorizer": lambda app, **hooks: ScopeAuthorizer(guard(AUTHENTICATED)(app), ASKS_A, **hooks),
+    "guard inside ScopeAuthorizer": lambda app, **hooks: ScopeAuthorizer(
+        guard(AUTHENTICATED)(app), ASKS_A, **hooks
+    ),
 }
 every_layer = pytest.mark.parametrize("layer", LAYERS)
 
@@ -205,7 +209,12 @@ def raising(error: BaseException, *, started: bool) -> Any:
     return application
 
 
-ERRORS = [InsufficientScope(scopes=["write:a"]), MissingToken(), InvalidToken("token_revoked"), KeysUnavailable()]
+ERRORS = [
+    InsufficientScope(scopes=["write:a"]),
+    MissingToken(),
+    InvalidToken("token_revoked"),
+    KeysUnavailable(),
+]
 
 
 @pytest.mark.conforms(88)
@@ -218,7 +227,9 @@ def test_an_auth_error_that_the_app_raises_is_answered_with_exc_info_where_a_res
     answered = answer(LAYERS[layer](raising(error, started=started)), environ("/", auth("a")))
     assert (answered.status, answered.reason) == (error.status, error.reason)
     assert len(answered.starts) == 1 + started
-    assert [arguments[2][:2] for arguments in answered.starts if arguments[2:]] == [(type(error), error)] * started
+    assert [arguments[2][:2] for arguments in answered.starts if arguments[2:]] == [
+        (type(error), error)
+    ] * started
 
 
 def page(environ: dict[str, Any], start_response: Any) -> list[bytes]:
@@ -240,7 +251,9 @@ def test_a_replacement_by_on_error_takes_the_same_way(layer: str, started: bool)
 @every_layer
 @pytest.mark.parametrize("started", [False, True])
 @pytest.mark.parametrize("error", [NOT_OURS, KeyboardInterrupt(), SystemExit(3)], ids=repr)
-def test_every_other_exception_passes_through(layer: str, error: BaseException, started: bool) -> None:
+def test_every_other_exception_passes_through(
+    layer: str, error: BaseException, started: bool
+) -> None:
     with pytest.raises(type(error)) as passed:
         answer(LAYERS[layer](raising(error, started=started)), environ("/", auth("a")))
     assert passed.value is error
@@ -256,7 +269,9 @@ def hesitant(environ: dict[str, Any], start_response: Any) -> list[bytes]:
 
 
 @pytest.mark.parametrize("layer", ["ScopeAuthorizer", "guard"])
-@pytest.mark.parametrize("application", [hesitant, raising(Forbidden(), started=False)], ids=["app", "replacement"])
+@pytest.mark.parametrize(
+    "application", [hesitant, raising(Forbidden(), started=False)], ids=["app", "replacement"]
+)
 def test_an_exc_info_of_their_own_reaches_the_server(layer: str, application: Any) -> None:
     outer = LAYERS[layer](application, on_error=lambda environ, error: hesitant)
     answered = answer(outer, environ("/", auth("a")))
@@ -338,7 +353,12 @@ def test_a_guard_tells_of_every_decision_too() -> None:
     ("path", "lines"),
     [
         ("/public", []),
-        ("/private", ["'GET' '/private' refused: 401 missing_token (rule /private, expected None, found None)"]),
+        (
+            "/private",
+            [
+                "'GET' '/private' refused: 401 missing_token (rule /private, expected None, found None)"
+            ],
+        ),
     ],
 )
 def test_a_refusal_is_logged_where_nobody_else_is_told(
@@ -346,12 +366,16 @@ def test_a_refusal_is_logged_where_nobody_else_is_told(
 ) -> None:
     with caplog.at_level(logging.INFO, "jwt_wsgi.decision"):
         answer(ScopeAuthorizer(app, Policy(RULES)), environ(path))
-    assert [record.getMessage() for record in caplog.records if record.name == "jwt_wsgi.decision"] == lines
+    assert [
+        record.getMessage() for record in caplog.records if record.name == "jwt_wsgi.decision"
+    ] == lines
 
 
 @pytest.mark.parametrize(("path", "status"), [("/public", 200), ("/private", 401)])
 @pytest.mark.parametrize("raised", [NOT_OURS, InvalidToken(), None], ids=repr)
-def test_what_on_decision_raises_or_answers_changes_nothing(path: str, status: int, raised: Exception | None) -> None:
+def test_what_on_decision_raises_or_answers_changes_nothing(
+    path: str, status: int, raised: Exception | None
+) -> None:
     def observe(environ: dict[str, Any], decision: Decision) -> bool:
         if raised is not None:
             raise raised
@@ -419,7 +443,10 @@ def test_a_framework_that_answers_by_itself_gives_the_same_answer() -> None:
         (lambda: ScopeAuthorizer(app, {"/a": "read:a"}), r"rule '/a': 'read:a' is no requirement"),
         (lambda: ScopeAuthorizer(app, None), r"rules=None: write a mapping"),
         (lambda: guard("read:a"), r"guard: 'read:a' is no requirement"),
-        (lambda: guard(PUBLIC), r"guard\(PUBLIC\) asks for nothing; leave it out, or AUTHENTICATED"),
+        (
+            lambda: guard(PUBLIC),
+            r"guard\(PUBLIC\) asks for nothing; leave it out, or AUTHENTICATED",
+        ),
         (lambda: guard(OPTIONAL), r"guard\(OPTIONAL\) asks for nothing"),
         (lambda: guard(AUTHENTICATED, on_error=1), r"on_error=1: write a callable"),
         (lambda: guard(AUTHENTICATED, on_decision=1), r"on_decision=1: write a callable"),

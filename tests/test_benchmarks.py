@@ -36,7 +36,16 @@ from benchmarks import (
     worker,
 )
 from benchmarks.goals import LEAST_ROUNDS, ROWS, Row, verdict
-from benchmarks.measuring import Collected, Contender, Deadline, Figure, Spread, alternate, rotated, spread
+from benchmarks.measuring import (
+    Collected,
+    Contender,
+    Deadline,
+    Figure,
+    Spread,
+    alternate,
+    rotated,
+    spread,
+)
 from benchmarks.results import Section
 from benchmarks.scale import FULL, QUICK
 
@@ -54,7 +63,9 @@ KEPT = json.loads((CHECKOUT / "benchmarks" / "results.json").read_text())
         pytest.param([4, 1], None, Spread(2.5, 1, 4, 2), id="an even number of rounds"),
         pytest.param([10, 20, 90], [10, 10, 30], Spread(2, 1, 3, 3), id="round by round"),
         # The medians alone would say 2 over 4.
-        pytest.param([1, 2, 8], [4, 8, 2], Spread(0.25, 0.25, 4, 3), id="not the ratio of the medians"),
+        pytest.param(
+            [1, 2, 8], [4, 8, 2], Spread(0.25, 0.25, 4, 3), id="not the ratio of the medians"
+        ),
     ],
 )
 def test_a_figure_is_the_median_of_its_rounds_with_the_spread(figure, over, expected):
@@ -62,7 +73,8 @@ def test_a_figure_is_the_median_of_its_rounds_with_the_spread(figure, over, expe
 
 
 @pytest.mark.parametrize(
-    ("figure", "over"), [pytest.param([], None, id="no round"), pytest.param([1, 2], [1], id="not measured together")]
+    ("figure", "over"),
+    [pytest.param([], None, id="no round"), pytest.param([1, 2], [1], id="not measured together")],
 )
 def test_what_cannot_be_compared_is_an_error(figure, over):
     with pytest.raises(ValueError, match=r"round|shorter"):
@@ -72,7 +84,9 @@ def test_what_cannot_be_compared_is_an_error(figure, over):
 class Spending:
     """A contender that takes its time: nanoseconds a token, a list of them, one a batch."""
 
-    def __init__(self, clock: Clock, name: str, costs: list[int], log: list[tuple[str, tuple[str, ...]]]) -> None:
+    def __init__(
+        self, clock: Clock, name: str, costs: list[int], log: list[tuple[str, tuple[str, ...]]]
+    ) -> None:
         self.clock, self.name, self.costs, self.log = clock, name, costs, log
         self.checked: list[int] = []
 
@@ -109,7 +123,12 @@ def test_fewer_tokens_than_batches_are_an_error():
 
 
 def test_another_one_is_first_each_turn():
-    assert [rotated("abc", turn) for turn in (0, 1, 2, 3)] == [list("abc"), list("bca"), list("cab"), list("abc")]
+    assert [rotated("abc", turn) for turn in (0, 1, 2, 3)] == [
+        list("abc"),
+        list("bca"),
+        list("cab"),
+        list("abc"),
+    ]
 
 
 def test_no_round_begins_after_the_deadline():
@@ -144,7 +163,13 @@ MOST, LEAST = Row("s", "w", "a", at_most=1.5), Row("s", "w", "a", at_least=0.9)
         pytest.param(LEAST, 0.9, 7, "met", id="at least, and exactly so much"),
         pytest.param(LEAST, 0.899, 7, "missed", id="below"),
         pytest.param(MOST, 1.0, 6, "too few rounds", id="six rounds"),
-        pytest.param(Row("s", "w", "a", at_most=1, once=True), 1.0, 1, "met", id="measured once by its nature"),
+        pytest.param(
+            Row("s", "w", "a", at_most=1, once=True),
+            1.0,
+            1,
+            "met",
+            id="measured once by its nature",
+        ),
         pytest.param(Row("s", "w", "a"), 99, 1, "no goal", id="no goal"),
     ],
 )
@@ -159,9 +184,17 @@ def test_what_was_not_measured_is_not_missed():
 
 
 def section(absent=(), **rounds):
-    place = {"taken": "2026-01-01", "python": "CPython 3", "openssl": "3", "cores": 2, "processor": "P"}
+    place = {
+        "taken": "2026-01-01",
+        "python": "CPython 3",
+        "openssl": "3",
+        "cores": 2,
+        "processor": "P",
+    }
     place |= {"system": "Linux", "load before": 0.1, "versions": {"jwt-wsgi": "1"}}
-    return Section(place, {name: Figure("µs", values) for name, values in rounds.items()}, dict(absent))
+    return Section(
+        place, {name: Figure("µs", values) for name, values in rounds.items()}, dict(absent)
+    )
 
 
 def stacked(bare, fresh):
@@ -171,15 +204,28 @@ def stacked(bare, fresh):
 
 def test_the_table_says_what_is_met_what_is_missed_and_why_something_is_not_there():
     lines = {line[0]: line[1:] for line in figures.table(stacked(20, 31), 7)}
-    assert lines["whole stack, fresh token, over bare verify: RS256"] == ("≤ 1.5", "1.55", "1.55 to 1.55", "missed")
-    assert lines["PyJWT over bare verify: RS256"] == ("–", "n/a", "", "not measured: PyJWT is not installed")
+    assert lines["whole stack, fresh token, over bare verify: RS256"] == (
+        "≤ 1.5",
+        "1.55",
+        "1.55 to 1.55",
+        "missed",
+    )
+    assert lines["PyJWT over bare verify: RS256"] == (
+        "–",
+        "n/a",
+        "",
+        "not measured: PyJWT is not installed",
+    )
     assert "cost at 1,000 keys over 1, fresh tokens" not in lines
-    assert figures.failed(stacked(20, 31), 7) == ["whole stack, fresh token, over bare verify: RS256"]
+    assert figures.failed(stacked(20, 31), 7) == [
+        "whole stack, fresh token, over bare verify: RS256"
+    ]
     assert figures.failed(stacked(20, 30), 7) == []
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(0.04567, "0.046"), (1.005, "1.00"), (27.5, "27.50"), (4712.3, "4,710"), (150.0, "150")]
+    ("value", "text"),
+    [(0.04567, "0.046"), (1.005, "1.00"), (27.5, "27.50"), (4712.3, "4,710"), (150.0, "150")],
 )
 def test_numbers_have_three_digits_at_most_that_mean_something(value, text):
     assert figures.number(value) == text
@@ -272,7 +318,10 @@ def test_tokens_are_distinct_good_and_of_the_usual_size(issuer):
     assert len(set(tokens)) == 12
     assert all(800 < len(token) < 860 for token in tokens)
     assert statuses(stack.stack(issuer.jwks), tokens) == [stack.ACCEPTED] * 12
-    assert len(minting.mint(issuer, 1, padding=300)[0]) == len(tokens[0]) + 300 * 4 // 3 + len(',"padding":""') + 4
+    assert (
+        len(minting.mint(issuer, 1, padding=300)[0])
+        == len(tokens[0]) + 300 * 4 // 3 + len(',"padding":""') + 4
+    )
 
 
 @pytest.mark.parametrize(
@@ -302,7 +351,9 @@ def test_many_keys_and_many_issuers_are_all_asked(issuer):
     names = [minting.nth(issuer.issuer, number) for number in range(3)]
     spread_out = minting.mint(issuer, 6, issuers=3)
     assert statuses(stack.stack(issuer.jwks, issuers=names), spread_out) == [stack.ACCEPTED] * 6
-    assert statuses(stack.stack(issuer.jwks, issuers=names[:2]), spread_out).count(stack.REFUSED) == 2
+    assert (
+        statuses(stack.stack(issuer.jwks, issuers=names[:2]), spread_out).count(stack.REFUSED) == 2
+    )
     jwks = {"keys": [{**published, "kid": minting.nth("kid", number)} for number in range(3)]}
     spread_out = minting.mint(issuer, 6, kids=3)
     assert statuses(stack.stack(jwks), spread_out) == [stack.ACCEPTED] * 6
@@ -319,7 +370,9 @@ def test_many_rules_are_all_asked(issuer):
 def test_an_answer_that_is_not_measured_here_is_an_error(issuer):
     requests = stack.Requests(stack.stack(issuer.jwks))
     requests.prepare(["no-token"])()
-    with pytest.raises(RuntimeError, match=r"answered .'401 Unauthorized'., and 200 OK is what is measured"):
+    with pytest.raises(
+        RuntimeError, match=r"answered .'401 Unauthorized'., and 200 OK is what is measured"
+    ):
         requests.check(1)
 
 
@@ -396,14 +449,18 @@ def test_the_configured_bytes_are_found_where_a_verifier_names_them(monkeypatch)
 
 def test_growth_is_measured_over_tokens_that_come_one_by_one():
     signer = minting.local_issuer("EdDSA")
-    process = worker.start("growth", jwks=signer.jwks, algorithm="EdDSA", warm=minting.mint(signer, 2))
+    process = worker.start(
+        "growth", jwks=signer.jwks, algorithm="EdDSA", warm=minting.mint(signer, 2)
+    )
     worker.feed(process, minting.mint(signer, 20))
     assert worker.finish(process)["grown"] >= 0
 
 
 def test_a_worker_that_fails_says_why():
     contender = {"kind": "stack", "tokens": ["no-token"] * 2, "jwks": minting.local_issuer().jwks}
-    with pytest.raises(RuntimeError, match=r"a worker failed: .*RuntimeError: answered .'401 Unauthorized'."):
+    with pytest.raises(
+        RuntimeError, match=r"a worker failed: .*RuntimeError: answered .'401 Unauthorized'."
+    ):
         worker.run("costs", contenders={"one": contender}, batches=1, turn=0)
 
 
@@ -445,7 +502,11 @@ class Pieces:
 @pytest.mark.parametrize(
     ("pieces", "expected"),
     [
-        pytest.param([b"HTTP/1.1 200 OK\r\nContent-Le", b"ngth: 2\r\n\r\no", b"k"], [None, None, 200], id="a length"),
+        pytest.param(
+            [b"HTTP/1.1 200 OK\r\nContent-Le", b"ngth: 2\r\n\r\no", b"k"],
+            [None, None, 200],
+            id="a length",
+        ),
         pytest.param(
             [b"HTTP/1.1 401 No\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n", b"0\r\n\r\n"],
             [None, 401],
@@ -465,10 +526,18 @@ def test_an_answer_counts_when_all_of_it_is_there(pieces, expected):
 @pytest.mark.parametrize(
     ("found", "complaint"),
     [
-        pytest.param({"answers": 9, "seconds": 1, "refused": 1, "failed": 0}, "1 refused", id="a refusal"),
-        pytest.param({"answers": 9, "seconds": 1, "refused": 0, "failed": 2}, "2 failed", id="a failure"),
-        pytest.param({"answers": 0, "seconds": 1, "refused": 0, "failed": 0}, "0 refused", id="no answer"),
-        pytest.param({"answers": 7, "seconds": 1, "refused": 0, "failed": 0}, "too few", id="tokens ran out"),
+        pytest.param(
+            {"answers": 9, "seconds": 1, "refused": 1, "failed": 0}, "1 refused", id="a refusal"
+        ),
+        pytest.param(
+            {"answers": 9, "seconds": 1, "refused": 0, "failed": 2}, "2 failed", id="a failure"
+        ),
+        pytest.param(
+            {"answers": 0, "seconds": 1, "refused": 0, "failed": 0}, "0 refused", id="no answer"
+        ),
+        pytest.param(
+            {"answers": 7, "seconds": 1, "refused": 0, "failed": 0}, "too few", id="tokens ran out"
+        ),
     ],
 )
 def test_a_load_that_measured_something_else_is_an_error(monkeypatch, found, complaint):
@@ -479,7 +548,9 @@ def test_a_load_that_measured_something_else_is_an_error(monkeypatch, found, com
 
 
 def test_a_load_is_answers_a_second(monkeypatch):
-    monkeypatch.setattr(clients.Load, "_own", lambda *_: {"answers": 6, "seconds": 3, "refused": 0, "failed": 0})
+    monkeypatch.setattr(
+        clients.Load, "_own", lambda *_: {"answers": 6, "seconds": 3, "refused": 0, "failed": 0}
+    )
     assert clients.Load(0.1, None).pace(1, "/", ["token"] * 10, distinct=True) == 2
 
 
@@ -508,7 +579,10 @@ def test_a_server_is_ended_whatever_happens():
     ports: list[int] = []
 
     def fail_while_it_runs():
-        with loads.published() as (_, environment), servers.running("waitress", environment, None) as port:
+        with (
+            loads.published() as (_, environment),
+            servers.running("waitress", environment, None) as port,
+        ):
             ports.append(port)
             assert listening(port)
             raise ZeroDivisionError
@@ -521,7 +595,10 @@ def test_a_server_is_ended_whatever_happens():
 def test_a_server_that_does_not_come_up_says_why():
     environment = {"ISSUER_BASE_URL": "", "AUTH0_DOMAIN": "", "AUDIENCE": "", "API_IDENTIFIER": ""}
     complaint = r"waitress does not answer: .*set ISSUER_BASE_URL"
-    with pytest.raises(RuntimeError, match=complaint), servers.running("waitress", environment, None):
+    with (
+        pytest.raises(RuntimeError, match=complaint),
+        servers.running("waitress", environment, None),
+    ):
         raise AssertionError
 
 
@@ -530,7 +607,9 @@ def test_a_pinned_process_has_one_core():
     reading = "import os; print(sorted(os.sched_getaffinity(0)))"
     for core, expected in ((cores[-1], [cores[-1]]), (None, cores)):
         command = pinned.command(core, sys.executable, "-c", reading)
-        ended = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=60, check=True)
+        ended = subprocess.run(
+            command, cwd=CHECKOUT, capture_output=True, text=True, timeout=60, check=True
+        )
         assert json.loads(ended.stdout) == expected
 
 
@@ -544,7 +623,13 @@ def quick(tmp_path_factory):
     command = [sys.executable, "-m", "benchmarks", "--quick", "--results", str(path)]
     environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
     ended = subprocess.run(
-        command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, timeout=400, check=False
+        command,
+        cwd=CHECKOUT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=400,
+        check=False,
     )
     assert ended.returncode in (0, 1), ended.stderr
     return ended, results.read(path)
@@ -553,13 +638,21 @@ def quick(tmp_path_factory):
 def test_the_whole_run_measures_or_names_what_every_row_needs(quick):
     ended, found = quick
     assert list(found) == list(program.SECTIONS)
-    assert all(len(figure.rounds) >= QUICK.rounds for each in found.values() for figure in each.figures.values())
+    assert all(
+        len(figure.rounds) >= QUICK.rounds
+        for each in found.values()
+        for figure in each.figures.values()
+    )
     for row in ROWS:
         assert row.what in ended.stdout
         named = (row.over, row.under or row.over)
         there = found[row.section]
         missing = [name for name in named if name not in there.figures and name != "10000 rules"]
-        assert all(any(name.startswith(absent) for absent in there.absent) for name in missing if name != "configured")
+        assert all(
+            any(name.startswith(absent) for absent in there.absent)
+            for name in missing
+            if name != "configured"
+        )
 
 
 def test_the_exit_status_is_1_exactly_where_a_goal_was_missed(quick):
@@ -633,8 +726,14 @@ def test_time_that_ran_out_is_no_success(measuring, capsys):
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        pytest.param(["--only", "stack,stak"], "there is no section 'stak': choose from stack, ", id="no such section"),
-        pytest.param(["--quick"], "name another file with --results", id="a quick run that would be kept"),
+        pytest.param(
+            ["--only", "stack,stak"],
+            "there is no section 'stak': choose from stack, ",
+            id="no such section",
+        ),
+        pytest.param(
+            ["--quick"], "name another file with --results", id="a quick run that would be kept"
+        ),
     ],
 )
 def test_wrong_arguments_say_what_to_write(words, complaint, capsys):

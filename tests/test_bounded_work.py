@@ -21,10 +21,10 @@ from counting import calls
 
 from jwt_wsgi import Issuer, StaticJWKS, Verifier
 from jwt_wsgi.errors import InvalidToken
-from jwt_wsgi.extraction import credentials
 from jwt_wsgi.jose import strict_json
 from jwt_wsgi.jose.compact import MAX_TOKEN_BYTES
 from jwt_wsgi.jose.encoding import encode
+from jwt_wsgi.middleware.extraction import credentials
 from jwt_wsgi.testing import LocalIssuer
 
 KIB = 1024
@@ -61,7 +61,9 @@ TEXTS: dict[str, Callable[[int], bytes]] = {
     "nested objects": objects,
     "openings alone": repeated(b'{"a":', b"[", b""),
     "many flat arrays": repeated(b'{"a":[0', b",[]", b"]}"),
-    "many members": lambda size: b"{%s}" % b",".join(b'"%06d":0' % number for number in range((size - 2) // 11)),
+    "many members": lambda size: (
+        b"{%s}" % b",".join(b'"%06d":0' % number for number in range((size - 2) // 11))
+    ),
     "one member again and again": repeated(b'{"a":0', b',"a":0', b"}"),
     "a huge integer": repeated(b'{"a":', b"9", b"}"),
     "a huge fraction": repeated(b'{"a":0.', b"9", b"}"),
@@ -81,7 +83,9 @@ TEXTS: dict[str, Callable[[int], bytes]] = {
 TOKENS: dict[str, Callable[[int], str]] = {
     "dots": lambda size: "." * size,
     "one letter": lambda size: "A" * size,
-    "one letter in three segments": lambda size: f"{'A' * (size // 3 - 1)}.{'A' * (size // 3 - 1)}.{'A' * (size // 3)}",
+    "one letter in three segments": lambda size: (
+        f"{'A' * (size // 3 - 1)}.{'A' * (size // 3 - 1)}.{'A' * (size // 3)}"
+    ),
     "a payload of one letter": lambda size: f"{HEADER}.{'A' * (size - len(HEADER) - 6)}.AAAA",
     "a long signature": lambda size: f"{HEADER}.e30.{'A' * ((size - len(HEADER) - 5) // 4 * 4)}",
     "padding": lambda size: f"{HEADER}.e30.{'=' * (size - len(HEADER) - 5)}",
@@ -122,7 +126,9 @@ def peak(work: Callable[[], None]) -> int:
 
 
 @pytest.mark.parametrize("token", TOKENS.values(), ids=TOKENS)
-def test_the_work_for_a_refused_token_is_linear_in_its_size(verifier: Verifier, token: Callable[[int], str]) -> None:
+def test_the_work_for_a_refused_token_is_linear_in_its_size(
+    verifier: Verifier, token: Callable[[int], str]
+) -> None:
     works = {size: refusal(verifier, token(size)) for size in SIZES}
     counted = {size: calls(work) for size, work in works.items()}
     held = {size: peak(work) for size, work in works.items()}

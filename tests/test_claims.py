@@ -25,7 +25,15 @@ from jwt_wsgi.jose.claims import (
 )
 
 AUDIENCES = frozenset({"a", "b"})
-CLAIMS: dict[str, Any] = {"iss": "i", "aud": "a", "exp": 1000, "sub": "s", "client_id": "c", "iat": 500, "jti": "j"}
+CLAIMS: dict[str, Any] = {
+    "iss": "i",
+    "aud": "a",
+    "exp": 1000,
+    "sub": "s",
+    "client_id": "c",
+    "iat": 500,
+    "jti": "j",
+}
 
 
 def reason(judge: Any, *arguments: Any) -> str | None:
@@ -102,7 +110,9 @@ def test_a_maximum_age_requires_iat() -> None:
     assert standing({"iat": ...}, max_age=60) == "claim_missing"
 
 
-@pytest.mark.parametrize(("name", "jwt"), [("sub", "claim_malformed"), ("jti", "claim_malformed"), ("client_id", None)])
+@pytest.mark.parametrize(
+    ("name", "jwt"), [("sub", "claim_malformed"), ("jti", "claim_malformed"), ("client_id", None)]
+)
 def test_names_are_text(name: str, jwt: str | None) -> None:
     for value in (7, None):
         assert standing({name: value}) == jwt
@@ -112,7 +122,13 @@ def test_names_are_text(name: str, jwt: str | None) -> None:
 @pytest.mark.conforms(48, 70)
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("at_hash", "id_token"), ("c_hash", "id_token"), ("s_hash", "id_token"), ("cnf", "token_bound"), ("nonce", None)],
+    [
+        ("at_hash", "id_token"),
+        ("c_hash", "id_token"),
+        ("s_hash", "id_token"),
+        ("cnf", "token_bound"),
+        ("nonce", None),
+    ],
 )
 def test_48_what_tells_an_id_token_or_a_bound_one(name: str, expected: str | None) -> None:
     assert standing({name: None}) == expected
@@ -134,7 +150,9 @@ def test_48_what_tells_an_id_token_or_a_bound_one(name: str, expected: str | Non
         pytest.param([1], [1, 1], "claim_mismatch", id="another length"),
     ],
 )
-def test_a_fixed_claim_is_compared_with_its_type(wanted: Any, value: Any, expected: str | None) -> None:
+def test_a_fixed_claim_is_compared_with_its_type(
+    wanted: Any, value: Any, expected: str | None
+) -> None:
     assert standing({"x": value}, fixed=(("x", wanted),)) == expected
 
 
@@ -162,11 +180,22 @@ def test_times(now: float, dates: Dates, profile: dict[str, Any], expected: str 
     ("dates", "max_age", "between"),
     [
         pytest.param(Dates(1000), None, (float("-inf"), 1000), id="an end alone"),
-        pytest.param(Dates(1000, nbf=300, iat=500), None, (500, 1000), id="from the later beginning"),
-        pytest.param(Dates(1000, nbf=600, iat=500), None, (600, 1000), id="from the later beginning, the other"),
+        pytest.param(
+            Dates(1000, nbf=300, iat=500), None, (500, 1000), id="from the later beginning"
+        ),
+        pytest.param(
+            Dates(1000, nbf=600, iat=500),
+            None,
+            (600, 1000),
+            id="from the later beginning, the other",
+        ),
         pytest.param(Dates(1000, iat=500), 60, (500, 560), id="until it is too old"),
-        pytest.param(Dates(1000, iat=500), 900, (500, 1000), id="until it ends, before it is too old"),
-        pytest.param(Dates(1000), 60, (float("-inf"), float("-inf")), id="never, for its age is unknown"),
+        pytest.param(
+            Dates(1000, iat=500), 900, (500, 1000), id="until it ends, before it is too old"
+        ),
+        pytest.param(
+            Dates(1000), 60, (float("-inf"), float("-inf")), id="never, for its age is unknown"
+        ),
     ],
 )
 def test_between_two_moments_no_time_is_judged(
@@ -207,7 +236,9 @@ def test_predicates_are_asked_and_one_that_raises_says_no(caplog: pytest.LogCapt
         raise KeyError(value)
 
     def asked(predicate: Any) -> str | None:
-        return reason(judge_predicates, {"x": "hidden"}, TokenProfile(None, predicates=(("x", predicate),)))
+        return reason(
+            judge_predicates, {"x": "hidden"}, TokenProfile(None, predicates=(("x", predicate),))
+        )
 
     assert asked(lambda value: value == "hidden") is None
     assert asked(lambda value: 0) == "claim_mismatch"
@@ -229,7 +260,9 @@ def test_predicates_are_asked_and_one_that_raises_says_no(caplog: pytest.LogCapt
         pytest.param({"aud": "c"}, {}, "['a', 'b']", "c", id="the audience"),
         pytest.param({"aud": 7}, {}, "aud a string or strings", 7, id="the form of the audience"),
         pytest.param({"exp": ...}, {}, "exp", ABSENT, id="a claim that is absent"),
-        pytest.param({}, {"fixed": ((("x", "y"), 1),)}, "('x', 'y')", ABSENT, id="a path that leads nowhere"),
+        pytest.param(
+            {}, {"fixed": ((("x", "y"), 1),)}, "('x', 'y')", ABSENT, id="a path that leads nowhere"
+        ),
         pytest.param({"nbf": "soon"}, {}, "nbf a NumericDate", "soon", id="a date"),
         pytest.param({"jti": 7}, {}, "jti a string", 7, id="a text"),
         pytest.param({"c_hash": "hidden"}, {}, None, "c_hash", id="what tells an ID token"),
@@ -294,13 +327,17 @@ def test_granted_scopes(claims: dict[str, Any], name: Any, scopes: set[str]) -> 
 def test_a_name_with_dots_is_one_name_and_a_tuple_a_path() -> None:
     claims = {"a.b": 1, "a": {"b": 2}, "n": None}
     assert (lookup(claims, "a.b"), lookup(claims, ("a", "b")), lookup(claims, "n")) == (1, 2, None)
-    assert lookup(claims, ("a", "c")) is lookup(claims, ("a.b", "c")) is lookup(claims, "x") is ABSENT
+    assert (
+        lookup(claims, ("a", "c")) is lookup(claims, ("a.b", "c")) is lookup(claims, "x") is ABSENT
+    )
     assert repr(ABSENT) == "absent"
 
 
 @pytest.mark.parametrize("name", ["", (), ("a", ""), ("a", 1), 7, None, ["a"]], ids=repr)
 def test_what_can_name_no_claim_is_refused(name: Any) -> None:
-    with pytest.raises(ValueError, match=r"^option: a claim's name is a string, or a tuple of them"):
+    with pytest.raises(
+        ValueError, match=r"^option: a claim's name is a string, or a tuple of them"
+    ):
         check_claim_name("option", name)
 
 

@@ -12,7 +12,7 @@ from hypothesis import given as examples
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from jwt_wsgi.cli.unusual import opened, unusual
+from jwt_wsgi.cli.decoded_token import opened, unusual
 from jwt_wsgi.jose import encoding
 from jwt_wsgi.testing import LocalIssuer
 
@@ -46,10 +46,28 @@ def trust(served, policy):
     ("scope", "path", "more", "status", "reason"),
     [
         pytest.param("read:messages", "/api/private-scoped", {}, None, None, id="allowed"),
-        pytest.param("openid", "/api/private-scoped", {}, 403, "insufficient_scope", id="a scope is missing"),
-        pytest.param("openid", "/api/private", {"expires_in": -3600}, 401, "token_expired", id="expired"),
-        pytest.param("openid", "/api/private", {"aud": "another"}, 401, "audience_mismatch", id="for another API"),
-        pytest.param("openid", "/api/public", {"expires_in": -3600}, None, None, id="public, and not looked at"),
+        pytest.param(
+            "openid", "/api/private-scoped", {}, 403, "insufficient_scope", id="a scope is missing"
+        ),
+        pytest.param(
+            "openid", "/api/private", {"expires_in": -3600}, 401, "token_expired", id="expired"
+        ),
+        pytest.param(
+            "openid",
+            "/api/private",
+            {"aud": "another"},
+            401,
+            "audience_mismatch",
+            id="for another API",
+        ),
+        pytest.param(
+            "openid",
+            "/api/public",
+            {"expires_in": -3600},
+            None,
+            None,
+            id="public, and not looked at",
+        ),
         pytest.param("openid", "/nowhere", {}, 403, "no_rule", id="no rule"),
         pytest.param("openid", "/api//private", {}, 400, "path_ambiguous", id="an ambiguous path"),
         pytest.param("openid", "/api/%70rivate", {}, None, None, id="a path in percent-encoding"),
@@ -88,7 +106,16 @@ def test_explain_says_why_keys_cannot_be_had(served, policy):
         pass
     token = served.token(iss=url)
     ended = run(
-        "explain", "--policy", policy, "--issuer", url, "--audience", AUDIENCE, "GET", "/api/private", given=token
+        "explain",
+        "--policy",
+        policy,
+        "--issuer",
+        url,
+        "--audience",
+        AUDIENCE,
+        "GET",
+        "/api/private",
+        given=token,
     )
     assert ended.status == 1
     assert "The keys could not be had: NewConnectionError" in ended.output
@@ -97,7 +124,16 @@ def test_explain_says_why_keys_cannot_be_had(served, policy):
 
 def test_explain_judges_at_another_time(served, trust):
     token = served.token("openid")
-    ended = run("explain", *trust, "--json", "--at", "2100-01-01T00:00:00Z", "GET", "/api/private", given=token)
+    ended = run(
+        "explain",
+        *trust,
+        "--json",
+        "--at",
+        "2100-01-01T00:00:00Z",
+        "GET",
+        "/api/private",
+        given=token,
+    )
     assert ended.json["reason"] == "token_expired"
 
 
@@ -122,7 +158,10 @@ def test_explain_takes_keys_from_a_file_and_tells_a_mount(tmp_path):
         "ES256",
     )
     assert run(*words, "--mount", "/app", "GET", "/api/private", given=local.token()).status == 0
-    assert run(*words, "GET", "/api/private", "--json", given=local.token()).json["reason"] == "mount_unknown"
+    assert (
+        run(*words, "GET", "/api/private", "--json", given=local.token()).json["reason"]
+        == "mount_unknown"
+    )
 
 
 def test_explain_takes_a_shared_secret_from_the_environment(policy):
@@ -130,7 +169,17 @@ def test_explain_takes_a_shared_secret_from_the_environment(policy):
     secret = "a secret of thirty-two bytes and more"
     signed = local.key()
     signed.private = secret.encode()
-    words = ("explain", "--policy", policy, "--issuer", "urn:me", "--audience", AUDIENCE, "--secret-env", "API_SECRET")
+    words = (
+        "explain",
+        "--policy",
+        policy,
+        "--issuer",
+        "urn:me",
+        "--audience",
+        AUDIENCE,
+        "--secret-env",
+        "API_SECRET",
+    )
     ended = run(*words, "GET", "/api/private", given=local.token(), env={"API_SECRET": secret})
     assert ended.status == 0
     assert secret not in ended.output
@@ -165,7 +214,11 @@ def places(file, token):
         "a file": (("--token-file", file), "", {}),
         "the usual variable": ((), "", {"JWT_WSGI_TOKEN": token}),
         "another variable": (("--token-env", "MINE"), "", {"MINE": token}),
-        "a token endpoint's answer": ((), json.dumps({"access_token": token, "token_type": "Bearer"}), {}),
+        "a token endpoint's answer": (
+            (),
+            json.dumps({"access_token": token, "token_type": "Bearer"}),
+            {},
+        ),
         "a header's value": ((), f"Bearer {token}", {}),
     }
 
@@ -183,14 +236,20 @@ def test_a_token_is_read_from(served, tmp_path, place):
 
 
 def test_inspect_shows_claims_with_times_in_words_and_reminds(local):
-    ended = run("inspect", given=local.token("read:messages", expires_in=7200, exp=1_800_000_000), env=None)
+    ended = run(
+        "inspect", given=local.token("read:messages", expires_in=7200, exp=1_800_000_000), env=None
+    )
     assert ended.status == 0
     assert "2027-01-15 08:00:00 UTC" in ended.output
-    assert ended.output.rstrip().endswith("Nothing of this is verified: anyone can write such a token.")
+    assert ended.output.rstrip().endswith(
+        "Nothing of this is verified: anyone can write such a token."
+    )
 
 
 def test_inspect_answers_json(local):
-    answer = run("inspect", "--json", "--at", "1800000000", given=local.token(exp=1_800_000_060)).json
+    answer = run(
+        "inspect", "--json", "--at", "1800000000", given=local.token(exp=1_800_000_060)
+    ).json
     assert answer.keys() == {
         "verified", "source", "bytes", "header", "claims", "times", "signature_bytes", "unusual", "problem",
     }  # fmt: skip
@@ -225,7 +284,9 @@ USUAL = {"iss": "a", "aud": "b", "exp": NOW + 60, "iat": NOW, "scope": "c"}
     ("header", "claims", "remark"),
     [
         pytest.param({"alg": "none"}, {}, "alg is no signature algorithm", id="none"),
-        pytest.param({"alg": "HS256"}, {}, "whoever can verify it can also make one", id="a secret"),
+        pytest.param(
+            {"alg": "HS256"}, {}, "whoever can verify it can also make one", id="a secret"
+        ),
         pytest.param({"kid": None}, {}, "no kid", id="no kid"),
         pytest.param({"typ": "dpop+jwt"}, {}, "typ is that of no access token", id="another type"),
         pytest.param({"crit": ["b64"]}, {}, "crit changes", id="crit"),
@@ -253,16 +314,24 @@ def test_a_usual_token_has_nothing_unusual():
 
 def written(header, claims):
     parts = ({k: v for k, v in each.items() if v is not None} for each in (header, claims))
-    return ".".join([*(encoding.encode(json.dumps(each).encode()) for each in parts), "c2lnbmF0dXJl"])
+    return ".".join(
+        [*(encoding.encode(json.dumps(each).encode()) for each in parts), "c2lnbmF0dXJl"]
+    )
 
 
 # --- what comes from outside is escaped, and no token is ever printed
 
 
 @settings(max_examples=60, deadline=None)
-@examples(st.dictionaries(st.text(max_size=8), st.text(max_size=30), max_size=4), st.text(max_size=10))
+@examples(
+    st.dictionaries(st.text(max_size=8), st.text(max_size=30), max_size=4), st.text(max_size=10)
+)
 def test_nothing_from_a_token_reaches_the_terminal_unescaped(claims, kid):
-    usable = json.dumps([claims, kid], ensure_ascii=False).encode("utf-8", "replace").decode("utf-8", "replace")
+    usable = (
+        json.dumps([claims, kid], ensure_ascii=False)
+        .encode("utf-8", "replace")
+        .decode("utf-8", "replace")
+    )
     claims, kid = json.loads(usable)
     token = written({"alg": "RS256", "kid": kid}, claims)
     for words in (("inspect",), ("inspect", "--json")):
@@ -273,7 +342,9 @@ def test_nothing_from_a_token_reaches_the_terminal_unescaped(claims, kid):
 
 
 @pytest.mark.parametrize("form", [(), ("--json",)], ids=["text", "json"])
-@pytest.mark.parametrize("spoil", [str, lambda t: t[:-8], lambda t: t + ".x", lambda t: "x" * 20000 + t], ids=range(4))
+@pytest.mark.parametrize(
+    "spoil", [str, lambda t: t[:-8], lambda t: t + ".x", lambda t: "x" * 20000 + t], ids=range(4)
+)
 def test_no_command_prints_the_token(served, trust, form, spoil):
     token = spoil(served.token("openid"))
     for words in (("explain", *trust, "GET", "/api/private"), ("inspect",)):
@@ -294,7 +365,12 @@ def test_keys_of_a_live_issuer(served):
     ended = run("keys", served.issuer, "--json")
     (key,) = ended.json["keys"]
     assert ended.status == 0
-    assert (key["kty"], key["use"], key["size"], key["algorithms"]) == ("RSA", "sig", "2048 bits", ["RS256"])
+    assert (key["kty"], key["use"], key["size"], key["algorithms"]) == (
+        "RSA",
+        "sig",
+        "2048 bits",
+        ["RS256"],
+    )
     assert ended.json["jwks_uri"] == served.jwks_uri
     assert abs(ended.json["clock_skew"]) <= 30
     assert ended.json.keys() == {
@@ -357,7 +433,9 @@ def test_check_finds_nothing_in_a_good_policy_and_a_good_issuer(served, policy):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        pytest.param('[rules]\n"/" = "PUBLIC"\n"/a" = "AUTHENTICATED"', "weaker_above", id="a finding"),
+        pytest.param(
+            '[rules]\n"/" = "PUBLIC"\n"/a" = "AUTHENTICATED"', "weaker_above", id="a finding"
+        ),
         pytest.param('[rules]\n"/" = "PUBLIK"', "PUBLIK", id="a word that is no requirement"),
         pytest.param("[rules", "policy: ", id="no TOML"),
         pytest.param("# \udcff", "not UTF-8", id="no UTF-8"),
@@ -378,9 +456,15 @@ def test_check_finds(tmp_path, text, said):
     ("more", "said"),
     [
         pytest.param(
-            ("--algorithm", "ES256"), "no key for ES256; it has keys for RS256", id="an algorithm without a key"
+            ("--algorithm", "ES256"),
+            "no key for ES256; it has keys for RS256",
+            id="an algorithm without a key",
         ),
-        pytest.param(("--jwks", "http://127.0.0.1:9/"), "nothing answers there", id="a key set that is not there"),
+        pytest.param(
+            ("--jwks", "http://127.0.0.1:9/"),
+            "nothing answers there",
+            id="a key set that is not there",
+        ),
     ],
 )
 def test_check_finds_that_a_live_issuer_does_not_fit(served, policy, more, said):
@@ -392,7 +476,15 @@ def test_check_finds_that_a_live_issuer_does_not_fit(served, policy, more, said)
 def test_check_counts_the_issuers_for_the_linter_and_asks_none_offline(served, policy):
     asked = len(served.requests)
     ended = run(
-        "check", policy, "--issuer", "https://a.example/", "--issuer", served.issuer, "--audience", "b", "--offline"
+        "check",
+        policy,
+        "--issuer",
+        "https://a.example/",
+        "--issuer",
+        served.issuer,
+        "--audience",
+        "b",
+        "--offline",
     )
     assert ended.status == 1
     assert "any_issuer" in ended.output

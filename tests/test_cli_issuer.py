@@ -23,7 +23,11 @@ JSON = {"Content-Type": "application/json"}
 @contextmanager
 def started(*words):
     process = subprocess.Popen(
-        command("issuer", *words), env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command("issuer", *words),
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     try:
         yield process
@@ -42,19 +46,29 @@ def served():
 
 
 def ask(url, body=b"", headers=None, method="POST"):
-    return urllib3.request(method, url, body=body, headers=headers or FORM, timeout=60, retries=False)
+    return urllib3.request(
+        method, url, body=body, headers=headers or FORM, timeout=60, retries=False
+    )
 
 
 def test_what_it_mints_is_verified_by_discovery(served):
     answer = ask(served["token_endpoint"], b"scope=read%3Amessages&sub=alice&expires_in=60").json()
-    assert (answer["token_type"], answer["expires_in"], answer["scope"]) == ("Bearer", 60, "read:messages")
-    verifier = Verifier(Issuer(served["issuer"], audience="https://mine.test", algorithms=["ES256"]))
+    assert (answer["token_type"], answer["expires_in"], answer["scope"]) == (
+        "Bearer",
+        60,
+        "read:messages",
+    )
+    verifier = Verifier(
+        Issuer(served["issuer"], audience="https://mine.test", algorithms=["ES256"])
+    )
     auth = verifier.verify(answer["access_token"])
     assert (auth.subject, auth.scopes) == ("alice", frozenset({"read:messages"}))
 
 
 def test_claims_and_algorithm_in_json(served):
-    body = json.dumps({"algorithm": "RS256", "audience": "b", "claims": {"org": "acme", "sub": None}}).encode()
+    body = json.dumps(
+        {"algorithm": "RS256", "audience": "b", "claims": {"org": "acme", "sub": None}}
+    ).encode()
     token = ask(served["token_endpoint"], body, JSON).json()["access_token"]
     claims = Verifier(Issuer(served["issuer"], audience="b")).verify(token).claims
     assert claims["org"] == "acme"
@@ -73,13 +87,17 @@ def test_the_metadata_names_the_token_endpoint(served):
         pytest.param(b'{"expires_in": true}', JSON, "expires_in: write seconds", id="a boolean"),
         pytest.param(b"expires_in=nan", FORM, "expires_in: write seconds", id="NaN"),
         pytest.param(b"expires_in=1e30", FORM, "expires_in: write seconds", id="for ever"),
-        pytest.param(b"algorithm=HS256", FORM, "algorithm: choose from ES256, RS256", id="no key for it"),
+        pytest.param(
+            b"algorithm=HS256", FORM, "algorithm: choose from ES256, RS256", id="no key for it"
+        ),
         pytest.param(b"scpoe=a", FORM, "unknown member: choose from scope", id="an unknown member"),
         pytest.param(b"scope=a&scope=b", FORM, "a member twice", id="twice"),
         pytest.param(b"[]", JSON, "not a JSON object", id="no object"),
         pytest.param(b'{"scope": 1}', JSON, "scope: write text", id="a number for a scope"),
         pytest.param(b'{"claims": []}', JSON, "claims: write an object", id="claims that are none"),
-        pytest.param(b'{"claims": {"header": 1}}', JSON, "none may be called", id="a reserved name"),
+        pytest.param(
+            b'{"claims": {"header": 1}}', JSON, "none may be called", id="a reserved name"
+        ),
         pytest.param(b"scope=%ff", FORM, "", id="no UTF-8"),
         pytest.param(b"x" * 4097, FORM, "at most 4096 bytes", id="a flood"),
         pytest.param(b"scope=a", {"Content-Type": "text/plain"}, "send a form", id="another type"),
@@ -115,7 +133,12 @@ def test_it_answers_loopback_alone(served, headers, status):
 
 
 def test_another_machine_is_refused_whatever_it_says():
-    environ = {"REMOTE_ADDR": "192.0.2.1", "HTTP_HOST": "localhost", "REQUEST_METHOD": "POST", "PATH_INFO": "/token"}
+    environ = {
+        "REMOTE_ADDR": "192.0.2.1",
+        "HTTP_HOST": "localhost",
+        "REQUEST_METHOD": "POST",
+        "PATH_INFO": "/token",
+    }
     seen = []
     MintingIssuer(LocalIssuer())(environ, lambda *start: seen.append(start))
     assert seen[0][0] == "403 Forbidden"
@@ -140,7 +163,10 @@ def test_a_port_that_is_taken_is_misuse(served):
     with started("--port", port) as process:
         _, errors = process.communicate(timeout=120)
     assert process.returncode == 2
-    assert errors == f"jwt-wsgi issuer: --port {port}: Address already in use; choose a free port, or leave it out\n"
+    assert (
+        errors
+        == f"jwt-wsgi issuer: --port {port}: Address already in use; choose a free port, or leave it out\n"
+    )
 
 
 def test_ctrl_c_ends_it_with_0_and_it_prints_a_recipe():
@@ -155,7 +181,9 @@ def test_ctrl_c_ends_it_with_0_and_it_prints_a_recipe():
 def test_ctrl_c_ends_any_other_command_with_130(tmp_path):
     fifo = tmp_path / "token"
     os.mkfifo(fifo)
-    process = subprocess.Popen(command("inspect", "--token-file", fifo), env=environment(), stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        command("inspect", "--token-file", fifo), env=environment(), stderr=subprocess.PIPE
+    )
     try:
         # Opening it waits for the reader, who then waits for a token that does not come.
         with fifo.open("wb"):

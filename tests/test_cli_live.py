@@ -47,13 +47,42 @@ def replying(document, **headers):
 @pytest.mark.parametrize(
     ("headers", "said", "member"),
     [
-        pytest.param({"Cache_Control": "public, max-age=900"}, "(grants 900 s)", {"max_age": 900.0}, id="a grant"),
-        pytest.param({"Cache_Control": "private"}, "(grants nothing that counts)", {"max_age": None}, id="no grant"),
-        pytest.param({"Cache_Control": "no-store"}, "(grants 0 s)", {"max_age": 0.0}, id="none at all"),
-        pytest.param({}, "Cache-Control: none", {"cache_control": None, "date": None}, id="nothing said"),
-        pytest.param({"Date": "yesterday"}, "Cache-Control: none", {"clock_skew": None}, id="a date that is none"),
-        pytest.param({"Date": formatdate(time() + 7200)}, "s ahead of ours, over the 30 s of leeway", {}, id="ahead"),
-        pytest.param({"Date": formatdate(time() - 7200)}, "s behind ours, over the 30 s of leeway", {}, id="behind"),
+        pytest.param(
+            {"Cache_Control": "public, max-age=900"},
+            "(grants 900 s)",
+            {"max_age": 900.0},
+            id="a grant",
+        ),
+        pytest.param(
+            {"Cache_Control": "private"},
+            "(grants nothing that counts)",
+            {"max_age": None},
+            id="no grant",
+        ),
+        pytest.param(
+            {"Cache_Control": "no-store"}, "(grants 0 s)", {"max_age": 0.0}, id="none at all"
+        ),
+        pytest.param(
+            {}, "Cache-Control: none", {"cache_control": None, "date": None}, id="nothing said"
+        ),
+        pytest.param(
+            {"Date": "yesterday"},
+            "Cache-Control: none",
+            {"clock_skew": None},
+            id="a date that is none",
+        ),
+        pytest.param(
+            {"Date": formatdate(time() + 7200)},
+            "s ahead of ours, over the 30 s of leeway",
+            {},
+            id="ahead",
+        ),
+        pytest.param(
+            {"Date": formatdate(time() - 7200)},
+            "s behind ours, over the 30 s of leeway",
+            {},
+            id="behind",
+        ),
     ],
 )
 def test_keys_tells_of_caching_and_clocks(local, headers, said, member):
@@ -103,7 +132,12 @@ def test_a_token_that_was_read_shows_in_no_traceback():
 def on_a_terminal(*words, which):
     """Run a command whose standard input or error is a terminal; what that terminal shows, and the rest."""
     ours, theirs = pty.openpty()
-    streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, which: theirs}
+    streams = {
+        "stdin": subprocess.DEVNULL,
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.PIPE,
+        which: theirs,
+    }
     process = subprocess.Popen(command(*words), env=environment({"TERM": "xterm"}), **streams)
     os.close(theirs)
     shown = b""

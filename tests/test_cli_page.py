@@ -67,7 +67,13 @@ def test_every_command_of_the_page_runs_in_its_order_and_ends_as_it_says(place):
     assert len(ENDING) == 9
     for line in ENDING:
         ended = subprocess.run(
-            line.replace("8917", port), shell=True, cwd=folder, env=env, capture_output=True, text=True, timeout=120
+            line.replace("8917", port),
+            shell=True,
+            cwd=folder,
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=120,
         )
         refused = line.endswith("GET /api/private-scoped")
         assert (ended.returncode, ended.stderr) == (int(refused), ""), line
@@ -79,7 +85,12 @@ def test_every_command_of_the_page_runs_in_its_order_and_ends_as_it_says(place):
 
 @pytest.mark.parametrize("command", program.commands)
 def test_the_page_names_each_command_and_every_option(command):
-    options = {name for each in program.commands[command].params for name in each.opts if name.startswith("--")}
+    options = {
+        name
+        for each in program.commands[command].params
+        for name in each.opts
+        if name.startswith("--")
+    }
     assert f"`{command}" in PAGE
     assert {name for name in options if name not in PAGE} == set()
 
@@ -91,7 +102,14 @@ def test_the_members_of_the_json_are_those_of_the_page(tmp_path):
     words = ("--issuer", "urn:me", "--jwks", "https://a.example/", "--audience", "b")
     answers = [
         run(
-            "explain", "--policy", tmp_path / "policy.toml", *words, "--no-token", "--json", "GET", "/api/private"
+            "explain",
+            "--policy",
+            tmp_path / "policy.toml",
+            *words,
+            "--no-token",
+            "--json",
+            "GET",
+            "/api/private",
         ).json,
         run("inspect", "--json", given="e30.e30.e30").json,
         run("keys", "--jwks", tmp_path / "keys.json", "--json").json,

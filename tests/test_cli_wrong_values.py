@@ -14,79 +14,233 @@ CALL = ("GET", "/")
     ("words", "given", "said"),
     [
         pytest.param(
-            (*EXPLAIN, *CALL), "t", "--audience: write this API's identifier, or --any-audience", id="no audience"
+            (*EXPLAIN, *CALL),
+            "t",
+            "--audience: write this API's identifier, or --any-audience",
+            id="no audience",
         ),
         pytest.param((*TRUST, "--any-audience", *CALL), "t", "not both", id="an audience and any"),
         pytest.param((*EXPLAIN, "--audience", "", *CALL), "t", "audience=", id="an empty audience"),
-        pytest.param((*TRUST, "GET", "https://a.example/x"), "t", "beginning with /", id="a URL for a path"),
-        pytest.param((*TRUST, "--algorithm", "none", *CALL), "t", "algorithms holds 'none': choose from", id="none"),
-        pytest.param((*TRUST, "--algorithm", "HS256", *CALL), "t", "use SharedSecret", id="a secret that is published"),
-        pytest.param((*TRUST, "--leeway", "301", *CALL), "t", "leeway=301.0: write seconds, 0 to 300", id="leeway"),
-        pytest.param((*TRUST, "--leeway", "x", *CALL), "t", "'--leeway': 'x' is not a valid float", id="no number"),
-        pytest.param((*TRUST, "--profile", "x", *CALL), "t", "'x' is not one of 'jwt', 'at+jwt'", id="profile"),
+        pytest.param(
+            (*TRUST, "GET", "https://a.example/x"), "t", "beginning with /", id="a URL for a path"
+        ),
+        pytest.param(
+            (*TRUST, "--algorithm", "none", *CALL),
+            "t",
+            "algorithms holds 'none': choose from",
+            id="none",
+        ),
+        pytest.param(
+            (*TRUST, "--algorithm", "HS256", *CALL),
+            "t",
+            "use SharedSecret",
+            id="a secret that is published",
+        ),
+        pytest.param(
+            (*TRUST, "--leeway", "301", *CALL),
+            "t",
+            "leeway=301.0: write seconds, 0 to 300",
+            id="leeway",
+        ),
+        pytest.param(
+            (*TRUST, "--leeway", "x", *CALL),
+            "t",
+            "'--leeway': 'x' is not a valid float",
+            id="no number",
+        ),
+        pytest.param(
+            (*TRUST, "--profile", "x", *CALL),
+            "t",
+            "'x' is not one of 'jwt', 'at+jwt'",
+            id="profile",
+        ),
         pytest.param((*TRUST, "--scope-claim", "", *CALL), "t", "scope_claim", id="an empty claim"),
-        pytest.param((*TRUST, "--jwks", "/none", *CALL), "t", "--jwks: /none: cannot be read", id="no such key file"),
         pytest.param(
-            (*TRUST, "--jwks", "POLICY", *CALL), "t", "--jwks: key file policy.toml: not JSON", id="no key file"
+            (*TRUST, "--jwks", "/none", *CALL),
+            "t",
+            "--jwks: /none: cannot be read",
+            id="no such key file",
         ),
-        pytest.param((*TRUST, "--jwks", "http://a.example/", *CALL), "t", "must be https", id="keys over http"),
-        pytest.param((*TRUST, "--secret-env", "NONE", *CALL), "t", "--secret-env: 'NONE' is not set", id="no secret"),
-        pytest.param((*TRUST, "--secret-env", "SHORT", *CALL), "t", "HS256 needs 32", id="a short secret"),
-        pytest.param((*TRUST, "--secret-env", "A", "--jwks", "B", *CALL), "t", "leave one of them out", id="two keys"),
-        pytest.param((*TRUST, "--at", "soon", *CALL), "t", "--at 'soon': write seconds", id="no time"),
-        pytest.param((*TRUST, "--at", "2027-01-15T08:00:00", *CALL), "t", "write seconds since", id="no zone"),
-        pytest.param((*TRUST, "--at", "999999999999", *CALL), "t", "write seconds since", id="beyond the calendar"),
+        pytest.param(
+            (*TRUST, "--jwks", "POLICY", *CALL),
+            "t",
+            "--jwks: key file policy.toml: not JSON",
+            id="no key file",
+        ),
+        pytest.param(
+            (*TRUST, "--jwks", "http://a.example/", *CALL),
+            "t",
+            "must be https",
+            id="keys over http",
+        ),
+        pytest.param(
+            (*TRUST, "--secret-env", "NONE", *CALL),
+            "t",
+            "--secret-env: 'NONE' is not set",
+            id="no secret",
+        ),
+        pytest.param(
+            (*TRUST, "--secret-env", "SHORT", *CALL), "t", "HS256 needs 32", id="a short secret"
+        ),
+        pytest.param(
+            (*TRUST, "--secret-env", "A", "--jwks", "B", *CALL),
+            "t",
+            "leave one of them out",
+            id="two keys",
+        ),
+        pytest.param(
+            (*TRUST, "--at", "soon", *CALL), "t", "--at 'soon': write seconds", id="no time"
+        ),
+        pytest.param(
+            (*TRUST, "--at", "2027-01-15T08:00:00", *CALL), "t", "write seconds since", id="no zone"
+        ),
+        pytest.param(
+            (*TRUST, "--at", "999999999999", *CALL),
+            "t",
+            "write seconds since",
+            id="beyond the calendar",
+        ),
         pytest.param((*TRUST, *CALL), "", "no token: write it to standard input", id="no token"),
-        pytest.param((*TRUST, "--token-env", "NONE", *CALL), "", "--token-env: no such environment variable", id="env"),
-        pytest.param((*TRUST, "--token-file", "/none", *CALL), "", "--token-file: cannot be read (No such", id="file"),
-        pytest.param((*TRUST, "--token-file", "a", "--token-env", "b", *CALL), "", "in one place", id="two places"),
         pytest.param(
-            (*TRUST, "--no-token", "--token-env", "b", *CALL), "", "--no-token: leave it out", id="a token or none"
+            (*TRUST, "--token-env", "NONE", *CALL),
+            "",
+            "--token-env: no such environment variable",
+            id="env",
         ),
-        pytest.param((*TRUST, *CALL), b"\xff", "standard input: not UTF-8", id="a token that is no text"),
+        pytest.param(
+            (*TRUST, "--token-file", "/none", *CALL),
+            "",
+            "--token-file: cannot be read (No such",
+            id="file",
+        ),
+        pytest.param(
+            (*TRUST, "--token-file", "a", "--token-env", "b", *CALL),
+            "",
+            "in one place",
+            id="two places",
+        ),
+        pytest.param(
+            (*TRUST, "--no-token", "--token-env", "b", *CALL),
+            "",
+            "--no-token: leave it out",
+            id="a token or none",
+        ),
+        pytest.param(
+            (*TRUST, *CALL), b"\xff", "standard input: not UTF-8", id="a token that is no text"
+        ),
         pytest.param((*TRUST, *CALL), "{}", "JSON without an access_token", id="another answer"),
         pytest.param((*TRUST, *CALL), "{", "JSON without an access_token", id="half an answer"),
         pytest.param((*TRUST, *CALL), "x" * 131073, "over 131072 bytes", id="a flood"),
-        pytest.param(("explain", "--issuer", "a", *CALL), "t", "Missing option '--policy'", id="no policy"),
+        pytest.param(
+            ("explain", "--issuer", "a", *CALL), "t", "Missing option '--policy'", id="no policy"
+        ),
         pytest.param((*TRUST, "GET"), "t", "Missing argument 'PATH'", id="no path"),
         pytest.param(
-            (*TRUST, *CALL, "eyJhbGciOiJub25lIn0.e30."), "t", "unexpected extra argument", id="one word too many"
+            (*TRUST, *CALL, "eyJhbGciOiJub25lIn0.e30."),
+            "t",
+            "unexpected extra argument",
+            id="one word too many",
         ),
         pytest.param(
-            ("explain", "--policy", "/none", "--issuer", "a", *CALL), "t", "--policy: policy file /none", id="none"
+            ("explain", "--policy", "/none", "--issuer", "a", *CALL),
+            "t",
+            "--policy: policy file /none",
+            id="none",
         ),
         pytest.param(
-            ("explain", "--policy", "POLICY", "--issuer", "a", *CALL), "t", "--issuer: issuer='a'", id="no URL"
+            ("explain", "--policy", "POLICY", "--issuer", "a", *CALL),
+            "t",
+            "--issuer: issuer='a'",
+            id="no URL",
         ),
         pytest.param(("keys",), "", "write the issuer's URL, or --jwks", id="keys of nothing"),
-        pytest.param(("keys", "https://a.example/", "--jwks", "x"), "", "one of the two", id="keys of two"),
-        pytest.param(("keys", "a.example"), "", "URL: issuer='a.example': write an https URL", id="keys of no URL"),
         pytest.param(
-            ("keys", "http://a.example/"), "", "URL: issuer='http://a.example/': must be https", id="plain http"
+            ("keys", "https://a.example/", "--jwks", "x"), "", "one of the two", id="keys of two"
         ),
-        pytest.param(("keys", "--jwks", "/none"), "", "--jwks: /none: cannot be read", id="keys of no file"),
+        pytest.param(
+            ("keys", "a.example"),
+            "",
+            "URL: issuer='a.example': write an https URL",
+            id="keys of no URL",
+        ),
+        pytest.param(
+            ("keys", "http://a.example/"),
+            "",
+            "URL: issuer='http://a.example/': must be https",
+            id="plain http",
+        ),
+        pytest.param(
+            ("keys", "--jwks", "/none"), "", "--jwks: /none: cannot be read", id="keys of no file"
+        ),
         pytest.param(("check", "/none"), "", "No such file", id="check nothing"),
         pytest.param(
-            ("check", "POLICY", "--issuer", "https://a.example/"), "", "--audience: write", id="check: audience"
+            ("check", "POLICY", "--issuer", "https://a.example/"),
+            "",
+            "--audience: write",
+            id="check: audience",
         ),
-        pytest.param(("routes", "--policy", "POLICY", "app"), "", "MODULE:APP 'app': write such as", id="no colon"),
-        pytest.param(("routes", "--policy", "POLICY", "no_such:app"), "", "No module named 'no_such'", id="no module"),
-        pytest.param(("routes", "--policy", "POLICY", "app:none"), "", "has no attribute 'none'", id="no name in it"),
-        pytest.param(("routes", "--policy", "POLICY", "app:public"), "", "cannot read the routes of", id="unreadable"),
         pytest.param(
-            ("routes", "--policy", "POLICY", "app:router()", "--accept", "GET /x"), "", "--accept 'GET /x'", id="accept"
+            ("routes", "--policy", "POLICY", "app"),
+            "",
+            "MODULE:APP 'app': write such as",
+            id="no colon",
         ),
-        pytest.param(("issuer", "--port", "65536"), "", "65536 is not in the range 0<=x<=65535", id="port"),
-        pytest.param(("issuer", "--algorithm", "none"), "", "--algorithm: algorithm='none': choose", id="mint none"),
-        pytest.param(("issuer", "--algorithm", "HS256"), "", "a secret cannot be published", id="mint with a secret"),
+        pytest.param(
+            ("routes", "--policy", "POLICY", "no_such:app"),
+            "",
+            "No module named 'no_such'",
+            id="no module",
+        ),
+        pytest.param(
+            ("routes", "--policy", "POLICY", "app:none"),
+            "",
+            "has no attribute 'none'",
+            id="no name in it",
+        ),
+        pytest.param(
+            ("routes", "--policy", "POLICY", "app:public"),
+            "",
+            "cannot read the routes of",
+            id="unreadable",
+        ),
+        pytest.param(
+            ("routes", "--policy", "POLICY", "app:router()", "--accept", "GET /x"),
+            "",
+            "--accept 'GET /x'",
+            id="accept",
+        ),
+        pytest.param(
+            ("issuer", "--port", "65536"), "", "65536 is not in the range 0<=x<=65535", id="port"
+        ),
+        pytest.param(
+            ("issuer", "--algorithm", "none"),
+            "",
+            "--algorithm: algorithm='none': choose",
+            id="mint none",
+        ),
+        pytest.param(
+            ("issuer", "--algorithm", "HS256"),
+            "",
+            "a secret cannot be published",
+            id="mint with a secret",
+        ),
         pytest.param(("no-such",), "", "No such command 'no-such'", id="no such command"),
-        pytest.param(("inspect", "--what\x1b[31m"), "", "No such option '--what\\x1b[31m'", id="no such option"),
+        pytest.param(
+            ("inspect", "--what\x1b[31m"),
+            "",
+            "No such option '--what\\x1b[31m'",
+            id="no such option",
+        ),
     ],
 )
 def test_a_wrong_value_is_answered_with_one_sentence(tmp_path, words, given, said):
     policy = tmp_path / "policy.toml"
     policy.write_text(POLICY)
-    ended = run(*(policy if word == "POLICY" else word for word in words), given=given, env={"SHORT": "short"})
+    ended = run(
+        *(policy if word == "POLICY" else word for word in words),
+        given=given,
+        env={"SHORT": "short"},
+    )
     assert (ended.status, ended.output) == (2, "")
     assert said in ended.errors
     assert ended.errors.startswith("jwt-wsgi")
@@ -109,7 +263,9 @@ def test_a_token_in_the_place_of_an_argument_is_not_repeated(local, words):
     assert token.split(".")[2][:20] not in ended.output + ended.errors
 
 
-def test_an_application_that_cannot_be_imported_is_answered_and_what_it_prints_is_no_part_of_the_json(tmp_path):
+def test_an_application_that_cannot_be_imported_is_answered_and_what_it_prints_is_no_part_of_the_json(
+    tmp_path,
+):
     (tmp_path / "policy.toml").write_text(POLICY)
     (tmp_path / "broken.py").write_text("raise RuntimeError('not\\x1b[2J today')")
     shop = "class App:\n    routes = {'/api/private': print}\n    def __call__(*_): ...\napp = App()\nprint('hello')"

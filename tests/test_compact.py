@@ -51,7 +51,9 @@ def key_set(issuer: LocalIssuer, algorithm: str) -> KeySet:
 
 
 @pytest.mark.parametrize("algorithm", EVERY)
-def test_a_good_token_gives_its_header_and_payload(every_algorithm: LocalIssuer, algorithm: str) -> None:
+def test_a_good_token_gives_its_header_and_payload(
+    every_algorithm: LocalIssuer, algorithm: str
+) -> None:
     keys = key_set(every_algorithm, algorithm)
     text = every_algorithm.sign(PAYLOAD, algorithm=algorithm)
     header, payload = jose.verify(text, keys, [algorithm])
@@ -66,7 +68,9 @@ def test_the_payload_need_not_be_json_and_may_be_empty(payload: bytes) -> None:
 
 
 # RFC 7515 appendices A.1 and A.3, RFC 8037 appendix A.4. Headers and payloads hold line ends.
-CLAIMS = "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ"
+CLAIMS = (
+    "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ"
+)
 A1_KEY = "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow"
 A1 = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
 A3_KEY = {
@@ -79,7 +83,10 @@ A4_KEY = {"crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}
 A4_PAYLOAD = "RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc"
 A4 = "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg"
 PUBLISHED = {
-    "HS256": ({"kty": "oct", "k": A1_KEY}, f"eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.{CLAIMS}.{A1}"),
+    "HS256": (
+        {"kty": "oct", "k": A1_KEY},
+        f"eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.{CLAIMS}.{A1}",
+    ),
     "ES256": ({"kty": "EC", **A3_KEY}, f"eyJhbGciOiJFUzI1NiJ9.{CLAIMS}.{A3}"),
     "EdDSA": ({"kty": "OKP", **A4_KEY}, f"eyJhbGciOiJFZERTQSJ9.{A4_PAYLOAD}.{A4}"),
 }
@@ -147,7 +154,9 @@ MALFORMED: dict[str, Any] = {
     "a full-width letter": f"{HEAD}.{BODY}.\uff21{SIGNATURE[1:]}",
     "a lone surrogate": f"{HEAD}.{BODY}.\ud800",
     "a segment of an impossible length": f"{HEAD}.{BODY}AAA.{SIGNATURE}",
-    "JSON-serialised (CVE-2022-39227)": json.dumps({"protected": HEAD, "payload": BODY, "signature": SIGNATURE}),
+    "JSON-serialised (CVE-2022-39227)": json.dumps(
+        {"protected": HEAD, "payload": BODY, "signature": SIGNATURE}
+    ),
     "polyglot (CVE-2022-39227)": f'{{"payload":"{GOOD}","x":"{HEAD}.{BODY}.{SIGNATURE}"}}',
     "the scheme too": f"Bearer {GOOD}",
     "bytes": GOOD.encode(),
@@ -238,7 +247,9 @@ HEADERS: list[tuple[str, object, str]] = [
 
 
 @pytest.mark.conforms(15, 18, 19, 20, 21, 23, 40, 42, 46, 49, 51)
-@pytest.mark.parametrize(("header", "expected"), [pytest.param(*case, id=name) for name, *case in HEADERS])
+@pytest.mark.parametrize(
+    ("header", "expected"), [pytest.param(*case, id=name) for name, *case in HEADERS]
+)
 def test_a_header_that_is_refused_under_a_good_signature(header: object, expected: str) -> None:
     assert reason(token(header)) == expected
 
@@ -275,7 +286,9 @@ def test_keys_that_a_token_brings_along_never_verify_it() -> None:
 def test_algorithm_and_key_must_fit(every_algorithm: LocalIssuer, held: str, named: str) -> None:
     # Line 40: whatever signed, the key that is held verifies under its own algorithm only.
     keys = key_set(every_algorithm, held)
-    text = every_algorithm.sign(PAYLOAD, algorithm=held, header={"alg": named, "kid": every_algorithm.key(held).kid})
+    text = every_algorithm.sign(
+        PAYLOAD, algorithm=held, header={"alg": named, "kid": every_algorithm.key(held).kid}
+    )
     good = named == held or {named, held} == {"EdDSA", "Ed25519"}
     if named in SYMMETRIC and held in SYMMETRIC:
         assert reason(text, keys, EVERY) == (None if good else "signature_invalid")
@@ -298,7 +311,9 @@ def test_an_es_algorithm_is_bound_to_its_curve(every_algorithm: LocalIssuer, cur
     assert refused == [named for named in ASYMMETRIC if named != curve]
 
 
-def test_rsa_signatures_of_another_padding_or_hash_are_refused(every_algorithm: LocalIssuer) -> None:
+def test_rsa_signatures_of_another_padding_or_hash_are_refused(
+    every_algorithm: LocalIssuer,
+) -> None:
     key = every_algorithm.key("RS256")
     jwk = {name: value for name, value in (key.jwk or {}).items() if name != "alg"}
     keys = KeySet.from_jwks({"keys": [jwk]})
@@ -340,15 +355,21 @@ def test_a_key_without_kid_serves_only_tokens_without_one() -> None:
         pytest.param("A" * 16_385, 16_384, 16_385, id="a byte too many"),
         pytest.param("A" * 16_384, "three segments", None, id="no dots"),
         pytest.param(f"{GOOD}.{SIGNATURE}", "three segments", None, id="four segments"),
-        pytest.param(f"{HEAD}.!{BODY[1:]}.{SIGNATURE}", None, "not base64url", id="a foreign character"),
-        pytest.param(f"{encode(b'{')}.{BODY}.{SIGNATURE}", None, "not JSON", id="no JSON in the header"),
+        pytest.param(
+            f"{HEAD}.!{BODY[1:]}.{SIGNATURE}", None, "not base64url", id="a foreign character"
+        ),
+        pytest.param(
+            f"{encode(b'{')}.{BODY}.{SIGNATURE}", None, "not JSON", id="no JSON in the header"
+        ),
         pytest.param(token({**HEADER, "crit": ["x"]}), None, "crit", id="crit"),
         pytest.param(token({**HEADER, "kid": 1}), "kid a string", None, id="kid a number"),
         pytest.param(token({**HEADER, "typ": 1}), "typ a string", None, id="typ a number"),
         pytest.param(token({"alg": "none"}), ["ES256", "ES384"], "none", id="alg none"),
     ],
 )
-def test_the_log_is_told_what_was_wanted_and_what_came(text: str, expected: object, found: object) -> None:
+def test_the_log_is_told_what_was_wanted_and_what_came(
+    text: str, expected: object, found: object
+) -> None:
     with pytest.raises(InvalidToken) as refused:
         jose.verify(text, KEYS, ("ES384", "ES256"))
     assert (refused.value.expected, refused.value.found) == (expected, found)
@@ -395,11 +416,15 @@ def test_keys_of_nobody_verify_nothing() -> None:
         pytest.param({"alg": "ES256", "kid": "another"}, KEYS, "kid_unknown", id="another kid"),
         pytest.param({"alg": "ES256", "kid": "k"}, KeySet(()), "kid_unknown", id="no key"),
         pytest.param({"alg": "ES256"}, KeySet(()), "kid_unknown", id="no key, no kid"),
-        pytest.param({"alg": "ES256", "kid": "k"}, KEYS, "signature_invalid", id="a stranger's signature"),
+        pytest.param(
+            {"alg": "ES256", "kid": "k"}, KEYS, "signature_invalid", id="a stranger's signature"
+        ),
         pytest.param({"alg": "ES256"}, KEYS, "signature_invalid", id="a stranger's, no kid"),
     ],
 )
-def test_the_log_is_told_which_key_was_asked_for(header: dict[str, str], keys: KeySet, refused_as: str) -> None:
+def test_the_log_is_told_which_key_was_asked_for(
+    header: dict[str, str], keys: KeySet, refused_as: str
+) -> None:
     with pytest.raises(InvalidToken) as refused:
         jose.verify(token(header, key=SigningKey("ES256")), keys, ("ES256",))
     assert (refused.value.reason, refused.value.found) == (refused_as, header.get("kid"))

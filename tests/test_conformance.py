@@ -32,7 +32,11 @@ def test_skipped():
 def test_without_a_mark():
     pass
 """
-LINES = [Line(1, "RFC 1", "1", "One."), Line(2, "RFC 1", "", "Two."), Line(3, "RFC 1", "3", "Three.", False, "Later.")]
+LINES = [
+    Line(1, "RFC 1", "1", "One."),
+    Line(2, "RFC 1", "", "Two."),
+    Line(3, "RFC 1", "3", "Three.", False, "Later."),
+]
 
 
 def test_the_lines_are_numbered_and_say_why_they_do_not_apply() -> None:
@@ -65,7 +69,9 @@ def sample(tmp_path: Path) -> Path:
 
 
 def test_marks_are_found_in_the_text_of_a_test_file(sample: Path) -> None:
-    one, two, three = (f"test_sample.py::test_{name}" for name in ("good", "bad_in_one_row", "skipped"))
+    one, two, three = (
+        f"test_sample.py::test_{name}" for name in ("good", "bad_in_one_row", "skipped")
+    )
     assert conformance.marked(sample) == {1: [one, two], 2: [two], 3: [three]}
 
 
@@ -92,18 +98,26 @@ def test_a_line_fails_without_a_test_and_with_one_that_does_not_pass(sample: Pat
     proofs = {**conformance.marked(sample), 9: ["test_sample.py::test_odd"]}
     good = {"test_sample.py::test_good", "test_sample.py::test_skipped", "test_sample.py::test_odd"}
     page = conformance.page(LINES, proofs, good)
-    assert [row.split("|")[-2].strip() for row in page.splitlines()[-3:]] == ["failed", "failed", "Later."]
+    assert [row.split("|")[-2].strip() for row in page.splitlines()[-3:]] == [
+        "failed",
+        "failed",
+        "Later.",
+    ]
     assert conformance.lacking(LINES, proofs, good) == [
         "9 is no line: test_sample.py::test_odd",
         "line 1: test_sample.py::test_bad_in_one_row did not pass",
         "line 2: test_sample.py::test_bad_in_one_row did not pass",
     ]
-    assert conformance.lacking(LINES, {1: ["test_sample.py::test_good"]}, good) == ["line 2 has no test: Two."]
+    assert conformance.lacking(LINES, {1: ["test_sample.py::test_good"]}, good) == [
+        "line 2 has no test: Two."
+    ]
     assert "failed" in conformance.page(LINES, {}, good)
 
 
 def test_every_test_that_the_threat_model_names_exists() -> None:
-    named = re.findall(r"`(test_\w+\.py)::(test_\w+)`", (CHECKOUT / "docs/security.md").read_text("utf-8"))
+    named = re.findall(
+        r"`(test_\w+\.py)::(test_\w+)`", (CHECKOUT / "docs/security.md").read_text("utf-8")
+    )
     assert len(named) >= 20
     for file, test in named:
         assert f"\ndef {test}(" in (TESTS / file).read_text("utf-8"), f"{file}::{test}"

@@ -13,10 +13,10 @@ from conftest import Clock
 from fault_server import METADATA, FaultServer
 
 from jwt_wsgi import RemoteJWKS
-from jwt_wsgi.jwks import client, connections
-from jwt_wsgi.jwks.client import Fetcher
-from jwt_wsgi.jwks.connections import _Timely, public_address
-from jwt_wsgi.jwks.fetching import FetchError
+from jwt_wsgi.http import client, connections
+from jwt_wsgi.http.client import Fetcher
+from jwt_wsgi.http.connections import _Timely, public_address
+from jwt_wsgi.http.fetching import FetchError
 
 
 @pytest.fixture
@@ -59,7 +59,9 @@ def test_every_byte_leaves_less_time_for_the_next(clock: Clock, pair: Any) -> No
         assert ours.gettimeout() == 5 - second
 
 
-def test_past_the_deadline_what_has_arrived_is_taken_and_nothing_is_waited_for(clock: Clock, pair: Any) -> None:
+def test_past_the_deadline_what_has_arrived_is_taken_and_nothing_is_waited_for(
+    clock: Clock, pair: Any
+) -> None:
     ours, theirs = pair
     reader = timely(ours, 5)
     theirs.send(b"all of it")
@@ -153,7 +155,10 @@ def test_metadata_of_a_public_issuer_leads_to_no_private_address(
     server: FaultServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     issuer = server.url("trusted", path="")
-    server.publish({"issuer": issuer, "jwks_uri": server.url("trusted").replace("localhost", "127.0.0.1")}, METADATA)
+    server.publish(
+        {"issuer": issuer, "jwks_uri": server.url("trusted").replace("localhost", "127.0.0.1")},
+        METADATA,
+    )
 
     def judged(host: str, port: int) -> str:
         return "127.0.0.1" if host == "localhost" else public_address(host, port)

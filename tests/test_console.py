@@ -36,7 +36,9 @@ def console(local: LocalIssuer) -> TestApp:
     return TestApp(application, extra_environ={"REMOTE_ADDR": "127.0.0.1"})
 
 
-def post(console: TestApp, path: str, what: Any, status: int = 200, **headers: str | None) -> dict[str, Any]:
+def post(
+    console: TestApp, path: str, what: Any, status: int = 200, **headers: str | None
+) -> dict[str, Any]:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     sent = {name: value for name, value in {**OWN, **named}.items() if value is not None}
     content = what if isinstance(what, bytes) else json.dumps(what).encode()
@@ -65,7 +67,9 @@ def test_the_page_and_its_files_are_public_and_strict(console, path):
 
 
 def test_the_policy_of_the_page_allows_no_inline_code_and_no_other_host():
-    policy = dict(part.strip().split(" ", 1) for part in HEADERS["Content-Security-Policy"].split(";"))
+    policy = dict(
+        part.strip().split(" ", 1) for part in HEADERS["Content-Security-Policy"].split(";")
+    )
     assert policy.pop("require-trusted-types-for") == "'script'"
     nothing = {"default-src", "base-uri", "form-action", "frame-ancestors"}
     assert {name for name, sources in policy.items() if sources == "'none'"} == nothing
@@ -76,8 +80,12 @@ def test_the_policy_of_the_page_allows_no_inline_code_and_no_other_host():
 def test_no_file_names_another_host_or_brings_inline_code(console, path):
     text = console.get(path, headers={"Host": HOST}).text.replace("http://www.w3.org/2000/svg", "")
     assert "//" not in re.sub(r"^\s*//.*$", "", text, flags=re.MULTILINE)
-    assert not re.search(r"<style|style=|\son\w+=|<script(?! src=\"/console\.js\" defer></script>)", text)
-    assert not re.search(r"innerHTML|outerHTML|insertAdjacent|document\.write|eval|url\(|@import", text)
+    assert not re.search(
+        r"<style|style=|\son\w+=|<script(?! src=\"/console\.js\" defer></script>)", text
+    )
+    assert not re.search(
+        r"innerHTML|outerHTML|insertAdjacent|document\.write|eval|url\(|@import", text
+    )
 
 
 def test_the_page_states_the_rules_as_the_policy_does(console):
@@ -125,9 +133,13 @@ def test_everything_else_is_the_apis(console, method, path, status):
 )
 def test_a_token_of_each_kind_is_what_it_says(console, kind, status, reason):
     token = mint(console, kind)
-    answer = console.get("/api/private-scoped", headers={"Authorization": f"Bearer {token}"}, status=status)
+    answer = console.get(
+        "/api/private-scoped", headers={"Authorization": f"Bearer {token}"}, status=status
+    )
     assert answer.json.get("reason") == reason
-    walk = post(console, "/console/walk", {"path": "/api/private-scoped"}, Authorization=f"Bearer {token}")
+    walk = post(
+        console, "/console/walk", {"path": "/api/private-scoped"}, Authorization=f"Bearer {token}"
+    )
     assert walk["reason"] == reason
     assert [step["passed"] for step in walk["steps"]].count(False) == (reason is not None)
     for segment in token.split("."):
@@ -155,7 +167,10 @@ def test_each_step_names_its_layer(console):
 
 @pytest.mark.parametrize("path", ["/api//private", "/é/☃", "//", "x", "/a\x00b", "/%2e%2e/"])
 def test_any_path_is_walked(console, path):
-    assert post(console, "/console/walk", {"path": path})["reason"] in ("path_ambiguous", "missing_token")
+    assert post(console, "/console/walk", {"path": path})["reason"] in (
+        "path_ambiguous",
+        "missing_token",
+    )
 
 
 # --- whom it answers
@@ -163,7 +178,11 @@ def test_any_path_is_walked(console, path):
 
 STRANGERS = [
     pytest.param({"Host": "evil.example"}, {}, id="a name that was rebound to 127.0.0.1"),
-    pytest.param({"Host": "evil.example:3010", "Origin": "http://evil.example:3010"}, {}, id="one with the port"),
+    pytest.param(
+        {"Host": "evil.example:3010", "Origin": "http://evil.example:3010"},
+        {},
+        id="one with the port",
+    ),
     pytest.param({"Host": "127.0.0.1.evil.example"}, {}, id="a name that begins with the address"),
     pytest.param({"Host": "localhost@evil.example"}, {}, id="a user called localhost"),
     pytest.param({"Host": "localhost.evil.example"}, {}, id="a name that begins with localhost"),
@@ -213,7 +232,12 @@ def test_each_name_of_loopback_is_answered(console, name):
     console.get("/", headers={"Host": name}, status=200)
     assert post(console, "/console/token", {"kind": "good"}, Host=name, Origin=f"http://{name}")
     assert post(
-        console, "/console/token", {"kind": "good"}, Host=name, Origin=f"http://{name}", Sec_Fetch_Site="same-origin"
+        console,
+        "/console/token",
+        {"kind": "good"},
+        Host=name,
+        Origin=f"http://{name}",
+        Sec_Fetch_Site="same-origin",
     )
 
 
@@ -232,9 +256,15 @@ def test_a_preflight_is_granted_nothing(console):
         pytest.param({}, {}, id="no member"),
         pytest.param({"kind": 7, "path": 7}, {}, id="a number"),
         pytest.param({"kind": "admin", "path": None}, {}, id="another kind"),
-        pytest.param(b'{"kind": "good", "kind": "good", "path": "/", "path": "/"}', {}, id="a member twice"),
+        pytest.param(
+            b'{"kind": "good", "kind": "good", "path": "/", "path": "/"}', {}, id="a member twice"
+        ),
         pytest.param({"kind": "good" + " " * MAX_BODY, "path": "/" * MAX_BODY}, {}, id="too much"),
-        pytest.param({"kind": "good", "path": "/"}, {"Content_Type": "text/plain"}, id="a type that any page may send"),
+        pytest.param(
+            {"kind": "good", "path": "/"},
+            {"Content_Type": "text/plain"},
+            id="a type that any page may send",
+        ),
     ],
 )
 @pytest.mark.parametrize("path", ["/console/token", "/console/walk"])
@@ -249,32 +279,55 @@ def test_what_is_no_question_is_400(console, path, what, headers):
 def test_the_demo_serves_loopback_alone(host):
     settings = {"HOST": host, "PORT": str(free_port())}
     ended = subprocess.run(
-        [sys.executable, APP, "--demo"], env=environment(settings), capture_output=True, text=True, timeout=DEADLINE
+        [sys.executable, APP, "--demo"],
+        env=environment(settings),
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
     )
     assert (ended.returncode, ended.stdout) == (2, "")
     assert (
-        ended.stderr == f"app.py: HOST={host!r}: the demo mints tokens, so it serves loopback alone; leave HOST out\n"
+        ended.stderr
+        == f"app.py: HOST={host!r}: the demo mints tokens, so it serves loopback alone; leave HOST out\n"
     )
 
 
 def test_without_the_demo_there_is_no_console_to_mint(tmp_path):
-    trust = {"ISSUER_BASE_URL": "https://tenant.example.com/", "AUDIENCE": "https://api.example.com"}
-    with running(tmp_path / "output", APP, PORT=str(free_port()), **trust) as started, requests.Session() as http:
+    trust = {
+        "ISSUER_BASE_URL": "https://tenant.example.com/",
+        "AUDIENCE": "https://api.example.com",
+    }
+    with (
+        running(tmp_path / "output", APP, PORT=str(free_port()), **trust) as started,
+        requests.Session() as http,
+    ):
         base = started.says(r"Serving on (http://\S+)\n")[1]
         http.trust_env = False
         for path in (rule.removeprefix("POST ").removesuffix("{$}") for rule in RULES):
             assert http.get(base + path, timeout=DEADLINE).status_code == 401
             own = {"Origin": base}
-            assert http.post(base + path, json={"kind": "good"}, headers=own, timeout=DEADLINE).status_code == 401
+            assert (
+                http.post(
+                    base + path, json={"kind": "good"}, headers=own, timeout=DEADLINE
+                ).status_code
+                == 401
+            )
 
 
 def test_a_proxy_in_front_of_the_served_demo_gets_no_token(tmp_path):
-    with running(tmp_path / "output", APP, "--demo", PORT=str(free_port())) as started, requests.Session() as http:
+    with (
+        running(tmp_path / "output", APP, "--demo", PORT=str(free_port())) as started,
+        requests.Session() as http,
+    ):
         base = started.says(r"Open (http://\S+)/ in a browser")[1]
         http.trust_env = False
         url, own = f"{base}/console/token", {"Origin": base}
-        assert "token" in http.post(url, json={"kind": "good"}, headers=own, timeout=DEADLINE).json()
+        assert (
+            "token" in http.post(url, json={"kind": "good"}, headers=own, timeout=DEADLINE).json()
+        )
         for name in ("X-Forwarded-For", "X-Forwarded-Host", "Forwarded", "Via"):
-            answer = http.post(url, json={"kind": "good"}, headers={**own, name: "evil.example"}, timeout=DEADLINE)
+            answer = http.post(
+                url, json={"kind": "good"}, headers={**own, name: "evil.example"}, timeout=DEADLINE
+            )
             assert answer.status_code == 403
         assert "Traceback" not in started.output

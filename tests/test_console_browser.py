@@ -31,7 +31,9 @@ LAYERS = ["TokenExtractor", "TokenVerifier", "ScopeAuthorizer"]
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of the demo, a process of its own."""
-    with running(tmp_path_factory.mktemp("demo") / "output", APP, "--demo", PORT=str(free_port())) as started:
+    with running(
+        tmp_path_factory.mktemp("demo") / "output", APP, "--demo", PORT=str(free_port())
+    ) as started:
         yield started.says(r"Open (http://\S+)/ in a browser")[1]
 
 
@@ -64,7 +66,11 @@ def watched(browser: Browser, demo: str, request: pytest.FixtureRequest) -> Iter
     # A browser tells its console of every refusal; of anything else it has nothing to tell.
     refusal = "Failed to load resource: the server responded with a status of 40"
     places = (f"{demo}/api/", f"{demo}/elsewhere")
-    assert [said for said in watched.said if not (said[0].startswith(refusal) and said[1].startswith(places))] == []
+    assert [
+        said
+        for said in watched.said
+        if not (said[0].startswith(refusal) and said[1].startswith(places))
+    ] == []
 
 
 @pytest.fixture
@@ -75,7 +81,9 @@ def page(watched: Watched) -> Page:
 def token(demo: str, kind: str = "good") -> str:
     with requests.Session() as http:
         http.trust_env = False
-        answer = http.post(f"{demo}/console/token", json={"kind": kind}, headers={"Origin": demo}, timeout=DEADLINE)
+        answer = http.post(
+            f"{demo}/console/token", json={"kind": kind}, headers={"Origin": demo}, timeout=DEADLINE
+        )
     return answer.json()["token"]
 
 
@@ -96,10 +104,29 @@ def call(page: Page, endpoint: str, button: str) -> Locator:
 CALLS = [
     pytest.param(PUBLIC, "No token", "200 OK", "none", None, id="public, no token"),
     pytest.param(PUBLIC, "A forged token", "200 OK", "none", None, id="public, a forged token"),
-    pytest.param(PRIVATE, "No token", "401 Unauthorized", 'Bearer realm="api"', "rule", id="private, no token"),
-    pytest.param(PRIVATE, "A token without the scope", "200 OK", "none", None, id="private, without the scope"),
     pytest.param(
-        SCOPED, "No token", "401 Unauthorized", 'Bearer realm="api", scope="read:messages"', "rule", id="no token"
+        PRIVATE,
+        "No token",
+        "401 Unauthorized",
+        'Bearer realm="api"',
+        "rule",
+        id="private, no token",
+    ),
+    pytest.param(
+        PRIVATE,
+        "A token without the scope",
+        "200 OK",
+        "none",
+        None,
+        id="private, without the scope",
+    ),
+    pytest.param(
+        SCOPED,
+        "No token",
+        "401 Unauthorized",
+        'Bearer realm="api", scope="read:messages"',
+        "rule",
+        id="no token",
     ),
     pytest.param(SCOPED, "A good token", "200 OK", "none", None, id="a good token"),
     pytest.param(
@@ -132,13 +159,19 @@ CALLS = [
 
 
 @pytest.mark.parametrize(("endpoint", "button", "status", "challenge", "failing"), CALLS)
-def test_a_button_calls_and_shows_what_was_decided_and_why(page, width, endpoint, button, status, challenge, failing):
+def test_a_button_calls_and_shows_what_was_decided_and_why(
+    page, width, endpoint, button, status, challenge, failing
+):
     shown = call(page, endpoint, button)
     expect(shown.get_by_role("status")).to_contain_text(status)
     expect(shown.get_by_role("status")).to_contain_text(button.lower())
     expect(shown.locator("#challenge")).to_have_text(challenge)
-    expect(shown.locator("#body")).to_contain_text('"message"' if status == "200 OK" else '"reason"')
-    failed = shown.get_by_role("listitem").filter(has=page.get_by_role("img", name="failed", exact=True))
+    expect(shown.locator("#body")).to_contain_text(
+        '"message"' if status == "200 OK" else '"reason"'
+    )
+    failed = shown.get_by_role("listitem").filter(
+        has=page.get_by_role("img", name="failed", exact=True)
+    )
     expect(failed).to_have_count(0 if failing is None else 1)
     if failing is not None:
         expect(failed).to_contain_text(failing)
@@ -147,7 +180,9 @@ def test_a_button_calls_and_shows_what_was_decided_and_why(page, width, endpoint
         assert red > green + blue or red > max(green, blue) + 60
     for layer in LAYERS:
         expect(shown.get_by_role("list", name=layer)).to_have_count(1)
-    assert page.get_by_role("button", name=button, exact=True).get_attribute("aria-pressed") == "true"
+    assert (
+        page.get_by_role("button", name=button, exact=True).get_attribute("aria-pressed") == "true"
+    )
     assert fits(page)
 
 
@@ -214,7 +249,9 @@ def test_where_nobody_answers_it_says_so_and_recovers(page, watched):
     call(page, SCOPED, "A good token")
     watched.context.set_offline(True)
     shown = call(page, SCOPED, "No token")
-    expect(shown.get_by_role("status")).to_have_text("Nobody answered. Is the demo still running?", use_inner_text=True)
+    expect(shown.get_by_role("status")).to_have_text(
+        "Nobody answered. Is the demo still running?", use_inner_text=True
+    )
     expect(shown.get_by_role("heading", name="The walk of checks")).to_be_hidden()
     watched.context.set_offline(False)
     expect(call(page, SCOPED, "A good token").get_by_role("status")).to_contain_text("200 OK")
@@ -234,7 +271,9 @@ def test_an_answer_that_was_overtaken_is_not_shown(page, demo):
     expect(answer(page).get_by_role("status")).to_contain_text("401 Unauthorized")
     with page.expect_response(f"{demo}/console/walk"):
         held[0].continue_()
-    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    page.evaluate(
+        "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+    )
     expect(answer(page).get_by_role("status")).to_contain_text("401 Unauthorized")
 
 
@@ -293,7 +332,9 @@ def test_roles_and_names_are_those_of_the_page(page):
     headings = [heading.inner_text() for heading in page.get_by_role("heading", level=2).all()]
     assert headings == ["The pipeline", "Make a call", "The answer"]
     expect(page.get_by_role("form", name="Make a call")).to_have_count(1)
-    groups = page.get_by_role("group", name="Endpoint, and the rule that guards it").get_by_role("radio")
+    groups = page.get_by_role("group", name="Endpoint, and the rule that guards it").get_by_role(
+        "radio"
+    )
     assert groups.count() == 4
     expect(page.get_by_role("radio", name=PUBLIC)).to_be_checked()
 
@@ -338,7 +379,11 @@ PALE = """() => {
 
 
 def test_every_text_can_be_read_and_everything_fits(page, width, scheme):
-    for endpoint, button in [(PUBLIC, "No token"), (SCOPED, "A good token"), (SCOPED, "A forged token")]:
+    for endpoint, button in [
+        (PUBLIC, "No token"),
+        (SCOPED, "A good token"),
+        (SCOPED, "A forged token"),
+    ]:
         seen, pale = page.evaluate(PALE)
         assert (pale, seen > 20) == ([], True)
         assert fits(page)
@@ -353,7 +398,11 @@ def test_light_and_dark_are_two_palettes(browser, demo):
     for scheme in ("light", "dark"):
         watched = Watched(browser, scheme=scheme)
         watched.page.goto(f"{demo}/")
-        grounds.append(watched.page.evaluate("() => getComputedStyle(document.body).backgroundColor.match(/\\d+/g)"))
+        grounds.append(
+            watched.page.evaluate(
+                "() => getComputedStyle(document.body).backgroundColor.match(/\\d+/g)"
+            )
+        )
         watched.close()
     light, dark = (sum(map(int, ground)) for ground in grounds)
     assert light > 600

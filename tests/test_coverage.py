@@ -29,7 +29,18 @@ from werkzeug.middleware.shared_data import SharedDataMiddleware
 from werkzeug.routing import Rule
 
 import app as sample
-from jwt_wsgi import AUTHENTICATED, DENY, OPTIONAL, PUBLIC, Policy, ScopeAuthorizer, claim, guard, protect, scope
+from jwt_wsgi import (
+    AUTHENTICATED,
+    DENY,
+    OPTIONAL,
+    PUBLIC,
+    Policy,
+    ScopeAuthorizer,
+    claim,
+    guard,
+    protect,
+    scope,
+)
 from jwt_wsgi.coverage import Report, assert_covered, coverage
 
 EMPTY = Policy({})
@@ -38,7 +49,9 @@ EMPTY = Policy({})
 def listed(report: Report) -> dict[str, str]:
     """What each row says beyond its key: its name, and what is marked."""
     marks = ("automatic", "uncertain")
-    return {e.key: " ".join([e.name, *(mark for mark in marks if getattr(e, mark))]) for e in report}
+    return {
+        e.key: " ".join([e.name, *(mark for mark in marks if getattr(e, mark))]) for e in report
+    }
 
 
 def of(framework: str, policy: Policy = EMPTY) -> Report:
@@ -159,7 +172,11 @@ def test_what_werkzeug_only_builds_is_no_route_and_a_rule_may_take_every_method(
 
 
 @pytest.mark.parametrize(
-    "prefix", [pytest.param("i18n", id="i18n_patterns"), pytest.param(lazystr("a/"), id="a translated route")]
+    "prefix",
+    [
+        pytest.param("i18n", id="i18n_patterns"),
+        pytest.param(lazystr("a/"), id="a translated route"),
+    ],
 )
 def test_django_paths_that_depend_on_the_language_are_uncertain(prefix: Any) -> None:
     from django.conf.urls.i18n import i18n_patterns
@@ -179,7 +196,8 @@ def test_django_reads_the_urlconf_of_its_settings() -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "rows"), [("/static/", ["* /static/{path...}", "* /a"]), ("https://cdn.test/s/", ["* /a"])]
+    ("url", "rows"),
+    [("/static/", ["* /static/{path...}", "* /a"]), ("https://cdn.test/s/", ["* /a"])],
 )
 def test_the_static_files_that_django_serves_are_listed(url: str, rows: list[str]) -> None:
     with override_settings(STATIC_URL=url, DEBUG=True):
@@ -244,11 +262,23 @@ JUDGED = [
     ("/users", {"POST /users": DENY, "/": PUBLIC}, [None], "DENY", False),
     ("/<path:p>", {"/": AUTHENTICATED, "/a": PUBLIC}, ["/a", "/"], "PUBLIC or AUTHENTICATED", True),
     ("/f/<path:p>", {"/f/{$}": PUBLIC, "/f": scope("f")}, ["/f"], "scope('f')", True),
-    ("/f/<path:p>", {"/f": scope("f"), "/f/{x}/y/{z}": PUBLIC}, ["/f/{x}/y/{z}", "/f"], "PUBLIC or scope('f')", True),
+    (
+        "/f/<path:p>",
+        {"/f": scope("f"), "/f/{x}/y/{z}": PUBLIC},
+        ["/f/{x}/y/{z}", "/f"],
+        "PUBLIC or scope('f')",
+        True,
+    ),
     ("/f/<path:p>", {"/f/{x}": scope("f")}, ["/f/{x}"], "scope('f')", True),
     ("/f/<path:p>", {"/f/a": scope("f")}, ["/f/a", None], "scope('f') or DENY", False),
     ("/f/<path:p>/edit", {"/f": scope("f")}, ["/f"], "scope('f')", False),
-    ("/<a>/<b>", {"/{a}/x": PUBLIC, "/{a}": scope("a")}, ["/{a}/x", "/{a}"], "PUBLIC or scope('a')", False),
+    (
+        "/<a>/<b>",
+        {"/{a}/x": PUBLIC, "/{a}": scope("a")},
+        ["/{a}/x", "/{a}"],
+        "PUBLIC or scope('a')",
+        False,
+    ),
     ("/x", {"/{a}": scope("a")}, ["/{a}"], "scope('a')", True),
     ("/a", {"/a": scope("a") | AUTHENTICATED}, ["/a"], "scope('a') | AUTHENTICATED", True),
 ]
@@ -267,17 +297,38 @@ def test_an_endpoint_has_all_rules_that_may_decide_it(
 
 
 def test_the_weakest_of_many_rules_is_shown_first() -> None:
-    asked = [DENY, scope("a") & AUTHENTICATED, scope("a") | AUTHENTICATED, AUTHENTICATED, OPTIONAL, PUBLIC]
-    report = coverage(routing(("GET", "/<a>")), Policy({f"/{i}": each for i, each in enumerate(asked)}))
+    asked = [
+        DENY,
+        scope("a") & AUTHENTICATED,
+        scope("a") | AUTHENTICATED,
+        AUTHENTICATED,
+        OPTIONAL,
+        PUBLIC,
+    ]
+    report = coverage(
+        routing(("GET", "/<a>")), Policy({f"/{i}": each for i, each in enumerate(asked)})
+    )
     endpoint = report.endpoints[0]
-    assert [rule and rule.key for rule in endpoint.rules] == ["/5", "/4", "/2", "/3", "/1", "/0", None]
+    assert [rule and rule.key for rule in endpoint.rules] == [
+        "/5",
+        "/4",
+        "/2",
+        "/3",
+        "/1",
+        "/0",
+        None,
+    ]
     assert endpoint.requirement == "PUBLIC or OPTIONAL or scope('a') | AUTHENTICATED and 3 more"
     assert "/5, /4, /2 and 4 more" in str(report)
 
 
 def test_the_default_is_no_rule_for_a_path() -> None:
     (endpoint, *_) = coverage(routing(("GET", "/a")), Policy({}, default=AUTHENTICATED))
-    assert (endpoint.rules, endpoint.requirement, endpoint.covered) == ((None,), "AUTHENTICATED", False)
+    assert (endpoint.rules, endpoint.requirement, endpoint.covered) == (
+        (None,),
+        "AUTHENTICATED",
+        False,
+    )
     assert "the default" in str(Report((endpoint,)))
 
 
@@ -287,13 +338,22 @@ def test_a_view_for_every_method_has_a_row_for_each_that_a_rule_names() -> None:
     report = coverage(app, Policy({"GET /a": PUBLIC, "PURGE,* /a": scope("a"), "PUT /b": DENY}))
     said = {e.key: (e.requirement, e.covered) for e in report}
     assert said.pop("* /a")
-    assert said == {"GET /a": ("PUBLIC", True), "HEAD /a": ("PUBLIC", True), "PURGE /a": ("scope('a')", True)}
+    assert said == {
+        "GET /a": ("PUBLIC", True),
+        "HEAD /a": ("PUBLIC", True),
+        "PURGE /a": ("scope('a')", True),
+    }
 
 
 def test_every_other_method_is_covered_where_the_path_has_rules() -> None:
     app = bottle.Bottle()
     app.route("/a", "ANY", lambda: "")
-    for rules, covered in (({}, False), ({"GET /a": PUBLIC}, True), ({"GET /": PUBLIC}, False), ({"/a": PUBLIC}, True)):
+    for rules, covered in (
+        ({}, False),
+        ({"GET /a": PUBLIC}, True),
+        ({"GET /": PUBLIC}, False),
+        ({"/a": PUBLIC}, True),
+    ):
         (other,) = [e for e in coverage(app, Policy(rules)) if e.method == "*"]
         assert other.covered is covered, rules
 
@@ -303,7 +363,11 @@ def test_a_falcon_field_takes_the_empty_text_behind_a_slash() -> None:
     app.add_route("/users/{id}", type("User", (), {"on_get": lambda self, q, r, **_: None})())
     by_rules = {
         "no rule lets it in": ({"/users/{id}": scope("u")}, ["/users/{id}"], True),
-        "its own rule": ({"/users/{id}": scope("u"), "/users": PUBLIC}, ["/users", "/users/{id}"], True),
+        "its own rule": (
+            {"/users/{id}": scope("u"), "/users": PUBLIC},
+            ["/users", "/users/{id}"],
+            True,
+        ),
         "a catch-all": ({"/users/{id}": scope("u"), "/": PUBLIC}, ["/", "/users/{id}"], False),
     }
     for name, (rules, deciding, covered) in by_rules.items():
@@ -321,7 +385,9 @@ def test_rules_with_values_that_have_no_hash_are_listed_too() -> None:
 
 
 def behind(app: Any, policy: Policy) -> Any:
-    return protect(app, issuer="https://tenant.example.com/", audience="https://api.example.com", rules=policy)
+    return protect(
+        app, issuer="https://tenant.example.com/", audience="https://api.example.com", rules=policy
+    )
 
 
 RULES = {"/a": AUTHENTICATED, "/api/b": PUBLIC}
@@ -361,13 +427,22 @@ STACKS: dict[str, tuple[Any, list[str]]] = {
     "an unknown middleware": (Rewriting(PLAIN), ["* /{Rewriting...}", "GET /a"]),
     "an unknown middleware inside Flask": (replaced(Rewriting), ["* /{Rewriting...}", "GET /a"]),
     "shared data": (SharedDataMiddleware(PLAIN, {"/s": "/tmp"}), ["* /s/{path...}", "GET /a"]),
-    "mounts": (DispatcherMiddleware(PLAIN, {"/api": routing(("GET", "/b"))}), ["GET /a", "GET /api/b"]),
+    "mounts": (
+        DispatcherMiddleware(PLAIN, {"/api": routing(("GET", "/b"))}),
+        ["GET /a", "GET /api/b"],
+    ),
     "mounts inside Flask": (
         replaced(lambda a: DispatcherMiddleware(a, {"/m": sample.Router({"/x": a})})),
         ["GET /a", "GET /m/x", "HEAD /m/x"],
     ),
-    "mounts alone": (DispatcherMiddleware(NotFound(), {"/api": routing(("GET", "/b"))}), ["GET /api/b"]),
-    "a mount that tells nothing": (DispatcherMiddleware(PLAIN, {"/m": linted}), ["GET /a", "* /m/{middleware...}"]),
+    "mounts alone": (
+        DispatcherMiddleware(NotFound(), {"/api": routing(("GET", "/b"))}),
+        ["GET /api/b"],
+    ),
+    "a mount that tells nothing": (
+        DispatcherMiddleware(PLAIN, {"/m": linted}),
+        ["GET /a", "* /m/{middleware...}"],
+    ),
 }
 
 
@@ -385,9 +460,15 @@ def test_what_may_answer_anything_is_uncertain() -> None:
     ("app", "outside"),
     [
         pytest.param(
-            DispatcherMiddleware(behind(PLAIN, POLICY), {"/api": routing(("GET", "/b"))}), "GET /api/b", id="a mount"
+            DispatcherMiddleware(behind(PLAIN, POLICY), {"/api": routing(("GET", "/b"))}),
+            "GET /api/b",
+            id="a mount",
         ),
-        pytest.param(SharedDataMiddleware(behind(PLAIN, POLICY), {"/a": "/tmp"}), "* /a/{path...}", id="shared data"),
+        pytest.param(
+            SharedDataMiddleware(behind(PLAIN, POLICY), {"/a": "/tmp"}),
+            "* /a/{path...}",
+            id="shared data",
+        ),
     ],
 )
 def test_what_stands_outside_the_policy_is_decided_by_no_rule(app: Any, outside: str) -> None:
@@ -395,19 +476,26 @@ def test_what_stands_outside_the_policy_is_decided_by_no_rule(app: Any, outside:
     (endpoint,) = report.uncovered
     assert (endpoint.key, endpoint.rules, endpoint.requirement) == (outside, (), "nothing")
     assert "outside the policy" in str(report)
-    with pytest.raises(AssertionError, match="it stands outside the policy; put the layers in front of it"):
+    with pytest.raises(
+        AssertionError, match="it stands outside the policy; put the layers in front of it"
+    ):
         assert_covered(app, POLICY)
 
 
 def test_a_policy_inside_a_mount_is_compared_with_what_it_sees() -> None:
     inner = behind(PLAIN, POLICY)
-    with pytest.raises(ValueError, match=r"the policy stands inside /api and sees no more .*: give that application"):
+    with pytest.raises(
+        ValueError,
+        match=r"the policy stands inside /api and sees no more .*: give that application",
+    ):
         coverage(DispatcherMiddleware(NotFound(), {"/api": inner}), POLICY)
     assert keys(inner) == ["GET /a"]
 
 
 @pytest.mark.parametrize(
-    "other", [Policy({"/a": PUBLIC}), Policy(RULES, default=PUBLIC), Policy(RULES, mounts=["/m"])], ids=repr
+    "other",
+    [Policy({"/a": PUBLIC}), Policy(RULES, default=PUBLIC), Policy(RULES, mounts=["/m"])],
+    ids=repr,
 )
 def test_another_policy_than_the_one_in_front_is_an_error(other: Policy) -> None:
     with pytest.raises(ValueError, match="is guarded by another policy than the one given"):
@@ -424,7 +512,8 @@ def test_another_policy_than_the_one_in_front_is_an_error(other: Policy) -> None
 )
 def test_what_cannot_be_read_is_an_error_that_says_what_can(app: Any) -> None:
     with pytest.raises(
-        TypeError, match=r"cannot read the routes of .*: give it Flask, Django, Pyramid, Bottle, Falcon"
+        TypeError,
+        match=r"cannot read the routes of .*: give it Flask, Django, Pyramid, Bottle, Falcon",
     ):
         coverage(app, POLICY)
 
@@ -463,7 +552,9 @@ def test_no_framework_is_imported_until_an_application_of_it_is_here() -> None:
         "import sys, jwt_wsgi.coverage\n"
         "print([m for m in ('flask', 'werkzeug', 'django', 'pyramid', 'bottle', 'falcon') if m in sys.modules])"
     )
-    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=300, check=True)
+    ran = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=300, check=True
+    )
     assert ran.stdout.strip() == "[]"
 
 
@@ -498,7 +589,10 @@ def test_exceptions_are_accepted_by_name() -> None:
 def test_an_exception_that_names_no_uncovered_endpoint_is_an_error(stale: str) -> None:
     with pytest.raises(AssertionError) as failed:
         assert_covered(SHOP, SHOP_POLICY, accept=["POST /a", "GET /b/{id}/c", stale])
-    assert str(failed.value) == f"accept names what is no uncovered endpoint, so take it out: {stale!r}"
+    assert (
+        str(failed.value)
+        == f"accept names what is no uncovered endpoint, so take it out: {stale!r}"
+    )
 
 
 def test_one_exception_is_written_in_a_list() -> None:
@@ -512,7 +606,10 @@ def test_what_is_uncertain_is_refused_unless_accepted() -> None:
     uncertain = [e.key for e in coverage(app, policy, **options) if e.uncertain and not e.automatic]
     others = [e.key for e in coverage(app, policy, **options).uncovered if not e.uncertain]
     assert sorted(uncertain) == ["* /(re|old)/(?P<x>.)", "* /inner"]
-    with pytest.raises(AssertionError, match=r"\* /inner: its route cannot be read with certainty; write it plainly"):
+    with pytest.raises(
+        AssertionError,
+        match=r"\* /inner: its route cannot be read with certainty; write it plainly",
+    ):
         assert_covered(app, policy, accept=others)
     assert_covered(app, policy, accept=[*others, *uncertain])
 

@@ -35,23 +35,38 @@ ROUTES = [
 
 
 def shown(route: Route) -> list[str]:
-    return [segment.shown if isinstance(segment, Parameter) else segment for segment in route.segments]
+    return [
+        segment.shown if isinstance(segment, Parameter) else segment for segment in route.segments
+    ]
 
 
 @pytest.mark.parametrize(
-    ("pieces", "path", "segments", "depth", "extent"), [pytest.param(*r, id=ascii(r[1])) for r in ROUTES]
+    ("pieces", "path", "segments", "depth", "extent"),
+    [pytest.param(*r, id=ascii(r[1])) for r in ROUTES],
 )
-def test_pieces_make_a_route(pieces: Any, path: str, segments: list[str], depth: int, extent: str) -> None:
+def test_pieces_make_a_route(
+    pieces: Any, path: str, segments: list[str], depth: int, extent: str
+) -> None:
     route = assemble(pieces)
     assert (route.path, shown(route), route.depth) == (path, segments, depth)
     said = {"deep": route.deep, "beneath": route.beneath, "uncertain": route.uncertain}
-    expected = {"exactly": [], "deep": ["deep"], "beneath": ["deep", "beneath"], "uncertain": ["deep", "uncertain"]}
+    expected = {
+        "exactly": [],
+        "deep": ["deep"],
+        "beneath": ["deep", "beneath"],
+        "uncertain": ["deep", "uncertain"],
+    }
     assert [name for name, is_so in said.items() if is_so] == expected[extent]
 
 
 def test_what_is_uncertain_is_shown_as_it_is_written_and_ends_at_what_is_whole() -> None:
     route = assemble(("/a/b/c",), certain=False, spelling="/a/b/c(?:x|/y)")
-    assert (route.path, shown(route), route.deep, route.uncertain) == ("/a/b/c(?:x|/y)", ["a", "b"], True, True)
+    assert (route.path, shown(route), route.deep, route.uncertain) == (
+        "/a/b/c(?:x|/y)",
+        ["a", "b"],
+        True,
+        True,
+    )
 
 
 # Regular expressions, and how much of each is a segment.
@@ -127,9 +142,10 @@ def test_any_other_may_hold_slashes(regex: str) -> None:
 
 @settings(max_examples=300, deadline=None)
 @given(
-    st.lists(st.sampled_from([*r"\[](){}^-/.*+?|:", "d", "w", "D", "S", "a", "0", "9", "z", "1"]), max_size=8).map(
-        "".join
-    )
+    st.lists(
+        st.sampled_from([*r"\[](){}^-/.*+?|:", "d", "w", "D", "S", "a", "0", "9", "z", "1"]),
+        max_size=8,
+    ).map("".join)
 )
 def test_whatever_is_taken_for_one_segment_matches_no_slash(regex: str) -> None:
     try:
@@ -166,7 +182,9 @@ READ = [
 
 
 @pytest.mark.parametrize(("regex", "segments", "whole"), READ, ids=[regex for regex, *_ in READ])
-def test_a_regular_expression_is_read_as_far_as_it_is_plain(regex: str, segments: list[str], whole: bool) -> None:
+def test_a_regular_expression_is_read_as_far_as_it_is_plain(
+    regex: str, segments: list[str], whole: bool
+) -> None:
     pieces, certain = read_regex(regex)
     route = assemble(("/", *pieces), certain=certain)
     assert (shown(route), certain, route.uncertain) == (segments, whole, not whole)
@@ -184,7 +202,9 @@ KEYS = [
 def test_the_remedy_is_a_key_that_a_policy_takes(pieces: Any, key: str) -> None:
     (endpoint,) = Judge(Policy({})).endpoints(assemble(pieces), {"GET": False}, "name")
     assert endpoint.remedy == f"GET {key}"
-    (again,) = Judge(Policy({endpoint.remedy: PUBLIC})).endpoints(assemble(pieces), {"GET": False}, "name")
+    (again,) = Judge(Policy({endpoint.remedy: PUBLIC})).endpoints(
+        assemble(pieces), {"GET": False}, "name"
+    )
     assert again.covered
 
 
@@ -241,7 +261,11 @@ def policies(draw: st.DrawFn) -> Policy:
 
 @settings(max_examples=400, deadline=None)
 @given(
-    pieces, st.booleans(), policies(), st.sampled_from([{"GET": False, "PUT": False, "HEAD": True}, None]), st.data()
+    pieces,
+    st.booleans(),
+    policies(),
+    st.sampled_from([{"GET": False, "PUT": False, "HEAD": True}, None]),
+    st.data(),
 )
 def test_what_decides_a_path_of_a_route_is_in_its_report(
     route: Any, certain: bool, policy: Policy, methods: Any, data: Any
@@ -249,10 +273,14 @@ def test_what_decides_a_path_of_a_route_is_in_its_report(
     endpoints = list(Judge(policy).endpoints(assemble(route, certain=certain), methods, "name"))
     by_method = {endpoint.method: endpoint for endpoint in endpoints}
     for _ in range(4):
-        path = "".join(p if isinstance(p, str) else data.draw(st.sampled_from(REGEXES[p.regex])) for p in route)
+        path = "".join(
+            p if isinstance(p, str) else data.draw(st.sampled_from(REGEXES[p.regex])) for p in route
+        )
         # What an uncertain pattern also matches: something else beneath.
         path += "" if certain else data.draw(st.sampled_from(["", "/a", "b", "/7/b"]))
-        method = data.draw(st.sampled_from(["GET", "HEAD", "PUT", *([] if methods else ["POST", "PURGE"])]))
+        method = data.draw(
+            st.sampled_from(["GET", "HEAD", "PUT", *([] if methods else ["POST", "PURGE"])])
+        )
         try:
             match = policy.match({"PATH_INFO": path, "REQUEST_METHOD": method})
         except InvalidRequest:
@@ -260,7 +288,12 @@ def test_what_decides_a_path_of_a_route_is_in_its_report(
         endpoint = by_method.get(method) or by_method["*"]
         refused = match.rule is None and repr(match.requirement) == "DENY"
         assert match.rule in endpoint.rules or (refused and path.endswith("/"))
-        if endpoint.covered and not endpoint.automatic and match.rule is not None and not endpoint.uncertain:
+        if (
+            endpoint.covered
+            and not endpoint.automatic
+            and match.rule is not None
+            and not endpoint.uncertain
+        ):
             # Covered means that the rule is not written for a shorter path.
             names = match.rule.key.partition("/")[2].removesuffix("{$}").strip("/")
             length = len(names.split("/")) if names else 0

@@ -23,8 +23,38 @@ from jwt_wsgi.policy.algebra import NO_RULE, Requirement
 each_framework = pytest.mark.parametrize("name", FRAMEWORKS)
 
 # Segments that the routes name, that their parameters take or refuse, and the empty one.
-WORDS = ("users", "me", "7", "abc", "posts", "files", "a", "b", "x", "x-7.json", "a-b", "inner", "re", "old", "odd")
-MORE = ("empty", "either", "two", "one", "any", "items", "ab", "2024", "loose", "open", "opening", "api", "things")
+WORDS = (
+    "users",
+    "me",
+    "7",
+    "abc",
+    "posts",
+    "files",
+    "a",
+    "b",
+    "x",
+    "x-7.json",
+    "a-b",
+    "inner",
+    "re",
+    "old",
+    "odd",
+)
+MORE = (
+    "empty",
+    "either",
+    "two",
+    "one",
+    "any",
+    "items",
+    "ab",
+    "2024",
+    "loose",
+    "open",
+    "opening",
+    "api",
+    "things",
+)
 LAST = (
     "you",
     "dots",
@@ -40,7 +70,22 @@ LAST = (
 )
 ALSO = ("head", "head-only", "post-only", "options", "dispatching", "nothing")
 SEGMENTS = (*WORDS, *MORE, *LAST, *ALSO)
-HEADS = ("users", "files", "a", "inner", "any", "api", "posts", "two", "dots", "old", "re", "empty", "either", "odd")
+HEADS = (
+    "users",
+    "files",
+    "a",
+    "inner",
+    "any",
+    "api",
+    "posts",
+    "two",
+    "dots",
+    "old",
+    "re",
+    "empty",
+    "either",
+    "odd",
+)
 HEADS += ("items", "articles", "b", "digits", "older", "prea")
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "PURGE")
 
@@ -83,7 +128,9 @@ def by_handler(name: str, policy: Policy) -> dict[tuple[str, str], list[Endpoint
 
 
 def deciding(policy: Policy, path: str, method: str) -> Any:
-    return policy.match({"PATH_INFO": path.encode().decode("latin-1"), "REQUEST_METHOD": method, "SCRIPT_NAME": ""})
+    return policy.match(
+        {"PATH_INFO": path.encode().decode("latin-1"), "REQUEST_METHOD": method, "SCRIPT_NAME": ""}
+    )
 
 
 def check(name: str, policy: Policy) -> int:
@@ -99,13 +146,39 @@ def check(name: str, policy: Policy) -> int:
         keys = {rule and rule.key for endpoint in listed for rule in endpoint.rules}
         held = (match.rule and match.rule.key) in keys
         # A refusal of everybody, where a parameter is empty behind a trailing slash, is no way in.
-        assert held or (path.endswith("/") and match.requirement is NO_RULE), (method, path, handler, keys, match)
+        assert held or (path.endswith("/") and match.requirement is NO_RULE), (
+            method,
+            path,
+            handler,
+            keys,
+            match,
+        )
         checked += 1
     return checked
 
 
-SHAPES = ["/", "/{$}", "/{p}", "/users", "/users/{$}", "/users/{id}", "/users/me", "/users/me/{$}", "/users/{id}/posts"]
-SHAPES += ["/files", "/files/{$}", "/files/{x}", "/files/a/b", "/a", "/a/b", "/a/{x}/b", "/inner/{x}", "/inner/me/{$}"]
+SHAPES = [
+    "/",
+    "/{$}",
+    "/{p}",
+    "/users",
+    "/users/{$}",
+    "/users/{id}",
+    "/users/me",
+    "/users/me/{$}",
+    "/users/{id}/posts",
+]
+SHAPES += [
+    "/files",
+    "/files/{$}",
+    "/files/{x}",
+    "/files/a/b",
+    "/a",
+    "/a/b",
+    "/a/{x}/b",
+    "/inner/{x}",
+    "/inner/me/{$}",
+]
 SHAPES += [
     "/re",
     "/re/me",
@@ -144,7 +217,11 @@ PREFIXES = ["", "", "GET ", "POST ", "HEAD ", "GET,DELETE ", "OPTIONS ", "PURGE 
 
 @st.composite
 def policies(draw: st.DrawFn) -> Policy:
-    keys = draw(st.lists(st.tuples(st.sampled_from(PREFIXES), st.sampled_from(SHAPES)), max_size=12, unique=True))
+    keys = draw(
+        st.lists(
+            st.tuples(st.sampled_from(PREFIXES), st.sampled_from(SHAPES)), max_size=12, unique=True
+        )
+    )
     asked: list[Requirement] = [PUBLIC, AUTHENTICATED, scope("a"), scope("b") | AUTHENTICATED]
     rules = [(prefix + shape, draw(st.sampled_from(asked))) for prefix, shape in keys]
     default = draw(st.sampled_from([None, AUTHENTICATED]))

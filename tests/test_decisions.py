@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from jwt_wsgi import Auth, Forbidden, InvalidToken
-from jwt_wsgi.decisions import Decision, heard, report
+from jwt_wsgi.middleware.decisions import Decision, heard, report
 
 ENVIRON: dict[str, Any] = {"REQUEST_METHOD": "GET", "PATH_INFO": "/a"}
 
@@ -22,7 +22,9 @@ def lines(caplog: pytest.LogCaptureFixture, level: int, decision: Decision) -> l
 def test_a_refusal_is_one_line_at_info(caplog: pytest.LogCaptureFixture) -> None:
     error = InvalidToken("issuer_mismatch", expected=["https://a.test/"], found="evil\nline")
     assert lines(caplog, logging.INFO, Decision(error, rule="/a")) == [
-        ("'GET' '/a' refused: 401 issuer_mismatch (rule /a, expected ['https://a.test/'], found 'evil\\nline')")
+        (
+            "'GET' '/a' refused: 401 issuer_mismatch (rule /a, expected ['https://a.test/'], found 'evil\\nline')"
+        )
     ]
 
 
@@ -71,7 +73,9 @@ def test_a_hook_that_fails_changes_nothing_and_is_logged(caplog: pytest.LogCaptu
 
     report(Decision(), ENVIRON, explode)
     assert "on_decision raised ZeroDivisionError" in caplog.text
-    assert "hidden" not in caplog.text, "neither its text nor a traceback: they may quote the environ"
+    assert "hidden" not in caplog.text, (
+        "neither its text nor a traceback: they may quote the environ"
+    )
 
 
 AUTH = Auth(token="a.b.c", issuer="https://a.test/", claims={"sub": "user-1"})
@@ -80,10 +84,14 @@ AUTH = Auth(token="a.b.c", issuer="https://a.test/", claims={"sub": "user-1"})
 @pytest.mark.parametrize(
     ("decision", "fields"),
     [
-        pytest.param(Decision(None, AUTH, "/a"), ("allowed", None, "/a", "https://a.test/"), id="allowed"),
+        pytest.param(
+            Decision(None, AUTH, "/a"), ("allowed", None, "/a", "https://a.test/"), id="allowed"
+        ),
         pytest.param(Decision(rule="/a"), ("allowed", None, "/a", None), id="allowed to anyone"),
         pytest.param(
-            Decision(Forbidden(), AUTH, "/a"), ("refused", "denied", "/a", "https://a.test/"), id="refused by a rule"
+            Decision(Forbidden(), AUTH, "/a"),
+            ("refused", "denied", "/a", "https://a.test/"),
+            id="refused by a rule",
         ),
         pytest.param(
             Decision(InvalidToken("token_expired")),
@@ -91,7 +99,9 @@ AUTH = Auth(token="a.b.c", issuer="https://a.test/", claims={"sub": "user-1"})
             id="refused for its token",
         ),
         pytest.param(
-            Decision(None, AUTH, "/a", Forbidden()), ("would_refuse", "denied", "/a", "https://a.test/"), id="reported"
+            Decision(None, AUTH, "/a", Forbidden()),
+            ("would_refuse", "denied", "/a", "https://a.test/"),
+            id="reported",
         ),
     ],
 )
@@ -101,6 +111,8 @@ def test_a_record_carries_what_was_decided_in_fields(
     with caplog.at_level(logging.DEBUG, "jwt_wsgi.decision"):
         report(decision, ENVIRON, None)
     [record] = caplog.records
-    assert tuple(getattr(record, name) for name in ("verdict", "reason", "rule", "issuer")) == fields
+    assert (
+        tuple(getattr(record, name) for name in ("verdict", "reason", "rule", "issuer")) == fields
+    )
     assert "user-1" not in str(vars(record))
     assert AUTH.token not in str(vars(record))

@@ -31,14 +31,20 @@ ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
 PAGE = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
 # Debian has servers in a folder that is not on everybody's path.
-APACHE, NGINX = (shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin") for name in ("apache2", "nginx"))
+APACHE, NGINX = (
+    shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin")
+    for name in ("apache2", "nginx")
+)
 MODULES = Path("/usr/lib/apache2/modules")
 #: Seconds; generous, for machines that are busy with other things.
 PATIENCE = 120
 
 needs_nginx = pytest.mark.skipif(NGINX is None, reason="needs nginx: .ci/servers")
 needs_mod_wsgi = [
-    pytest.mark.skipif(APACHE is None or not (MODULES / "mod_wsgi.so").exists(), reason="needs mod_wsgi: .ci/servers"),
+    pytest.mark.skipif(
+        APACHE is None or not (MODULES / "mod_wsgi.so").exists(),
+        reason="needs mod_wsgi: .ci/servers",
+    ),
     pytest.mark.skipif(
         not (MODULES / f"mod_wsgi.so-{sys.version_info[0]}.{sys.version_info[1]}").exists(),
         reason="Debian's mod_wsgi is of another Python version",
@@ -89,15 +95,21 @@ class Site:
         return asked(connection, path, token, headers)
 
     def status(self, path: str) -> int:
-        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)) as connection:
+        with contextlib.closing(
+            http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        ) as connection:
             connection.request("GET", path)
             return connection.getresponse().status
 
 
-def asked(connection: http.client.HTTPConnection, path: str, token: str | None, headers: dict[str, str]) -> Answer:
+def asked(
+    connection: http.client.HTTPConnection, path: str, token: str | None, headers: dict[str, str]
+) -> Answer:
     sent = headers if token is None else {"Authorization": f"Bearer {token}", **headers}
     with contextlib.closing(connection):
-        connection.request("GET", path, headers={name.replace("_", "-"): value for name, value in sent.items()})
+        connection.request(
+            "GET", path, headers={name.replace("_", "-"): value for name, value in sent.items()}
+        )
         answer = connection.getresponse()
         return Answer(answer.status, json.loads(answer.read()))
 
@@ -115,10 +127,14 @@ def site() -> Iterator[Site]:
 
 
 @contextlib.contextmanager
-def running(command: list[str], site: Site, port: int, end: signal.Signals = signal.SIGTERM) -> Iterator[None]:
+def running(
+    command: list[str], site: Site, port: int, end: signal.Signals = signal.SIGTERM
+) -> Iterator[None]:
     """The server while it listens; it must end in order, and leave nobody behind."""
     # What measures the suite has nothing to learn from a server that is ended by a signal.
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("COV", "PYTEST"))}
+    kept = {
+        key: value for key, value in os.environ.items() if not key.startswith(("COV", "PYTEST"))
+    }
     environment = {**kept, "PYTHONPATH": os.pathsep.join((str(site.folder), str(ROOT)))}
     with (site.folder / "said").open("w+b") as said:
         process = subprocess.Popen(
@@ -158,7 +174,9 @@ def listens(port: int) -> bool:
 
 def output(site: Site) -> str:
     logs = [site.folder / "said", *site.folder.glob("*.log")]
-    return "\n".join(log.read_text(encoding="utf-8", errors="replace")[-3000:] for log in logs if log.exists())
+    return "\n".join(
+        log.read_text(encoding="utf-8", errors="replace")[-3000:] for log in logs if log.exists()
+    )
 
 
 def started(command: str, site: Site) -> contextlib.AbstractContextManager[None]:
@@ -187,7 +205,12 @@ def test_the_page_names_every_server() -> None:
 
 def told_apart(command: str) -> str:
     program, *words = command.split()
-    return " ".join([program, *(word for word in words if word.startswith(("--worker-class", "--pre", "--no-")))])
+    return " ".join(
+        [
+            program,
+            *(word for word in words if word.startswith(("--worker-class", "--pre", "--no-"))),
+        ]
+    )
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=told_apart)
@@ -200,7 +223,16 @@ def test_a_server_starts_answers_finds_a_rotated_key_and_stops(command: str, sit
 
 
 #: What the API imports, copied to where a server that gave up being root can read it.
-IMPORTED = ("jwt_wsgi", "josepy", "cryptography", "cffi", "_cffi_backend", "pycparser", "urllib3", "typing_extensions")
+IMPORTED = (
+    "jwt_wsgi",
+    "josepy",
+    "cryptography",
+    "cffi",
+    "_cffi_backend",
+    "pycparser",
+    "urllib3",
+    "typing_extensions",
+)
 FRAME = """
 ServerRoot {folder}
 ServerName localhost
@@ -223,26 +255,34 @@ def apache(site: Site, settings: str) -> Iterator[None]:
             continue
         origin = Path(found.origin)
         if found.submodule_search_locations:
-            shutil.copytree(origin.parent, packages / name, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(
+                origin.parent, packages / name, ignore=shutil.ignore_patterns("__pycache__")
+            )
         else:
             shutil.copy(origin, packages)
     frame = FRAME.format(folder=site.folder, modules=MODULES, port=site.port)
     if os.getuid() == 0:
         frame += "User nobody\nGroup nogroup\n"
     # Here the environment of the page is one of this folder.
-    (site.folder / "apache.conf").write_text(frame + settings.replace("/srv/api", str(site.folder)), encoding="utf-8")
+    (site.folder / "apache.conf").write_text(
+        frame + settings.replace("/srv/api", str(site.folder)), encoding="utf-8"
+    )
     command = [str(APACHE), "-f", str(site.folder / "apache.conf"), "-DFOREGROUND"]
     with running(command, site, site.port):
         yield
 
 
-@pytest.mark.parametrize("site", [pytest.param(None, marks=needs_mod_wsgi)], indirect=True, ids=["apache"])
+@pytest.mark.parametrize(
+    "site", [pytest.param(None, marks=needs_mod_wsgi)], indirect=True, ids=["apache"]
+)
 def test_mod_wsgi_starts_answers_finds_a_rotated_key_and_stops(site: Site) -> None:
     with apache(site, blocks("apache")[0]):
         calls(site)
 
 
-@pytest.mark.parametrize("site", [pytest.param(None, marks=needs_mod_wsgi)], indirect=True, ids=["apache"])
+@pytest.mark.parametrize(
+    "site", [pytest.param(None, marks=needs_mod_wsgi)], indirect=True, ids=["apache"]
+)
 def test_without_pass_authorization_every_token_is_missing(site: Site) -> None:
     settings = blocks("apache")[0].replace("WSGIPassAuthorization On\n", "")
     with apache(site, settings):
@@ -251,17 +291,25 @@ def test_without_pass_authorization_every_token_is_missing(site: Site) -> None:
     assert site.issuer.requests == []
 
 
-@pytest.mark.parametrize("site", [pytest.param(None, marks=needs_mod_wsgi)], indirect=True, ids=["apache"])
 @pytest.mark.parametrize(
-    ("group", "status"), [("WSGIApplicationGroup %{GLOBAL}\n", 200), ("", 500)], ids=["global", "own"]
+    "site", [pytest.param(None, marks=needs_mod_wsgi)], indirect=True, ids=["apache"]
+)
+@pytest.mark.parametrize(
+    ("group", "status"),
+    [("WSGIApplicationGroup %{GLOBAL}\n", 200), ("", 500)],
+    ids=["global", "own"],
 )
 def test_a_second_application_needs_the_global_group(site: Site, group: str, status: int) -> None:
     """Of one process, so that both import cryptography there."""
     site.write(blocks("python")[0].replace("Policy(RULES)", 'Policy(RULES, mounts=["", "/two"])'))
     settings = (
-        blocks("apache")[0].replace("processes=2", "processes=1").replace("WSGIApplicationGroup %{GLOBAL}\n", group)
+        blocks("apache")[0]
+        .replace("processes=2", "processes=1")
+        .replace("WSGIApplicationGroup %{GLOBAL}\n", group)
     )
-    settings = settings.replace("WSGIScriptAlias / ", "WSGIScriptAlias /two /srv/api/myapi.py\nWSGIScriptAlias / ")
+    settings = settings.replace(
+        "WSGIScriptAlias / ", "WSGIScriptAlias /two /srv/api/myapi.py\nWSGIScriptAlias / "
+    )
     with apache(site, settings):
         assert [site.status("/public"), site.status("/two/public")] == [200, status]
         assert ("ImportError" in output(site)) is (status == 500)
@@ -310,16 +358,28 @@ def proxied(site: Site, command: str, layered: str) -> Iterator[Callable[[str | 
     certificate.private_key_pem.write_to_path(str(site.folder / "key.pem"))
     conf = site.folder / "nginx.conf"
     location = site.here(blocks("nginx")[0])
-    conf.write_text(PROXY.format(folder=site.folder, port=port, location=location), encoding="utf-8")
+    conf.write_text(
+        PROXY.format(folder=site.folder, port=port, location=location), encoding="utf-8"
+    )
     trusting = ssl.create_default_context()
     authority.configure_trust(trusting)
     forged = {"X_Forwarded_Prefix": "/elsewhere", "X_Forwarded_Proto": "http"}
 
     def through(token: str | None) -> Answer:
-        connection = http.client.HTTPSConnection("localhost", port, timeout=PATIENCE, context=trusting)
+        connection = http.client.HTTPSConnection(
+            "localhost", port, timeout=PATIENCE, context=trusting
+        )
         return asked(connection, "/v1/private", token, forged)
 
-    proxy = [str(NGINX), "-p", str(site.folder), "-e", str(site.folder / "nginx.log"), "-c", str(conf)]
+    proxy = [
+        str(NGINX),
+        "-p",
+        str(site.folder),
+        "-e",
+        str(site.folder / "nginx.log"),
+        "-c",
+        str(conf),
+    ]
     with started(command, site), running(proxy, site, port):
         yield through
 
@@ -329,7 +389,10 @@ def proxied(site: Site, command: str, layered: str) -> Iterator[Callable[[str | 
 def test_inside_proxy_fix_mount_and_scheme_are_right(command: str, site: Site) -> None:
     with proxied(site, command, LAYERED) as through:
         assert through(None).status == 401
-        assert through(site.issuer.token()) == (200, {"subject": "user-1", "scheme": "https", "mount": "/v1"})
+        assert through(site.issuer.token()) == (
+            200,
+            {"subject": "user-1", "scheme": "https", "mount": "/v1"},
+        )
 
 
 @needs_nginx
@@ -340,8 +403,12 @@ def test_waitress_drops_the_scheme_unless_it_is_told_to_leave_it(site: Site) -> 
 
 @needs_nginx
 @forwarded
-@pytest.mark.parametrize("layered", [UNMOUNTED, OUTSIDE], ids=["without mounts", "outside ProxyFix"])
-def test_any_other_way_is_refused_with_and_without_a_token(command: str, layered: str, site: Site) -> None:
+@pytest.mark.parametrize(
+    "layered", [UNMOUNTED, OUTSIDE], ids=["without mounts", "outside ProxyFix"]
+)
+def test_any_other_way_is_refused_with_and_without_a_token(
+    command: str, layered: str, site: Site
+) -> None:
     assert layered != LAYERED
     with proxied(site, command, layered) as through:
         for answer in (through(None), through(site.issuer.token())):
@@ -359,5 +426,9 @@ def test_a_policy_outside_of_a_mount_judges_the_whole_path(site: Site) -> None:
     assert api.get("/shop/public").json["mount"] == "/shop"
     assert api.get("/shop/private", status=401).json["reason"] == "missing_token"
     site.issuer.authorize(api)
-    assert api.get("/shop/private").json == {"subject": "user-1", "scheme": "http", "mount": "/shop"}
+    assert api.get("/shop/private").json == {
+        "subject": "user-1",
+        "scheme": "http",
+        "mount": "/shop",
+    }
     assert api.get("/private", status=403).json["reason"] == "no_rule"

@@ -54,7 +54,11 @@ def objection(verdict: Verdict) -> str | None:
         complaint = f"the difference is on the list {len(known)} times: {known}"
     else:
         return None
-    ours = "accepted" if verdict.ours is None else f"{verdict.ours}, {verdict.ours.expected!r}, {verdict.ours.found!r}"
+    ours = (
+        "accepted"
+        if verdict.ours is None
+        else f"{verdict.ours}, {verdict.ours.expected!r}, {verdict.ours.found!r}"
+    )
     return f"{complaint}\n  {verdict.recipe}\n  {verdict.token[:2000]!r}\n  ours: {ours}\n  theirs: {verdict.theirs!r}"
 
 
@@ -71,7 +75,11 @@ def judge_tokens(number: int, first_seed: int) -> int:
         made = [(drawn, build(drawn)) for drawn in (recipe(random) for _ in range(BATCH))]
         new = {hash(token): (drawn, token) for drawn, token in made if hash(token) not in seen}
         seen.update(new)
-        objections = [said for drawn, token in new.values() if (said := objection(judged(drawn, token))) is not None]
+        objections = [
+            said
+            for drawn, token in new.values()
+            if (said := objection(judged(drawn, token))) is not None
+        ]
         assert not objections, "\n".join(objections[:5])
 
     while len(seen) < number:
@@ -99,15 +107,27 @@ def test_all_four_accept_an_honest_token(signer):
 
 @pytest.mark.parametrize("name", sorted(BREAKS))
 def test_a_break_by_itself_breaks_the_token(name):
-    signers = [("public", "RS256"), ("public", "PS256"), ("public", "ES256"), ("public", "EdDSA"), ("secret", "HS256")]
-    verdicts = [judged(Recipe(signer, (), (name,), number)) for signer in signers for number in range(8)]
+    signers = [
+        ("public", "RS256"),
+        ("public", "PS256"),
+        ("public", "ES256"),
+        ("public", "EdDSA"),
+        ("secret", "HS256"),
+    ]
+    verdicts = [
+        judged(Recipe(signer, (), (name,), number)) for signer in signers for number in range(8)
+    ]
     assert [said for said in map(objection, verdicts) if said] == []
     assert name in HARMLESS or any(verdict.ours is not None for verdict in verdicts)
 
 
 @pytest.mark.parametrize("name", sorted(BREAKS))
 def test_a_break_can_come_upon_what_another_left_behind(name):
-    recipes = [Recipe(("secret", "HS256"), (), (other, name), number) for other in BREAKS for number in range(8)]
+    recipes = [
+        Recipe(("secret", "HS256"), (), (other, name), number)
+        for other in BREAKS
+        for number in range(8)
+    ]
     assert all(isinstance(build(drawn), str) for drawn in recipes)
 
 

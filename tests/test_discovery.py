@@ -11,8 +11,8 @@ import pytest
 from conftest import Clock
 
 from jwt_wsgi import Issuer, KeysUnavailable, RemoteJWKS, Verifier
+from jwt_wsgi.http.fetching import FetchError, Reply
 from jwt_wsgi.jwks.discovery import Location, metadata_urls
-from jwt_wsgi.jwks.fetching import FetchError, Reply
 from jwt_wsgi.testing import LocalIssuer, SigningKey
 
 ISSUER = "https://issuer.test/tenant"
@@ -55,7 +55,9 @@ class Server:
          "https://a.test:8443/.well-known/oauth-authorization-server/x/y"),
     ],
 )  # fmt: skip
-def test_81_openid_connect_appends_and_rfc_8414_inserts(issuer: str, oidc: str, rfc8414: str) -> None:
+def test_81_openid_connect_appends_and_rfc_8414_inserts(
+    issuer: str, oidc: str, rfc8414: str
+) -> None:
     assert metadata_urls(issuer) == (oidc, rfc8414)
 
 
@@ -99,7 +101,9 @@ def test_a_failing_server_is_asked_once(status: int | None) -> None:
         (b"[]", "not a JSON object"),
     ],
 )
-def test_80_metadata_that_is_not_this_issuers_or_names_no_good_uri(document: bytes, message: str) -> None:
+def test_80_metadata_that_is_not_this_issuers_or_names_no_good_uri(
+    document: bytes, message: str
+) -> None:
     with pytest.raises(FetchError, match=message):
         Location(None, issuer=ISSUER).find(Server(oidc=document))
 
@@ -161,7 +165,11 @@ def test_a_moved_key_set_is_found_after_the_old_place_failed(clock: Clock) -> No
 
     source = RemoteJWKS.discovered(ISSUER, fetch=fetch, clock=clock, stale_for=0)
     assert source.find("a", "ES256")
-    answers |= {KEYS: FetchError("gone", 410), OIDC: metadata(jwks_uri=KEYS + "/new"), KEYS + "/new": JWKS}
+    answers |= {
+        KEYS: FetchError("gone", 410),
+        OIDC: metadata(jwks_uri=KEYS + "/new"),
+        KEYS + "/new": JWKS,
+    }
     clock.advance(600)
     with pytest.raises(KeysUnavailable):
         source.find("a", "ES256")
@@ -172,10 +180,16 @@ def test_a_moved_key_set_is_found_after_the_old_place_failed(clock: Clock) -> No
 @pytest.mark.parametrize(
     ("issuer", "jwks_uri", "options", "taken"),
     [
-        pytest.param("http://127.0.0.1:1", "http://127.0.0.1:2/keys", {}, True, id="both on loopback"),
-        pytest.param("http://127.0.0.1:1", "https://keys.test/keys", {}, True, id="https elsewhere"),
+        pytest.param(
+            "http://127.0.0.1:1", "http://127.0.0.1:2/keys", {}, True, id="both on loopback"
+        ),
+        pytest.param(
+            "http://127.0.0.1:1", "https://keys.test/keys", {}, True, id="https elsewhere"
+        ),
         pytest.param("http://127.0.0.1:1", "http://keys.test/keys", {}, False, id="http elsewhere"),
-        pytest.param("http://a.test", "http://keys.test/keys", {"allow_http": True}, True, id="http by name"),
+        pytest.param(
+            "http://a.test", "http://keys.test/keys", {"allow_http": True}, True, id="http by name"
+        ),
     ],
 )
 def test_plain_http_beyond_loopback_is_fetched_only_where_it_is_allowed_by_name(
@@ -194,7 +208,9 @@ def test_plain_http_beyond_loopback_is_fetched_only_where_it_is_allowed_by_name(
 
 
 @pytest.mark.parametrize("member", ["issuer", "jwks_uri"])
-def test_the_log_quotes_no_more_than_a_line_of_odd_metadata(member: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_log_quotes_no_more_than_a_line_of_odd_metadata(
+    member: str, caplog: pytest.LogCaptureFixture
+) -> None:
     document = metadata(**{member: "x" * 2000})
     with pytest.raises(KeysUnavailable):
         RemoteJWKS.discovered(ISSUER, fetch=lambda url: document).find("a", "ES256")

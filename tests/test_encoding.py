@@ -72,8 +72,14 @@ def test_of_all_texts_that_a_lenient_decoder_takes_for_the_same_octets_one_passe
 
 @pytest.mark.conforms(16)
 @pytest.mark.parametrize(("begun", "padding", "canonical"), [("Z", "==", 4), ("Zm", "=", 16)])
-def test_of_all_last_characters_those_pass_that_an_encoder_writes(begun: str, padding: str, canonical: int) -> None:
-    written = [c for c in ALPHABET if encoding.encode(base64.urlsafe_b64decode(begun + c + padding)) == begun + c]
+def test_of_all_last_characters_those_pass_that_an_encoder_writes(
+    begun: str, padding: str, canonical: int
+) -> None:
+    written = [
+        c
+        for c in ALPHABET
+        if encoding.encode(base64.urlsafe_b64decode(begun + c + padding)) == begun + c
+    ]
     assert [c for c in ALPHABET if _passes(begun + c)] == written
     assert len(written) == canonical
 

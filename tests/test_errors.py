@@ -38,7 +38,12 @@ ANSWERS = [
     (InvalidRequest, 400, "invalid_request", "malformed_header"),
     (MissingToken, 401, None, "missing_token"),
     (InvalidToken, 401, "invalid_token", "token_malformed"),
-    (InsufficientAuthentication, 401, "insufficient_user_authentication", "insufficient_authentication"),
+    (
+        InsufficientAuthentication,
+        401,
+        "insufficient_user_authentication",
+        "insufficient_authentication",
+    ),
     (Forbidden, 403, "forbidden", "denied"),
     (InsufficientScope, 403, "insufficient_scope", "insufficient_scope"),
     (KeysUnavailable, 503, "temporarily_unavailable", "keys_unavailable"),
@@ -114,7 +119,10 @@ def test_a_lacking_scope_is_a_kind_of_forbidden_and_no_token_is_no_bad_token() -
 def test_step_up_says_what_would_do() -> None:
     error = InsufficientAuthentication(acr_values=iter(["gold", "silver"]), max_age=300)
     assert (error.acr_values, error.max_age) == (("gold", "silver"), 300)
-    assert (InsufficientAuthentication().acr_values, InsufficientAuthentication().max_age) == ((), None)
+    assert (InsufficientAuthentication().acr_values, InsufficientAuthentication().max_age) == (
+        (),
+        None,
+    )
 
 
 def test_an_outage_says_when_to_come_back() -> None:

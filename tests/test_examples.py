@@ -55,7 +55,9 @@ class Served:
             connection.request(method, path, headers=sent)
             answer = connection.getresponse()
             return Answer(
-                answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read().decode()
+                answer.status,
+                {name.lower(): value for name, value in answer.getheaders()},
+                answer.read().decode(),
             )
 
 
@@ -106,7 +108,13 @@ CALLS = {
     "no scope": ("GET", "/messages", "openid", 403, "insufficient_scope"),
     "the scope": ("GET", "/messages", "read:messages", 200, "your messages"),
     "require refuses": ("DELETE", "/messages", "read:messages", 403, "insufficient_scope"),
-    "require passes": ("DELETE", "/messages", "read:messages delete:messages", 200, "deleted for user-1"),
+    "require passes": (
+        "DELETE",
+        "/messages",
+        "read:messages delete:messages",
+        200,
+        "deleted for user-1",
+    ),
 }
 
 
@@ -135,7 +143,9 @@ def test_on_error_answers_in_its_own_words(served: Served) -> None:
     assert (answer.status, "nothing here" in answer.body) == (404, True)
 
 
-def test_a_stranger_is_asked_for_a_token_before_being_told_that_nothing_is_there(served: Served) -> None:
+def test_a_stranger_is_asked_for_a_token_before_being_told_that_nothing_is_there(
+    served: Served,
+) -> None:
     assert served.ask("GET", "/nowhere").status == 401
 
 
@@ -154,9 +164,15 @@ def test_an_override_inside_gets_past_the_rule_of_its_method(issuer: LocalIssuer
         return [environ["REQUEST_METHOD"].encode()]
 
     trust = {"issuer": issuer.issuer, "audience": issuer.audience, "rules": rules}
-    for app, status in ((protect(override(method), **trust), 200), (override(protect(method, **trust)), 403)):
+    for app, status in (
+        (protect(override(method), **trust), 200),
+        (override(protect(method, **trust)), 403),
+    ):
         with listening(app, issuer) as at:
-            assert at.ask("POST", "/messages", "write", X_HTTP_Method_Override="DELETE").status == status
+            assert (
+                at.ask("POST", "/messages", "write", X_HTTP_Method_Override="DELETE").status
+                == status
+            )
 
 
 #: The line of an example without which the framework answers an AuthError of a handler by itself, and with what.
@@ -169,7 +185,9 @@ CAUGHT = {
 }
 
 
-@pytest.mark.parametrize(("name", "line", "status"), [(name, *row) for name, row in CAUGHT.items()], ids=CAUGHT)
+@pytest.mark.parametrize(
+    ("name", "line", "status"), [(name, *row) for name, row in CAUGHT.items()], ids=CAUGHT
+)
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_what_a_framework_does_with_an_auth_error_that_nobody_answers(
     name: str, line: str, status: int, issuer: LocalIssuer
@@ -183,7 +201,10 @@ def test_what_a_framework_does_with_an_auth_error_that_nobody_answers(
 
 
 def test_django_answers_500_without_its_middleware(issuer: LocalIssuer) -> None:
-    with override_settings(ROOT_URLCONF="django_app", MIDDLEWARE=[]), listening(made("django", issuer), issuer) as at:
+    with (
+        override_settings(ROOT_URLCONF="django_app", MIDDLEWARE=[]),
+        listening(made("django", issuer), issuer) as at,
+    ):
         assert at.ask("DELETE", "/messages", "read:messages").status == 500
 
 
@@ -229,7 +250,9 @@ def test_a_page_shows_what_its_example_runs(name: str) -> None:
     assert len(snippets) >= 3
     flat = re.sub(r"^ +", "", example, flags=re.MULTILINE)
     for snippet in snippets:
-        assert re.sub(r"^ +", "", snippet, flags=re.MULTILINE) in flat, f"{name}.md shows what is not in the example"
+        assert re.sub(r"^ +", "", snippet, flags=re.MULTILINE) in flat, (
+            f"{name}.md shows what is not in the example"
+        )
     assert f"examples/{FRAMEWORKS[name]}.py" in page
 
 
@@ -241,5 +264,7 @@ def test_an_example_fits_on_a_screen(example: Path) -> None:
 @pytest.mark.parametrize("name", FRAMEWORKS)
 def test_an_example_says_what_it_misses(name: str) -> None:
     command = [sys.executable, str(EXAMPLES / f"{FRAMEWORKS[name]}.py")]
-    ended = subprocess.run(command, env={}, capture_output=True, text=True, timeout=120, check=False)
+    ended = subprocess.run(
+        command, env={}, capture_output=True, text=True, timeout=120, check=False
+    )
     assert "KeyError: 'ISSUER'" in ended.stderr

@@ -55,7 +55,9 @@ TOKEN_STEPS = [
 STEPS = ["credentials", *TOKEN_STEPS, "path", "rule"]
 
 
-def environ(path: str = "/scoped", token: str | None = None, method: str = "GET", **more: str) -> dict[str, Any]:
+def environ(
+    path: str = "/scoped", token: str | None = None, method: str = "GET", **more: str
+) -> dict[str, Any]:
     sent = {} if token is None else {"AUTHORIZATION": f"Bearer {token}"}
     return any_environ(method, path, "", "", {**sent, **more})
 
@@ -67,7 +69,9 @@ def answer(stack: Any, request: dict[str, Any]) -> tuple[int, tuple[tuple[str, s
     return int(status[:3]), tuple(headers), b"".join(body)
 
 
-def agrees(explanation: Explanation, stack: Any, request: dict[str, Any], reasons: list[str | None]) -> None:
+def agrees(
+    explanation: Explanation, stack: Any, request: dict[str, Any], reasons: list[str | None]
+) -> None:
     """The explanation says what the stack does: the very response, or that the application is reached."""
     reached.clear()
     reasons.clear()
@@ -116,7 +120,9 @@ def of_the_ring(ring: str) -> Stacks:
     keys = keyring(ring)
     symmetric = not {*keys.algorithms}.isdisjoint(SECRET)
     source = StaticJWKS(KeySet.from_jwks(keys.jwks, symmetric=symmetric))
-    issuer = Issuer(ISSUER, audience=AUDIENCE, algorithms=keys.algorithms, leeway=LEEWAY, keys=source)
+    issuer = Issuer(
+        ISSUER, audience=AUDIENCE, algorithms=keys.algorithms, leeway=LEEWAY, keys=source
+    )
     return stacks(issuer, clock=lambda: NOW)
 
 
@@ -127,8 +133,13 @@ def no_token_in(steps: tuple[Step, ...], token: str) -> None:
 
 
 @settings(max_examples=400, deadline=None)
-@given(st.integers(0, 2**64 - 1), st.sampled_from(["/private", "/scoped", "/watched", "/public", "/optional", "/a//b"]))
-def test_honest_and_broken_tokens_get_the_verdict_that_the_stack_gives(chance: int, path: str) -> None:
+@given(
+    st.integers(0, 2**64 - 1),
+    st.sampled_from(["/private", "/scoped", "/watched", "/public", "/optional", "/a//b"]),
+)
+def test_honest_and_broken_tokens_get_the_verdict_that_the_stack_gives(
+    chance: int, path: str
+) -> None:
     random = Random(chance)
     for drawn in (recipe(random) for _ in range(10)):
         token = build(drawn).encode("utf-8", "surrogatepass").decode("latin-1")
@@ -143,7 +154,9 @@ def test_honest_and_broken_tokens_get_the_verdict_that_the_stack_gives(chance: i
 
 
 LOCAL = LocalIssuer(algorithms=("ES256",))
-TRUSTED = Issuer(LOCAL.issuer, audience=LOCAL.audience, keys=StaticJWKS(LOCAL.jwks), algorithms=["ES256"])
+TRUSTED = Issuer(
+    LOCAL.issuer, audience=LOCAL.audience, keys=StaticJWKS(LOCAL.jwks), algorithms=["ES256"]
+)
 USUAL = stacks(TRUSTED)
 WATCHING = stacks(TRUSTED, Policy(RULES, report_only=True))
 GOOD = LOCAL.token("read:a", expires_in=86400)
@@ -184,30 +197,88 @@ WALKS = [
     pytest.param(lambda: GOOD, "/scoped", None, None, id="a good token"),
     pytest.param(lambda: None, "/public", None, None, id="public"),
     pytest.param(lambda: None, "/scoped", "rule", "no token", id="no token"),
-    pytest.param(lambda: LOCAL.token("openid"), "/scoped", "rule", "scopes ['openid']", id="not the scope"),
+    pytest.param(
+        lambda: LOCAL.token("openid"), "/scoped", "rule", "scopes ['openid']", id="not the scope"
+    ),
     pytest.param(lambda: GOOD, "/nowhere", "rule", "scopes ['read:a']", id="no rule"),
     pytest.param(lambda: GOOD, "/a//b", "path", "path_ambiguous", id="an ambiguous path"),
-    pytest.param(lambda: "a b", "/scoped", "credentials", "malformed_header", id="a malformed header"),
+    pytest.param(
+        lambda: "a b", "/scoped", "credentials", "malformed_header", id="a malformed header"
+    ),
     pytest.param(lambda: "x", "/scoped", "form", "token_malformed", id="no JWS"),
     pytest.param(lambda: "x" * 20000, "/scoped", "form", "token_too_large: 20000", id="too large"),
     pytest.param(
-        lambda: LOCAL.token(header={"alg": "none"}), "/scoped", "algorithm", "algorithm_not_allowed: 'none'", id="none"
+        lambda: LOCAL.token(header={"alg": "none"}),
+        "/scoped",
+        "algorithm",
+        "algorithm_not_allowed: 'none'",
+        id="none",
     ),
-    pytest.param(lambda: LOCAL.sign(b"[]"), "/scoped", "payload", "token_malformed: 'not a JSON object'", id="a list"),
     pytest.param(
-        lambda: LOCAL.token(iss="https://x/"), "/scoped", "issuer", "issuer_mismatch: 'https://x/'", id="another issuer"
+        lambda: LOCAL.sign(b"[]"),
+        "/scoped",
+        "payload",
+        "token_malformed: 'not a JSON object'",
+        id="a list",
     ),
-    pytest.param(lambda: LOCAL.token(header={"typ": "x"}), "/scoped", "type", "type_mismatch: 'x'", id="another type"),
-    pytest.param(lambda: LOCAL.token(header={"kid": "x"}), "/scoped", "key", "kid_unknown: 'x'", id="an unknown key"),
     pytest.param(
-        lambda: OTHER.token(header={"kid": LOCAL.key().kid}), "/scoped", "signature", "signature_invalid: ", id="forged"
+        lambda: LOCAL.token(iss="https://x/"),
+        "/scoped",
+        "issuer",
+        "issuer_mismatch: 'https://x/'",
+        id="another issuer",
     ),
-    pytest.param(lambda: LOCAL.token(aud="x"), "/scoped", "audience", "audience_mismatch: 'x'", id="another audience"),
-    pytest.param(lambda: LOCAL.token(aud=7), "/scoped", "audience", "claim_malformed: 7", id="an odd audience"),
-    pytest.param(lambda: LOCAL.token(cnf={}), "/scoped", "claims", "token_bound: 'cnf'", id="bound to a key"),
-    pytest.param(lambda: LOCAL.token(exp="x"), "/scoped", "claims", "claim_malformed: 'x'", id="an odd date"),
-    pytest.param(lambda: LOCAL.token(expires_in=-3600), "/scoped", "expiry", "token_expired: ", id="expired"),
-    pytest.param(lambda: LOCAL.token(nbf=2**52), "/scoped", "not before", "token_not_yet_valid: ", id="not yet"),
+    pytest.param(
+        lambda: LOCAL.token(header={"typ": "x"}),
+        "/scoped",
+        "type",
+        "type_mismatch: 'x'",
+        id="another type",
+    ),
+    pytest.param(
+        lambda: LOCAL.token(header={"kid": "x"}),
+        "/scoped",
+        "key",
+        "kid_unknown: 'x'",
+        id="an unknown key",
+    ),
+    pytest.param(
+        lambda: OTHER.token(header={"kid": LOCAL.key().kid}),
+        "/scoped",
+        "signature",
+        "signature_invalid: ",
+        id="forged",
+    ),
+    pytest.param(
+        lambda: LOCAL.token(aud="x"),
+        "/scoped",
+        "audience",
+        "audience_mismatch: 'x'",
+        id="another audience",
+    ),
+    pytest.param(
+        lambda: LOCAL.token(aud=7),
+        "/scoped",
+        "audience",
+        "claim_malformed: 7",
+        id="an odd audience",
+    ),
+    pytest.param(
+        lambda: LOCAL.token(cnf={}), "/scoped", "claims", "token_bound: 'cnf'", id="bound to a key"
+    ),
+    pytest.param(
+        lambda: LOCAL.token(exp="x"), "/scoped", "claims", "claim_malformed: 'x'", id="an odd date"
+    ),
+    pytest.param(
+        lambda: LOCAL.token(expires_in=-3600), "/scoped", "expiry", "token_expired: ", id="expired"
+    ),
+    pytest.param(
+        lambda: LOCAL.token(nbf=2**52),
+        "/scoped",
+        "not before",
+        "token_not_yet_valid: ",
+        id="not yet",
+    ),
 ]
 
 
@@ -239,17 +310,25 @@ def test_a_good_token_passes_every_check_and_each_says_what_it_found():
 
 def test_a_public_place_looks_at_no_token():
     steps = USUAL[0].explain(environ("/public", "x")).steps
-    assert steps[0] == Step("credentials", None, "Bearer and one token", "not looked at, the rule is PUBLIC")
+    assert steps[0] == Step(
+        "credentials", None, "Bearer and one token", "not looked at, the rule is PUBLIC"
+    )
     assert [step.name for step in steps if step.passed is not None] == ["path", "rule"]
 
 
 def test_what_no_rule_covers_says_what_holds_otherwise():
-    assert USUAL[0].explain(environ("/nowhere")).failed == Step("rule", False, "otherwise: DENY", "no token")
+    assert USUAL[0].explain(environ("/nowhere")).failed == Step(
+        "rule", False, "otherwise: DENY", "no token"
+    )
 
 
 def test_a_rule_that_only_reports_fails_its_step_and_passes_the_request():
     explanation = USUAL[0].explain(environ("/half", GOOD))
-    assert (explanation.refusal, explanation.reason, explanation.would_be) == (None, None, "insufficient_scope")
+    assert (explanation.refusal, explanation.reason, explanation.would_be) == (
+        None,
+        None,
+        "insufficient_scope",
+    )
     assert explanation.failed is explanation.steps[-1]
     bad = USUAL[0].explain(environ("/watched", "x"))
     assert [step.name for step in bad.steps if step.passed is False] == ["form", "rule"]
@@ -259,7 +338,12 @@ def test_a_rule_that_only_reports_fails_its_step_and_passes_the_request():
 def test_profile_options_are_steps_of_their_own(clock: Clock) -> None:
     local = LocalIssuer(algorithms=("ES256",), clock=clock)
     keys = StaticJWKS(local.jwks)
-    options: dict[str, Any] = {"audience": ANY_AUDIENCE, "algorithms": ["ES256"], "max_age": 60, "keys": keys}
+    options: dict[str, Any] = {
+        "audience": ANY_AUDIENCE,
+        "algorithms": ["ES256"],
+        "max_age": 60,
+        "keys": keys,
+    }
     issuer = Issuer(local.issuer, claims={"sub": str.islower, "tenant": "acme"}, **options)
     explainer, stack, reasons = stacks(issuer, clock=clock)
 
@@ -271,10 +355,15 @@ def test_profile_options_are_steps_of_their_own(clock: Clock) -> None:
 
     explanation, steps = walked()
     assert explanation.failed is None
-    assert (steps["audience"].expected, steps["predicates"].expected) == ("ANY_AUDIENCE", "1 satisfied")
+    assert (steps["audience"].expected, steps["predicates"].expected) == (
+        "ANY_AUDIENCE",
+        "1 satisfied",
+    )
     assert steps["age"].expected == f"iat after {clock() - 60}"
     assert walked(iat=clock() - 120)[0].failed.name == "age"
-    assert walked(sub="UPPER")[0].failed == Step("predicates", False, "'sub' to satisfy a predicate", "claim_mismatch")
+    assert walked(sub="UPPER")[0].failed == Step(
+        "predicates", False, "'sub' to satisfy a predicate", "claim_mismatch"
+    )
     assert walked(tenant="other")[0].failed.name == "claims"
     assert walked(tenant=None)[0].failed.found == "claim_missing: absent"
     # Without iat, nbf and aud: a maximum age refuses, and says so.
@@ -297,11 +386,16 @@ def test_dates_that_are_not_there_are_absent() -> None:
 )
 def test_revocation_is_asked_once(is_revoked, reason, status):
     asked: list[Any] = []
-    explainer, stack, reasons = stacks(TRUSTED, is_revoked=lambda auth: asked.append(auth) or is_revoked(auth))
+    explainer, stack, reasons = stacks(
+        TRUSTED, is_revoked=lambda auth: asked.append(auth) or is_revoked(auth)
+    )
     explanation = explainer.explain(environ(token=GOOD))
     assert len(asked) == 1
     agrees(explanation, stack, environ(token=GOOD), reasons)
-    assert (explanation.reason, explanation.refusal and explanation.refusal.status) == (reason, status)
+    assert (explanation.reason, explanation.refusal and explanation.refusal.status) == (
+        reason,
+        status,
+    )
     step = next(step for step in explanation.steps if step.name == "revocation")
     assert step.passed is (reason is None)
     expired = explainer.explain(environ(token=LOCAL.token(expires_in=-3600)))
@@ -309,12 +403,16 @@ def test_revocation_is_asked_once(is_revoked, reason, status):
 
 
 def test_a_token_of_ones_own_source_is_walked_too():
-    explainer, stack, reasons = stacks(TRUSTED, get_token=lambda environ: environ.get("HTTP_COOKIE"))
+    explainer, stack, reasons = stacks(
+        TRUSTED, get_token=lambda environ: environ.get("HTTP_COOKIE")
+    )
     for request in (environ(COOKIE=GOOD), environ(COOKIE="x"), environ(COOKIE=""), environ()):
         agrees(explainer.explain(request), stack, request, reasons)
 
 
-@pytest.mark.parametrize("refusal", [InvalidToken("token_revoked"), KeysUnavailable()], ids=lambda error: error.reason)
+@pytest.mark.parametrize(
+    "refusal", [InvalidToken("token_revoked"), KeysUnavailable()], ids=lambda error: error.reason
+)
 def test_a_refusal_that_get_token_raises_is_that_of_the_credentials(refusal):
     def get_token(environ):
         raise refusal
@@ -332,7 +430,10 @@ def test_keys_that_cannot_be_had_are_not_asked_for_twice():
     local = LocalIssuer(algorithms=("ES256",))
     local.available = False
     issuer = Issuer(
-        local.issuer, audience=local.audience, algorithms=["ES256"], keys=RemoteJWKS(local.jwks_uri, fetch=local.fetch)
+        local.issuer,
+        audience=local.audience,
+        algorithms=["ES256"],
+        keys=RemoteJWKS(local.jwks_uri, fetch=local.fetch),
     )
     explanation = Explainer(issuer, RULES).explain(environ(token=local.token()))
     assert (explanation.reason, explanation.failed.name) == ("keys_unavailable", "key")
@@ -371,14 +472,18 @@ def test_the_answer_of_an_error_hook_is_the_one_that_would_be_sent():
         start_response("418 I'm a teapot", [("Content-Type", "text/plain")])
         return [b"short ", b"and stout"]
 
-    explanation = Explainer(TRUSTED, RULES, on_error=lambda environ, error: teapot).explain(environ())
+    explanation = Explainer(TRUSTED, RULES, on_error=lambda environ, error: teapot).explain(
+        environ()
+    )
     assert explanation.refusal == (418, (("Content-Type", "text/plain"),), b"short and stout")
     assert explanation.reason == "missing_token"
 
 
 def test_the_request_is_left_as_it_is_and_what_layers_left_in_it_is_not_believed():
     request = environ("/private")
-    request["jwt_wsgi.rule"] = request["jwt_wsgi.auth"] = request["jwt_wsgi.explain.reached"] = "from outside"
+    request["jwt_wsgi.rule"] = request["jwt_wsgi.auth"] = request["jwt_wsgi.explain.reached"] = (
+        "from outside"
+    )
     before = dict(request)
     assert USUAL[0].explain(request).reason == "missing_token"
     bad = {**request, "HTTP_AUTHORIZATION": "Bearer x"}
@@ -397,18 +502,25 @@ def test_several_issuers_are_trusted_as_the_stack_trusts_them():
     other = LocalIssuer("https://other.test/", audience=LOCAL.audience, algorithms=("ES256",))
     issuers = [
         TRUSTED,
-        Issuer(other.issuer, audience=other.audience, keys=StaticJWKS(other.jwks), algorithms=["ES256"]),
+        Issuer(
+            other.issuer, audience=other.audience, keys=StaticJWKS(other.jwks), algorithms=["ES256"]
+        ),
     ]
     explainer, stack, reasons = stacks(issuers, {"/": claim("iss", other.issuer)})
     for token in (LOCAL.token(), other.token(), OTHER.token(iss=other.issuer)):
         agrees(explainer.explain(environ("/", token)), stack, environ("/", token), reasons)
-    assert Explainer(iter(issuers), RULES).explain(environ(token=other.token("read:a"))).refusal is None
+    assert (
+        Explainer(iter(issuers), RULES).explain(environ(token=other.token("read:a"))).refusal
+        is None
+    )
 
 
 @pytest.mark.parametrize(
     ("issuers", "complaint"),
     [
-        pytest.param("https://issuer.test/", "write the Issuer that the application uses", id="a URL"),
+        pytest.param(
+            "https://issuer.test/", "write the Issuer that the application uses", id="a URL"
+        ),
         pytest.param([], "issuers is empty", id="none"),
         pytest.param([7], "issuers holds 7", id="a number"),
     ],

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from webob import Request
 
 from jwt_wsgi import Credentials, Forbidden, InvalidRequest, TokenExtractor
-from jwt_wsgi.extraction import credentials
+from jwt_wsgi.middleware.extraction import credentials
 
 
 def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
@@ -138,7 +138,8 @@ def test_an_auth_error_of_get_token_is_answered() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"), [({"app": None}, "app=None"), ({"app": app, "get_token": "x"}, "get_token='x'")]
+    ("arguments", "message"),
+    [({"app": None}, "app=None"), ({"app": app, "get_token": "x"}, "get_token='x'")],
 )
 def test_wrong_configuration_fails_at_construction(arguments: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):

@@ -21,9 +21,21 @@ from jwt_wsgi.testing import LocalIssuer
 TESTS = Path(__file__).parent
 BIN = Path(sys.executable).parent
 
-GUNICORN = (BIN / "gunicorn", "fault_app:application", "--bind={address}", "--no-control-socket", "--log-level=warning")
+GUNICORN = (
+    BIN / "gunicorn",
+    "fault_app:application",
+    "--bind={address}",
+    "--no-control-socket",
+    "--log-level=warning",
+)
 # It has threads whether or not it is told --enable-threads: from 2.0.30 on that is a stub.
-UWSGI = (BIN / "pyuwsgi", "--http-socket={address}", "--wsgi-file=fault_app.py", "--need-app", "--disable-logging")
+UWSGI = (
+    BIN / "pyuwsgi",
+    "--http-socket={address}",
+    "--wsgi-file=fault_app.py",
+    "--need-app",
+    "--disable-logging",
+)
 SERVERS: dict[str, tuple[tuple[object, ...], int]] = {
     "gunicorn --preload, four workers": ((*GUNICORN, "--preload", "--workers=4"), 4),
     "gunicorn with gevent": ((*GUNICORN, "--worker-class=gevent"), 1),
@@ -81,9 +93,16 @@ def eventually(holds: Callable[[], object]) -> None:
 def served(command: tuple[object, ...], server: FaultServer, cache_ttl: float) -> Iterator[Api]:
     issuer, address = LocalIssuer("https://issuer.test/", algorithms=("ES256",)), free_address()
     server.publish(issuer.jwks)
-    environment = {**os.environ, "JWKS_URI": server.url(), "CACHE_TTL": str(cache_ttl), "PYTHONPATH": str(TESTS.parent)}
+    environment = {
+        **os.environ,
+        "JWKS_URI": server.url(),
+        "CACHE_TTL": str(cache_ttl),
+        "PYTHONPATH": str(TESTS.parent),
+    }
     words = [str(word).format(address=address) for word in command]
-    running = subprocess.Popen(words, cwd=TESTS, env=environment, stdout=subprocess.DEVNULL, stderr=None)
+    running = subprocess.Popen(
+        words, cwd=TESTS, env=environment, stdout=subprocess.DEVNULL, stderr=None
+    )
     api = Api(address, server, issuer)
 
     def up() -> bool:

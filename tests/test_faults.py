@@ -24,7 +24,7 @@ from fault_server import BAD, METADATA, REFUSE, RETRY_AFTER, SLOW, FaultServer
 from webtest import TestApp
 
 from jwt_wsgi import AUTHENTICATED, Issuer, RemoteJWKS, StaticJWKS, protect
-from jwt_wsgi.issuers import Issuers
+from jwt_wsgi.issuer_registry import Issuers
 from jwt_wsgi.jwks.discovery import metadata_urls
 from jwt_wsgi.testing import LocalIssuer, SigningKey
 
@@ -67,12 +67,18 @@ def plain(environ: dict[str, Any], start_response: Any) -> list[bytes]:
 class Api:
     """A protected application whose keys are on the server; `time` is the clock of its key source."""
 
-    def __init__(self, server: FaultServer, *, discovered: bool = False, url: str = "", **options: Any) -> None:
+    def __init__(
+        self, server: FaultServer, *, discovered: bool = False, url: str = "", **options: Any
+    ) -> None:
         self.server, self.time = server, Clock(1000.0)
         name = server.url(path="") if discovered else "https://issuer.test/"
         self.issuer = LocalIssuer(name, algorithms=("ES256",))
         options = {"clock": self.time, "timeout": 10, **options}
-        self.keys = RemoteJWKS.discovered(name, **options) if discovered else RemoteJWKS(url or server.url(), **options)
+        self.keys = (
+            RemoteJWKS.discovered(name, **options)
+            if discovered
+            else RemoteJWKS(url or server.url(), **options)
+        )
         self.publish()
         trusted = Issuer(name, audience=self.issuer.audience, keys=self.keys, algorithms=["ES256"])
         self.app = TestApp(protect(plain, issuer=trusted, rules={"/": AUTHENTICATED}))
@@ -112,14 +118,19 @@ def rotated(api: Api) -> str:
 def invented(token: str, number: int) -> str:
     """The token with the kid of nobody."""
     header = {"alg": "ES256", "typ": "at+jwt", "kid": f"invented-{number}"}
-    return base64.urlsafe_b64encode(json.dumps(header).encode()).decode().rstrip("=") + token[token.index(".") :]
+    return (
+        base64.urlsafe_b64encode(json.dumps(header).encode()).decode().rstrip("=")
+        + token[token.index(".") :]
+    )
 
 
 # --- the endpoint is down, or answers nonsense
 
 
 @pytest.mark.parametrize("fault", [*BAD, REFUSE])
-def test_known_kids_never_notice_a_bad_reply_and_the_good_set_stays(fault: str, server: FaultServer) -> None:
+def test_known_kids_never_notice_a_bad_reply_and_the_good_set_stays(
+    fault: str, server: FaultServer
+) -> None:
     api = Api(server).warm()
     held = api.keys.held()
     server.fail(fault)
@@ -133,7 +144,9 @@ def test_known_kids_never_notice_a_bad_reply_and_the_good_set_stays(fault: str, 
 
 
 @pytest.mark.parametrize("fault", [*BAD, REFUSE])
-def test_a_cold_start_on_a_bad_reply_is_503_and_the_next_step_serves(fault: str, server: FaultServer) -> None:
+def test_a_cold_start_on_a_bad_reply_is_503_and_the_next_step_serves(
+    fault: str, server: FaultServer
+) -> None:
     api = Api(server)
     server.fail(fault)
     answers = [api.answer() for _ in range(20)]
@@ -166,15 +179,20 @@ def test_a_redirect_reaches_nobody(fault: str, server: FaultServer) -> None:
 
 
 @pytest.mark.parametrize(
-    ("listener", "status", "requests"), [("trusted", OK, 1), ("expired", UNAVAILABLE, 0), ("untrusted", UNAVAILABLE, 0)]
+    ("listener", "status", "requests"),
+    [("trusted", OK, 1), ("expired", UNAVAILABLE, 0), ("untrusted", UNAVAILABLE, 0)],
 )
-def test_a_server_must_prove_who_it_is(listener: str, status: int, requests: int, server: FaultServer) -> None:
+def test_a_server_must_prove_who_it_is(
+    listener: str, status: int, requests: int, server: FaultServer
+) -> None:
     api = Api(server, url=server.url(listener), ca_certs=server.roots)
     assert api.ask() == status
     assert (server.counted(listener=listener), server.connections(listener)) == (requests, 1)
 
 
-def test_an_issuer_that_is_down_at_the_start_sees_one_attempt_per_back_off_step(server: FaultServer) -> None:
+def test_an_issuer_that_is_down_at_the_start_sees_one_attempt_per_back_off_step(
+    server: FaultServer,
+) -> None:
     api, attempts = Api(server, requests_per_minute=100), []
     server.fail("status_500")
     for _ in range(1800):
@@ -192,7 +210,9 @@ def test_an_issuer_that_is_down_at_the_start_sees_one_attempt_per_back_off_step(
 
 
 @pytest.mark.parametrize(("path", "keys", "metadata"), [(METADATA, 0, 5), ("/jwks", 5, 5)])
-def test_discovery_and_keys_share_one_back_off(path: str, keys: int, metadata: int, server: FaultServer) -> None:
+def test_discovery_and_keys_share_one_back_off(
+    path: str, keys: int, metadata: int, server: FaultServer
+) -> None:
     api = Api(server, discovered=True)
     server.fail("status_500", path)
     for _ in range(400):
@@ -206,7 +226,9 @@ def test_discovery_and_keys_share_one_back_off(path: str, keys: int, metadata: i
 
 # Metadata has no keys to be too many.
 @pytest.mark.parametrize("fault", [*(fault for fault in BAD if fault != "many_keys"), REFUSE])
-def test_metadata_is_held_to_the_same_bounds_and_the_next_step_serves(fault: str, server: FaultServer) -> None:
+def test_metadata_is_held_to_the_same_bounds_and_the_next_step_serves(
+    fault: str, server: FaultServer
+) -> None:
     api = Api(server, discovered=True)
     server.fail(fault, METADATA)
     assert [api.ask() for _ in range(20)] == [UNAVAILABLE] * 20
@@ -219,14 +241,18 @@ def test_metadata_is_held_to_the_same_bounds_and_the_next_step_serves(fault: str
     assert (server.counted(METADATA), server.counted()) == (before + 1, 1)
 
 
-def test_what_was_discovered_is_not_asked_for_again_as_long_as_the_keys_are_there(server: FaultServer) -> None:
+def test_what_was_discovered_is_not_asked_for_again_as_long_as_the_keys_are_there(
+    server: FaultServer,
+) -> None:
     api = Api(server, discovered=True).warm()
     server.fail("status_500", METADATA)
     api.go_on(WHEN_DUE)
     assert (api.ask(), server.counted(METADATA), server.counted()) == (OK, 1, 2)
 
 
-def test_an_issuer_that_publishes_at_the_place_of_rfc_8414_alone_costs_one_request_more(server: FaultServer) -> None:
+def test_an_issuer_that_publishes_at_the_place_of_rfc_8414_alone_costs_one_request_more(
+    server: FaultServer,
+) -> None:
     api = Api(server, discovered=True)
     server.reset()
     place = metadata_urls(api.issuer.issuer)[1].removeprefix(api.issuer.issuer)
@@ -268,7 +294,9 @@ def test_a_cold_start_waits_no_longer_than_it_may_and_a_late_reply_still_counts(
 
 
 @pytest.mark.parametrize("fault", ["hang_before_headers", "drip_body"])
-def test_slow_metadata_is_waited_for_no_longer_and_still_counts(fault: str, server: FaultServer) -> None:
+def test_slow_metadata_is_waited_for_no_longer_and_still_counts(
+    fault: str, server: FaultServer
+) -> None:
     api = Api(server, discovered=True, timeout=1.5)
     server.fail(fault, METADATA)
     assert (api.ask(), server.counted(METADATA), server.counted()) == (UNAVAILABLE, 1, 0)
@@ -373,7 +401,9 @@ def test_a_key_that_was_removed_or_replaced_ends_with_the_next_refresh(server: F
     assert (api.answer().json["reason"], server.counted()) == ("kid_unknown", 4)
 
 
-@pytest.mark.parametrize(("stale_for", "first"), [(14_400, OK), (0, REFUSED)], ids=["as usual", "no stale keys"])
+@pytest.mark.parametrize(
+    ("stale_for", "first"), [(14_400, OK), (0, REFUSED)], ids=["as usual", "no stale keys"]
+)
 def test_after_an_idle_hour_the_set_that_is_held_is_refreshed_beside_the_first_request(
     stale_for: float, first: int, server: FaultServer
 ) -> None:
@@ -389,7 +419,9 @@ def test_after_an_idle_hour_the_set_that_is_held_is_refreshed_beside_the_first_r
     assert (api.ask(), server.counted()) == (REFUSED, 2 if stale_for == 0 else 3)
 
 
-def test_a_revoked_key_ends_at_once_whatever_is_remembered_and_costs_no_fetch(server: FaultServer) -> None:
+def test_a_revoked_key_ends_at_once_whatever_is_remembered_and_costs_no_fetch(
+    server: FaultServer,
+) -> None:
     api = Api(server).warm()
     assert api.ask() == OK, "remembered by now"
     api.keys.revoke(api.issuer.key().kid)
@@ -401,9 +433,14 @@ def test_a_revoked_key_ends_at_once_whatever_is_remembered_and_costs_no_fetch(se
     assert (api.answer().json["reason"], server.counted()) == ("kid_unknown", 3)
 
 
-def test_an_unknown_kid_is_401_when_the_last_fetch_succeeded_and_503_when_it_failed(server: FaultServer) -> None:
+def test_an_unknown_kid_is_401_when_the_last_fetch_succeeded_and_503_when_it_failed(
+    server: FaultServer,
+) -> None:
     api = Api(server).warm()
-    assert (api.answer(invented(api.good, 1)).json["reason"], server.counted()) == ("kid_unknown", 2)
+    assert (api.answer(invented(api.good, 1)).json["reason"], server.counted()) == (
+        "kid_unknown",
+        2,
+    )
     server.fail("status_500")
     api.time.advance(31)
     answer = api.answer(invented(api.good, 2))
@@ -422,7 +459,9 @@ def test_of_duplicate_kids_four_are_tried(before: int, status: int, server: Faul
 # --- many requests
 
 
-def test_a_hundred_thousand_invented_kids_cost_the_issuer_little_and_valid_tokens_nothing(server: FaultServer) -> None:
+def test_a_hundred_thousand_invented_kids_cost_the_issuer_little_and_valid_tokens_nothing(
+    server: FaultServer,
+) -> None:
     api = Api(server, timeout=60).warm()
     seconds, each, workers = 100, 1000, 4
     stranger, known = Counter[int](), Counter[int]()
@@ -452,7 +491,9 @@ def test_a_hundred_thousand_invented_kids_cost_the_issuer_little_and_valid_token
     assert server.counted() == 1 + 4
 
 
-@pytest.mark.parametrize("stale_for", [12 * 3600, None], ids=["stale for twelve hours", "stale for four, as usual"])
+@pytest.mark.parametrize(
+    "stale_for", [12 * 3600, None], ids=["stale for twelve hours", "stale for four, as usual"]
+)
 def test_an_issuer_that_is_down_for_ten_hours(stale_for: float | None, server: FaultServer) -> None:
     api = Api(server, **({} if stale_for is None else {"stale_for": stale_for})).warm()
     server.fail("hang_up")
@@ -464,7 +505,9 @@ def test_an_issuer_that_is_down_for_ten_hours(stale_for: float | None, server: F
         api.time.advance(chance.uniform(1, 9))
     ends = 600 + (14_400 if stale_for is None else stale_for)
     assert {answers[since] for since in answers if since < ends} == {OK}
-    assert {answers[since] for since in answers if since >= ends} == ({UNAVAILABLE} if stale_for is None else set())
+    assert {answers[since] for since in answers if since >= ends} == (
+        {UNAVAILABLE} if stale_for is None else set()
+    )
     # 63 seconds of steps that double, then about a minute each; asking every five seconds delays each by a few.
     predicted = 6 + (36_000 - 480 - 63) / 64.5
     assert server.connections() - 1 == api.keys.status().failures
@@ -478,7 +521,9 @@ def test_an_issuer_that_is_down_for_ten_hours(stale_for: float | None, server: F
 
 
 @pytest.mark.parametrize("jump", [-3600, 3600], ids=["back", "ahead"])
-def test_the_wall_clock_jumps_an_hour_and_the_keys_never_notice(jump: float, server: FaultServer) -> None:
+def test_the_wall_clock_jumps_an_hour_and_the_keys_never_notice(
+    jump: float, server: FaultServer
+) -> None:
     wall = Clock(time.time())
     issuer = LocalIssuer("https://issuer.test/", algorithms=("ES256",), clock=wall)
     server.publish(issuer.jwks)
@@ -487,7 +532,9 @@ def test_the_wall_clock_jumps_an_hour_and_the_keys_never_notice(jump: float, ser
     app = TestApp(protect(plain, issuer=trusted, rules={"/": AUTHENTICATED}, clock=wall))
 
     def ask() -> int:
-        status: int = app.get("/", headers={"Authorization": f"Bearer {issuer.token()}"}, expect_errors=True).status_int
+        status: int = app.get(
+            "/", headers={"Authorization": f"Bearer {issuer.token()}"}, expect_errors=True
+        ).status_int
         return status
 
     assert ask() == OK
@@ -498,6 +545,10 @@ def test_the_wall_clock_jumps_an_hour_and_the_keys_never_notice(jump: float, ser
     assert server.counted() == 1
 
 
-@pytest.mark.parametrize("cache", [RemoteJWKS, StaticJWKS, Issuers], ids=lambda cache: cache.__name__)
-def test_no_cache_counts_on_the_wall_clock_unless_it_is_given_one(cache: Callable[..., object]) -> None:
+@pytest.mark.parametrize(
+    "cache", [RemoteJWKS, StaticJWKS, Issuers], ids=lambda cache: cache.__name__
+)
+def test_no_cache_counts_on_the_wall_clock_unless_it_is_given_one(
+    cache: Callable[..., object],
+) -> None:
     assert inspect.signature(cache).parameters["clock"].default is time.monotonic

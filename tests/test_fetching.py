@@ -21,8 +21,8 @@ import trustme
 from conftest import Clock
 
 from jwt_wsgi import KeysUnavailable, RemoteJWKS
-from jwt_wsgi.jwks.client import Fetcher
-from jwt_wsgi.jwks.fetching import FetchError
+from jwt_wsgi.http.client import Fetcher
+from jwt_wsgi.http.fetching import FetchError
 from jwt_wsgi.testing import SigningKey
 
 KEY = SigningKey("ES256", "a").jwk or {}
@@ -36,7 +36,10 @@ def http(body: bytes = b"{}", status: str = "200 OK", **headers: str) -> bytes:
     """A whole reply; `Cache_Control="…"` is a header."""
     usual = {"Content-Length": str(len(body)), "Connection": "close"}
     given = {name.replace("_", "-"): value for name, value in headers.items()}
-    lines = [f"HTTP/1.1 {status}", *(f"{name}: {value}" for name, value in {**usual, **given}.items())]
+    lines = [
+        f"HTTP/1.1 {status}",
+        *(f"{name}: {value}" for name, value in {**usual, **given}.items()),
+    ]
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
@@ -65,7 +68,9 @@ class Server(socketserver.ThreadingTCPServer):
     def finish_request(self, request: Any, client_address: object) -> None:
         self.connections.append(request)
         answer: object = b"keep-alive"
-        while isinstance(answer, bytes) and b"keep-alive" in answer and (head := read_head(request)):
+        while (
+            isinstance(answer, bytes) and b"keep-alive" in answer and (head := read_head(request))
+        ):
             self.requests.append(head)
             answer = self.answer
             answer(request) if callable(answer) else request.sendall(answer)
@@ -94,7 +99,9 @@ def serve() -> Iterator[Callable[..., Server]]:
     """Starts servers, with TLS where a context is given, and stops them."""
     with ExitStack() as stack:
 
-        def start(answer: bytes | Callable[[socket.socket], None], tls: ssl.SSLContext | None = None) -> Server:
+        def start(
+            answer: bytes | Callable[[socket.socket], None], tls: ssl.SSLContext | None = None
+        ) -> Server:
             return stack.enter_context(running(Server(answer), tls))
 
         yield start
@@ -133,14 +140,19 @@ def test_construction_opens_no_socket() -> None:
             listening.accept()
 
 
-def test_the_request_asks_for_plain_json_and_carries_the_headers_given(serve: Callable[..., Server]) -> None:
+def test_the_request_asks_for_plain_json_and_carries_the_headers_given(
+    serve: Callable[..., Server],
+) -> None:
     server = serve(http(jwks()))
     fetcher(headers={"X-Tenant": "one"})(server.url())
     lines = [line.lower() for line in server.requests[0].splitlines()]
     assert lines[0] == "get /jwks http/1.1"
-    assert {"accept: application/json", "accept-encoding: identity", "user-agent: jwt-wsgi", "x-tenant: one"} <= {
-        *lines
-    }
+    assert {
+        "accept: application/json",
+        "accept-encoding: identity",
+        "user-agent: jwt-wsgi",
+        "x-tenant: one",
+    } <= {*lines}
 
 
 def test_one_connection_serves_several_fetches(serve: Callable[..., Server]) -> None:
@@ -152,7 +164,7 @@ def test_one_connection_serves_several_fetches(serve: Callable[..., Server]) -> 
 
 FORKING = """
 import os, sys
-from jwt_wsgi.jwks.client import Fetcher
+from jwt_wsgi.http.client import Fetcher
 
 fetch, url = Fetcher(20.0, 65536), sys.argv[1]
 fetch(url)
@@ -241,7 +253,9 @@ def test_a_document_comes_with_the_headers_of_its_reply(serve: Callable[..., Ser
         pytest.param(http(b" " * 65537, **DATED), id="too many bytes"),
     ],
 )
-def test_so_does_a_failure_where_there_was_a_reply(refused: bytes, serve: Callable[..., Server]) -> None:
+def test_so_does_a_failure_where_there_was_a_reply(
+    refused: bytes, serve: Callable[..., Server]
+) -> None:
     with pytest.raises(FetchError) as raised:
         fetcher()(serve(refused).url())
     assert raised.value.headers["date"] == DATED["Date"]
@@ -305,7 +319,9 @@ def test_a_bad_reply_never_replaces_a_good_set(
 
 
 @pytest.mark.parametrize("bad", BAD.values(), ids=BAD.keys())
-def test_a_bad_first_reply_is_no_key_set_and_the_next_good_one_is(bad: Any, serve: Callable[..., Server]) -> None:
+def test_a_bad_first_reply_is_no_key_set_and_the_next_good_one_is(
+    bad: Any, serve: Callable[..., Server]
+) -> None:
     clock, server = Clock(), serve(bad)
     source = RemoteJWKS(server.url(), clock=clock, timeout=0.5)
     with pytest.raises(KeysUnavailable):
@@ -317,12 +333,16 @@ def test_a_bad_first_reply_is_no_key_set_and_the_next_good_one_is(bad: Any, serv
     assert source.find("a", "ES256")
 
 
-def test_an_endless_body_is_given_up_as_soon_as_it_is_too_long(serve: Callable[..., Server]) -> None:
+def test_an_endless_body_is_given_up_as_soon_as_it_is_too_long(
+    serve: Callable[..., Server],
+) -> None:
     with pytest.raises(FetchError, match="more than 65536 bytes"):
         fetcher()(serve(forever).url())
 
 
-@pytest.mark.parametrize("status", ["301 Moved Permanently", "302 Found", "303 See Other", "307 Temporary Redirect"])
+@pytest.mark.parametrize(
+    "status", ["301 Moved Permanently", "302 Found", "303 See Other", "307 Temporary Redirect"]
+)
 def test_a_redirect_is_not_followed(status: str, serve: Callable[..., Server]) -> None:
     target = serve(http(jwks()))
     server = serve(http(jwks(), status, Location=target.url()))
@@ -372,7 +392,9 @@ SLOW = {
 
 
 @pytest.mark.parametrize("slow", SLOW.values(), ids=SLOW.keys())
-def test_a_slow_server_is_waited_for_no_longer_than_the_time_out(slow: Any, serve: Callable[..., Server]) -> None:
+def test_a_slow_server_is_waited_for_no_longer_than_the_time_out(
+    slow: Any, serve: Callable[..., Server]
+) -> None:
     server = serve(slow)
     source = RemoteJWKS(server.url(), timeout=0.2)
     started = time.monotonic()
@@ -418,7 +440,10 @@ def test_a_server_is_trusted_by_the_roots_that_are_named(
 
 @pytest.mark.parametrize(
     ("name", "trusted"),
-    [pytest.param("localhost", False, id="unknown roots"), pytest.param("other.test", True, id="another name")],
+    [
+        pytest.param("localhost", False, id="unknown roots"),
+        pytest.param("other.test", True, id="another name"),
+    ],
 )
 def test_a_server_that_cannot_prove_itself_is_told_nothing(
     name: str, trusted: bool, authority: trustme.CA, roots: Path, serve: Callable[..., Server]
@@ -507,7 +532,10 @@ def test_no_proxy_is_asked_for_loopback(
 # 0.0.0.0 leads to this machine without being one of its loopback names.
 @pytest.mark.parametrize("exempt", [True, False], ids=["exempt", "not exempt"])
 def test_no_proxy_is_asked_where_the_environment_says_so(
-    exempt: bool, proxied: Callable[[str], None], serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
+    exempt: bool,
+    proxied: Callable[[str], None],
+    serve: Callable[..., Server],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     proxy, server = serve(http(b"by proxy")), serve(http(jwks()))
     proxied(f"http://127.0.0.1:{proxy.port}")

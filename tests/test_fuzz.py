@@ -31,7 +31,9 @@ def seed(name: str, file: str) -> bytes:
     return (run.FUZZ / "seeds" / name / file).read_bytes()
 
 
-@pytest.mark.parametrize(("name", "path"), INPUTS, ids=["/".join(path.parts[-3:]) for _, path in INPUTS])
+@pytest.mark.parametrize(
+    ("name", "path"), INPUTS, ids=["/".join(path.parts[-3:]) for _, path in INPUTS]
+)
 def test_no_seed_and_no_past_crash_breaks_anything(name, path):
     run.harness(name)(path.read_bytes())
 
@@ -98,18 +100,41 @@ def raising(error: Exception) -> Callable[..., NoReturn]:
     return broken
 
 
-@pytest.mark.parametrize("error", [KeyError("alg"), ValueError("a text"), RecursionError()], ids=repr)
+@pytest.mark.parametrize(
+    "error", [KeyError("alg"), ValueError("a text"), RecursionError()], ids=repr
+)
 @pytest.mark.parametrize(
     ("name", "file", "place"),
     [
         pytest.param("compact", "hs256", "jwt_wsgi.jose.compact.parse", id="compact: the parser"),
-        pytest.param("compact", "forged", "jwt_wsgi.jose.compact.check_signature", id="compact: the signature"),
+        pytest.param(
+            "compact",
+            "forged",
+            "jwt_wsgi.jose.compact.check_signature",
+            id="compact: the signature",
+        ),
         pytest.param("signed", "hs256", "jwt_wsgi.verifier.token_object", id="signed: the payload"),
-        pytest.param("signed", "expired", "jwt_wsgi.jose.claims.judge_times", id="signed: the times"),
-        pytest.param("signed", "claims", "jwt_wsgi.jose.claims.granted_scopes", id="signed: the scopes"),
-        pytest.param("authorization", "good", "fuzz.authorization.credentials", id="authorization: the parser"),
-        pytest.param("authorization", "good", "jwt_wsgi.extraction.credentials", id="authorization: the layer"),
-        pytest.param("authorization", "expired", "jwt_wsgi.verifier.parse", id="authorization: the verifier"),
+        pytest.param(
+            "signed", "expired", "jwt_wsgi.jose.claims.judge_times", id="signed: the times"
+        ),
+        pytest.param(
+            "signed", "claims", "jwt_wsgi.jose.claims.granted_scopes", id="signed: the scopes"
+        ),
+        pytest.param(
+            "authorization",
+            "good",
+            "fuzz.authorization.credentials",
+            id="authorization: the parser",
+        ),
+        pytest.param(
+            "authorization",
+            "good",
+            "jwt_wsgi.middleware.extraction.credentials",
+            id="authorization: the layer",
+        ),
+        pytest.param(
+            "authorization", "expired", "jwt_wsgi.verifier.parse", id="authorization: the verifier"
+        ),
     ],
 )
 def test_an_exception_that_is_not_documented_is_a_crash(monkeypatch, name, file, place, error):
@@ -119,7 +144,9 @@ def test_an_exception_that_is_not_documented_is_a_crash(monkeypatch, name, file,
 
 
 @pytest.mark.parametrize("error", [KeyError("kty"), TypeError(), RecursionError()], ids=repr)
-@pytest.mark.parametrize("place", ["fuzz.keyset.read_object", "jwt_wsgi.jose.jwk._octets", "jwt_wsgi.jose.jwk._served"])
+@pytest.mark.parametrize(
+    "place", ["fuzz.keyset.read_object", "jwt_wsgi.jose.jwk._octets", "jwt_wsgi.jose.jwk._served"]
+)
 def test_a_reader_of_keys_may_raise_value_error_alone(monkeypatch, place, error):
     monkeypatch.setattr(place, raising(error))
     with pytest.raises(type(error)):
@@ -180,9 +207,16 @@ def test_the_harnesses_need_no_fuzzer():
         "print([run.harness(name).__name__ for name in run.HARNESSES])"
     )
     ended = subprocess.run(
-        [sys.executable, "-c", program], cwd=CHECKOUT, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", program],
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
-    assert (ended.returncode, ended.stdout) == (0, f"{['one_input'] * len(run.HARNESSES)}\n"), ended.stderr
+    assert (ended.returncode, ended.stdout) == (0, f"{['one_input'] * len(run.HARNESSES)}\n"), (
+        ended.stderr
+    )
 
 
 def test_every_harness_is_run():
@@ -195,7 +229,10 @@ def test_a_run_begins_with_the_seeds_and_leaves_its_crashes_to_the_tests(tmp_pat
     monkeypatch.setattr(run, "CORPUS", tmp_path / "corpus")
     said = run.options("keyset", ["-max_total_time=7"])
     crashes = tmp_path / "fuzz" / "crashes" / "keyset"
-    assert said[-2:] == [str(tmp_path / "corpus" / "keyset"), str(tmp_path / "fuzz" / "seeds" / "keyset")]
+    assert said[-2:] == [
+        str(tmp_path / "corpus" / "keyset"),
+        str(tmp_path / "fuzz" / "seeds" / "keyset"),
+    ]
     assert {"-max_total_time=7", f"-artifact_prefix={crashes}/"} <= {*said}
     (crashes / "crash-1").write_bytes(b"[")
     assert run.inputs("keyset") == [crashes / "crash-1"]

@@ -31,7 +31,9 @@ def rows(name: str) -> list[list[str]]:
 
 
 def heading(name: str) -> str:
-    return "\n".join(line for line in (LISTS / name).read_text("utf-8").splitlines() if line.startswith("#"))
+    return "\n".join(
+        line for line in (LISTS / name).read_text("utf-8").splitlines() if line.startswith("#")
+    )
 
 
 FROM_PACKAGES, BY_HAND, REFUSED = map(rows, ("from_packages.tsv", "by_hand.tsv", "refused.tsv"))
@@ -62,16 +64,22 @@ def environ(path: str) -> dict[str, str]:
 def test_there_are_thousands_of_paths_and_each_is_what_a_client_may_send() -> None:
     assert len(PATHS) >= 3000
     for path in PATHS + [path for path, *_ in REFUSED]:
-        assert re.fullmatch(r"/[!$-;=@-~]*", path), path  # ASCII, without query, fragment, space and what quotes
+        assert re.fullmatch(r"/[!$-;=@-~]*", path), (
+            path
+        )  # ASCII, without query, fragment, space and what quotes
 
 
 def test_every_path_names_a_source_that_the_list_tells_of() -> None:
     for name, listed in (("from_packages.tsv", FROM_PACKAGES), ("by_hand.tsv", BY_HAND)):
         told = set(re.findall(r"^# (\S+?)(?: [\d.]+)?: ", heading(name), re.MULTILINE))
         assert {source for _, source in listed} == told
-    counted = dict(re.findall(r"^# (\S+) [\d.]+: (\d+) of", heading("from_packages.tsv"), re.MULTILINE))
+    counted = dict(
+        re.findall(r"^# (\S+) [\d.]+: (\d+) of", heading("from_packages.tsv"), re.MULTILINE)
+    )
     assert counted.keys() == SOURCES.keys()
-    assert Counter(source for _, source in FROM_PACKAGES) == {name: int(count) for name, count in counted.items()}
+    assert Counter(source for _, source in FROM_PACKAGES) == {
+        name: int(count) for name, count in counted.items()
+    }
 
 
 @pytest.mark.parametrize(
@@ -104,7 +112,9 @@ def test_a_rule_for_the_root_decides_them_all() -> None:
 
 
 @pytest.mark.parametrize(("path", "lacking", "_seen"), REFUSED, ids=[path for path, *_ in REFUSED])
-def test_an_honest_path_with_two_readings_is_refused_for_a_known_reason(path: str, lacking: str, _seen: str) -> None:
+def test_an_honest_path_with_two_readings_is_refused_for_a_known_reason(
+    path: str, lacking: str, _seen: str
+) -> None:
     with pytest.raises(InvalidRequest, match="path_ambiguous") as refused:
         BY_DEPTH.match(environ(path))
     assert refused.value.expected == lacking
@@ -112,20 +122,28 @@ def test_an_honest_path_with_two_readings_is_refused_for_a_known_reason(path: st
 
 def echo(environ: dict[str, Any], start_response: Any) -> list[bytes]:
     start_response("200 OK", [("Content-Type", "application/json")])
-    return [json.dumps([environ["PATH_INFO"], dict(environ["jwt_wsgi.rule"].params)]).encode("ascii")]
+    return [
+        json.dumps([environ["PATH_INFO"], dict(environ["jwt_wsgi.rule"].params)]).encode("ascii")
+    ]
 
 
 @pytest.fixture(scope="module")
 def server(local: LocalIssuer) -> Iterator[StopableWSGIServer]:
     """waitress on a socket, with all three layers before an application that says what reached it."""
     issuer = Issuer(local.issuer, audience=local.audience, keys=StaticJWKS(local.jwks))
-    running = StopableWSGIServer.create(protect(echo, issuer=issuer, rules=BY_DEPTH), host="127.0.0.1", threads=1)
+    running = StopableWSGIServer.create(
+        protect(echo, issuer=issuer, rules=BY_DEPTH), host="127.0.0.1", threads=1
+    )
     yield running
     running.shutdown()
 
 
-def test_no_path_is_refused_behind_a_server_either(server: StopableWSGIServer, local: LocalIssuer) -> None:
-    connection = http.client.HTTPConnection(server.effective_host, int(server.effective_port), timeout=DEADLINE)
+def test_no_path_is_refused_behind_a_server_either(
+    server: StopableWSGIServer, local: LocalIssuer
+) -> None:
+    connection = http.client.HTTPConnection(
+        server.effective_host, int(server.effective_port), timeout=DEADLINE
+    )
     headers = {"Authorization": f"Bearer {local.token()}"}
     statuses: Counter[int] = Counter()
     sockets = set()

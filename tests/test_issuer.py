@@ -29,8 +29,12 @@ def public_key_pem() -> str:
     [
         pytest.param({"issuer": ""}, "issuer=''", id="no issuer"),
         pytest.param({"issuer": None}, "issuer=None", id="issuer None"),
-        pytest.param({"issuer": 7, "keys": StaticJWKS(RSA)}, "^issuer=7: write", id="issuer a number"),
-        pytest.param({"issuer": "", "keys": StaticJWKS(RSA)}, "^issuer='': write", id="no issuer, but keys"),
+        pytest.param(
+            {"issuer": 7, "keys": StaticJWKS(RSA)}, "^issuer=7: write", id="issuer a number"
+        ),
+        pytest.param(
+            {"issuer": "", "keys": StaticJWKS(RSA)}, "^issuer='': write", id="no issuer, but keys"
+        ),
         pytest.param({"issuer": "http://issuer.test/"}, "must be https", id="plain http"),
         pytest.param({"issuer": "issuer.test"}, "write an https URL", id="no URL"),
         pytest.param({"issuer": "https://u:p@issuer.test/"}, "without user", id="userinfo"),
@@ -43,7 +47,9 @@ def public_key_pem() -> str:
         pytest.param({"audience": {"a": 1}}, "audience=", id="audience mapping"),
         pytest.param({"audience": 7}, "audience=7", id="audience number"),
         pytest.param({"algorithms": ()}, "algorithms=", id="algorithms empty"),
-        pytest.param({"algorithms": "RS256"}, "algorithms='RS256': write a list", id="algorithms one string"),
+        pytest.param(
+            {"algorithms": "RS256"}, "algorithms='RS256': write a list", id="algorithms one string"
+        ),
         pytest.param({"algorithms": ["none"]}, "'none': choose from RS256", id="none"),
         pytest.param({"algorithms": ["rs256"]}, "'rs256'", id="case"),
         pytest.param({"algorithms": [["RS256"]]}, "algorithms holds", id="algorithms nested"),
@@ -64,19 +70,33 @@ def public_key_pem() -> str:
         pytest.param({"keys": KeySet.from_jwks(RSA)}, "keys=KeySet", id="keys a KeySet"),
         pytest.param({"keys": []}, "keys is empty", id="keys empty"),
         pytest.param({"keys": [StaticJWKS(RSA), "x"]}, "keys=str", id="keys text in a list"),
-        pytest.param({"keys": SharedSecret(SECRET)}, r"\['RS256'\], but", id="secret without an HS algorithm"),
         pytest.param(
-            {"keys": SharedSecret(SECRET), "algorithms": ["HS256", "RS256"]}, "serve", id="secret with RS256 too"
+            {"keys": SharedSecret(SECRET)}, r"\['RS256'\], but", id="secret without an HS algorithm"
         ),
-        pytest.param({"keys": SharedSecret(SECRET), "algorithms": ["HS512"]}, "kind and size", id="secret too short"),
-        pytest.param({"algorithms": ["HS256"]}, "a secret cannot be published", id="HS256 with discovery"),
+        pytest.param(
+            {"keys": SharedSecret(SECRET), "algorithms": ["HS256", "RS256"]},
+            "serve",
+            id="secret with RS256 too",
+        ),
+        pytest.param(
+            {"keys": SharedSecret(SECRET), "algorithms": ["HS512"]},
+            "kind and size",
+            id="secret too short",
+        ),
+        pytest.param(
+            {"algorithms": ["HS256"]}, "a secret cannot be published", id="HS256 with discovery"
+        ),
         pytest.param(
             {"keys": RemoteJWKS("https://issuer.test/k"), "algorithms": ["RS256", "HS256"]},
             "a secret cannot be published",
             id="HS256 with a JWKS",
         ),
-        pytest.param({"keys": StaticJWKS(RSA), "algorithms": ["HS256"]}, "serve", id="HS256 with public keys"),
-        pytest.param({"keys": StaticJWKS(RSA), "algorithms": ["ES256"]}, "serve", id="another kind of key"),
+        pytest.param(
+            {"keys": StaticJWKS(RSA), "algorithms": ["HS256"]}, "serve", id="HS256 with public keys"
+        ),
+        pytest.param(
+            {"keys": StaticJWKS(RSA), "algorithms": ["ES256"]}, "serve", id="another kind of key"
+        ),
         pytest.param(
             {"keys": [StaticJWKS(RSA), SharedSecret(SECRET)], "algorithms": ["RS256", "HS256"]},
             "serve",
@@ -128,7 +148,9 @@ def test_keys_of_ones_own_need_two_methods_only() -> None:
     assert Issuer("any text", audience="a", keys=own, algorithms=["HS256"]).keys is own
 
 
-@pytest.mark.parametrize("audience", ["a", ["a", "b"], ("a",), {"a"}, iter(["a"]), ANY_AUDIENCE], ids=repr)
+@pytest.mark.parametrize(
+    "audience", ["a", ["a", "b"], ("a",), {"a"}, iter(["a"]), ANY_AUDIENCE], ids=repr
+)
 def test_an_audience_is_one_several_or_anyones(audience: Any) -> None:
     accepted = Issuer(URL, audience=audience).profile.audiences
     assert accepted is None if audience is ANY_AUDIENCE else "a" in (accepted or ())

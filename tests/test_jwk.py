@@ -16,7 +16,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, x25519
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
 
 from jwt_wsgi.jose import KeySet, jwk
 from jwt_wsgi.jose.encoding import encode
@@ -93,7 +98,9 @@ def pem(public: Any) -> bytes:
         pytest.param(OCT, {"HS256", "HS384", "HS512"}, id="oct, 64"),
     ],
 )
-def test_a_key_serves_what_its_type_curve_and_size_are_made_for(entry: dict[str, Any], served: set[str]) -> None:
+def test_a_key_serves_what_its_type_curve_and_size_are_made_for(
+    entry: dict[str, Any], served: set[str]
+) -> None:
     # Lines 31, 32 and 40.
     assert used(entry, symmetric=True) == served
 
@@ -227,7 +234,9 @@ UNUSABLE: list[tuple[str, object, str]] = [
 
 
 @pytest.mark.conforms(26, 27, 30, 41, 43)
-@pytest.mark.parametrize(("entry", "reason"), [pytest.param(*case, id=name) for name, *case in UNUSABLE])
+@pytest.mark.parametrize(
+    ("entry", "reason"), [pytest.param(*case, id=name) for name, *case in UNUSABLE]
+)
 def test_an_entry_that_is_not_used(entry: object, reason: str) -> None:
     with pytest.raises(Unusable, match=reason) as raised:
         used(entry)
@@ -283,7 +292,9 @@ def test_the_reason_is_for_people(entry: object, reason: str) -> None:
                      .public_key()))}, "asymmetric", id="k a public key"),
     ],
 )  # fmt: skip
-def test_a_secret_that_is_not_used_even_where_secrets_are_asked_for(entry: dict[str, Any], reason: str) -> None:
+def test_a_secret_that_is_not_used_even_where_secrets_are_asked_for(
+    entry: dict[str, Any], reason: str
+) -> None:
     with pytest.raises(Unusable, match=reason):
         used(entry, symmetric=True)
 
@@ -339,7 +350,9 @@ def test_an_x5c_is_plain_base64_and_not_base64url() -> None:
 
 @pytest.mark.parametrize("name", ["RS256", "ES256", "ES384", "ES512", "EdDSA"])
 @pytest.mark.parametrize("kind", ["key", "certificate", "text"])
-def test_a_pem_key_or_certificate_is_used(every_algorithm: LocalIssuer, name: str, kind: str) -> None:
+def test_a_pem_key_or_certificate_is_used(
+    every_algorithm: LocalIssuer, name: str, kind: str
+) -> None:
     key = every_algorithm.key(name)
     octets: Any = pem(key.private.public_key())
     if kind == "certificate":
@@ -493,4 +506,7 @@ def in_disguise() -> dict[str, bytes]:
 def test_a_public_key_in_disguise_is_no_secret_either(form: tuple[str, bytes]) -> None:
     with pytest.raises(Unusable) as raised:
         jwk.from_secret(form[1])
-    assert str(raised.value) == "an asymmetric key is no secret, for anyone may know it: give it to StaticJWKS"
+    assert (
+        str(raised.value)
+        == "an asymmetric key is no secret, for anyone may know it: give it to StaticJWKS"
+    )

@@ -50,7 +50,9 @@ def kids(keys: KeySet, kid: str | None, alg: str = "ES256") -> list[str | None]:
 )
 def test_a_jwks_is_a_mapping_with_an_array_of_keys(jwks: Any) -> None:
     # Line 25.
-    with pytest.raises(ValueError, match=r'^a JWKS is a mapping with a list "keys" \(RFC 7517 §5\)$'):
+    with pytest.raises(
+        ValueError, match=r'^a JWKS is a mapping with a list "keys" \(RFC 7517 §5\)$'
+    ):
         KeySet.from_jwks(jwks)
 
 
@@ -58,7 +60,9 @@ def test_a_jwks_is_a_mapping_with_an_array_of_keys(jwks: Any) -> None:
     ("entries", "message"),
     [
         pytest.param([], "^no usable key among 0$", id="none"),
-        pytest.param([public(use="enc")], r"among 1 \(keys\[0\]: use is not 'sig'\)$", id="for encryption"),
+        pytest.param(
+            [public(use="enc")], r"among 1 \(keys\[0\]: use is not 'sig'\)$", id="for encryption"
+        ),
         pytest.param([SECRET], "symmetric", id="a secret"),
         pytest.param(["x"] * 50, r"among 50 .*keys\[2\]: [^;]*$", id="the first three are named"),
     ],
@@ -116,7 +120,10 @@ def test_secrets_are_read_where_asked_for() -> None:
 def test_secrets_and_public_keys_do_not_mix() -> None:
     with pytest.raises(ValueError, match="mixes") as raised:
         KeySet.from_jwks({"keys": [SECRET, ONE]}, symmetric=True)
-    assert str(raised.value) == "a JWKS that mixes secrets and public keys; make a set of each, for two issuers"
+    assert (
+        str(raised.value)
+        == "a JWKS that mixes secrets and public keys; make a set of each, for two issuers"
+    )
     assert KeySet.from_jwks({"keys": [SECRET, ONE]}).algorithms == {"ES256"}
 
 
@@ -224,7 +231,9 @@ def test_no_representation_shows_a_secret() -> None:
     assert SECRET["k"] not in shown
 
 
-MEMBERS = st.sampled_from(["kty", "kid", "use", "key_ops", "alg", "crv", "x", "y", "n", "e", "k", "d", "x5c"])
+MEMBERS = st.sampled_from(
+    ["kty", "kid", "use", "key_ops", "alg", "crv", "x", "y", "n", "e", "k", "d", "x5c"]
+)
 VALUES = (
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
     | st.lists(st.text(max_size=4) | st.none(), max_size=3)

@@ -37,7 +37,9 @@ Doubts = set[tuple[str, str]]
 
 
 def doubts(rules: dict[str, Any], *, issuers: int = 1, **options: Any) -> Doubts:
-    return {(finding.code, finding.rule) for finding in Policy(rules, **options).lint(issuers=issuers)}
+    return {
+        (finding.code, finding.rule) for finding in Policy(rules, **options).lint(issuers=issuers)
+    }
 
 
 NONE: Doubts = set()
@@ -87,14 +89,21 @@ FINDINGS: list[Any] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("rules", "expected"), [pytest.param(*case, id=name) for name, *case in FINDINGS])
+@pytest.mark.parametrize(
+    ("rules", "expected"), [pytest.param(*case, id=name) for name, *case in FINDINGS]
+)
 def test_findings(rules: dict[str, Any], expected: Doubts) -> None:
     assert doubts(rules) == expected
 
 
 @pytest.mark.parametrize(
     ("default", "expected"),
-    [(PUBLIC, {("weaker_above", "/a")}), (OPTIONAL, {("weaker_above", "/a")}), (A, NONE), (DENY, NONE)],
+    [
+        (PUBLIC, {("weaker_above", "/a")}),
+        (OPTIONAL, {("weaker_above", "/a")}),
+        (A, NONE),
+        (DENY, NONE),
+    ],
     ids=str,
 )
 def test_the_default_lies_above_everything(default: Any, expected: Doubts) -> None:
@@ -133,7 +142,9 @@ def test_a_long_combination_is_looked_at_in_no_time() -> None:
     assert doubts({"/a": long}, issuers=2) == ANY_ISSUER
 
 
-def test_two_long_combinations_are_compared_pair_by_pair_and_no_oftener(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_long_combinations_are_compared_pair_by_pair_and_no_oftener(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     every, other = A, C
     for number in range(60):
         every, other = every & scope(f"x{number}"), other | scope(f"y{number}")
@@ -172,7 +183,13 @@ class _Own(Requirement):
 
 
 OWN = _Own()
-IMPLIED += [(OWN, OWN, True), (OWN, A, False), (A, OWN, False), (OWN, AUTHENTICATED, False), (DENY, OWN, True)]
+IMPLIED += [
+    (OWN, OWN, True),
+    (OWN, A, False),
+    (A, OWN, False),
+    (OWN, AUTHENTICATED, False),
+    (DENY, OWN, True),
+]
 
 
 @pytest.mark.parametrize(("one", "other", "expected"), IMPLIED, ids=str)
@@ -181,7 +198,9 @@ def test_one_requirement_implies_another(one: Any, other: Any, expected: bool) -
 
 
 def test_a_finding_says_what_where_and_what_to_do() -> None:
-    policy = Policy({"/": PUBLIC, "GET /admin": A, "/a": A, "/a/{$}": A & B, "/u/{id}": DENY, "/u/{x}/y": DENY})
+    policy = Policy(
+        {"/": PUBLIC, "GET /admin": A, "/a": A, "/a/{$}": A & B, "/u/{id}": DENY, "/u/{x}/y": DENY}
+    )
     texts = {finding.code: str(finding) for finding in policy.lint(issuers=2)}
     assert texts == {
         "weaker_above": (
@@ -204,7 +223,10 @@ def test_a_finding_says_what_where_and_what_to_do() -> None:
     } | {code: texts[code] for code in ("weaker_above", "any_issuer")}
     assert texts["weaker_above"].endswith("ask for as much around it")
     [unreachable] = Policy({"/a": A, "/a/{$}": A, "/a/{x}": A}).lint()
-    assert str(unreachable) == "unreachable: rule '/a' never decides: other rules cover all of it; leave it out"
+    assert (
+        str(unreachable)
+        == "unreachable: rule '/a' never decides: other rules cover all of it; leave it out"
+    )
 
 
 def test_one_finding_of_a_code_for_each_rule() -> None:
@@ -220,7 +242,9 @@ def app(environ: Any, start_response: Any) -> list[bytes]:
     return []
 
 
-def test_findings_are_logged_once_at_start_up_and_not_for_requests(caplog: pytest.LogCaptureFixture) -> None:
+def test_findings_are_logged_once_at_start_up_and_not_for_requests(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     policy = Policy({"/": PUBLIC, "/admin": A})
     with caplog.at_level(logging.WARNING, "jwt_wsgi.policy"):
         protected = ScopeAuthorizer(app, policy)

@@ -64,9 +64,9 @@ def test_make_test_prepares_then_runs_the_whole_gate(tmp_path):
         "jwt_wsgi/errors.py",
         "jwt_wsgi/auth.py",
         "jwt_wsgi/jwks/schedule.py",
-        "jwt_wsgi/extraction.py",
-        "jwt_wsgi/verification.py",
-        "jwt_wsgi/authorization.py",
+        "jwt_wsgi/middleware/extraction.py",
+        "jwt_wsgi/middleware/verification.py",
+        "jwt_wsgi/middleware/authorization.py",
     ],
 )
 def test_pure_code_and_layers_are_held_to_every_branch(part):
@@ -92,7 +92,12 @@ def test_make_serve_prepares_then_runs_the_demo(tmp_path):
     ("target", "stamp", "left"),
     [
         pytest.param("serve", ".app", ["python app.py --demo"], id="serve"),
-        pytest.param("lint", ".test", ["ruff check .", "ruff format --check .", "mypy", "lint-imports"], id="lint"),
+        pytest.param(
+            "lint",
+            ".test",
+            ["ruff check .", "ruff format --check .", "mypy", "lint-imports"],
+            id="lint",
+        ),
         pytest.param("mutants", ".test", ["python tests/mutants/run.py"], id="mutants"),
         pytest.param("soak", ".test", ["python tests/soak/run.py 7 11"], id="soak"),
         pytest.param("conformance", ".test", ["python tests/conformance.py"], id="conformance"),
@@ -121,7 +126,9 @@ def test_make_docs_prepares_then_builds_strictly(tmp_path):
 def test_make_fuzz_prepares_then_runs_every_fuzzer_and_the_long_campaigns(tmp_path):
     venv = tmp_path / "venv"
     steps = [f"-m venv {venv} ", f"{venv}/bin/python -m pip install", "--editable '.[fuzz]'"]
-    steps += [f"{venv}/bin/python tests/fuzz/run.py {name} -max_total_time=7\n" for name in HARNESSES]
+    steps += [
+        f"{venv}/bin/python tests/fuzz/run.py {name} -max_total_time=7\n" for name in HARNESSES
+    ]
     pytest_of = f"{venv}/bin/python -m pytest tests/test_"
     steps += [
         f"DIFFERENTIAL_TOKENS=2000000 DIFFERENTIAL_SEED=11 {pytest_of}differential.py\n",
@@ -141,7 +148,10 @@ def test_a_fuzzer_runs_two_minutes_and_chance_begins_elsewhere_each_time():
 def test_the_soak_prepares_and_runs_two_minutes_and_chance_begins_elsewhere_each_time(tmp_path):
     venv = tmp_path / "venv"
     said = recipe("soak", f"VENV={venv}")
-    assert in_order([f"-m venv {venv} ", "--editable '.[test]'", f"{venv}/bin/python tests/soak/run.py 120 "], said)
+    assert in_order(
+        [f"-m venv {venv} ", "--editable '.[test]'", f"{venv}/bin/python tests/soak/run.py 120 "],
+        said,
+    )
     assert re.search(r" tests/soak/run.py 120 [0-9]{10,}\n", said)
     assert "tests/soak" not in recipe("test")
 
@@ -149,7 +159,9 @@ def test_the_soak_prepares_and_runs_two_minutes_and_chance_begins_elsewhere_each
 def test_the_fuzzer_is_not_installed_for_the_tests():
     extras = configparser.ConfigParser()
     extras.read(CHECKOUT / "setup.cfg")
-    holding = {name for name, packages in extras["options.extras_require"].items() if "atheris" in packages}
+    holding = {
+        name for name, packages in extras["options.extras_require"].items() if "atheris" in packages
+    }
     assert holding == {"fuzz"}
 
 
@@ -163,7 +175,12 @@ def test_make_bench_prepares_the_peers_then_measures(tmp_path):
         f"command -v {npm.name} ",
         f"{bench}/bin/python -m benchmarks --only imports\n",
     ]
-    said = recipe("bench", f"BENCH={bench}", "BENCH_ARGS=--only imports", PATH=f"{tmp_path}:{os.environ['PATH']}")
+    said = recipe(
+        "bench",
+        f"BENCH={bench}",
+        "BENCH_ARGS=--only imports",
+        PATH=f"{tmp_path}:{os.environ['PATH']}",
+    )
     assert in_order(steps, said), said
 
 
@@ -196,7 +213,9 @@ def test_the_gate_of_the_continuous_integration_is_make_test_with_a_browser_and_
     lines = (CHECKOUT / ".ci" / "run").read_text().splitlines()
     commands = [line for line in lines if line and not line.startswith(("#", "set ", "cd "))]
     assert commands == [".ci/chromium", ".ci/servers", 'make test PYTEST_ARGS="--fail-on-skip"']
-    assert all(os.access(CHECKOUT / ".ci" / name, os.X_OK) for name in ("run", "chromium", "servers"))
+    assert all(
+        os.access(CHECKOUT / ".ci" / name, os.X_OK) for name in ("run", "chromium", "servers")
+    )
 
 
 @pytest.mark.parametrize("user", [0, 1000], ids=["as root", "as another"])
@@ -216,7 +235,10 @@ def test_the_browser_is_installed_where_it_is_missing_and_only_there(tmp_path, u
         (tmp_path / name).symlink_to(shutil.which(name))
     for _ in range(2):
         subprocess.run(
-            [CHECKOUT / ".ci" / "chromium"], env={"PATH": str(tmp_path), "LOG": str(log)}, timeout=30, check=True
+            [CHECKOUT / ".ci" / "chromium"],
+            env={"PATH": str(tmp_path), "LOG": str(log)},
+            timeout=30,
+            check=True,
         )
     said = log.read_text().splitlines()
     assert [line.split()[-1] for line in said if line != "sudo"] == ["update", "fonts-dejavu-core"]
@@ -245,4 +267,6 @@ def test_the_servers_are_installed_where_they_are_missing_and_only_there(tmp_pat
 
 
 def test_what_the_gate_adds_reaches_pytest():
-    assert "-m pytest --cov --cov-report= --fail-on-skip\n" in recipe("test", "PYTEST_ARGS=--fail-on-skip")
+    assert "-m pytest --cov --cov-report= --fail-on-skip\n" in recipe(
+        "test", "PYTEST_ARGS=--fail-on-skip"
+    )

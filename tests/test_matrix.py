@@ -65,7 +65,9 @@ def test_no_spelling_gets_around_the_policy(app, record_property):
     judged = judged_by_chance(app)
     record_property("requests", judged.requests)
     record_property("reached bare", sum(judged.bare.values()))
-    assert not judged.bypasses, "\n".join([f"{len(judged.bypasses)} bypasses", *judged.bypasses[:5]])
+    assert not judged.bypasses, "\n".join(
+        [f"{len(judged.bypasses)} bypasses", *judged.bypasses[:5]]
+    )
     # What was tried is worth something only where handlers were reached, bare and with the right scopes.
     if REQUESTS >= ENOUGH:
         assert {*judged.bare} == {*judged.passed} == {*APPS[app].names}
@@ -95,7 +97,9 @@ def issuer() -> LocalIssuer:
 @each_app
 def test_nor_does_it_with_real_tokens_through_the_whole_stack(app, issuer):
     application = APPS[app].make()
-    trusted = Issuer(issuer.issuer, audience=issuer.audience, keys=StaticJWKS(issuer.jwks), algorithms=["ES256"])
+    trusted = Issuer(
+        issuer.issuer, audience=issuer.audience, keys=StaticJWKS(issuer.jwks), algorithms=["ES256"]
+    )
     protected = protect(application, issuer=trusted, rules=rules(APPS[app].names))
     tokens = {
         auth: issuer.token(" ".join(sorted(auth.scopes)))
@@ -113,21 +117,29 @@ def test_nor_does_it_with_real_tokens_through_the_whole_stack(app, issuer):
                 if auth is not None:
                     environ["HTTP_AUTHORIZATION"] = f"Bearer {tokens[auth]}"
                 through = run(protected, environ)
-                assert name not in through or auth is right, f"{app!r}, chance {chance}: {request}, {auth}"
+                assert name not in through or auth is right, (
+                    f"{app!r}, chance {chance}: {request}, {auth}"
+                )
                 passed.update(through)
     assert passed or REQUESTS < WITH_TOKENS
 
 
 def test_one_chance_is_one_request_and_others_are_others():
     for app in ("flask strict", "bottle"):
-        assert [drawn(app, chance) for chance in range(500)] == [drawn(app, chance) for chance in range(500)]
+        assert [drawn(app, chance) for chance in range(500)] == [
+            drawn(app, chance) for chance in range(500)
+        ]
     assert len({drawn("bottle", chance) for chance in range(1000)}) > 800
     assert drawn("bottle", SEED) != drawn("falcon", SEED)
 
 
-@pytest.mark.parametrize("change", dict.fromkeys(CHANGES), ids=lambda change: change.__name__.strip("_"))
+@pytest.mark.parametrize(
+    "change", dict.fromkeys(CHANGES), ids=lambda change: change.__name__.strip("_")
+)
 def test_every_change_changes_paths_and_keeps_them_in_an_environ(change):
-    changed = {change(Random(chance), "/open/café".encode().decode("latin-1")) for chance in range(50)}
+    changed = {
+        change(Random(chance), "/open/café".encode().decode("latin-1")) for chance in range(50)
+    }
     assert changed - {"/open/caf\xc3\xa9"}
     for path in changed:
         path.encode("latin-1")
@@ -140,20 +152,26 @@ def test_every_change_changes_paths_and_keeps_them_in_an_environ(change):
 @pytest.mark.parametrize("name", WEAKENED)
 def test_the_same_requests_get_around_a_weaker_matcher(name, record_property):
     campaigns = {app: judged_by_chance(app) for app in APPS}
-    bypasses = {app: judged.weakened[name] for app, judged in campaigns.items() if judged.weakened[name]}
+    bypasses = {
+        app: judged.weakened[name] for app, judged in campaigns.items() if judged.weakened[name]
+    }
     record_property("bypasses", bypasses)
     print(f"{name}: {sum(bypasses.values())} bypasses: {bypasses}")
     if REQUESTS >= ENOUGH:
         assert bypasses
         # The decision was counted; the handler was really reached, at least once in each application.
-        assert {app for app, judged in campaigns.items() if name in judged.caught} == bypasses.keys()
+        assert {
+            app for app, judged in campaigns.items() if name in judged.caught
+        } == bypasses.keys()
 
 
 def test_a_weakened_matcher_that_leaves_nothing_out_is_the_policy():
     whole, policy = Weakened(rules()), Policy(rules())
     for chance in range(2000):
         environ = drawn("webob", chance).environ()
-        assert run(ScopeAuthorizer(_always, whole), {**environ}) == run(ScopeAuthorizer(_always, policy), {**environ})
+        assert run(ScopeAuthorizer(_always, whole), {**environ}) == run(
+            ScopeAuthorizer(_always, policy), {**environ}
+        )
         for auth in (None, WITHOUT_SCOPES):
             assert _status(whole, environ, auth) == _status(policy, environ, auth)
 
@@ -165,7 +183,11 @@ def _always(_environ, start_response):
 
 def _status(policy, environ, auth):
     told = []
-    list(ScopeAuthorizer(_always, policy)({**environ, "jwt_wsgi.auth": auth}, lambda status, *_: told.append(status)))
+    list(
+        ScopeAuthorizer(_always, policy)(
+            {**environ, "jwt_wsgi.auth": auth}, lambda status, *_: told.append(status)
+        )
+    )
     return told
 
 

@@ -70,7 +70,9 @@ def viewed():
     kind = type("Open", (Resource,), {})
     tree = Resource(open=kind())
     with Configurator(root_factory=lambda _request: tree) as config:
-        config.add_view(lambda _context, _request: Response(reach("hall")), context=kind, name="admin")
+        config.add_view(
+            lambda _context, _request: Response(reach("hall")), context=kind, name="admin"
+        )
         return config.make_wsgi_app()
 
 
@@ -111,7 +113,9 @@ def test_an_alias_takes_the_weaker_rule_above_and_is_denied_where_none_is(make, 
     for protected in (weaker_above, denied_by_default):
         assert run(protected, plain.environ(nobody)) == ()
         assert run(protected, plain.environ(right)) == ("hall",)
-    assert run(weaker_above, alias.environ(nobody)) == ("hall",), "no longer a limit: say so in the documentation"
+    assert run(weaker_above, alias.environ(nobody)) == ("hall",), (
+        "no longer a limit: say so in the documentation"
+    )
     assert run(denied_by_default, alias.environ(nobody)) == ()
     assert run(denied_by_default, alias.environ(right)) == ()
 
@@ -124,7 +128,9 @@ def test_bottle_rewrites_path_info_so_it_is_judged_before_the_app_is_called():
 
     environ = Spelled("GET", "/open/adm\xffin").environ(callers("hall")[1])
     layer = ScopeAuthorizer(
-        bottle_app(), Policy({"/open": PUBLIC}), on_decision=lambda _environ, decision: seen.append(decision.reason)
+        bottle_app(),
+        Policy({"/open": PUBLIC}),
+        on_decision=lambda _environ, decision: seen.append(decision.reason),
     )
     assert run(layer, environ) == ()
     assert seen == ["path_ambiguous"]

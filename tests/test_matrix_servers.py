@@ -51,7 +51,9 @@ def asked(server, app, line, more):
         assert set(through.handlers) <= set(bare), (server.name, app, line, more, auth, through)
         assert through.status < 500 or bare == (), (server.name, app, line, more, auth, through)
     for name in bare:
-        passed |= {*server.ask(line, {**fields(app, "protected", callers(name)[1]), **more}).handlers}
+        passed |= {
+            *server.ask(line, {**fields(app, "protected", callers(name)[1]), **more}).handlers
+        }
     return bare, passed
 
 
@@ -64,7 +66,12 @@ def test_no_request_line_gets_around_the_policy(server, app, record_property):
         reached += bare
         passed |= through
     for more in FIELDS:
-        for line in (b"GET / HTTP/1.1", b"GET /open/admin HTTP/1.1", b"GET /admin HTTP/1.1", b"GET /notes HTTP/1.1"):
+        for line in (
+            b"GET / HTTP/1.1",
+            b"GET /open/admin HTTP/1.1",
+            b"GET /admin HTTP/1.1",
+            b"GET /notes HTTP/1.1",
+        ):
             bare, through = asked(server, app, line, more)
             reached += bare
             passed |= through
@@ -81,7 +88,9 @@ def test_no_request_line_gets_around_the_policy(server, app, record_property):
 def told(server, line, *more: bytes):
     """What a server hands to an application, or None where it refuses by itself."""
     own = [f"{name}: {value}".encode() for name, value in fields("echo", "bare").items()]
-    head = b"\r\n".join([line, b"Host: localhost", b"Connection: close", b"Content-Length: 0", *own, *more])
+    head = b"\r\n".join(
+        [line, b"Host: localhost", b"Connection: close", b"Content-Length: 0", *own, *more]
+    )
     answer = server.send(head + b"\r\n\r\n")
     return json.loads(answer.body) if answer.status == 200 else None
 
@@ -96,7 +105,8 @@ PATHS = {
     b"//admin": dict.fromkeys(COMMANDS, "//admin")
     | dict.fromkeys(("waitress", "wsgiref", "werkzeug"), "/admin")
     | {"cheroot": None},
-    b"*": dict.fromkeys(COMMANDS, "*") | dict.fromkeys(("gunicorn sync", "gunicorn gevent", "cheroot")),
+    b"*": dict.fromkeys(COMMANDS, "*")
+    | dict.fromkeys(("gunicorn sync", "gunicorn gevent", "cheroot")),
 }
 
 
@@ -140,7 +150,13 @@ def test_gunicorn_takes_script_name_from_a_trusted_peer_and_the_policy_refuses_i
     assert (environ["SCRIPT_NAME"], environ["PATH_INFO"]) == ("/open", "/admin")
     # A router that joins the two reads another place than one that does not.
     assert server.ask(line, {**fields("cherrypy tree", "bare"), **mount}).handlers == ("hall",)
-    assert server.ask(line, {**fields("webob path_info_pop", "bare"), **mount}).handlers == ("admin",)
+    assert server.ask(line, {**fields("webob path_info_pop", "bare"), **mount}).handlers == (
+        "admin",
+    )
     for app in SERVED:
         answer = server.ask(line, {**fields(app, "protected", callers("hall")[1]), **mount})
-        assert (answer.status, answer.handlers, json.loads(answer.body)["reason"]) == (400, (), "mount_unknown")
+        assert (answer.status, answer.handlers, json.loads(answer.body)["reason"]) == (
+            400,
+            (),
+            "mount_unknown",
+        )

@@ -32,12 +32,12 @@ from jwt_wsgi import (
     report_only,
     scope,
 )
-from jwt_wsgi.decisions import Decision
 from jwt_wsgi.errors import REASONS, AuthError
-from jwt_wsgi.jwks.fetching import Fetched
+from jwt_wsgi.jwks.events import Fetched
 from jwt_wsgi.metrics import Labels, labels, named
 from jwt_wsgi.metrics.opentelemetry import OpenTelemetryMetrics
 from jwt_wsgi.metrics.prometheus import PrometheusMetrics
+from jwt_wsgi.middleware.decisions import Decision
 from jwt_wsgi.testing import LocalIssuer
 
 KEYS = "https://issuer.test/.well-known/jwks.json"
@@ -64,8 +64,13 @@ class Prometheus:
         return {(said["location"], said["outcome"]): value for said, value in found}
 
     def durations(self) -> dict[str, tuple[float, float]]:
-        counts = {said["location"]: n for said, n in self._samples("jwt_wsgi_fetch_duration_seconds_count")}
-        sums = {said["location"]: n for said, n in self._samples("jwt_wsgi_fetch_duration_seconds_sum")}
+        counts = {
+            said["location"]: n
+            for said, n in self._samples("jwt_wsgi_fetch_duration_seconds_count")
+        }
+        sums = {
+            said["location"]: n for said, n in self._samples("jwt_wsgi_fetch_duration_seconds_sum")
+        }
         return {location: (counts[location], sums[location]) for location in counts}
 
     def keys(self) -> dict[str, dict[str, float]]:
@@ -74,11 +79,19 @@ class Prometheus:
             "age": "jwt_wsgi_keys_age_seconds",
             "left": "jwt_wsgi_keys_lifetime_left_seconds",
         }
-        return {short: {said["location"]: n for said, n in self._samples(name)} for short, name in names.items()}
+        return {
+            short: {said["location"]: n for said, n in self._samples(name)}
+            for short, name in names.items()
+        }
 
     def _samples(self, name: str) -> list[tuple[dict[str, str], float]]:
         families = self.registry.collect()
-        return [(each.labels, each.value) for family in families for each in family.samples if each.name == name]
+        return [
+            (each.labels, each.value)
+            for family in families
+            for each in family.samples
+            if each.name == name
+        ]
 
 
 class OpenTelemetry:
@@ -90,7 +103,10 @@ class OpenTelemetry:
 
     def decisions(self) -> dict[tuple[str, str, str], float]:
         points = self._points().get("jwt_wsgi.decisions", [])
-        return {(p.attributes["verdict"], p.attributes["reason"], p.attributes["issuer"]): p.value for p in points}
+        return {
+            (p.attributes["verdict"], p.attributes["reason"], p.attributes["issuer"]): p.value
+            for p in points
+        }
 
     def fetches(self) -> dict[tuple[str, str], float]:
         points = self._points().get("jwt_wsgi.fetches", [])
@@ -101,18 +117,35 @@ class OpenTelemetry:
         return {p.attributes["location"]: (p.count, p.sum) for p in points}
 
     def keys(self) -> dict[str, dict[str, float]]:
-        names = {"usable": "jwt_wsgi.keys.usable", "age": "jwt_wsgi.keys.age", "left": "jwt_wsgi.keys.lifetime_left"}
+        names = {
+            "usable": "jwt_wsgi.keys.usable",
+            "age": "jwt_wsgi.keys.age",
+            "left": "jwt_wsgi.keys.lifetime_left",
+        }
         read = self._points()
-        return {short: {p.attributes["location"]: p.value for p in read.get(name, [])} for short, name in names.items()}
+        return {
+            short: {p.attributes["location"]: p.value for p in read.get(name, [])}
+            for short, name in names.items()
+        }
 
     def _points(self) -> dict[str, list[Any]]:
         read = self._reader.get_metrics_data()
-        scopes = [scope for resource in read.resource_metrics for scope in resource.scope_metrics] if read else []
+        scopes = (
+            [scope for resource in read.resource_metrics for scope in resource.scope_metrics]
+            if read
+            else []
+        )
         assert {scope.scope.name for scope in scopes} <= {"jwt_wsgi"}
-        return {metric.name: list(metric.data.data_points) for scope in scopes for metric in scope.metrics}
+        return {
+            metric.name: list(metric.data.data_points)
+            for scope in scopes
+            for metric in scope.metrics
+        }
 
 
-both = pytest.mark.parametrize("backend", [Prometheus, OpenTelemetry], ids=lambda backend: backend.__name__)
+both = pytest.mark.parametrize(
+    "backend", [Prometheus, OpenTelemetry], ids=lambda backend: backend.__name__
+)
 
 
 def idle() -> None:
@@ -136,9 +169,15 @@ def auth(issuer: str) -> Auth:
     [
         pytest.param(Decision(None, auth(NAMED), "/a"), ("allowed", "none", NAMED), id="allowed"),
         pytest.param(Decision(), ("allowed", "none", "none"), id="allowed to anyone"),
-        pytest.param(Decision(Forbidden(), auth("https://x/")), ("refused", "denied", "other"), id="another issuer"),
         pytest.param(
-            Decision(None, auth(NAMED), "/a", Forbidden()), ("would_refuse", "denied", NAMED), id="only reported"
+            Decision(Forbidden(), auth("https://x/")),
+            ("refused", "denied", "other"),
+            id="another issuer",
+        ),
+        pytest.param(
+            Decision(None, auth(NAMED), "/a", Forbidden()),
+            ("would_refuse", "denied", NAMED),
+            id="only reported",
         ),
     ],
 )
@@ -238,7 +277,10 @@ def test_no_request_makes_a_label(backend: Any, local: LocalIssuer, trusted: Iss
         bad = local.sign(b'{"iss": "https://tenant.test/"}', header={"kid": f"kid-{n}"})
         for token in (good, bad):
             api.get(f"/page-{n}", headers={"Authorization": f"Bearer {token}"}, status="*")
-    assert counts.decisions() == {("allowed", "none", "other"): 50, ("refused", "kid_unknown", "none"): 50}
+    assert counts.decisions() == {
+        ("allowed", "none", "other"): 50,
+        ("refused", "kid_unknown", "none"): 50,
+    }
 
 
 # --- fetches, and how the keys are doing
@@ -257,7 +299,9 @@ def test_fetches_are_counted_and_timed(backend: Any) -> None:
 def test_the_keys_are_shown_as_they_are_when_they_are_read(backend: Any) -> None:
     clock, local = Clock(1000.0), LocalIssuer()
     counts = backend()
-    source = RemoteJWKS(KEYS, fetch=local.fetch, clock=clock, stale_for=500, on_fetch=counts.metrics.on_fetch)
+    source = RemoteJWKS(
+        KEYS, fetch=local.fetch, clock=clock, stale_for=500, on_fetch=counts.metrics.on_fetch
+    )
     counts.metrics.watch(KEYS, source)
     assert counts.keys() == {"usable": {KEYS: 0}, "age": {}, "left": {}}, "reading fetches nothing"
     assert local.requests == []
@@ -283,7 +327,10 @@ def test_the_text_that_prometheus_reads(trusted: Issuer) -> None:
     metrics.watch(KEYS, RemoteJWKS(KEYS))
     metrics.on_decision({}, Decision(Forbidden(), auth(trusted.issuer)))
     lines = generate_latest(registry).decode().splitlines()
-    assert f'jwt_wsgi_decisions_total{{issuer="{trusted.issuer}",reason="denied",verdict="refused"}} 1.0' in lines
+    assert (
+        f'jwt_wsgi_decisions_total{{issuer="{trusted.issuer}",reason="denied",verdict="refused"}} 1.0'
+        in lines
+    )
     assert f'jwt_wsgi_keys_usable{{location="{KEYS}"}} 0.0' in lines
 
 
@@ -298,8 +345,8 @@ def test_one_registry_takes_one() -> None:
 
 WORKER = """
 from jwt_wsgi import Forbidden, RemoteJWKS
-from jwt_wsgi.decisions import Decision
-from jwt_wsgi.jwks.fetching import Fetched
+from jwt_wsgi.middleware.decisions import Decision
+from jwt_wsgi.jwks.events import Fetched
 from jwt_wsgi.metrics.prometheus import PrometheusMetrics
 
 metrics = PrometheusMetrics()

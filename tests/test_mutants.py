@@ -24,12 +24,16 @@ def text(file: str) -> str:
 
 @cache
 def functions_in(file: str) -> frozenset[str]:
-    return frozenset(node.name for node in ast.walk(ast.parse(text(file))) if isinstance(node, ast.FunctionDef))
+    return frozenset(
+        node.name for node in ast.walk(ast.parse(text(file))) if isinstance(node, ast.FunctionDef)
+    )
 
 
 def test_there_are_enough_of_them_and_no_two_are_the_same() -> None:
     assert len(MUTANTS) >= 60
-    assert set(Counter((mutant.file, mutant.replace, mutant.by) for mutant in MUTANTS).values()) == {1}
+    assert set(
+        Counter((mutant.file, mutant.replace, mutant.by) for mutant in MUTANTS).values()
+    ) == {1}
 
 
 @every_mutant

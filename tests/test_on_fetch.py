@@ -14,7 +14,8 @@ import pytest
 from conftest import Clock
 
 from jwt_wsgi import RemoteJWKS
-from jwt_wsgi.jwks.fetching import Fetched, FetchError, Outcome, Reply
+from jwt_wsgi.http.fetching import FetchError, Outcome, Reply
+from jwt_wsgi.jwks.events import Fetched
 from jwt_wsgi.testing import LocalIssuer, SigningKey
 
 URL = "https://issuer.test/jwks"
@@ -138,7 +139,14 @@ def test_metadata_of_another_issuer_is_a_bad_reply(told: Told) -> None:
 
 def test_every_outcome_is_tried_above() -> None:
     """Remember to add a case for another outcome."""
-    assert set(get_args(Outcome)) == {"ok", "timeout", "unreachable", "http_status", "bad_reply", "fetcher_raised"}
+    assert set(get_args(Outcome)) == {
+        "ok",
+        "timeout",
+        "unreachable",
+        "http_status",
+        "bad_reply",
+        "fetcher_raised",
+    }
 
 
 def test_it_is_told_once_a_fetch_and_counts_as_the_status_does(told: Told) -> None:
@@ -199,9 +207,9 @@ def test_a_hook_that_raises_is_logged_by_its_type_and_breaks_no_fetch(
     fetch = raising(OSError()) if fails else lambda url: SET
     source = warmed(RemoteJWKS(URL, fetch=fetch, on_fetch=hook))
     assert source.status().usable is not fails
-    assert [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR] == [
-        "on_fetch raised RuntimeError"
-    ]
+    assert [
+        record.getMessage() for record in caplog.records if record.levelno == logging.ERROR
+    ] == ["on_fetch raised RuntimeError"]
     assert "hidden" not in caplog.text
 
 

@@ -44,7 +44,9 @@ def app_factory(global_conf: dict[str, str], **settings: str) -> Any:
 @pytest.fixture
 def conf(tmp_path: Path) -> dict[str, str]:
     """What PasteDeploy says of the file, beside which there is a policy."""
-    (tmp_path / "policy.toml").write_text('[rules]\n"/" = "AUTHENTICATED"\n"/scoped" = \'scope("a")\'\n')
+    (tmp_path / "policy.toml").write_text(
+        '[rules]\n"/" = "AUTHENTICATED"\n"/scoped" = \'scope("a")\'\n'
+    )
     return {"here": str(tmp_path), "__file__": str(tmp_path / "api.ini")}
 
 
@@ -63,7 +65,11 @@ def pserve(folder: Path, port: int) -> Iterator[str]:
     log = folder / "log"
     with log.open("wb") as written:
         process = subprocess.Popen(
-            command, cwd=folder, env={**os.environ, "PYTHONPATH": "."}, stdout=written, stderr=subprocess.STDOUT
+            command,
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": "."},
+            stdout=written,
+            stderr=subprocess.STDOUT,
         )
         try:
             deadline = time.monotonic() + 60
@@ -83,7 +89,10 @@ def test_pserve_serves_the_example(tmp_path: Path) -> None:
     issuer = LocalIssuer(audience="https://api.example.com")
     with issuer.serve():
         written = (folder / "api.ini").read_text()
-        for example, here in (("https://tenant.example.com/", issuer.issuer), ("127.0.0.1:6543", f"127.0.0.1:{port}")):
+        for example, here in (
+            ("https://tenant.example.com/", issuer.issuer),
+            ("127.0.0.1:6543", f"127.0.0.1:{port}"),
+        ):
             assert written.count(example) == 1
             written = written.replace(example, here)
         (folder / "api.ini").write_text(written)
@@ -107,7 +116,9 @@ def test_pserve_serves_the_example(tmp_path: Path) -> None:
 
 
 def test_the_page_shows_the_example_as_it_is() -> None:
-    blocks = dict(re.findall(r'^```\w+ title="([^"]+)"\n(.*?)^```$', PAGE, re.DOTALL | re.MULTILINE))
+    blocks = dict(
+        re.findall(r'^```\w+ title="([^"]+)"\n(.*?)^```$', PAGE, re.DOTALL | re.MULTILINE)
+    )
     assert blocks == {name: (EXAMPLE / name).read_text() for name in ("api.ini", "policy.toml")}
 
 
@@ -135,13 +146,24 @@ USES = {
 
 @pytest.mark.parametrize("use", USES.values(), ids=USES)
 @pytest.mark.parametrize("file", FILES.values(), ids=FILES)
-def test_pastedeploy_loads_it(file: str, use: str, conf: dict[str, str], local: LocalIssuer) -> None:
+def test_pastedeploy_loads_it(
+    file: str, use: str, conf: dict[str, str], local: LocalIssuer
+) -> None:
     here = Path(conf["here"])
     (here / "keys.json").write_text(json.dumps(local.jwks))
-    settings = {"issuer": local.issuer, "audience": local.audience, "policy": "%(here)s/policy.toml"}
-    lines = [use, *(f"{name} = {value}" for name, value in {**settings, "jwks_file": "keys.json"}.items())]
+    settings = {
+        "issuer": local.issuer,
+        "audience": local.audience,
+        "policy": "%(here)s/policy.toml",
+    }
+    lines = [
+        use,
+        *(f"{name} = {value}" for name, value in {**settings, "jwks_file": "keys.json"}.items()),
+    ]
     api = f"paste.app_factory = {__name__}:app_factory"
-    (here / "api.ini").write_text("[DEFAULT]\ndebug = true\n" + file.format(use="\n".join(lines), api=api))
+    (here / "api.ini").write_text(
+        "[DEFAULT]\ndebug = true\n" + file.format(use="\n".join(lines), api=api)
+    )
     loaded = TestApp(loadapp(f"config:{here}/api.ini"))
     assert loaded.get("/", status=401)
     assert loaded.get("/", headers=local.headers()).text == "in"
@@ -163,10 +185,14 @@ policy = policy.toml
 """
 
 
-def test_a_setting_that_the_defaults_hide_is_refused_and_one_that_is_asked_for_is_heeded(conf: dict[str, str]) -> None:
+def test_a_setting_that_the_defaults_hide_is_refused_and_one_that_is_asked_for_is_heeded(
+    conf: dict[str, str],
+) -> None:
     file = Path(conf["here"]) / "api.ini"
     file.write_text(DEFAULTS.format(module=__name__, setting="max_age", value="30"))
-    with pytest.raises(ValueError, match=r"jwt-wsgi: \[DEFAULT\] has max_age too, .*'get max_age = max_age'"):
+    with pytest.raises(
+        ValueError, match=r"jwt-wsgi: \[DEFAULT\] has max_age too, .*'get max_age = max_age'"
+    ):
         loadapp(f"config:{file}")
     file.write_text(DEFAULTS.format(module=__name__, setting="get max_age", value="max_age"))
     assert loadapp(f"config:{file}")
@@ -178,7 +204,12 @@ def test_a_setting_that_the_defaults_hide_is_refused_and_one_that_is_asked_for_i
 def protected(conf: dict[str, str], issuer: LocalIssuer, **settings: str) -> TestApp:
     here = Path(conf["here"])
     (here / "keys.json").write_text(json.dumps(issuer.jwks))
-    given = {"issuer": issuer.issuer, "audience": issuer.audience, "policy": "policy.toml", "jwks_file": "keys.json"}
+    given = {
+        "issuer": issuer.issuer,
+        "audience": issuer.audience,
+        "policy": "policy.toml",
+        "jwks_file": "keys.json",
+    }
     kept = {name: value for name, value in {**given, **settings}.items() if value}
     return TestApp(filter_app_factory(app, conf, **kept))
 
@@ -201,20 +232,30 @@ def protected(conf: dict[str, str], issuer: LocalIssuer, **settings: str) -> Tes
     ids=str,
 )
 def test_a_setting_is_heeded(
-    settings: dict[str, str], token: dict[str, Any], refused: str | None, conf: dict[str, str], local: LocalIssuer
+    settings: dict[str, str],
+    token: dict[str, Any],
+    refused: str | None,
+    conf: dict[str, str],
+    local: LocalIssuer,
 ) -> None:
-    api = protected(conf, LocalIssuer(algorithms=("RS256", "ES256"), keys=[local.key()]), **settings)
+    api = protected(
+        conf, LocalIssuer(algorithms=("RS256", "ES256"), keys=[local.key()]), **settings
+    )
     answer = api.get("/", headers=local.headers(**token), status=200 if refused is None else 401)
     assert refused is None or answer.json["reason"] == refused
 
 
-def test_the_realm_and_the_claim_of_scopes_are_heeded(conf: dict[str, str], local: LocalIssuer) -> None:
+def test_the_realm_and_the_claim_of_scopes_are_heeded(
+    conf: dict[str, str], local: LocalIssuer
+) -> None:
     api = protected(conf, local, realm="billing", scope_claim="roles")
     assert api.get("/", status=401).headers["WWW-Authenticate"].startswith('Bearer realm="billing"')
     assert api.get("/scoped", headers=local.headers(roles=["a"])).text == "in"
 
 
-def test_a_secret_comes_from_a_file_and_serves_hs256_unless_told_otherwise(conf: dict[str, str]) -> None:
+def test_a_secret_comes_from_a_file_and_serves_hs256_unless_told_otherwise(
+    conf: dict[str, str],
+) -> None:
     issuer = LocalIssuer(algorithms=("HS256", "HS512"), keys=[key("HS256"), key("HS512")])
     (Path(conf["here"]) / "secret").write_bytes(SECRET + b"\n")
     usual = protected(conf, issuer, jwks_file="", secret_file="secret")
@@ -239,7 +280,11 @@ def test_keys_come_from_a_uri_or_are_discovered(conf: dict[str, str]) -> None:
         for settings in ({"jwks_uri": issuer.jwks_uri}, {}):
             api = protected(conf, issuer, jwks_file="", **settings)
             assert api.get("/", headers=issuer.headers()).text == "in"
-    assert [path.rpartition("/")[2] for path in issuer.requests] == ["jwks.json", "openid-configuration", "jwks.json"]
+    assert [path.rpartition("/")[2] for path in issuer.requests] == [
+        "jwks.json",
+        "openid-configuration",
+        "jwks.json",
+    ]
 
 
 def test_one_filter_may_stand_before_several_applications(conf: dict[str, str]) -> None:
@@ -251,22 +296,58 @@ def test_one_filter_may_stand_before_several_applications(conf: dict[str, str]) 
 
 
 WRONG = {
-    "a setting that is none": ({"audiences": "a"}, "unknown setting 'audiences': choose from issuer, audience, policy"),
+    "a setting that is none": (
+        {"audiences": "a"},
+        "unknown setting 'audiences': choose from issuer, audience, policy",
+    ),
     "no issuer": ({"issuer": ""}, r"issuer is not set: write the tokens' exact iss"),
     "a blank audience": ({"audience": "  "}, "audience is not set: write this API's identifier"),
-    "no policy": ({"policy": ""}, r"policy is not set: write the file of rules, such as %\(here\)s/policy.toml"),
-    "no such policy": ({"policy": "none.toml"}, r"policy = none.toml: policy file .*none.toml: cannot be read"),
-    "a policy that is none": ({"policy": "bad.toml"}, r"policy = bad.toml: .* rule '/': 'SECRET' is no requirement"),
-    "an issuer over http": ({"issuer": "http://issuer.test/"}, r"issuer = http://issuer.test/: .*must be https"),
+    "no policy": (
+        {"policy": ""},
+        r"policy is not set: write the file of rules, such as %\(here\)s/policy.toml",
+    ),
+    "no such policy": (
+        {"policy": "none.toml"},
+        r"policy = none.toml: policy file .*none.toml: cannot be read",
+    ),
+    "a policy that is none": (
+        {"policy": "bad.toml"},
+        r"policy = bad.toml: .* rule '/': 'SECRET' is no requirement",
+    ),
+    "an issuer over http": (
+        {"issuer": "http://issuer.test/"},
+        r"issuer = http://issuer.test/: .*must be https",
+    ),
     "an issuer that is no URL": ({"issuer": "issuer.test"}, r"issuer = issuer.test: .*https"),
-    "a URI over http": ({"jwks_uri": "http://keys.test/"}, r"jwks_uri = http://keys.test/: .*must be https"),
-    "two places of keys": ({"jwks_uri": "https://keys.test/", "secret_file": "s"}, "jwks_uri and secret_file are set"),
-    "no such key file": ({"jwks_file": "none.json"}, r"jwks_file = none.json: it cannot be read \(No such file"),
-    "a key file that is none": ({"jwks_file": "policy.toml"}, r"jwks_file = policy.toml: key file policy.toml: "),
+    "a URI over http": (
+        {"jwks_uri": "http://keys.test/"},
+        r"jwks_uri = http://keys.test/: .*must be https",
+    ),
+    "two places of keys": (
+        {"jwks_uri": "https://keys.test/", "secret_file": "s"},
+        "jwks_uri and secret_file are set",
+    ),
+    "no such key file": (
+        {"jwks_file": "none.json"},
+        r"jwks_file = none.json: it cannot be read \(No such file",
+    ),
+    "a key file that is none": (
+        {"jwks_file": "policy.toml"},
+        r"jwks_file = policy.toml: key file policy.toml: ",
+    ),
     "a short secret": ({"secret_file": "short"}, r"secret_file = short: .*32"),
-    "no such algorithm": ({"algorithms": "RS256 none"}, "algorithms holds 'none': choose from RS256"),
-    "algorithms with commas": ({"algorithms": "RS256,PS256"}, "algorithms holds 'RS256,PS256': choose from"),
-    "a secret's algorithm": ({"algorithms": "HS256"}, r"algorithms \['HS256'\] with published keys"),
+    "no such algorithm": (
+        {"algorithms": "RS256 none"},
+        "algorithms holds 'none': choose from RS256",
+    ),
+    "algorithms with commas": (
+        {"algorithms": "RS256,PS256"},
+        "algorithms holds 'RS256,PS256': choose from",
+    ),
+    "a secret's algorithm": (
+        {"algorithms": "HS256"},
+        r"algorithms \['HS256'\] with published keys",
+    ),
     "leeway in words": ({"leeway": "5m"}, "leeway = 5m: write a number of seconds"),
     "leeway below 0": ({"leeway": "-1"}, "leeway = -1: write a number of seconds"),
     "leeway without end": ({"leeway": "inf"}, "leeway = inf: write a number of seconds"),
@@ -277,7 +358,9 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("factory", [filter_factory, partial(filter_app_factory, app)], ids=["filter", "filter-app"])
+@pytest.mark.parametrize(
+    "factory", [filter_factory, partial(filter_app_factory, app)], ids=["filter", "filter-app"]
+)
 @pytest.mark.parametrize(("settings", "message"), WRONG.values(), ids=WRONG)
 def test_what_is_wrong_is_named_with_its_remedy(
     settings: dict[str, str], message: str, factory: Any, conf: dict[str, str]

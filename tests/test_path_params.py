@@ -9,8 +9,20 @@ from webob import Request, Response
 from webob.dec import wsgify
 from webtest import TestApp
 
-from jwt_wsgi import AUTHENTICATED, Auth, Issuer, Policy, claim, guard, has, path_param, protect, report_only, scope
-from jwt_wsgi.decisions import Decision
+from jwt_wsgi import (
+    AUTHENTICATED,
+    Auth,
+    Issuer,
+    Policy,
+    claim,
+    guard,
+    has,
+    path_param,
+    protect,
+    report_only,
+    scope,
+)
+from jwt_wsgi.middleware.decisions import Decision
 from jwt_wsgi.policy.algebra import Request as Asked
 from jwt_wsgi.testing import LocalIssuer
 
@@ -33,19 +45,71 @@ def auth(**claims: Any) -> Auth:
         pytest.param(OWNER, {"sub": "7"}, {}, False, id="no parameter"),
         pytest.param(OWNER, {}, {}, False, id="neither"),
         pytest.param(OWNER, {"sub": None}, {}, False, id="null, no parameter"),
-        pytest.param(has("orgs", path_param("org")), {"orgs": [None]}, {}, False, id="null in a list, no parameter"),
+        pytest.param(
+            has("orgs", path_param("org")),
+            {"orgs": [None]},
+            {},
+            False,
+            id="null in a list, no parameter",
+        ),
         pytest.param(OWNER, {"sub": "id"}, {"name": "id"}, False, id="another parameter"),
-        pytest.param(has("orgs", path_param("org")), {"orgs": ["a", "b"]}, {"org": "b"}, True, id="in a list"),
-        pytest.param(has("orgs", path_param("org")), {"orgs": "a b"}, {"org": "b"}, True, id="in a string"),
-        pytest.param(has("orgs", path_param("org")), {"orgs": ["a"]}, {"org": "b"}, False, id="not in a list"),
-        pytest.param(has("orgs", path_param("org")), {"orgs": ["a"]}, {}, False, id="a list, no parameter"),
-        pytest.param(has("orgs", path_param("a"), "x"), {"orgs": ["1", "x"]}, {"a": "1"}, True, id="beside a value"),
-        pytest.param(OWNER & ORG, {"sub": "7", "org": "a"}, {"id": "7", "org": "a"}, True, id="two, both met"),
-        pytest.param(OWNER & ORG, {"sub": "7", "org": "a"}, {"id": "7", "org": "b"}, False, id="two, the second lacks"),
-        pytest.param(OWNER & ORG, {"sub": "7", "org": "a"}, {"id": "8", "org": "a"}, False, id="two, the first lacks"),
-        pytest.param(OWNER | ORG, {"sub": "7", "org": "a"}, {"id": "7", "org": "b"}, True, id="one of two, the first"),
-        pytest.param(OWNER | ORG, {"sub": "7", "org": "a"}, {"id": "8", "org": "a"}, True, id="one of two, the second"),
-        pytest.param(claim(("a", "b"), path_param("x")), {"a": {"b": "1"}}, {"x": "1"}, True, id="a nested claim"),
+        pytest.param(
+            has("orgs", path_param("org")), {"orgs": ["a", "b"]}, {"org": "b"}, True, id="in a list"
+        ),
+        pytest.param(
+            has("orgs", path_param("org")), {"orgs": "a b"}, {"org": "b"}, True, id="in a string"
+        ),
+        pytest.param(
+            has("orgs", path_param("org")), {"orgs": ["a"]}, {"org": "b"}, False, id="not in a list"
+        ),
+        pytest.param(
+            has("orgs", path_param("org")), {"orgs": ["a"]}, {}, False, id="a list, no parameter"
+        ),
+        pytest.param(
+            has("orgs", path_param("a"), "x"),
+            {"orgs": ["1", "x"]},
+            {"a": "1"},
+            True,
+            id="beside a value",
+        ),
+        pytest.param(
+            OWNER & ORG, {"sub": "7", "org": "a"}, {"id": "7", "org": "a"}, True, id="two, both met"
+        ),
+        pytest.param(
+            OWNER & ORG,
+            {"sub": "7", "org": "a"},
+            {"id": "7", "org": "b"},
+            False,
+            id="two, the second lacks",
+        ),
+        pytest.param(
+            OWNER & ORG,
+            {"sub": "7", "org": "a"},
+            {"id": "8", "org": "a"},
+            False,
+            id="two, the first lacks",
+        ),
+        pytest.param(
+            OWNER | ORG,
+            {"sub": "7", "org": "a"},
+            {"id": "7", "org": "b"},
+            True,
+            id="one of two, the first",
+        ),
+        pytest.param(
+            OWNER | ORG,
+            {"sub": "7", "org": "a"},
+            {"id": "8", "org": "a"},
+            True,
+            id="one of two, the second",
+        ),
+        pytest.param(
+            claim(("a", "b"), path_param("x")),
+            {"a": {"b": "1"}},
+            {"x": "1"},
+            True,
+            id="a nested claim",
+        ),
     ],
 )
 def test_a_path_parameter_is_compared_as_text(
@@ -63,19 +127,29 @@ def test_a_match_knows_its_parameters() -> None:
 @pytest.mark.parametrize(
     ("rules", "message"),
     [
-        ({"/users/{id}": claim("sub", path_param("user"))}, r"rule '/users/\{id\}': .* path parameter \{user\}"),
+        (
+            {"/users/{id}": claim("sub", path_param("user"))},
+            r"rule '/users/\{id\}': .* path parameter \{user\}",
+        ),
         ({"/users": OWNER}, r"asks for a path parameter \{id\} that the pattern does not have"),
-        ({"/users/{id}": scope("a") | (AUTHENTICATED & has("x", path_param("y")))}, r"path parameter \{y\}"),
+        (
+            {"/users/{id}": scope("a") | (AUTHENTICATED & has("x", path_param("y")))},
+            r"path parameter \{y\}",
+        ),
         ({"/users/{id}": report_only(claim("sub", path_param("y")))}, r"path parameter \{y\}"),
     ],
 )
-def test_a_parameter_that_the_pattern_lacks_is_an_error_at_construction(rules: Any, message: str) -> None:
+def test_a_parameter_that_the_pattern_lacks_is_an_error_at_construction(
+    rules: Any, message: str
+) -> None:
     with pytest.raises(ValueError, match=message):
         Policy(rules)
 
 
 def test_the_default_has_no_parameters() -> None:
-    with pytest.raises(ValueError, match=r"default: claim\('sub', path_param\('id'\)\) asks for a path parameter"):
+    with pytest.raises(
+        ValueError, match=r"default: claim\('sub', path_param\('id'\)\) asks for a path parameter"
+    ):
         Policy({}, default=OWNER)
 
 
@@ -86,7 +160,10 @@ def test_a_name_that_no_pattern_can_have_is_refused(name: Any) -> None:
 
 
 def test_it_prints_as_it_is_written() -> None:
-    assert str(OWNER | has("x", path_param("y"))) == "claim('sub', path_param('id')) | has('x', path_param('y'))"
+    assert (
+        str(OWNER | has("x", path_param("y")))
+        == "claim('sub', path_param('id')) | has('x', path_param('y'))"
+    )
 
 
 @wsgify
@@ -123,8 +200,12 @@ def test_the_owner_and_the_admin_get_in(
         assert answered.json["reason"] == "insufficient_scope"
 
 
-@pytest.mark.parametrize("rule", [OWNER & report_only(scope("admin")), report_only(scope("admin")) & OWNER], ids=repr)
-def test_what_is_enforced_beside_a_report_knows_the_parameters(local: LocalIssuer, trusted: Issuer, rule: Any) -> None:
+@pytest.mark.parametrize(
+    "rule", [OWNER & report_only(scope("admin")), report_only(scope("admin")) & OWNER], ids=repr
+)
+def test_what_is_enforced_beside_a_report_knows_the_parameters(
+    local: LocalIssuer, trusted: Issuer, rule: Any
+) -> None:
     api = TestApp(protect(app, issuer=trusted, rules={"/users/{id}": rule}))
     local.authorize(api)
     assert api.get("/users/user-1").json == {"params": {"id": "user-1"}}
@@ -145,7 +226,9 @@ def test_a_report_knows_the_parameters_too(local: LocalIssuer, trusted: Issuer) 
     assert told == [None, "claim_forbidden"]
 
 
-def test_a_guard_asks_by_the_rule_that_the_policy_matched(local: LocalIssuer, trusted: Issuer) -> None:
+def test_a_guard_asks_by_the_rule_that_the_policy_matched(
+    local: LocalIssuer, trusted: Issuer
+) -> None:
     rules = {"/users/{id}": AUTHENTICATED, "/other/{name}": AUTHENTICATED}
     api = TestApp(protect(guard(OWNER)(app), issuer=trusted, rules=rules))
     local.authorize(api)

@@ -82,7 +82,9 @@ AMBIGUOUS = [
 ]
 
 
-@pytest.mark.parametrize(("path_info", "expected"), [pytest.param(*case, id=name) for name, *case in AMBIGUOUS])
+@pytest.mark.parametrize(
+    ("path_info", "expected"), [pytest.param(*case, id=name) for name, *case in AMBIGUOUS]
+)
 def test_a_path_with_two_readings_is_refused(path_info: str, expected: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
         canonical(path_info)
@@ -156,7 +158,9 @@ def test_7_a_method_is_an_upper_case_token(method: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "method", ["", "get", "Get", "GET ", " GET", "GET\n", "G T", "GET,POST", "GÉT", "G(T", "G/T", "G\x00T"], ids=ascii
+    "method",
+    ["", "get", "Get", "GET ", " GET", "GET\n", "G T", "GET,POST", "GÉT", "G(T", "G/T", "G\x00T"],
+    ids=ascii,
 )
 def test_7_what_is_no_upper_case_token_is_refused(method: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
@@ -184,7 +188,9 @@ def test_7_a_method_that_is_no_text_is_refused(method: Any) -> None:
         pytest.param({"PATH_INFO": "/a//"}, "path_ambiguous", id="another path"),
     ],
 )
-def test_a_match_that_is_remembered_is_no_way_around_a_check(more: dict[str, str], reason: str) -> None:
+def test_a_match_that_is_remembered_is_no_way_around_a_check(
+    more: dict[str, str], reason: str
+) -> None:
     policy = Policy({"/": PUBLIC})
     for _ in range(2):
         assert policy.is_public(environ("/a"))
@@ -236,7 +242,9 @@ def address() -> Iterator[tuple[str, int]]:
         ("*", {400}),
     ],
 )
-def test_a_raw_request_line_has_one_reading(address: tuple[str, int], target: str, statuses: set[int]) -> None:
+def test_a_raw_request_line_has_one_reading(
+    address: tuple[str, int], target: str, statuses: set[int]
+) -> None:
     with socket.create_connection(address, timeout=5) as connection:
         connection.sendall(f"GET {target} HTTP/1.0\r\n\r\n".encode("ascii"))
         with connection.makefile("rb") as received:

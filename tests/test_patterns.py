@@ -38,16 +38,21 @@ WELL_FORMED = [
 
 
 @pytest.mark.parametrize(
-    ("key", "methods", "segments", "exact", "names"), [pytest.param(*w, id=w[0]) for w in WELL_FORMED]
+    ("key", "methods", "segments", "exact", "names"),
+    [pytest.param(*w, id=w[0]) for w in WELL_FORMED],
 )
-def test_a_key_is_methods_and_a_pattern(key: str, methods: Any, segments: Any, exact: bool, names: Any) -> None:
+def test_a_key_is_methods_and_a_pattern(
+    key: str, methods: Any, segments: Any, exact: bool, names: Any
+) -> None:
     assert parse(key) == (methods, Pattern(segments, exact), names)
 
 
 BEGIN = "one space and a path: 'GET,HEAD /users/{id}'"
 NO_METHOD, BARE = "is no upper-case method", "a segment that no request may hold"
 WHOLE = "a parameter is a whole segment, {$} stands at the end only"
-FOREIGN = "is another router's spelling; write {name} for one segment, and nothing for what is beneath"
+FOREIGN = (
+    "is another router's spelling; write {name} for one segment, and nothing for what is beneath"
+)
 
 MALFORMED = [
     ("", BEGIN),
@@ -177,14 +182,19 @@ def test_6_all_missing_rules_are_named_at_once_but_ten_at_most() -> None:
     ],
 )
 def test_6_the_end_mark_is_offered_where_it_helps(keys: list[str], offered: bool) -> None:
-    with pytest.raises(ValueError, match="no order of precedence is safe; add the rules") as refused:
+    with pytest.raises(
+        ValueError, match="no order of precedence is safe; add the rules"
+    ) as refused:
         Policy(dict.fromkeys(keys, AUTHENTICATED))
     assert ("end one of the two with {$}" in str(refused.value)) is offered
 
 
 TEAMS = [f"/teams/{team}/{i}" for i in range(5_000) for team in ("{id}", "mine")]
 # Each has its literal in another place, and another end; no two overlap.
-DEEP = ["/" + "/".join("x" if i == j else f"{{p{j}}}" for j in range(10)) + f"/{i}/{{$}}" for i in range(10)]
+DEEP = [
+    "/" + "/".join("x" if i == j else f"{{p{j}}}" for j in range(10)) + f"/{i}/{{$}}"
+    for i in range(10)
+]
 
 
 @pytest.mark.parametrize("keys", [TEAMS, DEEP], ids=["ten thousand", "ten deep ones"])
@@ -259,7 +269,9 @@ crossing = st.builds(
 @settings(max_examples=1000, deadline=None)
 @given(few | crossing)
 @example([(("a", "*"), False), (("*", "b"), False), (("a", "b"), True)])
-def test_6_the_constructor_refuses_exactly_what_enumeration_finds_unsettled(shapes: list[Shape]) -> None:
+def test_6_the_constructor_refuses_exactly_what_enumeration_finds_unsettled(
+    shapes: list[Shape],
+) -> None:
     lacking = {key_of(shape) for shape in unsettled(shapes)}
     event(f"{len(lacking)} missing")
     named = set(missing(*map(key_of, shapes)))
@@ -295,7 +307,9 @@ drawn = st.lists(st.sampled_from(SHAPES), max_size=6, unique=True)
 
 @settings(max_examples=300, deadline=None)
 @given(drawn | drawn.map(settled).map(sorted), st.randoms(use_true_random=False))
-def test_5_the_innermost_pattern_decides_as_a_slow_matcher_says(shapes: list[Shape], order: Any) -> None:
+def test_5_the_innermost_pattern_decides_as_a_slow_matcher_says(
+    shapes: list[Shape], order: Any
+) -> None:
     order.shuffle(shapes)
     try:
         policy = Policy([(key_of(shape), AUTHENTICATED) for shape in shapes])
@@ -308,4 +322,6 @@ def test_5_the_innermost_pattern_decides_as_a_slow_matcher_says(shapes: list[Sha
         assert (match.rule and match.rule.key) == (expected and key_of(expected))
         if expected is not None:
             named = enumerate(zip(expected[0], path, strict=False), 1)
-            assert match.params == {f"p{i}": value for i, (segment, value) in named if segment == "*"}
+            assert match.params == {
+                f"p{i}": value for i, (segment, value) in named if segment == "*"
+            }

@@ -13,7 +13,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jwt_wsgi import AUTHENTICATED, DENY, OPTIONAL, PUBLIC, Auth, InvalidRequest, Policy, claim, scope
+from jwt_wsgi import (
+    AUTHENTICATED,
+    DENY,
+    OPTIONAL,
+    PUBLIC,
+    Auth,
+    InvalidRequest,
+    Policy,
+    claim,
+    scope,
+)
 from jwt_wsgi.policy.algebra import Requirement
 from jwt_wsgi.policy.policy import Match
 
@@ -88,12 +98,16 @@ CATALOGUE = rules(
         ("/{$}", None),
     ],
 )
-def test_5_a_rule_covers_its_subtree_and_the_innermost_decides(path: str, expected: str | None) -> None:
+def test_5_a_rule_covers_its_subtree_and_the_innermost_decides(
+    path: str, expected: str | None
+) -> None:
     assert deciding(CATALOGUE, path) == expected
     assert deciding(dict(reversed(CATALOGUE.items())), path) == expected
 
 
-METHODS = rules("/a", "GET /a", "GET,POST /b", "HEAD /b/c", "PUT /b/c", "GET /b/c", "HEAD /d", "GET /e/{$}")
+METHODS = rules(
+    "/a", "GET /a", "GET,POST /b", "HEAD /b/c", "PUT /b/c", "GET /b/c", "HEAD /d", "GET /e/{$}"
+)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +129,9 @@ METHODS = rules("/a", "GET /a", "GET,POST /b", "HEAD /b/c", "PUT /b/c", "GET /b/
         pytest.param("BREW", "/b", None, id="which no rule names"),
     ],
 )
-def test_7_the_innermost_place_decides_alone_by_method(method: str, path: str, expected: str | None) -> None:
+def test_7_the_innermost_place_decides_alone_by_method(
+    method: str, path: str, expected: str | None
+) -> None:
     assert deciding(METHODS, path, method) == expected
 
 
@@ -131,11 +147,17 @@ def test_7_head_is_no_way_around_a_stricter_get() -> None:
     [
         pytest.param(Policy({}), "/", "missing_token", "no_rule", id="8 no rules at all"),
         pytest.param(Policy({"/a": PUBLIC}), "/b", "missing_token", "no_rule", id="8 no rule"),
-        pytest.param(Policy({"GET /": PUBLIC}), "/", "missing_token", "no_rule", id="8 none for POST"),
-        pytest.param(Policy({}, default=DENY), "/", "missing_token", "no_rule", id="8 the default spelled"),
+        pytest.param(
+            Policy({"GET /": PUBLIC}), "/", "missing_token", "no_rule", id="8 none for POST"
+        ),
+        pytest.param(
+            Policy({}, default=DENY), "/", "missing_token", "no_rule", id="8 the default spelled"
+        ),
         pytest.param(Policy({"/": DENY}), "/b", "missing_token", "denied", id="8 denied by rule"),
         pytest.param(Policy({"/": AUTHENTICATED}), "/b", "missing_token", None, id="8 said so"),
-        pytest.param(Policy({}, default=AUTHENTICATED), "/", "missing_token", None, id="8 another default"),
+        pytest.param(
+            Policy({}, default=AUTHENTICATED), "/", "missing_token", None, id="8 another default"
+        ),
         pytest.param(Policy({}, default=PUBLIC), "/", None, None, id="8 all public by default"),
         pytest.param(
             Policy({"GET /": PUBLIC}, default=PUBLIC),
@@ -195,9 +217,13 @@ def test_a_policy_does_not_change_with_the_mapping_it_was_made_of() -> None:
 
 
 @pytest.mark.parametrize(
-    ("mounts", "script_name"), [(("",), ""), (["/app"], "/app"), (("", "/app"), "/app"), ({"/a/b"}, "/a/b")], ids=repr
+    ("mounts", "script_name"),
+    [(("",), ""), (["/app"], "/app"), (("", "/app"), "/app"), ({"/a/b"}, "/a/b")],
+    ids=repr,
 )
-def test_3_a_configured_mount_is_judged_by_what_is_beneath_it(mounts: Any, script_name: str) -> None:
+def test_3_a_configured_mount_is_judged_by_what_is_beneath_it(
+    mounts: Any, script_name: str
+) -> None:
     policy = Policy({"/a": PUBLIC}, mounts=mounts)
     assert policy.is_public(environ("/a", SCRIPT_NAME=script_name))
     assert not policy.is_public(environ("/app/a", SCRIPT_NAME=script_name))
@@ -238,7 +264,9 @@ def test_3_the_first_unknown_mount_makes_one_error_line(caplog: pytest.LogCaptur
 
 
 @pytest.mark.parametrize(
-    ("requirement", "public"), [(PUBLIC, True), (OPTIONAL, False), (AUTHENTICATED, False), (DENY, False)], ids=repr
+    ("requirement", "public"),
+    [(PUBLIC, True), (OPTIONAL, False), (AUTHENTICATED, False), (DENY, False)],
+    ids=repr,
 )
 def test_only_public_is_public(requirement: Requirement, public: bool) -> None:
     assert Policy({"/a": requirement}).is_public(environ("/a/b")) is public
@@ -267,7 +295,13 @@ def test_is_public_never_raises(request: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     ("first", "second"),
-    [("/a", "/a"), ("/a", "/a/"), ("/a/{x}", "/a/{y}"), ("/a/{$}", "/a/{$}"), ("GET /a", "POST,GET /a")],
+    [
+        ("/a", "/a"),
+        ("/a", "/a/"),
+        ("/a/{x}", "/a/{y}"),
+        ("/a/{$}", "/a/{$}"),
+        ("GET /a", "POST,GET /a"),
+    ],
 )
 def test_6_two_rules_for_one_place_are_refused(first: str, second: str) -> None:
     message = f"rule {second!r}: '{first}: PUBLIC' says already what holds there; keep one"
@@ -300,7 +334,9 @@ SCOPED = scope("a")
         ({"rules": {}, "mounts": None}, r"mounts=None: write a list"),
     ],
 )
-def test_what_cannot_be_a_policy_fails_at_construction(arguments: dict[str, Any], message: str) -> None:
+def test_what_cannot_be_a_policy_fails_at_construction(
+    arguments: dict[str, Any], message: str
+) -> None:
     with pytest.raises(ValueError, match="^" + message):
         Policy(**arguments)
 
@@ -317,7 +353,9 @@ def test_a_policy_prints_its_rules_as_they_were_written() -> None:
 
 
 def test_as_text_a_policy_is_a_table_for_people() -> None:
-    policy = Policy({"/a": PUBLIC, "GET,HEAD /users/{id}": scope("a") | scope("b")}, default=AUTHENTICATED)
+    policy = Policy(
+        {"/a": PUBLIC, "GET,HEAD /users/{id}": scope("a") | scope("b")}, default=AUTHENTICATED
+    )
     assert str(policy).splitlines() == [
         "/a                    PUBLIC",
         "GET,HEAD /users/{id}  scope('a') | scope('b')",
@@ -361,7 +399,13 @@ def test_so_is_one_with_a_long_method() -> None:
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
 @pytest.mark.parametrize("path", [(), ("a",), ("a", "b"), ("c",)], ids="/".join)
-def test_a_path_taken_apart_is_decided_as_its_request_is(path: tuple[str, ...], method: str) -> None:
-    policy = Policy({"/{$}": PUBLIC, "GET /a": scope("a"), "/a/{x}": AUTHENTICATED}, mounts=["/m"], default=OPTIONAL)
+def test_a_path_taken_apart_is_decided_as_its_request_is(
+    path: tuple[str, ...], method: str
+) -> None:
+    policy = Policy(
+        {"/{$}": PUBLIC, "GET /a": scope("a"), "/a/{x}": AUTHENTICATED},
+        mounts=["/m"],
+        default=OPTIONAL,
+    )
     asked = policy.match(environ("/" + "/".join(path), method, SCRIPT_NAME="/m"))
     assert policy.decide(path, method) == asked

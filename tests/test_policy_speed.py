@@ -29,17 +29,31 @@ def resources() -> Any:
     for i in count():
         for prefix in ("/api/v1", "/api/v2", "/regions/{region}", "/tenants/{tenant}/api"):
             root = f"{prefix}/things-{i}"
-            yield from (root, f"GET {root}/{{id}}", f"PUT,DELETE {root}/{{id}}", f"{root}/{{id}}/{{$}}")
+            yield from (
+                root,
+                f"GET {root}/{{id}}",
+                f"PUT,DELETE {root}/{{id}}",
+                f"{root}/{{id}}/{{$}}",
+            )
             yield from (f"{root}/search", f"{root}/{{id}}/parts/{{part}}", f"{root}/{{id}}/history")
             # What `search` and the two beneath `{id}` share wants to be said.
-            yield from (f"{root}/search/{{$}}", f"{root}/search/parts/{{part}}", f"{root}/search/history")
+            yield from (
+                f"{root}/search/{{$}}",
+                f"{root}/search/parts/{{part}}",
+                f"{root}/search/history",
+            )
 
 
 def nests() -> Any:
     """Eight deep, every other step a parameter."""
     for i in count():
         root = f"/{{a}}/s{i % 10}/{{b}}/t{i // 10 % 10}/{{c}}/u{i // 100}"
-        yield from (f"{root}/{{d}}", f"{root}/{{d}}/{{$}}", f"{root}/{{d}}/v/{{e}}", f"{root}/{{d}}/v/{{e}}/w")
+        yield from (
+            f"{root}/{{d}}",
+            f"{root}/{{d}}/{{$}}",
+            f"{root}/{{d}}/v/{{e}}",
+            f"{root}/{{d}}/v/{{e}}/w",
+        )
 
 
 def neighbours() -> Any:
@@ -56,7 +70,13 @@ def crossings() -> Any:
 
 
 #: Each with the fewest of its rules that have one of each kind.
-SETS: dict[Callable[[], Any], int] = {flat: 10, resources: 40, nests: 10, neighbours: 20, crossings: 10}
+SETS: dict[Callable[[], Any], int] = {
+    flat: 10,
+    resources: 40,
+    nests: 10,
+    neighbours: 20,
+    crossings: 10,
+}
 every_set = pytest.mark.parametrize("written", SETS, ids=lambda written: written.__name__)
 
 
@@ -96,7 +116,9 @@ def cost(policy: Policy, path: str) -> int:
 
 
 @every_set
-def test_a_match_costs_the_same_among_a_few_rules_and_among_ten_thousand(written: Callable[[], Any]) -> None:
+def test_a_match_costs_the_same_among_a_few_rules_and_among_ten_thousand(
+    written: Callable[[], Any],
+) -> None:
     policies = [Policy(rules(written, number)) for number in (SETS[written], 1_000, 10_000)]
     for path in PATHS:
         costs = [cost(policy, path) for policy in policies]

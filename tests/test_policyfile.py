@@ -69,7 +69,10 @@ def test_a_requirement_is_read_as_it_is_printed(requirement: Any) -> None:
         ("(((", "is no requirement; combine with"),
         ("scope('a'); DENY", "is no requirement; combine with"),
         ("[" * 10_000, "is no requirement; combine with"),
-        ("scop('a')", r"scop.* is no requirement; choose from PUBLIC, OPTIONAL, AUTHENTICATED, DENY, scope"),
+        (
+            "scop('a')",
+            r"scop.* is no requirement; choose from PUBLIC, OPTIONAL, AUTHENTICATED, DENY, scope",
+        ),
         ("public", "'public' is no requirement; choose from"),
         ("scope", "'scope' is no requirement; choose from"),
         ("'read:a'", "read:a.* is no requirement; choose from"),
@@ -85,7 +88,10 @@ def test_a_requirement_is_read_as_it_is_printed(requirement: Any) -> None:
         ("claim('a', scope('b'))", "write a value that JSON has"),
         ("claim('a', {1})", "write a value that JSON has"),
         ("claim('a', b'x')", "write a value that JSON has"),
-        ("claim('a')", r"claim\('a'\).?: claim\(\) missing 1 required positional argument: 'value'"),
+        (
+            "claim('a')",
+            r"claim\('a'\).?: claim\(\) missing 1 required positional argument: 'value'",
+        ),
         ("PUBLIC & scope('a')", "PUBLIC & scope.*: PUBLIC, OPTIONAL and DENY combine with nothing"),
         ("scope('a') | report_only(scope('b'))", "report_only with & alone"),
         ("scope('a b')", "printable ASCII without space"),
@@ -116,11 +122,22 @@ report_only = true
 def test_a_file_says_what_python_says(tmp_path: Path) -> None:
     file = tmp_path / "policy.toml"
     file.write_text(WHOLE, "utf-8")
-    rules = {"/api/public": PUBLIC, "GET,POST /users/{id}": claim("sub", path_param("id")) | scope("admin"), "/": DENY}
-    written = Policy(rules, default=AUTHENTICATED, mounts=["", "/app"], allow_vhm_root=True, report_only=True)
+    rules = {
+        "/api/public": PUBLIC,
+        "GET,POST /users/{id}": claim("sub", path_param("id")) | scope("admin"),
+        "/": DENY,
+    }
+    written = Policy(
+        rules, default=AUTHENTICATED, mounts=["", "/app"], allow_vhm_root=True, report_only=True
+    )
     for policy in (read_policy(file), read_policy(str(file)), parse_policy(WHOLE)):
         assert str(policy) == str(written)
-        environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/users/7", "SCRIPT_NAME": "/app", "HTTP_X_VHM_ROOT": "/"}
+        environ = {
+            "REQUEST_METHOD": "GET",
+            "PATH_INFO": "/users/7",
+            "SCRIPT_NAME": "/app",
+            "HTTP_X_VHM_ROOT": "/",
+        }
         assert policy.match(environ).params == {"id": "7"}
         assert policy.report_only is True
 
@@ -158,7 +175,9 @@ RULES = "[rules]\n"
         pytest.param("mounts = [1]\n[rules]", "mounts=", id="odd mounts"),
     ],
 )  # fmt: skip
-def test_an_error_names_the_file_the_key_and_the_remedy(tmp_path: Path, text: str, message: str) -> None:
+def test_an_error_names_the_file_the_key_and_the_remedy(
+    tmp_path: Path, text: str, message: str
+) -> None:
     file = tmp_path / "policy.toml"
     file.write_text(text, "utf-8")
     with pytest.raises(ValueError, match=message) as raised:

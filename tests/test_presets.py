@@ -66,7 +66,9 @@ class Provider:
 
     def fetch(self, url: str) -> bytes:
         self.fetched.append(url)
-        (name, *_) = (name for name, issuer in self._issuers.items() if url.endswith(issuer.shape.keys_path))
+        (name, *_) = (
+            name for name, issuer in self._issuers.items() if url.endswith(issuer.shape.keys_path)
+        )
         keys = json.loads(self._issuers[name].fetch(url))["keys"]
         return json.dumps({"keys": [{**key, **self.members} for key in keys]}).encode()
 
@@ -96,14 +98,18 @@ def refusal(issuer: Any, token: str) -> str:
 
 
 @every_provider
-def test_an_access_token_passes_and_its_keys_are_where_they_are_documented(name: str, provider: Provider) -> None:
+def test_an_access_token_passes_and_its_keys_are_where_they_are_documented(
+    name: str, provider: Provider
+) -> None:
     auth = Verifier(preset(name, provider)).verify(provider.token(name))
     assert auth.issuer == SHAPES[name].example.issuer
     assert provider.fetched == [KEYS[name]]
 
 
 @every_provider
-def test_without_a_fetcher_they_are_fetched_by_our_client_and_nothing_before_a_token(name: str) -> None:
+def test_without_a_fetcher_they_are_fetched_by_our_client_and_nothing_before_a_token(
+    name: str,
+) -> None:
     source = preset(name, None).keys
     assert isinstance(source, RemoteJWKS)
     assert KEYS[name] in repr(source)
@@ -117,38 +123,58 @@ def test_an_id_token_is_refused(name: str, provider: Provider) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in PRESETS if name != "auth0"])
-def test_an_id_token_is_refused_even_where_its_client_is_the_audience(name: str, provider: Provider) -> None:
+def test_an_id_token_is_refused_even_where_its_client_is_the_audience(
+    name: str, provider: Provider
+) -> None:
     client = SHAPES[name].example.client
     asked = {} if name == "cognito" else {"audience": [client, "another"]}
-    assert refusal(preset(name, provider, **asked), provider.token(name, "id")) in {"claim_missing", "claim_mismatch"}
+    assert refusal(preset(name, provider, **asked), provider.token(name, "id")) in {
+        "claim_missing",
+        "claim_mismatch",
+    }
 
 
 @every_provider
-def test_a_token_of_a_neighbour_is_refused_before_anything_is_fetched(name: str, provider: Provider) -> None:
-    token = provider.token(name, iss=SHAPES[name].example.issuer.replace("7", "8").replace("ma", "na") + "x")
+def test_a_token_of_a_neighbour_is_refused_before_anything_is_fetched(
+    name: str, provider: Provider
+) -> None:
+    token = provider.token(
+        name, iss=SHAPES[name].example.issuer.replace("7", "8").replace("ma", "na") + "x"
+    )
     assert refusal(preset(name, provider), token) == "issuer_mismatch"
     assert provider.fetched == []
 
 
 @pytest.mark.parametrize("name", AUDIENCES)
 def test_a_token_for_another_api_is_refused(name: str, provider: Provider) -> None:
-    assert refusal(preset(name, provider), provider.token(name, aud="https://other.example.com")) == "audience_mismatch"
+    assert (
+        refusal(preset(name, provider), provider.token(name, aud="https://other.example.com"))
+        == "audience_mismatch"
+    )
 
 
 @every_provider
-def test_claims_of_ones_own_come_on_top_and_replace_none_of_the_presets(name: str, provider: Provider) -> None:
+def test_claims_of_ones_own_come_on_top_and_replace_none_of_the_presets(
+    name: str, provider: Provider
+) -> None:
     own = {"org": "acme", "cid": "x", "azp": "x", "appid": "x", "token_use": "id", "typ": "ID"}
     issuer = preset(name, provider, claims={"org": "acme"})
     assert Verifier(issuer).verify(provider.token(name, org="acme"))
     assert refusal(issuer, provider.token(name)) == "claim_missing"
     theirs = {path for path, _ in preset(name, provider).profile.fixed}
-    fixed = dict(preset(name, provider, claims={claim: own[claim] for claim in own if claim in theirs}).profile.fixed)
+    fixed = dict(
+        preset(
+            name, provider, claims={claim: own[claim] for claim in own if claim in theirs}
+        ).profile.fixed
+    )
     assert all(fixed[claim] != own.get(claim) for claim in theirs)
 
 
 @every_provider
 def test_other_options_are_the_issuers(name: str, provider: Provider, local: LocalIssuer) -> None:
-    issuer = preset(name, provider, leeway=0, keys=StaticJWKS(local.jwks), algorithms=["RS256", "PS256"])
+    issuer = preset(
+        name, provider, leeway=0, keys=StaticJWKS(local.jwks), algorithms=["RS256", "PS256"]
+    )
     assert (issuer.profile.leeway, issuer.algorithms) == (0, {"RS256", "PS256"})
     assert Verifier(issuer).verify(provider.token(name))
     assert provider.fetched == []
@@ -168,7 +194,11 @@ def test_other_options_are_the_issuers(name: str, provider: Provider, local: Loc
         ("cognito", scope("api/read"), {"scope": "openid api/read"}),
         ("cognito", has("cognito:groups", "admin"), {"cognito:groups": ["admin"]}),
         ("keycloak", scope("read:messages"), {"scope": "openid read:messages"}),
-        ("keycloak", has(("realm_access", "roles"), "admin"), {"realm_access": {"roles": ["admin"]}}),
+        (
+            "keycloak",
+            has(("realm_access", "roles"), "admin"),
+            {"realm_access": {"roles": ["admin"]}},
+        ),
         (
             "keycloak",
             has(("resource_access", "my-api", "roles"), "editor"),
@@ -199,7 +229,10 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: okta("o.okta.com", authorization_server="", audience="a"),
         "authorization",
     ),
-    "a way out": (lambda: okta("o.okta.com", authorization_server="..", audience="a"), "authorization_server="),
+    "a way out": (
+        lambda: okta("o.okta.com", authorization_server="..", audience="a"),
+        "authorization_server=",
+    ),
     "a tenant by its domain": (lambda: entra("contoso.example", audience="a"), "tenant="),
     "common": (lambda: entra("common", audience="a"), "tenant="),
     "a tenant in capitals": (lambda: entra(TENANT.upper(), audience="a"), "tenant="),
@@ -210,8 +243,14 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     "a region that is none": (lambda: cognito("Ireland", "x_y", client_ids="a"), "region="),
     "a pool elsewhere": (lambda: cognito("eu-west-1", "us-east-1_Abc", client_ids="a"), "pool="),
     "no clients": (lambda: cognito("eu-west-1", "eu-west-1_Abc", client_ids=[]), "client_ids="),
-    "an empty client": (lambda: cognito("eu-west-1", "eu-west-1_Abc", client_ids=""), "client_ids="),
-    "Keycloak over http": (lambda: keycloak("http://sso.example.com", "main", audience="a"), "http"),
+    "an empty client": (
+        lambda: cognito("eu-west-1", "eu-west-1_Abc", client_ids=""),
+        "client_ids=",
+    ),
+    "Keycloak over http": (
+        lambda: keycloak("http://sso.example.com", "main", audience="a"),
+        "http",
+    ),
     "a realm of two": (lambda: keycloak("https://sso.example.com", "a/b", audience="a"), "realm="),
     "no URL": (lambda: keycloak(None, "main", audience="a"), "base_url="),  # type: ignore[arg-type]
 }
@@ -226,7 +265,9 @@ def test_what_cannot_be_is_refused_by_name(call: Callable[[], Any], message: str
 # --- one by one
 
 
-@pytest.mark.parametrize("client", ["another client", None, ["0123456789abcdefghijklmnop"], 5], ids=repr)
+@pytest.mark.parametrize(
+    "client", ["another client", None, ["0123456789abcdefghijklmnop"], 5], ids=repr
+)
 def test_cognito_knows_its_clients(client: object, provider: Provider) -> None:
     reason = refusal(preset("cognito", provider), provider.token("cognito", client_id=client))
     assert reason in {"claim_missing", "claim_mismatch"}
@@ -239,7 +280,9 @@ def test_cognito_in_china_has_another_domain(provider: Provider) -> None:
 
 @pytest.mark.parametrize("typ", ["ID", "Refresh", "Offline", "Logout", "bearer", None])
 def test_keycloak_tells_its_tokens_by_a_claim(typ: str | None, provider: Provider) -> None:
-    assert refusal(preset("keycloak", provider), provider.token("keycloak", typ=typ)).startswith("claim_m")
+    assert refusal(preset("keycloak", provider), provider.token("keycloak", typ=typ)).startswith(
+        "claim_m"
+    )
 
 
 @pytest.mark.parametrize("base_url", ["https://sso.example.com/", "https://sso.example.com"])
@@ -261,7 +304,12 @@ def test_entras_other_version_is_refused(name: str, provider: Provider) -> None:
 
 
 V2 = "https://login.microsoftonline.com/{}/v2.0"
-MINE, TEMPLATE, THEIRS, PERSONAL = V2.format(TENANT), V2.format("{tenantid}"), V2.format(OTHER), V2.format(CONSUMERS)
+MINE, TEMPLATE, THEIRS, PERSONAL = (
+    V2.format(TENANT),
+    V2.format("{tenantid}"),
+    V2.format(OTHER),
+    V2.format(CONSUMERS),
+)
 
 
 @pytest.mark.parametrize(
@@ -302,13 +350,18 @@ def test_a_key_of_one_tenant_alone_serves_it(owner: str, good: bool, provider: P
             verifier.verify(provider.token("entra-v2"))
 
 
-def test_of_several_tenants_those_pass_that_were_named_and_one_fetch_serves_them(provider: Provider) -> None:
+def test_of_several_tenants_those_pass_that_were_named_and_one_fetch_serves_them(
+    provider: Provider,
+) -> None:
     verifier = Verifier(entra([TENANT, OTHER], audience=API, fetch=provider.fetch))
     for tenant in (TENANT, OTHER):
         assert verifier.verify(provider.token("entra-v2", iss=V2.format(tenant), tid=tenant))
     assert provider.fetched == ["https://login.microsoftonline.com/common/discovery/v2.0/keys"]
     third = V2.format("8eaef023-2b34-4da1-9baa-8bc8c9d6a490")
-    assert refusal(entra([TENANT, OTHER], audience=API), provider.token("entra-v2", iss=third)) == "issuer_mismatch"
+    assert (
+        refusal(entra([TENANT, OTHER], audience=API), provider.token("entra-v2", iss=third))
+        == "issuer_mismatch"
+    )
 
 
 @pytest.mark.parametrize("version", [1, 2])
@@ -316,7 +369,9 @@ def test_any_tenant_is_any_guid_of_this_version_and_invented_ones_cost_one_fetch
     version: Any, provider: Provider
 ) -> None:
     name = f"entra-v{version}"
-    verifier = Verifier(entra(ANY_TENANT, audience=AUDIENCES[name], version=version, fetch=provider.fetch))
+    verifier = Verifier(
+        entra(ANY_TENANT, audience=AUDIENCES[name], version=version, fetch=provider.fetch)
+    )
     right = SHAPES[name].example.issuer
     for number in range(50):
         tenant = f"00000000-0000-0000-0000-{number:012}"
@@ -333,7 +388,9 @@ def test_any_tenant_is_any_guid_of_this_version_and_invented_ones_cost_one_fetch
             verifier.verify(provider.token(name, iss=issuer))
 
 
-@pytest.mark.parametrize("body", [b"[]", b"{}", b'{"keys": 5}', b'{"keys": [5]}', b"nonsense", b'{"keys": []}'])
+@pytest.mark.parametrize(
+    "body", [b"[]", b"{}", b'{"keys": 5}', b'{"keys": [5]}', b"nonsense", b'{"keys": []}']
+)
 def test_what_entra_answers_instead_of_keys_is_refused_by_the_source(body: bytes) -> None:
     issuer = entra(TENANT, audience=API, fetch=lambda url: body)
     assert isinstance(issuer.keys, RemoteJWKS)

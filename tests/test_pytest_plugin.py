@@ -44,8 +44,18 @@ def test_a_run_without_the_fixtures_loads_nothing_of_the_package(tmp_path: Path)
     (tmp_path / "test_loading.py").write_text(LOADING)
     # Whatever measures coverage here is told nothing: it would have to be loaded first.
     options = ("-q", "-p", "no:cacheprovider", "-p", "no:cov", "-c", "/dev/null")
-    command = [sys.executable, "-m", "pytest", *options, "--rootdir", str(tmp_path), "test_loading.py"]
-    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        *options,
+        "--rootdir",
+        str(tmp_path),
+        "test_loading.py",
+    ]
+    ended = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False
+    )
     assert "4 passed" in ended.stdout, ended.stdout + ended.stderr
 
 
@@ -54,7 +64,9 @@ def test_it_is_found_by_its_entry_point() -> None:
     assert entry.load() is pytest_jwt_wsgi
 
 
-def test_the_issuer_goes_by_the_clock(jwt_issuer: LocalIssuer, jwt_clock: Clock, jwt_key: SigningKey) -> None:
+def test_the_issuer_goes_by_the_clock(
+    jwt_issuer: LocalIssuer, jwt_clock: Clock, jwt_key: SigningKey
+) -> None:
     assert jwt_issuer.clock is jwt_clock
     assert jwt_issuer.key() is jwt_key
     verifier = Verifier(jwt_issuer.trusted(), clock=jwt_clock)
@@ -66,7 +78,9 @@ def test_the_issuer_goes_by_the_clock(jwt_issuer: LocalIssuer, jwt_clock: Clock,
     assert verifier.verify(jwt_issuer.token())
 
 
-def test_an_application_with_a_clock_of_its_own_agrees_until_the_clock_is_moved(jwt_issuer: LocalIssuer) -> None:
+def test_an_application_with_a_clock_of_its_own_agrees_until_the_clock_is_moved(
+    jwt_issuer: LocalIssuer,
+) -> None:
     assert Verifier(jwt_issuer.trusted()).verify(jwt_issuer.token())
     assert protect(lambda *_: [], issuer=jwt_issuer.trusted(), rules={"/": AUTHENTICATED})
 

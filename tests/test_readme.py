@@ -67,18 +67,28 @@ def test_every_option_that_the_readme_names_exists(callable_: object) -> None:
 def test_the_page_on_keys_has_every_option_of_a_remote_source_with_its_default() -> None:
     page = (ROOT / "docs" / "key-sources.md").read_text(encoding="utf-8")
     table = page.split("## Options of `RemoteJWKS`")[1].split("## ")[0]
-    rows = [[cell.strip(" `") for cell in row.split("|")[1:4]] for row in table.splitlines() if row.startswith("| `")]
+    rows = [
+        [cell.strip(" `") for cell in row.split("|")[1:4]]
+        for row in table.splitlines()
+        if row.startswith("| `")
+    ]
     parameters = dict(inspect.signature(RemoteJWKS).parameters)
     del parameters["uri"]
     defaults = {name: parameter.default for name, parameter in parameters.items()}
-    shown = {name: "time.monotonic" if each is time.monotonic else repr(each) for name, each in defaults.items()}
+    shown = {
+        name: "time.monotonic" if each is time.monotonic else repr(each)
+        for name, each in defaults.items()
+    }
     assert {name: default for name, _, default in rows} == shown
 
 
 def test_the_page_on_keys_has_every_field_of_the_status() -> None:
     page = (ROOT / "docs" / "key-sources.md").read_text(encoding="utf-8")
     table = page.split("| of `status()` | meaning |")[1].split("\n\n")[0]
-    named = re.findall(r"`(\w+)`", "".join(row.split("|")[1] for row in table.splitlines() if row.startswith("| `")))
+    named = re.findall(
+        r"`(\w+)`",
+        "".join(row.split("|")[1] for row in table.splitlines() if row.startswith("| `")),
+    )
     assert sorted(named) == sorted(KeyStatus._fields)
 
 

@@ -21,7 +21,7 @@ import pytest
 from conftest import Clock
 
 from jwt_wsgi import KeysUnavailable, RemoteJWKS
-from jwt_wsgi.jwks.fetching import Reply
+from jwt_wsgi.http.fetching import Reply
 from jwt_wsgi.testing import LocalIssuer, SigningKey
 
 URI = "https://issuer.test/jwks"
@@ -164,7 +164,9 @@ def test_a_cached_kid_costs_one_fetch() -> None:
     assert remote.fetches == 1
 
 
-def test_twenty_concurrent_first_requests_cost_one_fetch(callers: ThreadPoolExecutor, pending: Future[object]) -> None:
+def test_twenty_concurrent_first_requests_cost_one_fetch(
+    callers: ThreadPoolExecutor, pending: Future[object]
+) -> None:
     remote, together = Remote(pending), threading.Barrier(21)
 
     def first() -> str:
@@ -200,7 +202,9 @@ def test_a_refresh_ahead_runs_in_the_background_and_nobody_waits(pending: Future
 
 
 @pytest.mark.parametrize("look", [1, 2, 3, 4])
-def test_a_set_that_comes_while_a_request_asks_costs_no_other_fetch(look: int, pending: Future[object]) -> None:
+def test_a_set_that_comes_while_a_request_asks_costs_no_other_fetch(
+    look: int, pending: Future[object]
+) -> None:
     remote, looks = loaded(), itertools.count(1)
     remote.endpoint.answer = pending
     remote.clock.advance(541)
@@ -265,7 +269,9 @@ def test_a_token_without_kid_is_tried_against_four_keys_at_most(published: str, 
     assert len(Remote(jwks(*published)).source.find(None, "ES256")) == tried
 
 
-def test_an_unusable_key_is_skipped_and_logged_and_the_others_serve(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unusable_key_is_skipped_and_logged_and_the_others_serve(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     caplog.set_level(logging.INFO, "jwt_wsgi.jwks")
     odd = {"kty": "EC", "crv": "secp256k1", "kid": "odd", "x": "AA", "y": "AA"}
     entries = [odd, *LocalIssuer().jwks["keys"]]
@@ -287,7 +293,9 @@ def test_a_fetcher_that_answers_no_bytes_or_too_many_has_brought_nothing(answer:
 
 
 @pytest.mark.parametrize("kind", [RuntimeError, ValueError, LookupError])
-def test_a_foreign_exception_is_not_quoted_in_the_log(kind: type[Exception], caplog: pytest.LogCaptureFixture) -> None:
+def test_a_foreign_exception_is_not_quoted_in_the_log(
+    kind: type[Exception], caplog: pytest.LogCaptureFixture
+) -> None:
     assert Remote(kind("token=hidden")).ask() == UNAVAILABLE
     assert kind.__name__ in caplog.text
     assert "hidden" not in caplog.text
@@ -350,7 +358,9 @@ def no_room_for_threads() -> Iterator[None]:
         threading.stack_size(before)
 
 
-def test_where_no_thread_can_be_started_the_keys_are_unavailable(caplog: pytest.LogCaptureFixture) -> None:
+def test_where_no_thread_can_be_started_the_keys_are_unavailable(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     remote = Remote()
     with no_room_for_threads():
         assert remote.ask() == UNAVAILABLE
@@ -431,7 +441,9 @@ def test_eight_wait_for_an_unknown_kid_and_the_rest_are_answered_at_once(
     assert remote.fetches == 2
 
 
-def test_another_unknown_kid_does_not_wait_for_this_one(callers: ThreadPoolExecutor, pending: Future[object]) -> None:
+def test_another_unknown_kid_does_not_wait_for_this_one(
+    callers: ThreadPoolExecutor, pending: Future[object]
+) -> None:
     remote = loaded()
     remote.endpoint.answer = pending
     sought = callers.submit(remote.ask, "b")
@@ -442,7 +454,9 @@ def test_another_unknown_kid_does_not_wait_for_this_one(callers: ThreadPoolExecu
     assert sought.result() == FOUND
 
 
-def test_every_unknown_kid_waits_for_a_refresh_under_way(callers: ThreadPoolExecutor, pending: Future[object]) -> None:
+def test_every_unknown_kid_waits_for_a_refresh_under_way(
+    callers: ThreadPoolExecutor, pending: Future[object]
+) -> None:
     remote = loaded()
     remote.endpoint.answer = pending
     remote.clock.advance(541)
@@ -471,7 +485,9 @@ def test_callers_wait_for_the_time_out_together_and_no_longer(
     assert remote.fetches == (1 if first else 2)
 
 
-def test_a_result_that_comes_after_its_callers_gave_up_still_counts(pending: Future[object]) -> None:
+def test_a_result_that_comes_after_its_callers_gave_up_still_counts(
+    pending: Future[object],
+) -> None:
     remote = Remote(pending, timeout=0.05)
     assert remote.ask() == UNAVAILABLE
     remote.clock.advance(100)
@@ -480,7 +496,9 @@ def test_a_result_that_comes_after_its_callers_gave_up_still_counts(pending: Fut
     assert (remote.ask(), remote.fetches) == (FOUND, 1)
 
 
-def test_a_worker_that_is_lost_makes_room_for_another_and_comes_too_late(pending: Future[object]) -> None:
+def test_a_worker_that_is_lost_makes_room_for_another_and_comes_too_late(
+    pending: Future[object],
+) -> None:
     remote = Remote(pending, timeout=0.05)
     assert remote.ask() == UNAVAILABLE
     remote.endpoint.answer = jwks("b")
@@ -493,8 +511,12 @@ def test_a_worker_that_is_lost_makes_room_for_another_and_comes_too_late(pending
     assert remote.source.held() is newer
 
 
-@pytest.mark.filterwarnings("ignore:Exception in thread jwt_wsgi.jwks:pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_thread_that_is_killed_in_its_fetch_makes_room_for_another(pending: Future[object]) -> None:
+@pytest.mark.filterwarnings(
+    "ignore:Exception in thread jwt_wsgi.jwks:pytest.PytestUnhandledThreadExceptionWarning"
+)
+def test_a_thread_that_is_killed_in_its_fetch_makes_room_for_another(
+    pending: Future[object],
+) -> None:
     remote = Remote(pending, timeout=0.05)
     pending.set_exception(SystemExit())
     assert remote.ask() == UNAVAILABLE
@@ -505,7 +527,9 @@ def test_a_thread_that_is_killed_in_its_fetch_makes_room_for_another(pending: Fu
     assert (remote.ask(), remote.fetches) == (FOUND, 2)
 
 
-def test_an_unknown_kid_is_unavailable_as_long_as_the_last_fetch_has_not_succeeded(pending: Future[object]) -> None:
+def test_an_unknown_kid_is_unavailable_as_long_as_the_last_fetch_has_not_succeeded(
+    pending: Future[object],
+) -> None:
     remote = loaded(timeout=0.05)
     remote.endpoint.answer = pending
     assert remote.ask("b") == UNAVAILABLE
@@ -544,5 +568,7 @@ print("urllib3" in sys.modules)
 Issuer("https://issuer.test/", audience="a")
 print("urllib3" in sys.modules)
 """
-    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+    )
     assert ended.stdout.split() == ["False", "True"]

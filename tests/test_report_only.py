@@ -30,7 +30,7 @@ from jwt_wsgi import (
     require,
     scope,
 )
-from jwt_wsgi.decisions import Decision
+from jwt_wsgi.middleware.decisions import Decision
 from jwt_wsgi.testing import LocalIssuer
 
 A, B = scope("a"), scope("b")
@@ -51,7 +51,9 @@ class Told(list[Decision]):
     @property
     def reasons(self) -> list[tuple[str | None, str | None]]:
         """Of each decision, why it was refused and why it would be."""
-        return [(decision.reason, decision.would_be and decision.would_be.reason) for decision in self]
+        return [
+            (decision.reason, decision.would_be and decision.would_be.reason) for decision in self
+        ]
 
 
 @pytest.fixture
@@ -82,13 +84,28 @@ ONE_RULE: list[Any] = [
     ("before: the same", report_only(B) & A, "a", 200, None, "insufficient_scope"),
     ("beside two", A & scope("c") & report_only(B), "a", 403, "insufficient_scope", None),
     ("before two", report_only(B) & A & scope("c"), "a", 403, "insufficient_scope", None),
-    ("before two: the first lacks", report_only(B) & A & scope("c"), "c", 403, "insufficient_scope", None),
-    ("beside an alternative", (A | scope("c")) & report_only(B), "c", 200, None, "insufficient_scope"),
+    (
+        "before two: the first lacks",
+        report_only(B) & A & scope("c"),
+        "c",
+        403,
+        "insufficient_scope",
+        None,
+    ),
+    (
+        "beside an alternative",
+        (A | scope("c")) & report_only(B),
+        "c",
+        200,
+        None,
+        "insufficient_scope",
+    ),
 ]
 
 
 @pytest.mark.parametrize(
-    ("rule", "scopes", "status", "refused", "would_be"), [pytest.param(*case, id=name) for name, *case in ONE_RULE]
+    ("rule", "scopes", "status", "refused", "would_be"),
+    [pytest.param(*case, id=name) for name, *case in ONE_RULE],
 )
 def test_a_rule_reports_what_it_does_not_enforce(
     local: LocalIssuer,
@@ -105,9 +122,15 @@ def test_a_rule_reports_what_it_does_not_enforce(
     assert told.reasons == [(refused, would_be)]
 
 
-def test_alone_a_bad_token_passes_as_none_and_is_told(local: LocalIssuer, trusted: Issuer, told: Told) -> None:
+def test_alone_a_bad_token_passes_as_none_and_is_told(
+    local: LocalIssuer, trusted: Issuer, told: Told
+) -> None:
     stack = api(trusted, told, {"/x": report_only(A)})
-    for token, reason in ((local.token(expires_in=-60), "token_expired"), ("x", "token_malformed"), ("a b",) * 2):
+    for token, reason in (
+        (local.token(expires_in=-60), "token_expired"),
+        ("x", "token_malformed"),
+        ("a b",) * 2,
+    ):
         told.clear()
         headers = {"Authorization": f"Bearer {token}"}
         assert stack.get("/x", headers=headers).text == "None"
@@ -116,7 +139,9 @@ def test_alone_a_bad_token_passes_as_none_and_is_told(local: LocalIssuer, truste
         assert authorized == (None, "missing_token")
 
 
-def test_beside_an_enforced_one_a_bad_token_is_refused(local: LocalIssuer, trusted: Issuer, told: Told) -> None:
+def test_beside_an_enforced_one_a_bad_token_is_refused(
+    local: LocalIssuer, trusted: Issuer, told: Told
+) -> None:
     assert ask(api(trusted, told, {"/x": A & report_only(B)}), local.token(expires_in=-60)) == 401
     assert told.reasons == [("token_expired", None)]
 
@@ -146,7 +171,12 @@ WHOLE: list[Any] = [
 
 @pytest.mark.parametrize(("path", "scopes", "would_be"), WHOLE)
 def test_a_whole_policy_refuses_nothing(
-    local: LocalIssuer, trusted: Issuer, told: Told, path: str, scopes: str | None, would_be: list[str | None]
+    local: LocalIssuer,
+    trusted: Issuer,
+    told: Told,
+    path: str,
+    scopes: str | None,
+    would_be: list[str | None],
 ) -> None:
     policy = Policy({"/public": PUBLIC, "/a": A, "/denied": DENY}, report_only=True)
     stack = api(trusted, told, policy)
@@ -154,7 +184,9 @@ def test_a_whole_policy_refuses_nothing(
     assert told.reasons == [(None, each) for each in would_be or [None]]
 
 
-def test_a_whole_policy_lets_bad_tokens_pass_even_on_an_ambiguous_path(trusted: Issuer, told: Told) -> None:
+def test_a_whole_policy_lets_bad_tokens_pass_even_on_an_ambiguous_path(
+    trusted: Issuer, told: Told
+) -> None:
     stack = api(trusted, told, Policy({"/a": A}, report_only=True))
     for path in ("/a", "/a//b", "/other"):
         assert ask(stack, "x", path) == 200
@@ -179,14 +211,21 @@ def test_only_a_report_alone_tolerates_bad_tokens(rule: Any, tolerant: bool) -> 
     assert Policy({"/x": rule}).reports_only(environ) is tolerant
     assert Policy({"/x": rule}, report_only=True).reports_only(environ) is True
     assert Policy({"/x": rule}).reports_only({**environ, "PATH_INFO": "/x//"}) is False
-    assert Policy({"/x": rule}, report_only=True).reports_only({**environ, "PATH_INFO": "/x//"}) is True
+    assert (
+        Policy({"/x": rule}, report_only=True).reports_only({**environ, "PATH_INFO": "/x//"})
+        is True
+    )
 
 
-def test_layers_by_hand_refuse_bad_tokens_unless_told_otherwise(local: LocalIssuer, trusted: Issuer) -> None:
+def test_layers_by_hand_refuse_bad_tokens_unless_told_otherwise(
+    local: LocalIssuer, trusted: Issuer
+) -> None:
     policy = Policy({"/x": report_only(A)})
     authorizer = ScopeAuthorizer(app, policy)
     strict = TokenExtractor(TokenVerifier(authorizer, trusted, allow_anonymous=True))
-    lenient = TokenExtractor(TokenVerifier(authorizer, trusted, allow_anonymous=True, report_only=policy.reports_only))
+    lenient = TokenExtractor(
+        TokenVerifier(authorizer, trusted, allow_anonymous=True, report_only=policy.reports_only)
+    )
     assert [ask(TestApp(stack), "x") for stack in (strict, lenient)] == [401, 200]
 
 
@@ -197,8 +236,15 @@ def test_a_bad_token_that_passes_leaves_no_user(trusted: Issuer) -> None:
         seen.update(environ)
         return app(environ, start_response)
 
-    stack = protect(record, issuer=trusted, rules={"/x": report_only(A)}, remote_user=lambda auth: auth.subject or "")
-    request = Request.blank("/x", {"REMOTE_USER": "smuggled"}, headers={"Authorization": "Bearer x"})
+    stack = protect(
+        record,
+        issuer=trusted,
+        rules={"/x": report_only(A)},
+        remote_user=lambda auth: auth.subject or "",
+    )
+    request = Request.blank(
+        "/x", {"REMOTE_USER": "smuggled"}, headers={"Authorization": "Bearer x"}
+    )
     request.get_response(stack)
     assert "REMOTE_USER" not in seen
     assert "jwt_wsgi.auth" not in seen
@@ -263,7 +309,9 @@ def test_it_prints_as_it_is_written(requirement: Any, text: str) -> None:
     assert str(requirement) == text
 
 
-def test_what_an_auth_may_do_is_told_with_it(local: LocalIssuer, trusted: Issuer, told: Told) -> None:
+def test_what_an_auth_may_do_is_told_with_it(
+    local: LocalIssuer, trusted: Issuer, told: Told
+) -> None:
     ask(api(trusted, told, {"/x": report_only(A)}), local.token("b"))
     [decision] = told
     assert isinstance(decision.auth, Auth)

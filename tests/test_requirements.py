@@ -59,7 +59,9 @@ ANYONE, MISSING = None, ("missing_token", ())
     ],
     ids=repr,
 )
-def test_the_four_that_stand_alone(requirement: Requirement, anonymous: Refusal, authenticated: Refusal) -> None:
+def test_the_four_that_stand_alone(
+    requirement: Requirement, anonymous: Refusal, authenticated: Refusal
+) -> None:
     assert refusal(requirement, None) == anonymous
     assert refusal(requirement, auth()) == authenticated
 
@@ -291,7 +293,10 @@ def test_two_that_stand_alone_do_not_combine_either(alone: Any) -> None:
         (lambda: permission(), r"has\('permissions'\) names no value"),
         (lambda: has("roles"), r"has\('roles'\) names no value; write at least one"),
         (lambda: has("", 1), r"has\(\): a claim's name is a string, or a tuple of them, not ''"),
-        (lambda: claim("", 1), r"claim\(\): a claim's name is a string, or a tuple of them, not ''"),
+        (
+            lambda: claim("", 1),
+            r"claim\(\): a claim's name is a string, or a tuple of them, not ''",
+        ),
         (lambda: claim((), 1), r"claim\(\): a claim's name is .*, not \(\)"),
         (lambda: claim(("a", ""), 1), "a claim's name"),
         (lambda: claim(["a"], 1), "a claim's name"),  # type: ignore[arg-type]

@@ -37,7 +37,9 @@ class Remote:
         self.clock = Clock(1000.0)
         self.published: tuple[str | SigningKey, ...] | Exception = published
         self.fetches = 0
-        self.source = RemoteJWKS("https://issuer.test/jwks", fetch=self._fetch, clock=self.clock, **options)
+        self.source = RemoteJWKS(
+            "https://issuer.test/jwks", fetch=self._fetch, clock=self.clock, **options
+        )
 
     def _fetch(self, url: str) -> bytes:
         self.fetches += 1
@@ -83,11 +85,15 @@ def test_a_kid_is_added_removed_or_both(before: Any, after: Any, added: str, rem
 
 def test_a_key_without_kid_changes_unnamed() -> None:
     pem = [KeySet.from_jwks({"keys": [{**KEYS[kid].jwk, "kid": kid}]}).keys for kid in "ab"]  # type: ignore[dict-item]
-    nameless = [KeySet([type(key)(None, key.algorithms, key.material) for key in keys]) for keys in pem]
+    nameless = [
+        KeySet([type(key)(None, key.algorithms, key.material) for key in keys]) for keys in pem
+    ]
     assert rotation(*nameless) == (frozenset(), frozenset())
 
 
-def test_who_asks_is_told_what_a_refresh_has_changed_and_nothing_else(caplog: pytest.LogCaptureFixture) -> None:
+def test_who_asks_is_told_what_a_refresh_has_changed_and_nothing_else(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     caplog.set_level(logging.INFO, "jwt_wsgi.jwks")
     told: list[tuple[frozenset[str], frozenset[str]]] = []
     remote = Remote("a", on_rotation=lambda added, removed: told.append((added, removed)))
@@ -112,7 +118,9 @@ def test_a_failed_refresh_is_no_rotation() -> None:
     assert remote.fetches == 2
 
 
-def test_a_hook_that_raises_is_logged_unquoted_and_the_keys_are_in_force(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_hook_that_raises_is_logged_unquoted_and_the_keys_are_in_force(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     def hook(added: frozenset[str], removed: frozenset[str]) -> None:
         raise RuntimeError("hidden")
 
@@ -192,7 +200,9 @@ def test_a_set_without_what_it_has_not_is_the_same_object(kids: frozenset[str]) 
     assert without(keys, kids) is keys
 
 
-def test_a_revoked_kid_of_a_static_set_is_gone_and_stays_gone_when_the_file_changes(tmp_path: Path) -> None:
+def test_a_revoked_kid_of_a_static_set_is_gone_and_stays_gone_when_the_file_changes(
+    tmp_path: Path,
+) -> None:
     path, clock = tmp_path / "keys.json", Clock()
     path.write_text(json.dumps(jwks("a", "b")))
     source = StaticJWKS(path, clock=clock)

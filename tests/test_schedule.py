@@ -27,7 +27,9 @@ def loaded(random: float = 0.5, max_age: float | None = None, **limits: float) -
 
 
 @pytest.mark.parametrize("name", ["cache_ttl", "timeout", "cooldown", "stale_for"])
-@pytest.mark.parametrize("value", [-1, True, "5", None, float("nan"), float("inf"), float("-inf")], ids=repr)
+@pytest.mark.parametrize(
+    "value", [-1, True, "5", None, float("nan"), float("inf"), float("-inf")], ids=repr
+)
 def test_a_limit_that_is_no_number_of_seconds_is_refused_by_name(name: str, value: object) -> None:
     with pytest.raises(ValueError, match=f"^{name}="):
         Limits(**{name: value})
@@ -157,7 +159,9 @@ def test_a_success_starts_the_back_off_from_the_beginning() -> None:
 
 
 @pytest.mark.parametrize(("random", "share"), [(0.0, 0.7), (0.5, 0.8), (1.0, 0.9)])
-def test_the_refresh_is_due_at_four_fifths_of_the_lifetime_give_or_take_a_tenth(random: float, share: float) -> None:
+def test_the_refresh_is_due_at_four_fifths_of_the_lifetime_give_or_take_a_tenth(
+    random: float, share: float
+) -> None:
     assert loaded(random, cache_ttl=1000).refresh_at == pytest.approx(NOW + 1000 * share)
 
 
@@ -176,7 +180,9 @@ def test_the_set_outlives_its_lifetime_by_the_stale_window() -> None:
         pytest.param(999999999, 86400, id="far above the ceiling"),
     ],
 )
-def test_the_reply_sets_the_lifetime_between_floor_and_ceiling(max_age: float | None, lifetime: float) -> None:
+def test_the_reply_sets_the_lifetime_between_floor_and_ceiling(
+    max_age: float | None, lifetime: float
+) -> None:
     assert loaded(max_age=max_age, stale_for=0).usable_until == NOW + lifetime
 
 

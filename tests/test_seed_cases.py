@@ -39,7 +39,9 @@ AUDIENCE = "https://api.test"
 def echo(request: Request) -> Response:
     """Says who is calling, and what body arrived."""
     auth = get_auth(request)
-    return Response(json={"subject": None if auth is None else auth.subject, "body": request.body.decode()})
+    return Response(
+        json={"subject": None if auth is None else auth.subject, "body": request.body.decode()}
+    )
 
 
 RULES = {
@@ -67,7 +69,12 @@ def api(
     issuer = Issuer(local.issuer, keys=keys or StaticJWKS(local.jwks), **profile)
     return TestApp(
         protect(
-            echo, issuer=issuer, rules=RULES, get_token=get_token, is_revoked=is_revoked, clock=clock or local.clock
+            echo,
+            issuer=issuer,
+            rules=RULES,
+            get_token=get_token,
+            is_revoked=is_revoked,
+            clock=clock or local.clock,
         )
     )
 
@@ -106,7 +113,9 @@ def test_no_token_is_401_without_an_error_code(local: LocalIssuer) -> None:
         pytest.param("Bearer wrongjwt", (401, "token_malformed"), id="wrongjwt"),
     ],
 )
-def test_a_header_that_carries_no_good_token(local: LocalIssuer, header: str, expected: tuple[int, str]) -> None:
+def test_a_header_that_carries_no_good_token(
+    local: LocalIssuer, header: str, expected: tuple[int, str]
+) -> None:
     assert outcome(get(api(local), "/private", header)) == expected
 
 
@@ -122,7 +131,9 @@ def test_basic_passes_an_optional_place_without_auth(local: LocalIssuer) -> None
 
 
 @pytest.mark.conforms(5, 6)
-def test_tokens_in_query_form_and_json_are_not_looked_at_and_the_body_is_untouched(local: LocalIssuer) -> None:
+def test_tokens_in_query_form_and_json_are_not_looked_at_and_the_body_is_untouched(
+    local: LocalIssuer,
+) -> None:
     app, token = api(local), local.token()
     assert get(app, f"/private?access_token={token}").status_int == 401
     form = app.post("/form", {"access_token": token}, status="*")
@@ -156,7 +167,9 @@ def test_a_preflight_takes_the_options_rule(local: LocalIssuer) -> None:
     assert app.options("/all", status="*").status_int == 401
 
 
-@pytest.mark.parametrize("header", ["Bearer wrongjwt", "Bearer", "Bearer a, Bearer b"], ids=["bad", "none", "two"])
+@pytest.mark.parametrize(
+    "header", ["Bearer wrongjwt", "Bearer", "Bearer a, Bearer b"], ids=["bad", "none", "two"]
+)
 def test_an_exempt_path_passes_whatever_the_header_says(local: LocalIssuer, header: str) -> None:
     assert get(api(local), "/public", header).json["subject"] is None
 
@@ -202,9 +215,14 @@ BELIEVING: list[Any] = [
 
 
 @pytest.mark.conforms(13, 33, 34, 35, 36, 37, 53, 54, 55, 57, 70)
-@pytest.mark.parametrize(("token", "profile", "reason"), [pytest.param(*case, id=name) for name, *case in BELIEVING])
+@pytest.mark.parametrize(
+    ("token", "profile", "reason"), [pytest.param(*case, id=name) for name, *case in BELIEVING]
+)
 def test_believing_a_token(
-    local: LocalIssuer, token: Callable[[LocalIssuer], str], profile: dict[str, Any], reason: str | None
+    local: LocalIssuer,
+    token: Callable[[LocalIssuer], str],
+    profile: dict[str, Any],
+    reason: str | None,
 ) -> None:
     app = api(local, **profile)
     expected = (200, None) if reason is None else (401, reason)
@@ -235,7 +253,12 @@ def test_the_issuer_picks_the_key_and_an_unknown_one_costs_no_fetch() -> None:
     two = LocalIssuer("https://two.test/", algorithms=("ES256",))
     stranger = LocalIssuer("https://three.test/", algorithms=("ES256",))
     issuers = [
-        Issuer(each.issuer, audience=AUDIENCE, algorithms=["ES256"], keys=RemoteJWKS(each.jwks_uri, fetch=each.fetch))
+        Issuer(
+            each.issuer,
+            audience=AUDIENCE,
+            algorithms=["ES256"],
+            keys=RemoteJWKS(each.jwks_uri, fetch=each.fetch),
+        )
         for each in (one, two)
     ]
     app = TestApp(protect(echo, issuer=issuers, rules=RULES))
@@ -250,7 +273,10 @@ def test_a_revoked_token_is_401_and_a_check_that_raises_is_never_a_yes(local: Lo
     def explode(auth: object) -> bool:
         raise ConnectionError("the deny list is gone")
 
-    assert outcome(bearer(api(local, is_revoked=lambda auth: True), local.token())) == (401, "token_revoked")
+    assert outcome(bearer(api(local, is_revoked=lambda auth: True), local.token())) == (
+        401,
+        "token_revoked",
+    )
     assert bearer(api(local, is_revoked=lambda auth: False), local.token()).status_int == 200
     unknown = bearer(api(local, is_revoked=explode), local.token())
     assert outcome(unknown) == (503, "revocation_unknown")
@@ -272,7 +298,9 @@ class Keys:
     def __init__(self, **options: Any) -> None:
         self.local = LocalIssuer(algorithms=("ES256",))
         self.clock = Clock(1000.0)
-        self.source = RemoteJWKS(self.local.jwks_uri, fetch=self.local.fetch, clock=self.clock, **options)
+        self.source = RemoteJWKS(
+            self.local.jwks_uri, fetch=self.local.fetch, clock=self.clock, **options
+        )
         self.app = api(self.local, keys=self.source, algorithms=["ES256"])
 
     def call(self, token: str | None = None) -> tuple[int, str | None]:

@@ -34,14 +34,21 @@ def journal(*fetches: tuple[float, float, str | None]) -> Journal:
     for begun, keys in ((0, ("a1", "b1")), (50, ("a2", "c1"))):
         written.published(begun, document(*keys))
         written.publications[-1].ended = begun + 1
-    bodies = {"old": document("a1", "b1"), "new": document("a2", "c1"), "odd": document("z1"), "empty": document()}
+    bodies = {
+        "old": document("a1", "b1"),
+        "new": document("a2", "c1"),
+        "odd": document("z1"),
+        "empty": document(),
+    }
     for begun, ended, brought in fetches:
         body = None if brought is None else json.dumps(bodies[brought]).encode()
         written.fetches.append(Fetch(begun, ended, body, done=ended + 1))
     return written
 
 
-def allowed(written: Journal, key: str | None, asked: float, answered: float, *, expired: bool = False) -> Any:
+def allowed(
+    written: Journal, key: str | None, asked: float, answered: float, *, expired: bool = False
+) -> Any:
     judging = Oracle(written, lifetime=LIFETIME, stale_for=STALE_FOR)
     return judging.allowed(Answer(key and key[0], key or "", expired, asked, answered, 0, ""))
 
@@ -55,7 +62,9 @@ FAILED = (60, 61, None)
     [
         pytest.param([], None, 1, 2, {MISSING}, id="no token"),
         pytest.param([], "a1", 1, 2, {UNAVAILABLE}, id="nothing was ever fetched"),
-        pytest.param([OLD], "a1", 9, 10.5, {UNAVAILABLE}, id="answered before the first fetch was through"),
+        pytest.param(
+            [OLD], "a1", 9, 10.5, {UNAVAILABLE}, id="answered before the first fetch was through"
+        ),
         pytest.param([OLD], "a1", 9, 11.5, {UNAVAILABLE, GOOD}, id="while it came into force"),
         pytest.param([OLD], "a1", 20, 21, {GOOD}, id="a published key"),
         pytest.param([OLD], "a9", 20, 21, {FORGED}, id="signed by another"),
@@ -66,26 +75,49 @@ FAILED = (60, 61, None)
         pytest.param([OLD, NEW], "b1", 70, 71, {UNKNOWN}, id="withdrawn"),
         pytest.param([OLD, NEW], "c1", 70, 71, {GOOD}, id="new"),
         pytest.param([OLD, NEW], "c1", 55, 56, {UNKNOWN}, id="new, and not fetched yet"),
-        pytest.param([OLD, NEW], "c1", 59, 60.5, {UNKNOWN, UNAVAILABLE}, id="new, and being fetched"),
+        pytest.param(
+            [OLD, NEW], "c1", 59, 60.5, {UNKNOWN, UNAVAILABLE}, id="new, and being fetched"
+        ),
         pytest.param([OLD, NEW], "c1", 60.5, 62, {UNKNOWN, UNAVAILABLE, GOOD}, id="waited for"),
         pytest.param([OLD, FAILED], "a1", 70, 71, {GOOD}, id="known in an outage"),
         pytest.param([OLD, FAILED], "c1", 70, 71, {UNAVAILABLE}, id="unknown in an outage"),
-        pytest.param([OLD, (60, 61, "empty")], "a1", 70, 71, {GOOD}, id="an empty set takes nothing away"),
-        pytest.param([OLD, (60, 61, "odd")], "z1", 70, 71, {UNAVAILABLE}, id="what nobody published is no set"),
-        pytest.param([OLD, (60, 61, "old")], "b1", 70, 71, {GOOD}, id="what is no longer published is no news"),
+        pytest.param(
+            [OLD, (60, 61, "empty")], "a1", 70, 71, {GOOD}, id="an empty set takes nothing away"
+        ),
+        pytest.param(
+            [OLD, (60, 61, "odd")],
+            "z1",
+            70,
+            71,
+            {UNAVAILABLE},
+            id="what nobody published is no set",
+        ),
+        pytest.param(
+            [OLD, (60, 61, "old")],
+            "b1",
+            70,
+            71,
+            {GOOD},
+            id="what is no longer published is no news",
+        ),
         pytest.param([OLD], "a1", 1000, 1010, {GOOD}, id="the last good keys"),
         pytest.param([OLD], "a1", 1005, 1011, {GOOD, UNAVAILABLE}, id="until they end"),
         pytest.param([OLD], "a1", 1013, 1014, {UNAVAILABLE}, id="and no longer"),
         pytest.param([OLD, NEW], "c1", 1013, 1014, {GOOD}, id="each set has a time of its own"),
     ],
 )
-def test_what_may_be_answered(fetches: Any, key: str | None, asked: float, answered: float, expected: Any) -> None:
+def test_what_may_be_answered(
+    fetches: Any, key: str | None, asked: float, answered: float, expected: Any
+) -> None:
     assert allowed(journal(*fetches), key, asked, answered) == expected
 
 
 def test_a_set_that_was_withdrawn_in_time_brings_nothing_and_the_outage_goes_on() -> None:
     written = journal(OLD, (60, 61, "old"))
-    assert [epoch.fetch.begun for epoch in Oracle(written, lifetime=LIFETIME, stale_for=STALE_FOR).epochs] == [10]
+    assert [
+        epoch.fetch.begun
+        for epoch in Oracle(written, lifetime=LIFETIME, stale_for=STALE_FOR).epochs
+    ] == [10]
     assert allowed(written, "z1", 70, 71) == {UNAVAILABLE}
 
 
@@ -118,13 +150,22 @@ def test_a_thread_may_have_begun_a_moment_before_its_fetch() -> None:
         pytest.param([OLD, (14, 15, "old")], 0, id="when the claim of the other was over"),
         pytest.param([FAILED, (61.9, 62, "new")], 0, id="a second after a failure, less a fifth"),
         pytest.param([FAILED, (61.7, 62, "new")], 1, id="sooner"),
-        pytest.param([FAILED, (62, 62.1, None), (63.8, 64, "new")], 0, id="two seconds after the second"),
+        pytest.param(
+            [FAILED, (62, 62.1, None), (63.8, 64, "new")], 0, id="two seconds after the second"
+        ),
         pytest.param([FAILED, (62, 62.1, None), (63.6, 64, "new")], 1, id="sooner than that"),
-        pytest.param([FAILED, (62, 62.1, "new"), (62.1, 62.2, None), (63.1, 64, "new")], 0, id="anew after a good one"),
+        pytest.param(
+            [FAILED, (62, 62.1, "new"), (62.1, 62.2, None), (63.1, 64, "new")],
+            0,
+            id="anew after a good one",
+        ),
     ],
 )
 def test_a_fetch_that_comes_too_soon(fetches: Any, hurried: int) -> None:
-    assert len(Oracle(journal(*fetches), lifetime=LIFETIME, stale_for=STALE_FOR).hurried(claim=4)) == hurried
+    assert (
+        len(Oracle(journal(*fetches), lifetime=LIFETIME, stale_for=STALE_FOR).hurried(claim=4))
+        == hurried
+    )
 
 
 # --- a few seconds of it
@@ -134,7 +175,11 @@ def test_a_few_seconds_of_it_find_nothing_and_have_seen_every_verdict(tmp_path: 
     report = soak(5, 1, tmp_path)
     assert report.wrong == [], str(report)
     assert {GOOD, MISSING, EXPIRED, UNKNOWN, FORGED} <= report.verdicts.keys()
-    assert {"keys rotated", "keys revoked", "keys replaced under their kid"} <= report.figures.keys()
+    assert {
+        "keys rotated",
+        "keys revoked",
+        "keys replaced under their kid",
+    } <= report.figures.keys()
     assert report.figures["of them good"] != 0
 
 
@@ -213,11 +258,17 @@ def test_memory_that_grows_is_noticed(tmp_path: Path) -> None:
     RemembersForEver.left = []
     report = soak(6, 1, tmp_path, wrap=RemembersForEver)
     RemembersForEver.left = []
-    assert [line for line in report.wrong if line.startswith("memory has grown by ")] == report.wrong
+    assert [
+        line for line in report.wrong if line.startswith("memory has grown by ")
+    ] == report.wrong
     assert report.figures["memory grown, bytes"] > MAX_GROWTH  # type: ignore[operator]
 
 
-def test_a_source_that_does_not_recover_is_complained_of(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_source_that_does_not_recover_is_complained_of(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr("soak.issuer.PATIENCE", 0.0)
     report = soak(1, 1, tmp_path)
-    assert any(line.startswith("no fetch succeeded within 0.0 s of the end of ") for line in report.wrong)
+    assert any(
+        line.startswith("no fetch succeeded within 0.0 s of the end of ") for line in report.wrong
+    )

@@ -71,14 +71,18 @@ def test_nothing_is_held_where_no_source_holds_anything() -> None:
     assert LocalFirst([Unavailable()]).held() is None
 
 
-@pytest.mark.parametrize("source", [Unavailable(), static(ONE), LocalFirst([])], ids=lambda s: type(s).__name__)
+@pytest.mark.parametrize(
+    "source", [Unavailable(), static(ONE), LocalFirst([])], ids=lambda s: type(s).__name__
+)
 def test_two_methods_make_a_source(source: object) -> None:
     assert isinstance(source, KeySource)
 
 
 def test_what_is_no_longer_usable_is_no_longer_held(clock: Clock) -> None:
     remote = LocalIssuer(algorithms=("ES256",))
-    source = LocalFirst([static(ONE), RemoteJWKS(remote.jwks_uri, fetch=remote.fetch, clock=clock, stale_for=0)])
+    source = LocalFirst(
+        [static(ONE), RemoteJWKS(remote.jwks_uri, fetch=remote.fetch, clock=clock, stale_for=0)]
+    )
     source.find(remote.key().kid, "ES256")
     remote.available = False
     clock.advance(600)
@@ -90,7 +94,9 @@ def test_what_is_no_longer_usable_is_no_longer_held(clock: Clock) -> None:
 def test_an_issuer_asks_its_sources_in_order() -> None:
     local, moved, stranger = (LocalIssuer(algorithms=("ES256",)) for _ in range(3))
     keys = [StaticJWKS(local.jwks), RemoteJWKS(moved.jwks_uri, fetch=moved.fetch)]
-    verifier = Verifier(Issuer(local.issuer, audience=local.audience, keys=keys, algorithms=["ES256"]))
+    verifier = Verifier(
+        Issuer(local.issuer, audience=local.audience, keys=keys, algorithms=["ES256"])
+    )
     assert verifier.verify(local.token()).subject == "user-1"
     assert moved.requests == []
     assert verifier.verify(moved.token()).subject == "user-1"

@@ -33,7 +33,11 @@ def write(path: Path, content: str) -> Path:
 
 
 def pem(key: SigningKey) -> str:
-    return key.private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    return (
+        key.private.public_key()
+        .public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        .decode()
+    )
 
 
 def test_a_mapping_and_a_key_set_are_taken_as_they_are() -> None:
@@ -163,7 +167,9 @@ def test_the_file_is_looked_at_twice_a_second_and_no_more(tmp_path: Path, clock:
     assert source.held().kids == {"new"}
 
 
-def test_another_file_of_the_same_size_and_time_in_its_place_is_noticed(tmp_path: Path, clock: Clock) -> None:
+def test_another_file_of_the_same_size_and_time_in_its_place_is_noticed(
+    tmp_path: Path, clock: Clock
+) -> None:
     path = write(tmp_path / "keys.json", json.dumps(jwks(OLD)))
     source, before = StaticJWKS(path, clock=clock), path.stat()
     other = write(tmp_path / "other.json", json.dumps(jwks(NEW)).ljust(before.st_size))

@@ -12,7 +12,7 @@ import pytest
 from conftest import Clock
 
 from jwt_wsgi import RemoteJWKS
-from jwt_wsgi.jwks.fetching import Reply
+from jwt_wsgi.http.fetching import Reply
 from jwt_wsgi.testing import SigningKey
 
 KEYS = [SigningKey("ES256", kid).jwk for kid in "ab"]
@@ -24,7 +24,9 @@ class Watched:
     def __init__(self, **options: Any) -> None:
         self.clock = Clock(1000.0)
         self.answer: object = Reply(json.dumps({"keys": KEYS}).encode(), max_age=1000)
-        self.source = RemoteJWKS("https://issuer.test/jwks", fetch=self._fetch, clock=self.clock, **options)
+        self.source = RemoteJWKS(
+            "https://issuer.test/jwks", fetch=self._fetch, clock=self.clock, **options
+        )
 
     def _fetch(self, url: str) -> Any:
         if isinstance(self.answer, Exception):
@@ -49,7 +51,12 @@ def test_warming_up_fetches_once_and_tells_how_it_went() -> None:
     watched = Watched(stale_for=500)
     status = watched.source.warm_up()
     assert (status.usable, status.kids) == (True, {"a", "b"})
-    assert (status.age, status.lifetime_left, status.last_success, status.last_error) == (0, 1000, 1000.0, None)
+    assert (status.age, status.lifetime_left, status.last_success, status.last_error) == (
+        0,
+        1000,
+        1000.0,
+        None,
+    )
     assert 700 <= status.next_attempt <= 900
     assert (status.attempts, status.successes, status.failures) == (1, 1, 0)
     assert watched.source.warm_up().attempts == 1, "there is nothing left to do"
@@ -60,12 +67,22 @@ def test_it_goes_on_with_the_clock_and_ends_with_the_stale_window() -> None:
     watched.source.warm_up()
     watched.clock.advance(950)
     status = watched.source.status()
-    assert (status.usable, status.age, status.lifetime_left, status.next_attempt) == (True, 950, 50, 0)
+    assert (status.usable, status.age, status.lifetime_left, status.next_attempt) == (
+        True,
+        950,
+        50,
+        0,
+    )
     watched.clock.advance(549)
     assert (watched.source.status().usable, watched.source.status().lifetime_left) == (True, -499)
     watched.clock.advance(1)
     status = watched.source.status()
-    assert (status.usable, status.kids, status.age, status.next_attempt) == (False, frozenset(), 1500, 0)
+    assert (status.usable, status.kids, status.age, status.next_attempt) == (
+        False,
+        frozenset(),
+        1500,
+        0,
+    )
 
 
 def test_warming_up_where_nothing_answers_raises_nothing_and_says_so() -> None:
@@ -79,7 +96,9 @@ def test_warming_up_where_nothing_answers_raises_nothing_and_says_so() -> None:
 
 def test_warming_up_waits_no_longer_than_a_request_would() -> None:
     released = threading.Event()
-    source = RemoteJWKS("https://issuer.test/jwks", fetch=lambda url: released.wait() and b"", timeout=0.1)
+    source = RemoteJWKS(
+        "https://issuer.test/jwks", fetch=lambda url: released.wait() and b"", timeout=0.1
+    )
     assert not source.warm_up().usable  # and the fetch is still under way
     assert source.status().failures == 0
     released.set()
@@ -94,7 +113,12 @@ def test_the_last_error_stays_after_a_success_for_it_is_the_last() -> None:
     watched.answer = good
     watched.clock.advance(2)
     status = watched.source.warm_up()
-    assert (status.usable, status.last_error, status.failures, status.successes) == (True, "not a JSON object", 1, 1)
+    assert (status.usable, status.last_error, status.failures, status.successes) == (
+        True,
+        "not a JSON object",
+        1,
+        1,
+    )
 
 
 def test_the_next_attempt_waits_for_the_budget() -> None:
@@ -110,7 +134,9 @@ def test_it_cannot_be_changed() -> None:
 
 
 @pytest.mark.parametrize("fails", [False, True])
-def test_the_same_numbers_are_logged_after_every_fetch(fails: bool, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_same_numbers_are_logged_after_every_fetch(
+    fails: bool, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.INFO, "jwt_wsgi.jwks")
     watched = Watched()
     if fails:

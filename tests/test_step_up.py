@@ -32,7 +32,14 @@ A, ACME, PHR, FRESH = scope("a"), claim("org", "acme"), acr("phr"), fresh(300)
 
 def auth(scopes: str = "", *, judged_at: float = NOW, **claims: Any) -> Auth:
     granted = frozenset(scopes.split())
-    return Auth(claims=claims, header={}, token="a.b.c", issuer="https://i.test/", scopes=granted, judged_at=judged_at)
+    return Auth(
+        claims=claims,
+        header={},
+        token="a.b.c",
+        issuer="https://i.test/",
+        scopes=granted,
+        judged_at=judged_at,
+    )
 
 
 @pytest.mark.parametrize(
@@ -114,10 +121,16 @@ NAMED: list[Any] = [
 
 
 @pytest.mark.parametrize(("requirement", "caller", "reason", "named"), NAMED, ids=repr)
-def test_what_a_refusal_names(requirement: Any, caller: Auth | None, reason: str, named: Any) -> None:
+def test_what_a_refusal_names(
+    requirement: Any, caller: Auth | None, reason: str, named: Any
+) -> None:
     error = requirement.refusal(caller, Asked())
     assert error.reason == reason
-    assert (error.scopes, getattr(error, "acr_values", ()), getattr(error, "max_age", None)) == named
+    assert (
+        error.scopes,
+        getattr(error, "acr_values", ()),
+        getattr(error, "max_age", None),
+    ) == named
     assert isinstance(error, InsufficientAuthentication) is (reason == STEP)
 
 

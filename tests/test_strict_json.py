@@ -160,7 +160,9 @@ def test_what_was_closed_before_does_not_hide_depth() -> None:
         pytest.param(b"[]", "not a JSON object", id="an array"),
         pytest.param(nested(MAX_DEPTH + 1), "nested too deeply", id="too deep"),
         # What stands in a string is no depth, though a line end there is no JSON.
-        pytest.param(b'{"a": "\\\n%s"}' % (b"[" * 100), "not JSON", id="brackets behind an escaped line end"),
+        pytest.param(
+            b'{"a": "\\\n%s"}' % (b"[" * 100), "not JSON", id="brackets behind an escaped line end"
+        ),
     ],
 )
 def test_the_error_says_what_is_wrong(text: bytes, said: str) -> None:
@@ -223,7 +225,10 @@ def test_what_json_writes_is_read_back(value: dict[str, Any], ascii_only: bool) 
 
 
 @settings(deadline=None, max_examples=200)
-@given(octets=st.binary(max_size=60) | st.text(st.sampled_from('{}[]":,\\u d8019eEN-.')).map(str.encode))
+@given(
+    octets=st.binary(max_size=60)
+    | st.text(st.sampled_from('{}[]":,\\u d8019eEN-.')).map(str.encode)
+)
 @example(octets=b"[" * 200_000)
 def test_any_octets_are_an_object_or_a_value_error(octets: bytes) -> None:
     try:

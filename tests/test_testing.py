@@ -20,12 +20,23 @@ from webob import Request, Response
 from webob.dec import wsgify
 from webtest import TestApp
 
-from jwt_wsgi import AUTHENTICATED, InvalidToken, Issuer, KeysUnavailable, RemoteJWKS, Verifier, get_auth, protect
+from jwt_wsgi import (
+    AUTHENTICATED,
+    InvalidToken,
+    Issuer,
+    KeysUnavailable,
+    RemoteJWKS,
+    Verifier,
+    get_auth,
+    protect,
+)
 from jwt_wsgi.testing import LocalIssuer, SigningKey
 
 
 @pytest.mark.parametrize("algorithm", [*ASYMMETRIC, *SYMMETRIC])
-def test_every_token_is_believed_by_libraries_we_did_not_write(every_algorithm: LocalIssuer, algorithm: str) -> None:
+def test_every_token_is_believed_by_libraries_we_did_not_write(
+    every_algorithm: LocalIssuer, algorithm: str
+) -> None:
     token = every_algorithm.token("a", algorithm=algorithm)
     key = every_algorithm.key(algorithm)
     symmetric = algorithm in SYMMETRIC
@@ -40,7 +51,10 @@ def test_every_token_is_believed_by_libraries_we_did_not_write(every_algorithm: 
         assert (claims["sub"], claims["scope"]) == ("user-1", "a")
     if algorithm != "Ed25519":
         verifying = key.private if symmetric else jwt.PyJWK(key.jwk or {}).key
-        assert jwt.decode(token, verifying, [algorithm], audience=every_algorithm.audience)["sub"] == "user-1"
+        assert (
+            jwt.decode(token, verifying, [algorithm], audience=every_algorithm.audience)["sub"]
+            == "user-1"
+        )
 
 
 def test_its_tokens_are_rfc_9068_access_tokens(local: LocalIssuer) -> None:
@@ -55,7 +69,11 @@ def test_its_tokens_are_rfc_9068_access_tokens(local: LocalIssuer) -> None:
 def test_the_clock_and_the_lifetime_are_arguments(clock: Clock) -> None:
     local = LocalIssuer("https://other.test/", algorithms=("HS256",), clock=clock)
     good = jwt.decode(local.token(expires_in=60), options={"verify_signature": False})
-    assert (good["iss"], good["iat"], good["exp"]) == ("https://other.test/", clock.now, clock.now + 60)
+    assert (good["iss"], good["iat"], good["exp"]) == (
+        "https://other.test/",
+        clock.now,
+        clock.now + 60,
+    )
     expired = jwt.decode(local.token(expires_in=-60), options={"verify_signature": False})
     assert expired["iat"] == expired["exp"] == clock.now - 60
 
@@ -131,7 +149,9 @@ def trusting(local: LocalIssuer, clock: Clock, **options: Any) -> Verifier:
 
 
 @pytest.mark.parametrize("scope", [None, "a b"])
-def test_expired_and_not_yet_valid_are_one_word_each(jwt_issuer: LocalIssuer, jwt_clock: Clock, scope: str) -> None:
+def test_expired_and_not_yet_valid_are_one_word_each(
+    jwt_issuer: LocalIssuer, jwt_clock: Clock, scope: str
+) -> None:
     verifier = trusting(jwt_issuer, jwt_clock)
     for token, reason in (
         (jwt_issuer.expired(scope, org="acme"), "token_expired"),
@@ -171,8 +191,15 @@ def test_it_answers_what_it_is_told_in_process_and_on_loopback(jwt_issuer: Local
         assert requests.get(jwt_issuer.jwks_uri, timeout=30).json() == jwt_issuer.jwks
 
 
-def test_what_befalls_it_ends_with_the_block_however_that_ends_and_one_within_another(jwt_issuer: LocalIssuer) -> None:
-    with pytest.raises(ZeroDivisionError), jwt_issuer.outage(), jwt_issuer.slow(5), jwt_issuer.answering(b""):
+def test_what_befalls_it_ends_with_the_block_however_that_ends_and_one_within_another(
+    jwt_issuer: LocalIssuer,
+) -> None:
+    with (
+        pytest.raises(ZeroDivisionError),
+        jwt_issuer.outage(),
+        jwt_issuer.slow(5),
+        jwt_issuer.answering(b""),
+    ):
         raise ZeroDivisionError
     with jwt_issuer.slow(1), jwt_issuer.slow(2):
         assert jwt_issuer.delay == 2
@@ -183,9 +210,15 @@ def test_what_befalls_it_ends_with_the_block_however_that_ends_and_one_within_an
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        pytest.param(lambda issuer: issuer.slow(-1), r"slow\(-1\): write seconds", id="before it began"),
-        pytest.param(lambda issuer: issuer.slow("1"), r"slow\('1'\): write seconds", id="slow in words"),
-        pytest.param(lambda issuer: issuer.answering("{}"), r"answering\(str\): write bytes", id="text"),
+        pytest.param(
+            lambda issuer: issuer.slow(-1), r"slow\(-1\): write seconds", id="before it began"
+        ),
+        pytest.param(
+            lambda issuer: issuer.slow("1"), r"slow\('1'\): write seconds", id="slow in words"
+        ),
+        pytest.param(
+            lambda issuer: issuer.answering("{}"), r"answering\(str\): write bytes", id="text"
+        ),
     ],
 )
 def test_what_cannot_befall_it_is_refused(call: Any, message: str, jwt_issuer: LocalIssuer) -> None:
@@ -243,10 +276,15 @@ def test_the_server_takes_the_port_it_is_given_and_leaves_nothing_behind() -> No
 def test_an_issuer_may_have_a_path() -> None:
     local = LocalIssuer("https://issuer.test/tenant/", algorithms=("ES256",))
     assert RemoteJWKS.discovered(local.issuer, fetch=local.fetch).find(local.key().kid, "ES256")
-    assert local.requests == ["/tenant/.well-known/openid-configuration", "/tenant/.well-known/jwks.json"]
+    assert local.requests == [
+        "/tenant/.well-known/openid-configuration",
+        "/tenant/.well-known/jwks.json",
+    ]
 
 
-def test_a_client_that_gives_up_on_a_slow_issuer_leaves_no_noise(capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_client_that_gives_up_on_a_slow_issuer_leaves_no_noise(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
     local = LocalIssuer(algorithms=("ES256",))
     local.delay = 0.2
     with local.serve():

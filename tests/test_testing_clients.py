@@ -79,9 +79,15 @@ class Bare:
     headers = ()
 
 
-@pytest.mark.parametrize("client", [falcon.testing.TestClient(app), Bare(), None], ids=lambda c: type(c).__name__)
-def test_a_client_without_a_place_for_a_token_is_refused_with_the_remedy(client: Any, jwt_issuer: LocalIssuer) -> None:
-    with pytest.raises(ValueError, match=rf"authorize\({type(client).__name__}\): .*headers=issuer.headers"):
+@pytest.mark.parametrize(
+    "client", [falcon.testing.TestClient(app), Bare(), None], ids=lambda c: type(c).__name__
+)
+def test_a_client_without_a_place_for_a_token_is_refused_with_the_remedy(
+    client: Any, jwt_issuer: LocalIssuer
+) -> None:
+    with pytest.raises(
+        ValueError, match=rf"authorize\({type(client).__name__}\): .*headers=issuer.headers"
+    ):
         jwt_issuer.authorize(client)
 
 
@@ -122,7 +128,9 @@ def django() -> Iterator[Any]:
         yield get_wsgi_application()
 
 
-def test_djangos_own_client_goes_around_the_middleware_and_this_one_through(django: Any, protected: Any) -> None:
+def test_djangos_own_client_goes_around_the_middleware_and_this_one_through(
+    django: Any, protected: Any
+) -> None:
     assert DjangoClient().post("/form").content == b"saved"
     answer = Client(protected(django)).post("/form")
     assert answer.status_code == 401
@@ -130,7 +138,9 @@ def test_djangos_own_client_goes_around_the_middleware_and_this_one_through(djan
     assert answer.json()["reason"] == "missing_token"
 
 
-def test_what_djangos_client_offers_is_there(django: Any, protected: Any, jwt_issuer: LocalIssuer) -> None:
+def test_what_djangos_client_offers_is_there(
+    django: Any, protected: Any, jwt_issuer: LocalIssuer
+) -> None:
     client = Client(protected(django))
     jwt_issuer.authorize(client, scope="a")
     answer = client.get("/whoami")
@@ -138,28 +148,43 @@ def test_what_djangos_client_offers_is_there(django: Any, protected: Any, jwt_is
     assert answer.resolver_match.func is whoami
     assert get_auth(answer.wsgi_request).scopes == {"a"}  # type: ignore[union-attr]
     answer = client.post("/order", {"a": 1}, content_type="application/json")
-    assert (answer.status_code, answer.reason_phrase, answer.json()) == (201, "Created", {"sent": '{"a": 1}'})
+    assert (answer.status_code, answer.reason_phrase, answer.json()) == (
+        201,
+        "Created",
+        {"sent": '{"a": 1}'},
+    )
     assert {name: cookie.value for name, cookie in client.cookies.items()} == {"a": "1", "b": "2"}
     assert answer.cookies["a"]["httponly"] is True
 
 
-def test_headers_go_with_every_request(django: Any, protected: Any, jwt_issuer: LocalIssuer) -> None:
+def test_headers_go_with_every_request(
+    django: Any, protected: Any, jwt_issuer: LocalIssuer
+) -> None:
     client = Client(protected(django), headers=jwt_issuer.headers("a"))
     assert client.get("/whoami").status_code == 200
     assert client.get("/whoami", headers=jwt_issuer.headers("b")).status_code == 403
 
 
-def test_csrf_is_checked_as_when_deployed(django: Any, protected: Any, jwt_issuer: LocalIssuer) -> None:
+def test_csrf_is_checked_as_when_deployed(
+    django: Any, protected: Any, jwt_issuer: LocalIssuer
+) -> None:
     client = Client(protected(django), headers=jwt_issuer.headers("a"))
     assert client.post("/form").status_code == 403
     assert client.post("/order").status_code == 201
 
 
-def test_an_exception_of_a_view_is_the_tests(django: Any, protected: Any, jwt_issuer: LocalIssuer) -> None:
+def test_an_exception_of_a_view_is_the_tests(
+    django: Any, protected: Any, jwt_issuer: LocalIssuer
+) -> None:
     headers = jwt_issuer.headers("a")
     with pytest.raises(ZeroDivisionError, match="broken"):
         Client(protected(django), headers=headers).get("/broken")
-    assert Client(protected(django), headers=headers, raise_request_exception=False).get("/broken").status_code == 500
+    assert (
+        Client(protected(django), headers=headers, raise_request_exception=False)
+        .get("/broken")
+        .status_code
+        == 500
+    )
 
 
 def test_a_stream_is_read_and_closed_and_headers_of_one_name_are_one(django: Any) -> None:
@@ -196,7 +221,9 @@ def test_what_is_written_comes_first_and_no_type_is_invented() -> None:
     assert "Content-Type" not in answer.headers
 
 
-@pytest.mark.parametrize(("method", "status"), [("HEAD", "200 OK"), ("GET", "204 No Content"), ("GET", "304 Fresh")])
+@pytest.mark.parametrize(
+    ("method", "status"), [("HEAD", "200 OK"), ("GET", "204 No Content"), ("GET", "304 Fresh")]
+)
 def test_what_no_server_would_send_is_not_there(method: str, status: str) -> None:
     def answering(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         start_response(status, [("Content-Length", "4")])
@@ -206,7 +233,9 @@ def test_what_no_server_would_send_is_not_there(method: str, status: str) -> Non
     assert (answer.content, answer.headers["Content-Length"]) == (b"", "4")
 
 
-def test_the_end_of_a_request_closes_no_connection_of_the_test_and_of_others_does(django: Any) -> None:
+def test_the_end_of_a_request_closes_no_connection_of_the_test_and_of_others_does(
+    django: Any,
+) -> None:
     def connected() -> list[bool]:
         return [
             any(receiver[1]() is close_old_connections for receiver in signal.receivers)
@@ -226,5 +255,7 @@ def test_the_end_of_a_request_closes_no_connection_of_the_test_and_of_others_doe
 def test_the_application_is_asked_for() -> None:
     with pytest.raises(ValueError, match=r"application=None: write what wsgi.py calls application"):
         Client(None)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match=r"enforce_csrf_checks: leave it out, exempt the view \(csrf_exempt\)"):
+    with pytest.raises(
+        ValueError, match=r"enforce_csrf_checks: leave it out, exempt the view \(csrf_exempt\)"
+    ):
         Client(app, enforce_csrf_checks=False)

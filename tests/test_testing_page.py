@@ -21,9 +21,17 @@ FILES: dict[str, str] = dict(
 #: What is broken on purpose in the API of the page, and the test of the page that sees it.
 BROKEN = {
     "no scope is asked for": ('scope("write:orders")', "AUTHENTICATED", "test_a_scope_is_needed"),
-    "everything is open": ("rules=RULES", 'rules={"/": PUBLIC}', "test_without_a_token_nobody_gets_in"),
+    "everything is open": (
+        "rules=RULES",
+        'rules={"/": PUBLIC}',
+        "test_without_a_token_nobody_gets_in",
+    ),
     "another clock": ("clock=clock", "clock=time.time", "test_a_token_ends_when_its_time_is_over"),
-    "nothing is open": ('"/health": PUBLIC', '"/health": AUTHENTICATED', "test_everyone_may_ask_for_its_health"),
+    "nothing is open": (
+        '"/health": PUBLIC',
+        '"/health": AUTHENTICATED',
+        "test_everyone_may_ask_for_its_health",
+    ),
 }
 
 
@@ -31,9 +39,27 @@ def run(folder: Path, *arguments: str) -> dict[str, bool]:
     """The tests of the page by name, and whether each passed, in a process and a folder of their own."""
     report = folder / "report.xml"
     warnings = ("-W", "error", "-W", "ignore:'cgi' is deprecated:DeprecationWarning:webob.compat")
-    options = ("-q", *warnings, "-p", "no:cacheprovider", "-c", "/dev/null", "--rootdir", str(folder))
-    command = [sys.executable, "-m", "pytest", *options, f"--junitxml={report}", *(arguments or (".",))]
-    ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
+    options = (
+        "-q",
+        *warnings,
+        "-p",
+        "no:cacheprovider",
+        "-c",
+        "/dev/null",
+        "--rootdir",
+        str(folder),
+    )
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        *options,
+        f"--junitxml={report}",
+        *(arguments or (".",)),
+    ]
+    ended = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, timeout=300, check=False
+    )
     assert report.exists(), ended.stdout + ended.stderr
     cases = list(ET.parse(report).iter("testcase"))
     failures = {case.attrib["name"] for case in cases if len(case) > 0}

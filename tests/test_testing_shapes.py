@@ -25,7 +25,9 @@ OWN: dict[str, tuple[dict[str, str], Callable[..., Issuer]]] = {
     ),
     "okta": (
         {"issuer": "https://acme.okta.com/oauth2/aus1", "audience": "orders"},
-        lambda fetch: okta("acme.okta.com", authorization_server="aus1", audience="orders", fetch=fetch),
+        lambda fetch: okta(
+            "acme.okta.com", authorization_server="aus1", audience="orders", fetch=fetch
+        ),
     ),
     "entra-v2": (
         {"issuer": f"https://login.microsoftonline.com/{TENANT}/v2.0", "audience": "orders"},
@@ -36,12 +38,17 @@ OWN: dict[str, tuple[dict[str, str], Callable[..., Issuer]]] = {
         lambda fetch: entra(TENANT, audience="orders", version=1, fetch=fetch),
     ),
     "cognito": (
-        {"issuer": "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_Acme", "client_id": CLIENT},
+        {
+            "issuer": "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_Acme",
+            "client_id": CLIENT,
+        },
         lambda fetch: cognito("us-east-1", "us-east-1_Acme", client_ids=CLIENT, fetch=fetch),
     ),
     "keycloak": (
         {"issuer": "https://id.example.com/auth/realms/acme", "audience": "orders"},
-        lambda fetch: keycloak("https://id.example.com/auth", "acme", audience="orders", fetch=fetch),
+        lambda fetch: keycloak(
+            "https://id.example.com/auth", "acme", audience="orders", fetch=fetch
+        ),
     ),
 }
 every_provider = pytest.mark.parametrize("name", SHAPES)
@@ -76,14 +83,20 @@ def test_the_preset_of_ones_own_tenant_takes_its_access_tokens_alone(
     verifier = Verifier(preset(fetch=issuer.fetch), clock=clock)
     auth = verifier.verify(issuer.token("read write"))
     assert (auth.issuer, auth.scopes) == (options["issuer"], {"read", "write"})
-    assert refusal(verifier, issuer.id_token()) in {"audience_mismatch", "claim_missing", "claim_mismatch"}
+    assert refusal(verifier, issuer.id_token()) in {
+        "audience_mismatch",
+        "claim_missing",
+        "claim_mismatch",
+    }
     assert refusal(verifier, issuer.expired()) == "token_expired"
     assert refusal(verifier, issuer.not_yet_valid()) == "token_not_yet_valid"
     assert len(issuer.requests) == 1
 
 
 @every_provider
-def test_nothing_is_granted_that_was_not_asked_for(name: str, like: Callable[..., LocalIssuer]) -> None:
+def test_nothing_is_granted_that_was_not_asked_for(
+    name: str, like: Callable[..., LocalIssuer]
+) -> None:
     said = claims(like(name).token())
     assert said.keys().isdisjoint({"scope", "scp", "roles", "groups", "cognito:groups"})
     assert said.get("permissions", []) == []
@@ -122,7 +135,10 @@ def test_what_tells_its_tokens_apart(
     name: str, claim: str, access: str, id_token: str | None, like: Callable[..., LocalIssuer]
 ) -> None:
     issuer = like(name)
-    assert (claims(issuer.token())[claim], claims(issuer.id_token()).get(claim)) == (access, id_token)
+    assert (claims(issuer.token())[claim], claims(issuer.id_token()).get(claim)) == (
+        access,
+        id_token,
+    )
 
 
 @every_provider
@@ -142,11 +158,17 @@ def test_times_are_the_clocks_and_an_expired_token_was_issued_before_it_expired(
         begun = {said[time] for time in ("iat", *SHAPES[name].times)}
         assert (begun, said["exp"]) == ({clock.now}, clock.now + 300)
     late = claims(like(name).expired())
-    assert {late[time] for time in ("iat", *SHAPES[name].times)} == {late["exp"]} == {clock.now - 3600}
+    assert (
+        {late[time] for time in ("iat", *SHAPES[name].times)} == {late["exp"]} == {clock.now - 3600}
+    )
 
 
-@pytest.mark.parametrize(("name", "typ"), [("auth0", "JWT"), ("okta", None), ("cognito", None), ("keycloak", "JWT")])
-def test_the_header_is_the_providers(name: str, typ: str | None, like: Callable[..., LocalIssuer]) -> None:
+@pytest.mark.parametrize(
+    ("name", "typ"), [("auth0", "JWT"), ("okta", None), ("cognito", None), ("keycloak", "JWT")]
+)
+def test_the_header_is_the_providers(
+    name: str, typ: str | None, like: Callable[..., LocalIssuer]
+) -> None:
     issuer = like(name)
     for token in (issuer.token(), issuer.id_token()):
         header = jwt.get_unverified_header(token)
@@ -161,15 +183,22 @@ def test_its_name_stays_a_providers_where_it_is_served(like: Callable[..., Local
         assert RemoteJWKS(f"{url}oauth2/default/v1/keys").find(issuer.key().kid, "RS256")
 
 
-def test_an_issuer_like_a_provider_is_trusted_by_its_preset_alone(like: Callable[..., LocalIssuer]) -> None:
-    with pytest.raises(ValueError, match=r"an issuer like okta: use its preset, with fetch=issuer.fetch"):
+def test_an_issuer_like_a_provider_is_trusted_by_its_preset_alone(
+    like: Callable[..., LocalIssuer],
+) -> None:
+    with pytest.raises(
+        ValueError, match=r"an issuer like okta: use its preset, with fetch=issuer.fetch"
+    ):
         like("okta").trusted()
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"like": "google"}, "like='google': choose from auth0, okta, entra-v2, entra-v1, cognito, keycloak"),
+        (
+            {"like": "google"},
+            "like='google': choose from auth0, okta, entra-v2, entra-v1, cognito, keycloak",
+        ),
         ({"algorithms": "RS256"}, "algorithms='RS256': write a list of names"),
         ({"algorithms": ()}, r"algorithms=\(\): write a list of names"),
         ({"algorithms": ("none",)}, "algorithm='none': choose one that jwt_wsgi supports"),
@@ -185,7 +214,9 @@ def test_what_cannot_be_is_refused_by_name(options: dict[str, Any], message: str
 
 
 @pytest.mark.parametrize("algorithm", [*ASYMMETRIC, *SYMMETRIC])
-def test_trusted_takes_the_tokens_of_every_algorithm(algorithm: str, every_algorithm: LocalIssuer) -> None:
+def test_trusted_takes_the_tokens_of_every_algorithm(
+    algorithm: str, every_algorithm: LocalIssuer
+) -> None:
     issuer = LocalIssuer(algorithms=(algorithm,), keys=[every_algorithm.key(algorithm)])
     assert issuer.key() is every_algorithm.key(algorithm)
     verifier = Verifier(issuer.trusted())
@@ -193,7 +224,9 @@ def test_trusted_takes_the_tokens_of_every_algorithm(algorithm: str, every_algor
     assert refusal(verifier, issuer.id_token()) == "audience_mismatch"
 
 
-def test_of_published_keys_and_a_secret_the_published_are_trusted(every_algorithm: LocalIssuer) -> None:
+def test_of_published_keys_and_a_secret_the_published_are_trusted(
+    every_algorithm: LocalIssuer,
+) -> None:
     verifier = Verifier(every_algorithm.trusted())
     assert verifier.verify(every_algorithm.token(algorithm="EdDSA"))
     assert refusal(verifier, every_algorithm.token(algorithm="HS256")) == "algorithm_not_allowed"
@@ -201,8 +234,15 @@ def test_of_published_keys_and_a_secret_the_published_are_trusted(every_algorith
 
 def test_options_of_trusted_are_those_of_an_issuer(jwt_issuer: LocalIssuer) -> None:
     issuer = jwt_issuer.trusted(audience="other", profile="at+jwt", leeway=0)
-    assert (issuer.profile.audiences, issuer.profile.name, issuer.profile.leeway) == ({"other"}, "at+jwt", 0)
-    assert refusal(Verifier(jwt_issuer.trusted(profile="at+jwt")), jwt_issuer.id_token()) == "type_mismatch"
+    assert (issuer.profile.audiences, issuer.profile.name, issuer.profile.leeway) == (
+        {"other"},
+        "at+jwt",
+        0,
+    )
+    assert (
+        refusal(Verifier(jwt_issuer.trusted(profile="at+jwt")), jwt_issuer.id_token())
+        == "type_mismatch"
+    )
 
 
 def test_a_key_that_it_lacks_is_named(jwt_issuer: LocalIssuer) -> None:

@@ -62,14 +62,24 @@ class Reader:
     def run(self, command: str) -> str:
         shell = ["bash", "-c", self.here(command)]
         ended = subprocess.run(
-            shell, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=120, check=False
+            shell,
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
         )
         assert ended.returncode == 0, ended.stdout + ended.stderr
         return ended.stdout
 
     def call(self, command: str) -> str:
         """A line of curl, its words read as the shell and curl would."""
-        read = re.sub(r"\$\(cat ([\w-]+)\)", lambda name: (self.folder / name[1]).read_text(), self.here(command))
+        read = re.sub(
+            r"\$\(cat ([\w-]+)\)",
+            lambda name: (self.folder / name[1]).read_text(),
+            self.here(command),
+        )
         curl, silent, url, *rest = shlex.split(read)
         assert (curl, silent, rest[:1]) in (("curl", "-s", ["-H"]), ("curl", "-s", []))
         asked = urllib.request.Request(url, headers=dict([rest[1].split(": ", 1)]) if rest else {})
@@ -90,7 +100,11 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     assert program == "python"
     log = (reader.folder / "log").open("w")
     server = subprocess.Popen(
-        [sys.executable, *arguments], cwd=reader.folder, env=reader.environment, stdout=log, stderr=log
+        [sys.executable, *arguments],
+        cwd=reader.folder,
+        env=reader.environment,
+        stdout=log,
+        stderr=log,
     )
     try:
         deadline = time.monotonic() + 60
@@ -106,27 +120,50 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
 
 
 @pytest.mark.parametrize("client", ["urllib", *(["curl"] if shutil.which("curl") else [])])
-@pytest.mark.parametrize(("command", "shown"), [pytest.param(*each, id=each[0][:60]) for each in commands("calls")])
-def test_a_call_answers_what_is_shown(reader: Reader, client: str, command: str, shown: str) -> None:
+@pytest.mark.parametrize(
+    ("command", "shown"), [pytest.param(*each, id=each[0][:60]) for each in commands("calls")]
+)
+def test_a_call_answers_what_is_shown(
+    reader: Reader, client: str, command: str, shown: str
+) -> None:
     answered = reader.run(command) if client == "curl" else reader.call(command)
     assert answered.rstrip("\n") == shown.rstrip("\n")
 
 
-@pytest.mark.parametrize(("command", "shown"), [pytest.param(*each, id=each[0]) for each in commands("tests")])
+@pytest.mark.parametrize(
+    ("command", "shown"), [pytest.param(*each, id=each[0]) for each in commands("tests")]
+)
 def test_its_tests_pass_as_shown(reader: Reader, command: str, shown: str) -> None:
     assert as_shown(shown.strip()).search(reader.run(command))
 
 
 def test_what_it_says_for_production_can_be_imported(reader: Reader) -> None:
-    assert reader.run("python -W error -c 'import production; print(callable(production.protected))'") == "True\n"
+    assert (
+        reader.run("python -W error -c 'import production; print(callable(production.protected))'")
+        == "True\n"
+    )
 
 
 def test_it_installs_what_it_uses() -> None:
     *_, (install, _) = commands("install")
     imported = set(re.findall(r"^(?:from|import) (\w+)", "\n".join(FILES.values()), re.MULTILINE))
-    assert imported - set(sys.stdlib_module_names) == {"api", "jwt_wsgi", "pytest", "waitress", "webtest"}
+    assert imported - set(sys.stdlib_module_names) == {
+        "api",
+        "jwt_wsgi",
+        "pytest",
+        "waitress",
+        "webtest",
+    }
     assert shlex.split(install) == ["pip", "install", f"../{ROOT_NAME}[app]", "pytest", "webtest"]
 
 
 def test_every_block_is_one_of_those_that_are_done() -> None:
-    assert set(BLOCKS) == {"install", "server", "calls", "tests", "api.py", "test_api.py", "production.py"}
+    assert set(BLOCKS) == {
+        "install",
+        "server",
+        "calls",
+        "tests",
+        "api.py",
+        "test_api.py",
+        "production.py",
+    }

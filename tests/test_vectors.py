@@ -39,7 +39,9 @@ def identity(vector: Vector) -> str:
 
 
 def key_set(vector: Vector) -> KeySet:
-    return KeySet.from_jwks(vector["input"]["jwks"], symmetric=vector["input"].get("symmetric", False))
+    return KeySet.from_jwks(
+        vector["input"]["jwks"], symmetric=vector["input"].get("symmetric", False)
+    )
 
 
 def every(vectors: list[Vector], verdict: str) -> pytest.MarkDecorator:
@@ -57,7 +59,11 @@ def test_a_token_is_accepted_as_the_rfc_has_it(vector: Vector) -> None:
 def test_an_accepted_token_is_refused_with_any_segment_touched(vector: Vector) -> None:
     keys, segments = key_set(vector), vector["input"]["token"].split(".")
     for place, segment in enumerate(segments):
-        touched = [*segments[:place], ("e" if segment[0] != "e" else "f") + segment[1:], *segments[place + 1 :]]
+        touched = [
+            *segments[:place],
+            ("e" if segment[0] != "e" else "f") + segment[1:],
+            *segments[place + 1 :],
+        ]
         with pytest.raises(InvalidToken):
             verify(".".join(touched), keys, vector["algorithms"])
 
@@ -85,7 +91,9 @@ def test_a_key_set_without_a_usable_key_is_refused_with_every_reason(vector: Vec
 
 
 def test_every_section_has_a_vector_under_its_own_rfc() -> None:
-    assert {name: {vector["section"] for vector in vectors} for name, vectors in FILES.items()} == SECTIONS
+    assert {
+        name: {vector["section"] for vector in vectors} for name, vectors in FILES.items()
+    } == SECTIONS
     for name, vectors in FILES.items():
         assert {vector["source"] for vector in vectors} == {f"RFC {name[3:7]}"}
 

@@ -10,7 +10,17 @@ import pytest
 from webob import Request, Response
 from webob.dec import wsgify
 
-from jwt_wsgi import Auth, AuthError, Credentials, Forbidden, InvalidRequest, Issuer, TokenVerifier, Verifier, get_auth
+from jwt_wsgi import (
+    Auth,
+    AuthError,
+    Credentials,
+    Forbidden,
+    InvalidRequest,
+    Issuer,
+    TokenVerifier,
+    Verifier,
+    get_auth,
+)
 from jwt_wsgi.testing import LocalIssuer
 
 
@@ -43,7 +53,9 @@ def test_a_good_token_becomes_an_auth(local: LocalIssuer, trusted: Issuer) -> No
 
 
 @pytest.mark.parametrize("wrap", [lambda i: i, lambda i: [i], Verifier], ids=["one", "list", "own"])
-def test_issuers_may_be_one_several_or_a_verifier(local: LocalIssuer, trusted: Issuer, wrap: Any) -> None:
+def test_issuers_may_be_one_several_or_a_verifier(
+    local: LocalIssuer, trusted: Issuer, wrap: Any
+) -> None:
     assert ask(TokenVerifier(app, wrap(trusted)), good(local)).status_int == 200
 
 
@@ -56,14 +68,18 @@ def test_without_credentials_the_layer_refuses_by_itself(trusted: Issuer) -> Non
     assert ask(TokenVerifier(app, trusted)).json["reason"] == "missing_token"
 
 
-def test_anonymous_requests_pass_where_allowed_and_bad_tokens_do_not(local: LocalIssuer, trusted: Issuer) -> None:
+def test_anonymous_requests_pass_where_allowed_and_bad_tokens_do_not(
+    local: LocalIssuer, trusted: Issuer
+) -> None:
     layer = TokenVerifier(app, trusted, allow_anonymous=True)
     assert ask(layer).json["subject"] is None
     assert ask(layer, good(local, expires_in=-60)).status_int == 401
     assert ask(layer, InvalidRequest("several_tokens")).status_int == 400
 
 
-def test_an_exempt_request_has_no_auth_whatever_it_sends(local: LocalIssuer, trusted: Issuer) -> None:
+def test_an_exempt_request_has_no_auth_whatever_it_sends(
+    local: LocalIssuer, trusted: Issuer
+) -> None:
     layer = TokenVerifier(app, trusted, exempt=lambda environ: True)
     for found in (None, good(local), Credentials("Bearer", "x"), InvalidRequest()):
         assert ask(layer, found).json["subject"] is None
@@ -77,7 +93,9 @@ def test_an_auth_from_outside_is_cleared_even_where_exempt(trusted: Issuer) -> N
 
 
 @pytest.mark.parametrize("verifier", [False, True], ids=["issuer", "verifier"])
-def test_revocation_is_asked_for_every_good_token(local: LocalIssuer, trusted: Issuer, verifier: bool) -> None:
+def test_revocation_is_asked_for_every_good_token(
+    local: LocalIssuer, trusted: Issuer, verifier: bool
+) -> None:
     asked: list[str | None] = []
 
     def is_revoked(auth: Auth) -> bool:
@@ -134,13 +152,19 @@ def test_a_remote_user_that_raises_names_nobody_and_quotes_nothing(
     credentials = good(local)
     seen = ask(TokenVerifier(app, trusted, remote_user=explode), credentials)
     assert seen.json["user"] is None
-    record = ("jwt_wsgi.verification", logging.ERROR, "remote_user raised KeyError; REMOTE_USER stays unset")
+    record = (
+        "jwt_wsgi.verification",
+        logging.ERROR,
+        "remote_user raised KeyError; REMOTE_USER stays unset",
+    )
     assert caplog.record_tuples == [record]
     assert credentials.token not in caplog.text
 
 
 @pytest.mark.conforms(88)
-def test_an_auth_error_of_the_app_is_answered_and_others_pass_through(local: LocalIssuer, trusted: Issuer) -> None:
+def test_an_auth_error_of_the_app_is_answered_and_others_pass_through(
+    local: LocalIssuer, trusted: Issuer
+) -> None:
     def raising(error: Exception) -> Any:
         def inner(environ: Any, start_response: Any) -> Any:
             raise error
@@ -149,7 +173,9 @@ def test_an_auth_error_of_the_app_is_answered_and_others_pass_through(local: Loc
 
     refusing = TokenVerifier(raising(Forbidden("denied")), trusted)
     assert ask(refusing, good(local)).json["reason"] == "denied"
-    replacing = TokenVerifier(raising(Forbidden("denied")), trusted, on_error=lambda *_: Response(status=418))
+    replacing = TokenVerifier(
+        raising(Forbidden("denied")), trusted, on_error=lambda *_: Response(status=418)
+    )
     assert ask(replacing, good(local)).status_int == 418
     failing = TokenVerifier(raising(ZeroDivisionError()), trusted)
     with pytest.raises(ZeroDivisionError):
@@ -181,7 +207,9 @@ def test_the_hooks_are_told_and_may_answer_but_not_decide(
     assert expired.token not in caplog.text
 
 
-def test_a_refusal_is_logged_where_nobody_else_is_told(trusted: Issuer, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_refusal_is_logged_where_nobody_else_is_told(
+    trusted: Issuer, caplog: pytest.LogCaptureFixture
+) -> None:
     with caplog.at_level(logging.INFO, "jwt_wsgi.decision"):
         answered = ask(TokenVerifier(app, trusted))
     assert answered.headers["WWW-Authenticate"] == 'Bearer realm="api"'
@@ -202,7 +230,9 @@ def test_a_refusal_is_logged_where_nobody_else_is_told(trusted: Issuer, caplog: 
         ({"realm": ""}, "realm="),
     ],
 )
-def test_wrong_configuration_fails_at_construction(trusted: Issuer, options: dict[str, Any], message: str) -> None:
+def test_wrong_configuration_fails_at_construction(
+    trusted: Issuer, options: dict[str, Any], message: str
+) -> None:
     with pytest.raises(ValueError, match=message):
         TokenVerifier(app, trusted, **options)
 

@@ -11,12 +11,23 @@ from conftest import ASYMMETRIC, SYMMETRIC, Clock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jwt_wsgi import Auth, AuthError, InvalidToken, Issuer, RemoteJWKS, SharedSecret, StaticJWKS, Verifier
+from jwt_wsgi import (
+    Auth,
+    AuthError,
+    InvalidToken,
+    Issuer,
+    RemoteJWKS,
+    SharedSecret,
+    StaticJWKS,
+    Verifier,
+)
 from jwt_wsgi.jose.encoding import decode, encode
 from jwt_wsgi.testing import LocalIssuer
 
 
-def verifier(local: LocalIssuer, verifier_options: dict[str, Any] | None = None, **options: Any) -> Verifier:
+def verifier(
+    local: LocalIssuer, verifier_options: dict[str, Any] | None = None, **options: Any
+) -> Verifier:
     options = {"audience": local.audience, "keys": StaticJWKS(local.jwks), **options}
     return Verifier(Issuer(local.issuer, **options), clock=local.clock, **(verifier_options or {}))
 
@@ -33,10 +44,18 @@ def reason(judge: Verifier, token: Any) -> str | None:
 @pytest.mark.parametrize("algorithm", [*ASYMMETRIC, *SYMMETRIC])
 def test_every_algorithm_is_believed(every_algorithm: LocalIssuer, algorithm: str) -> None:
     secret = algorithm in SYMMETRIC
-    keys = SharedSecret(every_algorithm.secret(algorithm)) if secret else StaticJWKS(every_algorithm.jwks)
+    keys = (
+        SharedSecret(every_algorithm.secret(algorithm))
+        if secret
+        else StaticJWKS(every_algorithm.jwks)
+    )
     judge = verifier(every_algorithm, keys=keys, algorithms=[algorithm])
     auth = judge.verify(every_algorithm.token("a b", algorithm=algorithm))
-    assert (auth.subject, auth.scopes, auth.issuer) == ("user-1", {"a", "b"}, every_algorithm.issuer)
+    assert (auth.subject, auth.scopes, auth.issuer) == (
+        "user-1",
+        {"a", "b"},
+        every_algorithm.issuer,
+    )
     assert auth.header["alg"] == algorithm
 
 
@@ -61,14 +80,24 @@ def test_the_auth_is_what_the_token_says(local: LocalIssuer) -> None:
         pytest.param(b'\xff{"iss":"a"}', "token_malformed", id="no UTF-8"),
         pytest.param(b"{}", "claim_missing", id="no issuer"),
         pytest.param(b'{"iss":null}', "claim_malformed", id="issuer null"),
-        pytest.param(b'{"iss":["https://issuer.test/"]}', "claim_malformed", id="in a list (GHSA-75c5-xw7c-p5pm)"),
-        pytest.param(b'{"iss":"https://issuer.test"}', "issuer_mismatch", id="37 nothing normalised"),
+        pytest.param(
+            b'{"iss":["https://issuer.test/"]}',
+            "claim_malformed",
+            id="in a list (GHSA-75c5-xw7c-p5pm)",
+        ),
+        pytest.param(
+            b'{"iss":"https://issuer.test"}', "issuer_mismatch", id="37 nothing normalised"
+        ),
         pytest.param(b'{"iss":"https://ISSUER.test/"}', "issuer_mismatch", id="37 no case folded"),
     ],
 )
-def test_a_payload_that_names_no_trusted_issuer_costs_no_fetch(payload: bytes, expected: str) -> None:
+def test_a_payload_that_names_no_trusted_issuer_costs_no_fetch(
+    payload: bytes, expected: str
+) -> None:
     local = LocalIssuer(algorithms=("ES256",))
-    judge = verifier(local, keys=RemoteJWKS(local.jwks_uri, fetch=local.fetch), algorithms=["ES256"])
+    judge = verifier(
+        local, keys=RemoteJWKS(local.jwks_uri, fetch=local.fetch), algorithms=["ES256"]
+    )
     assert reason(judge, local.sign(payload)) == expected
     assert local.requests == []
 
@@ -76,11 +105,15 @@ def test_a_payload_that_names_no_trusted_issuer_costs_no_fetch(payload: bytes, e
 @pytest.mark.parametrize(
     ("iss", "expected", "found"),
     [
-        pytest.param("https://other.test/", ["https://issuer.test/"], "https://other.test/", id="another"),
+        pytest.param(
+            "https://other.test/", ["https://issuer.test/"], "https://other.test/", id="another"
+        ),
         pytest.param(7, "iss a string", 7, id="a number"),
     ],
 )
-def test_the_log_is_told_which_issuers_are_trusted(local: LocalIssuer, iss: Any, expected: Any, found: Any) -> None:
+def test_the_log_is_told_which_issuers_are_trusted(
+    local: LocalIssuer, iss: Any, expected: Any, found: Any
+) -> None:
     with pytest.raises(InvalidToken) as refused:
         verifier(local).verify(local.token(iss=iss))
     assert (refused.value.expected, refused.value.found) == (expected, found)
@@ -93,7 +126,10 @@ def test_a_resolver_stands_for_more_than_one_issuer(trusted: Issuer) -> None:
 
 
 def test_the_allow_list_is_the_issuers_own() -> None:
-    one, two = LocalIssuer("https://one.test/"), LocalIssuer("https://two.test/", algorithms=("ES256", "RS256"))
+    one, two = (
+        LocalIssuer("https://one.test/"),
+        LocalIssuer("https://two.test/", algorithms=("ES256", "RS256")),
+    )
     issuers = [
         Issuer(one.issuer, audience=one.audience, keys=StaticJWKS(one.jwks), algorithms=["RS256"]),
         Issuer(two.issuer, audience=two.audience, keys=StaticJWKS(two.jwks), algorithms=["ES256"]),
@@ -107,7 +143,9 @@ def test_the_allow_list_is_the_issuers_own() -> None:
 
 def test_the_type_is_looked_at_before_any_fetch() -> None:
     local = LocalIssuer(algorithms=("ES256",))
-    judge = verifier(local, keys=RemoteJWKS(local.jwks_uri, fetch=local.fetch), algorithms=["ES256"])
+    judge = verifier(
+        local, keys=RemoteJWKS(local.jwks_uri, fetch=local.fetch), algorithms=["ES256"]
+    )
     assert reason(judge, local.token(header={"typ": "logout+jwt"})) == "type_mismatch"
     assert local.requests == []
 
@@ -124,7 +162,9 @@ def test_a_token_above_the_cap_is_refused_before_it_is_decoded(local: LocalIssue
     assert reason(verifier(local, {"max_token_bytes": 40_000}), token) is None
     exactly = local.token()
     assert reason(verifier(local, {"max_token_bytes": len(exactly)}), exactly) is None
-    assert reason(verifier(local, {"max_token_bytes": len(exactly) - 1}), exactly) == "token_too_large"
+    assert (
+        reason(verifier(local, {"max_token_bytes": len(exactly) - 1}), exactly) == "token_too_large"
+    )
 
 
 @pytest.mark.parametrize("size", [0, -1, 1.5, True, None, "16384"], ids=repr)
@@ -188,7 +228,9 @@ def test_an_age_is_judged_anew_for_every_call(clock: Clock) -> None:
 def test_predicates_and_revocation_are_asked_for_every_call(local: LocalIssuer) -> None:
     answers = {"predicate": True, "revoked": False}
     judge = verifier(
-        local, {"is_revoked": lambda auth: answers["revoked"]}, claims={"sub": lambda value: answers["predicate"]}
+        local,
+        {"is_revoked": lambda auth: answers["revoked"]},
+        claims={"sub": lambda value: answers["predicate"]},
     )
     token = local.token()
     assert reason(judge, token) is None
@@ -198,23 +240,31 @@ def test_predicates_and_revocation_are_asked_for_every_call(local: LocalIssuer) 
     assert reason(judge, token) == "token_revoked"
 
 
-def test_a_revocation_check_that_raises_quotes_nothing(local: LocalIssuer, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_revocation_check_that_raises_quotes_nothing(
+    local: LocalIssuer, caplog: pytest.LogCaptureFixture
+) -> None:
     def explode(auth: Auth) -> bool:
         raise RuntimeError(auth.token)
 
     token = local.token()
     assert reason(verifier(local, {"is_revoked": explode}), token) == "revocation_unknown"
-    assert caplog.record_tuples == [("jwt_wsgi.verifier", logging.ERROR, "is_revoked raised RuntimeError; refusing")]
+    assert caplog.record_tuples == [
+        ("jwt_wsgi.verifier", logging.ERROR, "is_revoked raised RuntimeError; refusing")
+    ]
     assert token not in caplog.text
 
 
-JUDGE = Verifier(Issuer("https://issuer.test/", audience="a", keys=SharedSecret("s" * 32), algorithms=["HS256"]))
+JUDGE = Verifier(
+    Issuer("https://issuer.test/", audience="a", keys=SharedSecret("s" * 32), algorithms=["HS256"])
+)
 
 
 @settings(max_examples=300, deadline=None)
 @given(
     st.text()
-    | st.lists(st.binary(max_size=40), min_size=2, max_size=4).map(lambda parts: ".".join(map(encode, parts)))
+    | st.lists(st.binary(max_size=40), min_size=2, max_size=4).map(
+        lambda parts: ".".join(map(encode, parts))
+    )
     | st.none()
     | st.binary()
 )
@@ -225,5 +275,10 @@ def test_anything_else_is_an_invalid_token(token: Any) -> None:
 
 def test_claims_of_a_nested_scope_claim_grant(local: LocalIssuer) -> None:
     judge = verifier(local, scope_claim=("realm_access", "roles"))
-    claims = {"iss": local.issuer, "aud": local.audience, "exp": 2**40, "realm_access": {"roles": ["r"]}}
+    claims = {
+        "iss": local.issuer,
+        "aud": local.audience,
+        "exp": 2**40,
+        "realm_access": {"roles": ["r"]},
+    }
     assert judge.verify(local.sign(json.dumps(claims).encode())).scopes == {"r"}

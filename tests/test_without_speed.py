@@ -39,7 +39,12 @@ def test_the_strict_core_needs_none_of_them() -> None:
     files = [str(TESTS / f"{name}.py") for name in STRICT_CORE]
     program = PROGRAM.format(without=("orjson", "pybase64"), files=files)
     ended = subprocess.run(
-        [sys.executable, "-c", program], cwd=TESTS.parent, capture_output=True, text=True, timeout=500, check=False
+        [sys.executable, "-c", program],
+        cwd=TESTS.parent,
+        capture_output=True,
+        text=True,
+        timeout=500,
+        check=False,
     )
     assert ended.returncode == 0, ended.stdout[-3000:] + ended.stderr[-1000:]
     assert int(re.findall(r"(\d+) passed", ended.stdout)[-1]) > 1000
@@ -50,7 +55,9 @@ def test_the_strict_core_needs_none_of_them() -> None:
     ("text", "read"),
     [
         pytest.param(b'{"a":1}', {"a": 1}, id="as it would be written"),
-        pytest.param(b'{"a":[1.5,true,null,"\xc3\xa9"]}', {"a": [1.5, True, None, "é"]}, id="all kinds"),
+        pytest.param(
+            b'{"a":[1.5,true,null,"\xc3\xa9"]}', {"a": [1.5, True, None, "é"]}, id="all kinds"
+        ),
         pytest.param(b'{"a": 1}', None, id="white space"),
         pytest.param(b'{"a":1,"a":1}', None, id="a member twice"),
         pytest.param(b'{"a":18446744073709551616}', None, id="beyond 64 bits"),

@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
+from jwt_wsgi.cli.issuer_options import Trust, json_option, taken_from, trust_options
 from jwt_wsgi.cli.keys import skew_in_words
-from jwt_wsgi.cli.live import Published, published
-from jwt_wsgi.cli.trust import Trust, json_option, taken_from, trust_options
-from jwt_wsgi.cli.writing import busy, plain, say, table, write_json
+from jwt_wsgi.cli.output import busy, plain, say, table, write_json
+from jwt_wsgi.cli.published_keys import Published, published
 from jwt_wsgi.jwks.remote import RemoteJWKS
 from jwt_wsgi.policy.lint import Finding
 from jwt_wsgi.policy.policy import Policy
@@ -29,7 +29,13 @@ class Checked:
 
 @click.command(short_help="Check a policy, and the issuers that go with it.")
 @click.argument("file", type=click.File("rb"))
-@click.option("--issuer", "names", metavar="URL", multiple=True, help="An issuer whose tokens are taken; repeatable.")
+@click.option(
+    "--issuer",
+    "names",
+    metavar="URL",
+    multiple=True,
+    help="An issuer whose tokens are taken; repeatable.",
+)
 @click.option("--offline", is_flag=True, help="Do not ask the issuers; count them only.")
 @trust_options
 @json_option
@@ -52,7 +58,10 @@ def check(file: Any, names: tuple[str, ...], offline: bool, as_json: bool, **opt
 
 
 def _document(
-    policy: Policy | None, problem: str | None, findings: Sequence[Finding], issuers: Sequence[Checked]
+    policy: Policy | None,
+    problem: str | None,
+    findings: Sequence[Finding],
+    issuers: Sequence[Checked],
 ) -> dict[str, Any]:
     rules = () if policy is None else policy.rules
     return {
@@ -61,7 +70,11 @@ def _document(
         "default": None if policy is None else repr(policy.default),
         "findings": [finding._asdict() for finding in findings],
         "issuers": [
-            {"issuer": each.name, "problems": each.problems, "live": each.live and each.live.as_json()}
+            {
+                "issuer": each.name,
+                "problems": each.problems,
+                "live": each.live and each.live.as_json(),
+            }
             for each in issuers
         ],
     }
@@ -89,14 +102,20 @@ def _checked(name: str, trust: Trust, *, offline: bool) -> Checked:
     problems = [] if live.problem is None else [live.problem]
     lacking = sorted(issuer.algorithms - live.serves)
     if live.keys and lacking:
-        problems.append(f"no key for {', '.join(lacking)}; it has keys for {', '.join(sorted(live.serves)) or 'none'}")
+        problems.append(
+            f"no key for {', '.join(lacking)}; it has keys for {', '.join(sorted(live.serves)) or 'none'}"
+        )
     if live.clock_skew is not None and abs(live.clock_skew) > trust.leeway:
         off = skew_in_words(live.clock_skew)
-        problems.append(f"its clock is {off}, over the leeway of {trust.leeway:g} s; set the clocks right")
+        problems.append(
+            f"its clock is {off}, over the leeway of {trust.leeway:g} s; set the clocks right"
+        )
     return Checked(name, live, tuple(problems))
 
 
-def _print_policy(name: str, policy: Policy | None, problem: str | None, findings: Sequence[Finding]) -> None:
+def _print_policy(
+    name: str, policy: Policy | None, problem: str | None, findings: Sequence[Finding]
+) -> None:
     if policy is None:
         say(plain(f"{name}: {problem}", 2000), "red")
         return
@@ -112,7 +131,11 @@ def _print_policy(name: str, policy: Policy | None, problem: str | None, finding
 def _print_issuers(issuers: Sequence[Checked]) -> None:
     for each in issuers:
         say()
-        used = "" if each.live is None else f": {len(each.live.usable)} of {len(each.live.keys)} keys are usable"
+        used = (
+            ""
+            if each.live is None
+            else f": {len(each.live.usable)} of {len(each.live.keys)} keys are usable"
+        )
         say(plain(f"Issuer {each.name}{used}"))
         for problem in each.problems:
             say(f"  {plain(problem, 500)}", "red")

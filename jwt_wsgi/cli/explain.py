@@ -6,10 +6,17 @@ from urllib.parse import unquote_to_bytes
 
 import click
 
+from jwt_wsgi.cli.issuer_options import (
+    json_option,
+    misuse,
+    policy_in,
+    policy_option,
+    taken_from,
+    trust_options,
+)
+from jwt_wsgi.cli.output import busy, plain, say, table, write_json
 from jwt_wsgi.cli.times import at_option, clock_at
 from jwt_wsgi.cli.tokens import Given, given_token, token_options
-from jwt_wsgi.cli.trust import json_option, misuse, policy_in, policy_option, taken_from, trust_options
-from jwt_wsgi.cli.writing import busy, plain, say, table, write_json
 from jwt_wsgi.explain import Explainer, Explanation, Response
 from jwt_wsgi.jwks.remote import RemoteJWKS
 from jwt_wsgi.jwks.source import KeySource
@@ -19,11 +26,19 @@ _SIGNS = {True: "yes", False: "NO", None: "-"}
 
 @click.command(short_help="Walk one request through the checks, and show the answer.")
 @policy_option
-@click.option("--issuer", "issuer_name", metavar="URL", required=True, help="The issuer, exactly as tokens name it.")
+@click.option(
+    "--issuer",
+    "issuer_name",
+    metavar="URL",
+    required=True,
+    help="The issuer, exactly as tokens name it.",
+)
 @trust_options
 @token_options
 @click.option("--no-token", is_flag=True, help="Explain the request without any token.")
-@click.option("--mount", default="", metavar="PATH", help="SCRIPT_NAME, where the application is mounted.")
+@click.option(
+    "--mount", default="", metavar="PATH", help="SCRIPT_NAME, where the application is mounted."
+)
 @at_option
 @json_option
 @click.argument("method")
@@ -107,14 +122,27 @@ def _document(
 
 
 def _response(refusal: Response) -> dict[str, Any]:
-    return {"status": refusal.status, "headers": dict(refusal.headers), "body": refusal.body.decode()}
+    return {
+        "status": refusal.status,
+        "headers": dict(refusal.headers),
+        "body": refusal.body.decode(),
+    }
 
 
-def _print(method: str, path: str, given: Given | None, explanation: Explanation, problem: str | None) -> None:
-    token = "no token" if given is None else f"a token of {len(given.token.encode())} bytes from {given.source}"
+def _print(
+    method: str, path: str, given: Given | None, explanation: Explanation, problem: str | None
+) -> None:
+    token = (
+        "no token"
+        if given is None
+        else f"a token of {len(given.token.encode())} bytes from {given.source}"
+    )
     say(plain(f"{method} {path}, with {token}"))
     say()
-    rows = ((step.name, _SIGNS[step.passed], step.expected or "", step.found or "") for step in explanation.steps)
+    rows = (
+        (step.name, _SIGNS[step.passed], step.expected or "", step.found or "")
+        for step in explanation.steps
+    )
     table(("check", "holds", "expected", "found"), rows)
     say()
     if problem is not None:

@@ -4,11 +4,11 @@ from typing import Any
 
 import click
 
+from jwt_wsgi.cli.decoded_token import DATES, Opened, opened, unusual
+from jwt_wsgi.cli.issuer_options import json_option
+from jwt_wsgi.cli.output import plain, say, table, value, write_json
 from jwt_wsgi.cli.times import at_option, clock_at, in_words
 from jwt_wsgi.cli.tokens import Given, given_token, token_options
-from jwt_wsgi.cli.trust import json_option
-from jwt_wsgi.cli.unusual import DATES, Opened, opened, unusual
-from jwt_wsgi.cli.writing import plain, say, table, value, write_json
 
 #: Members that are shown of one object.
 MAX_MEMBERS = 100
@@ -41,7 +41,11 @@ def _document(given: Given, token: Opened, remarks: list[str], now: float) -> di
         "bytes": token.size,
         "header": token.header,
         "claims": token.claims,
-        "times": {name: in_words(token.claims[name], now) for name in DATES if token.claims and name in token.claims},
+        "times": {
+            name: in_words(token.claims[name], now)
+            for name in DATES
+            if token.claims and name in token.claims
+        },
         "signature_bytes": token.signature,
         "unusual": remarks,
         "problem": token.problem,
@@ -70,7 +74,11 @@ def _print(given: Given, token: Opened, remarks: list[str], now: float) -> None:
 
 def _rows(members: dict[str, Any], now: float | None) -> list[tuple[str, str, str]]:
     rows = [
-        (plain(name, 80), value(found), in_words(found, now) if now is not None and name in DATES else "")
+        (
+            plain(name, 80),
+            value(found),
+            in_words(found, now) if now is not None and name in DATES else "",
+        )
         for name, found in list(members.items())[:MAX_MEMBERS]
     ]
     left = len(members) - len(rows)

@@ -2,9 +2,9 @@
 
 import click
 
-from jwt_wsgi.cli.live import LEEWAY, Published, PublishedKey, kept_in, published
-from jwt_wsgi.cli.trust import allow_http_option, is_url, json_option, misuse
-from jwt_wsgi.cli.writing import busy, plain, say, table, write_json
+from jwt_wsgi.cli.issuer_options import allow_http_option, is_url, json_option, misuse
+from jwt_wsgi.cli.output import busy, plain, say, table, write_json
+from jwt_wsgi.cli.published_keys import LEEWAY, Published, PublishedKey, kept_in, published
 
 
 @click.command(short_help="Show the keys of a live issuer, and what it says of caching.")
@@ -18,9 +18,15 @@ def keys(url: str | None, jwks: str | None, allow_http: bool, as_json: bool) -> 
     It exits with 0 where a key is usable, with 1 where none is or none can be had.
     """
     if (url is None) == (jwks is None):
-        raise click.UsageError("write the issuer's URL, or --jwks and where the key set is; one of the two")
+        raise click.UsageError(
+            "write the issuer's URL, or --jwks and where the key set is; one of the two"
+        )
     with busy(f"asking {url or jwks}"), misuse("URL: " if url else "--jwks: "):
-        found = kept_in(jwks) if jwks and not is_url(jwks) else published(jwks, url or "", allow_http=allow_http)
+        found = (
+            kept_in(jwks)
+            if jwks and not is_url(jwks)
+            else published(jwks, url or "", allow_http=allow_http)
+        )
     if as_json:
         write_json(found.as_json())
     else:

@@ -52,7 +52,10 @@ class MintingIssuer:
             headers += [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
         origin = environ.get("HTTP_ORIGIN")
         if origin is not None and not refusal:
-            headers += [("Access-Control-Allow-Origin", origin), ("Access-Control-Allow-Headers", "Content-Type")]
+            headers += [
+                ("Access-Control-Allow-Origin", origin),
+                ("Access-Control-Allow-Headers", "Content-Type"),
+            ]
         start_response(status, headers)
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
 
@@ -61,7 +64,11 @@ class MintingIssuer:
         if method == "OPTIONS":
             return "204 No Content", {}
         if path == TOKEN_PATH:
-            return self._mint(environ) if method == "POST" else ("405 Method Not Allowed", _error("POST it"))
+            return (
+                self._mint(environ)
+                if method == "POST"
+                else ("405 Method Not Allowed", _error("POST it"))
+            )
         if method not in ("GET", "HEAD"):
             return "405 Method Not Allowed", _error("this can only be read")
         if path == METADATA_PATH:
@@ -70,7 +77,9 @@ class MintingIssuer:
         try:
             return "200 OK", json.loads(self._local.document(path))
         except LookupError:
-            return "404 Not Found", _error(f"there is {METADATA_PATH}, what it names, and POST {TOKEN_PATH}")
+            return "404 Not Found", _error(
+                f"there is {METADATA_PATH}, what it names, and POST {TOKEN_PATH}"
+            )
 
     def _mint(self, environ: WSGIEnvironment) -> _Answer:
         try:
@@ -84,7 +93,12 @@ class MintingIssuer:
         scope = asked.get("scope")
         token = self._local.token(scope, expires_in=expires_in, algorithm=algorithm, **claims)
         granted = {} if scope is None else {"scope": scope}
-        return "200 OK", {"access_token": token, "token_type": "Bearer", "expires_in": expires_in, **granted}
+        return "200 OK", {
+            "access_token": token,
+            "token_type": "Bearer",
+            "expires_in": expires_in,
+            **granted,
+        }
 
 
 def _refusal(environ: WSGIEnvironment) -> str | None:
@@ -140,9 +154,15 @@ def _claims(asked: dict[str, Any]) -> dict[str, Any]:
 
 def _seconds(found: object) -> int:
     try:
-        seconds = float(found) if isinstance(found, str | int | float) and not isinstance(found, bool) else math.nan
+        seconds = (
+            float(found)
+            if isinstance(found, str | int | float) and not isinstance(found, bool)
+            else math.nan
+        )
     except (ValueError, OverflowError):
         seconds = math.nan
     if not abs(seconds) <= MAX_EXPIRES_IN:
-        raise ValueError(f"expires_in: write seconds, {MAX_EXPIRES_IN} at most; below 0 for an expired token")
+        raise ValueError(
+            f"expires_in: write seconds, {MAX_EXPIRES_IN} at most; below 0 for an expired token"
+        )
     return int(seconds)

@@ -12,8 +12,8 @@ from jwt_wsgi.cli.explain import explain
 from jwt_wsgi.cli.inspect import inspect
 from jwt_wsgi.cli.issuer import issuer
 from jwt_wsgi.cli.keys import keys
+from jwt_wsgi.cli.output import plain
 from jwt_wsgi.cli.routes import routes
-from jwt_wsgi.cli.writing import plain
 
 #: What a shell says of a program that Ctrl-C ended: 128 and SIGINT.
 INTERRUPTED = 130
@@ -36,13 +36,17 @@ class Program(click.Group):
         except click.ClickException as error:
             context = getattr(error, "ctx", None)
             where = context.command_path if context else "jwt-wsgi"
-            click.echo(f"{where}: {plain(_TOKEN.sub('eyJ…', error.format_message()), 2000)}", err=True)
+            click.echo(
+                f"{where}: {plain(_TOKEN.sub('eyJ…', error.format_message()), 2000)}", err=True
+            )
             sys.exit(error.exit_code)
         except click.Abort:
             sys.exit(INTERRUPTED)
 
 
-@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=Program, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(package_name="jwt-wsgi")
 def program() -> None:
     """Explain requests, look at tokens and keys, and check policies of jwt-wsgi.

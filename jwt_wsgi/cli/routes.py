@@ -8,18 +8,22 @@ from typing import Any
 
 import click
 
-from jwt_wsgi.cli.trust import json_option, policy_in, policy_option
-from jwt_wsgi.cli.writing import busy, plain, say, table, write_json
+from jwt_wsgi.cli.issuer_options import json_option, policy_in, policy_option
+from jwt_wsgi.cli.output import busy, plain, say, table, write_json
 from jwt_wsgi.coverage import Endpoint, Report, coverage
 
 
 @click.command(short_help="Show which rule guards which endpoint of an application.")
 @policy_option
-@click.option("--accept", metavar="ENDPOINT", multiple=True, help="Let this one be uncovered; repeatable.")
+@click.option(
+    "--accept", metavar="ENDPOINT", multiple=True, help="Let this one be uncovered; repeatable."
+)
 @click.option("--urlconf", metavar="MODULE", help="Django's, where it is not that of the settings.")
 @json_option
 @click.argument("application", metavar="MODULE:APP")
-def routes(policy_file: str, accept: tuple[str, ...], urlconf: str | None, as_json: bool, application: str) -> None:
+def routes(
+    policy_file: str, accept: tuple[str, ...], urlconf: str | None, as_json: bool, application: str
+) -> None:
     """List the endpoints of MODULE:APP, or of what MODULE:FACTORY() returns, with the rules that decide them.
 
     It exits with 0 where a rule for its own path decides each endpoint, with 1 otherwise.
@@ -31,9 +35,16 @@ def routes(policy_file: str, accept: tuple[str, ...], urlconf: str | None, as_js
     uncovered = [endpoint for endpoint in report.uncovered if endpoint.key not in accept]
     stale = sorted(set(accept) - {endpoint.key for endpoint in report.uncovered})
     if stale:
-        raise click.UsageError(f"--accept {stale[0]!r}: no uncovered endpoint; write one as the table has it")
+        raise click.UsageError(
+            f"--accept {stale[0]!r}: no uncovered endpoint; write one as the table has it"
+        )
     if as_json:
-        write_json({"endpoints": [_document(each) for each in report], "uncovered": [each.key for each in uncovered]})
+        write_json(
+            {
+                "endpoints": [_document(each) for each in report],
+                "uncovered": [each.key for each in uncovered],
+            }
+        )
     else:
         _print(report, uncovered)
     raise click.exceptions.Exit(1 if uncovered else 0)
@@ -90,7 +101,13 @@ def _print(report: Report, uncovered: list[Endpoint]) -> None:
 
 def _row(endpoint: Endpoint) -> tuple[str, ...]:
     decided = ", ".join(map(str, endpoint.decisions[:3])) or "outside the policy"
-    return (endpoint.key, endpoint.requirement, decided, "yes" if endpoint.covered else "NO", endpoint.name)
+    return (
+        endpoint.key,
+        endpoint.requirement,
+        decided,
+        "yes" if endpoint.covered else "NO",
+        endpoint.name,
+    )
 
 
 def _advice(endpoint: Endpoint) -> str:

@@ -15,16 +15,23 @@ def _instant(_: click.Context, __: click.Parameter, text: str | None) -> float |
         return None
     try:
         is_number = re.fullmatch(r"[0-9]{1,12}(?:\.[0-9]{1,9})?", text)
-        moment = datetime.fromtimestamp(float(text), UTC) if is_number else datetime.fromisoformat(text)
+        moment = (
+            datetime.fromtimestamp(float(text), UTC) if is_number else datetime.fromisoformat(text)
+        )
     except (ValueError, OverflowError, OSError):
         moment = None
     if moment is None or moment.tzinfo is None:
-        raise click.UsageError(f"--at {text!r}: write seconds since the epoch, or such as 2027-01-15T08:00:00Z")
+        raise click.UsageError(
+            f"--at {text!r}: write seconds since the epoch, or such as 2027-01-15T08:00:00Z"
+        )
     return moment.timestamp()
 
 
 at_option = click.option(
-    "--at", metavar="TIME", callback=_instant, help="Judge as if it were then: seconds since the epoch, or ISO 8601."
+    "--at",
+    metavar="TIME",
+    callback=_instant,
+    help="Judge as if it were then: seconds since the epoch, or ISO 8601.",
 )
 
 

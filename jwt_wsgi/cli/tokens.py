@@ -31,7 +31,10 @@ class Given(NamedTuple):
 def token_options(command: _Command) -> _Command:
     """The options that say where the token is."""
     file = click.option(
-        "--token-file", "token_file", metavar="FILE", help="Read the token from FILE; - is standard input."
+        "--token-file",
+        "token_file",
+        metavar="FILE",
+        help="Read the token from FILE; - is standard input.",
     )
     variable = click.option(
         "--token-env",
@@ -45,12 +48,16 @@ def token_options(command: _Command) -> _Command:
 def given_token(token_file: str | None, token_env: str | None) -> Given:
     """The token that was given; raises `click.UsageError` where there is none."""
     if token_file is not None and token_env is not None:
-        raise click.UsageError("--token-file and --token-env: the token is in one place; leave one of them out")
+        raise click.UsageError(
+            "--token-file and --token-env: the token is in one place; leave one of them out"
+        )
     if token_file is not None and token_file != "-":  # noqa: S105 (standard input)
         return _found(_file(token_file), token_file)
     if token_env is not None:
         if token_env not in os.environ:
-            raise click.UsageError("--token-env: no such environment variable; write its name and export it")
+            raise click.UsageError(
+                "--token-env: no such environment variable; write its name and export it"
+            )
         return _found(os.environ[token_env].encode("utf-8", "surrogateescape"), token_env)
     if token_file is None and os.environ.get(VARIABLE):
         return _found(os.environ[VARIABLE].encode("utf-8", "surrogateescape"), VARIABLE)
@@ -66,12 +73,16 @@ def _file(name: str) -> bytes:
     except (OSError, ValueError) as error:
         # The name is not repeated: it may be a token, put there by mistake.
         reason = getattr(error, "strerror", None) or "no file's name"
-        raise click.UsageError(f"--token-file: cannot be read ({reason}); write the name of a file") from None
+        raise click.UsageError(
+            f"--token-file: cannot be read ({reason}); write the name of a file"
+        ) from None
 
 
 def _found(octets: bytes, source: str) -> Given:
     if len(octets) > MAX_BYTES:
-        raise click.UsageError(f"{source}: over {MAX_BYTES} bytes; a token is shorter, so give the token alone")
+        raise click.UsageError(
+            f"{source}: over {MAX_BYTES} bytes; a token is shorter, so give the token alone"
+        )
     try:
         text = octets.decode("utf-8").strip()
     except UnicodeDecodeError:
@@ -93,9 +104,13 @@ def _answered(text: str, source: str) -> str:
     except ValueError:
         token = None
     if not isinstance(token, str):
-        raise click.UsageError(f"{source}: JSON without an access_token; give the token, or a token endpoint's answer")
+        raise click.UsageError(
+            f"{source}: JSON without an access_token; give the token, or a token endpoint's answer"
+        )
     return token.strip()
 
 
 def _none() -> click.UsageError:
-    return click.UsageError(f"no token: write it to standard input, name a --token-file, or export {VARIABLE}")
+    return click.UsageError(
+        f"no token: write it to standard input, name a --token-file, or export {VARIABLE}"
+    )

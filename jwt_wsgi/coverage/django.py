@@ -56,7 +56,10 @@ def _route_pieces(pattern: Any) -> Pieces:
     pieces: list[str | Piece] = []
     route, position = str(pattern), 0
     for found in _CONVERTED.finditer(route):
-        pieces += [route[position : found.start()], Piece(found[1], pattern.converters[found[1]].regex)]
+        pieces += [
+            route[position : found.start()],
+            Piece(found[1], pattern.converters[found[1]].regex),
+        ]
         position = found.end()
     return (*pieces, route[position:])
 
@@ -78,7 +81,11 @@ def _methods(view: Any) -> Methods:
         return None
     from django.views import View  # type: ignore[import-untyped]
 
-    if not issubclass(cls, View) or cls.dispatch is not View.dispatch or cls.setup is not View.setup:
+    if (
+        not issubclass(cls, View)
+        or cls.dispatch is not View.dispatch
+        or cls.setup is not View.setup
+    ):
         return None
     names = getattr(view, "view_initkwargs", {}).get("http_method_names", cls.http_method_names)
     methods = {name.upper(): False for name in names if hasattr(cls, name)}

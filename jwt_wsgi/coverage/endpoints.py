@@ -19,8 +19,9 @@ from jwt_wsgi.policy.algebra import (
     ReportOnly,
     Requirement,
 )
-from jwt_wsgi.policy.patterns import Node, Pattern, innermost, parse
+from jwt_wsgi.policy.patterns import Pattern, parse
 from jwt_wsgi.policy.policy import Policy, Rule
+from jwt_wsgi.policy.tree import Node, innermost
 
 #: Stands for every method that neither the route nor a rule for its paths names.
 EVERY_OTHER = "*"
@@ -99,25 +100,39 @@ class Judge:
         self._policy = policy
         self._root = _places(policy)
         named = {method for rule in policy.rules for method in parse(rule.key).methods}
-        self._unnamed = next(method for method in (EVERY_OTHER * i for i in count(1)) if method not in named)
+        self._unnamed = next(
+            method for method in (EVERY_OTHER * i for i in count(1)) if method not in named
+        )
 
-    def endpoints(self, route: Route, methods: Methods, name: str, *, guarded: bool = True) -> Iterator[Endpoint]:
+    def endpoints(
+        self, route: Route, methods: Methods, name: str, *, guarded: bool = True
+    ) -> Iterator[Endpoint]:
         """One for each method; None as `methods` is every one. Not `guarded`, no rule decides."""
         reached = [(path, place, route.depth) for path, place in self._reached(route)]
         # A trailing slash behind which a parameter is empty: where it is refused, nobody gets in.
         shorter = route.shortened
-        shortened = [] if shorter is None else [(*each, shorter.depth) for each in self._reached(shorter)]
+        shortened = (
+            [] if shorter is None else [(*each, shorter.depth) for each in self._reached(shorter)]
+        )
         every = _every(place for _, place, _ in reached + shortened)
         for method, automatic in (every if methods is None else methods).items():
-            decided = [(place, depth, self._decision(path, method)) for path, place, depth in reached]
-            also = ((place, depth, self._decision(path, method)) for path, place, depth in shortened)
+            decided = [
+                (place, depth, self._decision(path, method)) for path, place, depth in reached
+            ]
+            also = (
+                (place, depth, self._decision(path, method)) for path, place, depth in shortened
+            )
             decided += [each for each in also if each[2].requirement not in (DENY, NO_RULE)]
-            distinct = {(str(decision), id(decision.requirement)): decision for _, _, decision in decided}
+            distinct = {
+                (str(decision), id(decision.requirement)): decision for _, _, decision in decided
+            }
             yield Endpoint(
                 route.path,
                 method,
                 name,
-                tuple(sorted(distinct.values(), key=lambda each: _strength(each.requirement))) if guarded else (),
+                tuple(sorted(distinct.values(), key=lambda each: _strength(each.requirement)))
+                if guarded
+                else (),
                 not guarded or any(_length(place) < depth for place, depth, _ in decided),
                 route.uncertain,
                 automatic,
@@ -138,7 +153,9 @@ def _places(policy: Policy) -> Node:
     for rule in policy.rules:
         methods, pattern, _ = parse(rule.key)
         node = root.reach(pattern.segments)
-        (node.exact if pattern.exact else node.subtree).update(dict.fromkeys(methods or (None,), pattern))
+        (node.exact if pattern.exact else node.subtree).update(
+            dict.fromkeys(methods or (None,), pattern)
+        )
     return root
 
 

@@ -8,7 +8,14 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from jwt_wsgi.coverage.routes import ANY_DEPTH, ONE_SEGMENT, ONE_SEGMENT_OR_NONE, Piece, Pieces, read_regex
+from jwt_wsgi.coverage.routes import (
+    ANY_DEPTH,
+    ONE_SEGMENT,
+    ONE_SEGMENT_OR_NONE,
+    Piece,
+    Pieces,
+    read_regex,
+)
 
 #: Upper-case methods, each with whether the framework added it by itself; None is every method.
 Methods = Mapping[str, bool] | None
@@ -47,7 +54,10 @@ def flask(app: Any) -> Iterator[Found]:
         methods: Methods = None
         if rule.methods is not None:
             # Werkzeug adds HEAD to GET, and Flask answers OPTIONS where no view asked for it.
-            added = {"HEAD": "GET" in rule.methods, "OPTIONS": bool(getattr(rule, "provide_automatic_options", False))}
+            added = {
+                "HEAD": "GET" in rule.methods,
+                "OPTIONS": bool(getattr(rule, "provide_automatic_options", False)),
+            }
             methods = {method: added.get(method, False) for method in sorted(rule.methods)}
         pieces, certain = _werkzeug_pieces(rule)
         yield Found(pieces, methods, rule.endpoint, certain, rule.rule)
@@ -81,7 +91,9 @@ def bottle(app: Any) -> Iterator[Found]:
                 pieces.append(Piece(name or f"p{number}", app.router.filters[kind](configured)[0]))
         # A mounted application has a route table of its own, which no rule of this path names.
         certain = route.method != "PROXY"
-        yield Found(tuple(pieces), methods, route.name or _named(route.callback), certain, route.rule)
+        yield Found(
+            tuple(pieces), methods, route.name or _named(route.callback), certain, route.rule
+        )
 
 
 def falcon(app: Any) -> Iterator[Found]:
@@ -89,7 +101,9 @@ def falcon(app: Any) -> Iterator[Found]:
     from falcon import inspect
 
     for route in inspect.inspect_routes(app):
-        methods = {m.method: m.internal for m in route.methods if not m.internal or m.method == "OPTIONS"}
+        methods = {
+            m.method: m.internal for m in route.methods if not m.internal or m.method == "OPTIONS"
+        }
         pieces = _falcon_pieces(route.path, app.router_options.converters)
         yield Found(pieces, methods, route.class_name)
     for sink in inspect.inspect_sinks(app):
@@ -133,27 +147,50 @@ def pyramid(app: Any) -> Iterator[Found]:
         mine += unrouted if route["use_global_views"] else []
         if mine and not route["static"]:
             pattern = "/" + route["object"].pattern.removeprefix("/")
-            yield Found(_pyramid_pieces(pattern), _pyramid_methods(route, mine), route["name"], spelling=pattern)
+            yield Found(
+                _pyramid_pieces(pattern),
+                _pyramid_methods(route, mine),
+                route["name"],
+                spelling=pattern,
+            )
     for view in unrouted:
         # Any path may lead to it: the tree of resources decides, request by request.
         spelling = f"/{{traverse...}}/{view['name']}"
-        yield Found(("/",), _pyramid_methods({"request_methods": None}, [view]), "traversal", False, spelling)
+        yield Found(
+            ("/",),
+            _pyramid_methods({"request_methods": None}, [view]),
+            "traversal",
+            False,
+            spelling,
+        )
 
 
 def _is_for_exceptions(view: Any) -> bool:
     context = view["context"]
     response = getattr(context, "__name__", None) == "IExceptionResponse"
-    return bool(view["exception_only"] or response or (isinstance(context, type) and issubclass(context, Exception)))
+    return bool(
+        view["exception_only"]
+        or response
+        or (isinstance(context, type) and issubclass(context, Exception))
+    )
 
 
 def _pyramid_methods(route: Any, views: list[Any]) -> Methods:
     by_views = [_asked(view) for view in views]
-    methods = None if None in by_views else _with_head(method for asked in by_views for method in asked or ())
+    methods = (
+        None
+        if None in by_views
+        else _with_head(method for asked in by_views for method in asked or ())
+    )
     of_route = _asked(route)
     if of_route is None:
         return methods
     allowed = _with_head(of_route)
-    return allowed if methods is None else {m: added and allowed[m] for m, added in methods.items() if m in allowed}
+    return (
+        allowed
+        if methods is None
+        else {m: added and allowed[m] for m, added in methods.items() if m in allowed}
+    )
 
 
 def _asked(introspected: Any) -> tuple[str, ...] | None:
@@ -186,7 +223,9 @@ def router(app: Any) -> Iterator[Found]:
 def is_router(app: Any) -> bool:
     """Whether it has such a mapping."""
     routes = getattr(app, "routes", None)
-    return isinstance(routes, Mapping) and all(isinstance(path, str) and path[:1] in ("", "/") for path in routes)
+    return isinstance(routes, Mapping) and all(
+        isinstance(path, str) and path[:1] in ("", "/") for path in routes
+    )
 
 
 def _named(function: Any) -> str:

@@ -52,7 +52,9 @@ def coverage(app: Any, policy: Policy, *, urlconf: Any = None) -> Report:
     return Report(tuple(judged))
 
 
-def assert_covered(app: Any, policy: Policy, accept: Iterable[str] = (), *, urlconf: Any = None) -> None:
+def assert_covered(
+    app: Any, policy: Policy, accept: Iterable[str] = (), *, urlconf: Any = None
+) -> None:
     """Raises `AssertionError` with a table where an endpoint is not covered by a rule for its own path.
 
     `accept` names the exceptions as the table does: `"GET /static/{filename...}"`.
@@ -69,7 +71,9 @@ def assert_covered(app: Any, policy: Policy, accept: Iterable[str] = (), *, urlc
         said.append(f"no rule for their own path decides these endpoints:\n\n{_table(left)}\n")
         said += [f"{endpoint.key}: {_advice(endpoint)}" for endpoint in left]
     if stale:
-        said.append(f"accept names what is no uncovered endpoint, so take it out: {', '.join(map(repr, stale))}")
+        said.append(
+            f"accept names what is no uncovered endpoint, so take it out: {', '.join(map(repr, stale))}"
+        )
     if said:
         raise AssertionError("\n".join(said))
 
@@ -87,12 +91,19 @@ def _advice(endpoint: Endpoint) -> str:
 def _table(endpoints: Iterable[Endpoint]) -> str:
     rows = [("endpoint", "takes", "decided by", "", "name"), *map(_row, endpoints)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines = ("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) for row in rows)
+    lines = (
+        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True))
+        for row in rows
+    )
     return "\n".join(line.rstrip() for line in lines)
 
 
 def _row(endpoint: Endpoint) -> tuple[str, ...]:
     decided = few([str(decision) for decision in endpoint.decisions], ", ") or "outside the policy"
-    notes = {"uncertain": endpoint.uncertain, "catch-all": endpoint.catch_all, "automatic": endpoint.automatic}
+    notes = {
+        "uncertain": endpoint.uncertain,
+        "catch-all": endpoint.catch_all,
+        "automatic": endpoint.automatic,
+    }
     said = ", ".join(note for note, is_so in notes.items() if is_so)
     return endpoint.key, endpoint.requirement, decided, said, endpoint.name

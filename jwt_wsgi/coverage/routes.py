@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from jwt_wsgi.policy.paths import CONTROL
-from jwt_wsgi.policy.patterns import Node, step
+from jwt_wsgi.policy.tree import Node, step
 
 #: A segment that no policy can name: its patterns refuse it as another router's spelling.
 UNNAMED = "*"
@@ -110,7 +110,9 @@ def assemble(pieces: Pieces, *, certain: bool = True, spelling: str = "") -> Rou
             whole.append(segment)
             segment = (other,)
     # What is shared with a part that may hold slashes is no segment that a rule could name.
-    certain = certain and (deep is None or (not any(segment) and _AT_ANY_DEPTH.fullmatch(deep.regex) is not None))
+    certain = certain and (
+        deep is None or (not any(segment) and _AT_ANY_DEPTH.fullmatch(deep.regex) is not None)
+    )
     shown = _shown(pieces) if certain or not spelling else spelling
     # One trailing slash is no segment.
     read = whole[1:] if deep or not certain or not any(segment) else [*whole[1:], segment]
@@ -134,13 +136,17 @@ def _segment(pieces: Pieces) -> str | Parameter:
         return shown
     if [piece.regex for piece in filled] == [ONE_SEGMENT] and shown == f"{{{filled[0].name}}}":
         return Parameter(shown)
-    parts = (re.escape(piece) if isinstance(piece, str) else f"(?:{piece.regex})" for piece in pieces)
+    parts = (
+        re.escape(piece) if isinstance(piece, str) else f"(?:{piece.regex})" for piece in pieces
+    )
     return Parameter(shown, re.compile("".join(parts)))
 
 
 def _shown(pieces: Pieces) -> str:
     return "".join(
-        piece if isinstance(piece, str) else f"{{{piece.name}{'' if _WITHOUT_SLASH.fullmatch(piece.regex) else '...'}}}"
+        piece
+        if isinstance(piece, str)
+        else f"{{{piece.name}{'' if _WITHOUT_SLASH.fullmatch(piece.regex) else '...'}}}"
         for piece in pieces
     )
 
@@ -181,9 +187,14 @@ def witnesses(route: Route, root: Node) -> Iterator[tuple[str, ...]]:
         if not (route.beneath and len(path) == len(route.segments)):
             yield path
         if route.deep and (branches or len(path) == len(route.segments)):
-            reached += [((*path, value), step(branches, value)) for value in _values(branches, Parameter(""))]
+            reached += [
+                ((*path, value), step(branches, value))
+                for value in _values(branches, Parameter(""))
+            ]
 
 
 def _values(branches: list[Node], parameter: Parameter) -> list[str]:
-    named = sorted({name for node in branches for name in node.children if name and parameter.may_be(name)})
+    named = sorted(
+        {name for node in branches for name in node.children if name and parameter.may_be(name)}
+    )
     return [*named, UNNAMED]

@@ -3,18 +3,24 @@
 from collections.abc import Iterator
 from typing import Any
 
-from jwt_wsgi.authorization import ScopeAuthorizer
 from jwt_wsgi.coverage.django import django, static_files
 from jwt_wsgi.coverage.frameworks import READERS, Found, flask, is_a, is_router, router
 from jwt_wsgi.coverage.routes import ANY_DEPTH, Piece
+from jwt_wsgi.middleware.authorization import ScopeAuthorizer
 from jwt_wsgi.policy.policy import Policy
 
-_SUPPORTED = "Flask, Django, Pyramid, Bottle, Falcon, or an object with a mapping `routes` of exact paths"
+_SUPPORTED = (
+    "Flask, Django, Pyramid, Bottle, Falcon, or an object with a mapping `routes` of exact paths"
+)
 _MIDDLEWARE = "werkzeug.middleware"
 # These hand every request on as they find it, or change nothing that a policy reads.
 _TRANSPARENT = tuple(
-    f"{_MIDDLEWARE}.{name}" for name in ("proxy_fix.ProxyFix", "profiler.ProfilerMiddleware", "lint.LintMiddleware")
-) + tuple(f"jwt_wsgi.{name}" for name in ("extraction.TokenExtractor", "verification.TokenVerifier"))
+    f"{_MIDDLEWARE}.{name}"
+    for name in ("proxy_fix.ProxyFix", "profiler.ProfilerMiddleware", "lint.LintMiddleware")
+) + tuple(
+    f"jwt_wsgi.middleware.{name}"
+    for name in ("extraction.TokenExtractor", "verification.TokenVerifier")
+)
 _INNER = ("app", "wsgi_app", "application", "_app", "wrapped_app")
 
 
@@ -35,7 +41,9 @@ def routes_of(app: Any, policy: Policy, urlconf: Any = None) -> list[tuple[Found
     """
     found = list(_read(app, urlconf, (), ""))
     if not found:
-        raise ValueError(f"{_of(app)} has no route: give coverage() the application when all its routes are there")
+        raise ValueError(
+            f"{_of(app)} has no route: give coverage() the application when all its routes are there"
+        )
     if not any(route.guards for route in found):
         return [(route, True) for route in found]
     at = {mount for route in found for mount, guard in route.guards if _same(guard, policy)}
@@ -46,7 +54,9 @@ def routes_of(app: Any, policy: Policy, urlconf: Any = None) -> list[tuple[Found
         )
     if at != {""}:
         mounts = ", ".join(sorted(at - {""}))
-        raise ValueError(f"the policy stands inside {mounts} and sees no more than what follows: give that application")
+        raise ValueError(
+            f"the policy stands inside {mounts} and sees no more than what follows: give that application"
+        )
     return [(route, any(_same(guard, policy) for _, guard in route.guards)) for route in found]
 
 
@@ -79,7 +89,9 @@ def _table(app: Any, urlconf: Any) -> Iterator[Found] | None:
         return django(urlconf)
     if is_a(app, "werkzeug.exceptions.HTTPException"):
         return iter(())
-    if getattr(app, "__name__", None) == "wsgi_app" and is_a(getattr(app, "__self__", None), "flask.app.Flask"):
+    if getattr(app, "__name__", None) == "wsgi_app" and is_a(
+        getattr(app, "__self__", None), "flask.app.Flask"
+    ):
         return flask(app.__self__)
     for name, reader in READERS.items():
         if is_a(app, name):
@@ -89,7 +101,9 @@ def _table(app: Any, urlconf: Any) -> Iterator[Found] | None:
 
 def _through(app: Any, urlconf: Any, guards: Guards, prefix: str) -> Iterator[Found]:
     """The routes behind a middleware that nothing is known of, and that it may answer anything by itself."""
-    inner = next((getattr(app, name) for name in _INNER if callable(getattr(app, name, None))), None)
+    inner = next(
+        (getattr(app, name) for name in _INNER if callable(getattr(app, name, None))), None
+    )
     if inner is None:
         raise Unreadable(
             f"coverage() cannot read the routes of {_of(app)}: give it {_SUPPORTED}, or what wraps one of them"

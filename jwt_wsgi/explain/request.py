@@ -12,18 +12,20 @@ from typing import Any, NamedTuple
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 from jwt_wsgi.auth import AUTH_KEY, CREDENTIALS_KEY, RULE_KEY, Auth, Credentials
-from jwt_wsgi.configuration import must
-from jwt_wsgi.decisions import Decision, excerpt
 from jwt_wsgi.errors import AuthError, InvalidToken, KeysUnavailable
 from jwt_wsgi.explain.token import Step, TokenChecks, written
-from jwt_wsgi.extraction import GetToken
 from jwt_wsgi.issuer import Issuer
+from jwt_wsgi.middleware.decisions import Decision, excerpt
+from jwt_wsgi.middleware.extraction import GetToken
+from jwt_wsgi.middleware.protect import protect
+from jwt_wsgi.options import must
 from jwt_wsgi.policy.algebra import PUBLIC
 from jwt_wsgi.policy.policy import Match, Policy, Rules
-from jwt_wsgi.stack import protect
 from jwt_wsgi.verifier import Verifier
 
-_DECISIONS, _RAISED, _REACHED = (f"jwt_wsgi.explain.{name}" for name in ("decisions", "raised", "reached"))
+_DECISIONS, _RAISED, _REACHED = (
+    f"jwt_wsgi.explain.{name}" for name in ("decisions", "raised", "reached")
+)
 
 
 class Response(NamedTuple):
@@ -70,12 +72,19 @@ class Explainer:
         clock: Callable[[], float] = time.time,
         **options: Any,
     ) -> None:
-        must(not isinstance(issuers, str), f"issuers={issuers!r}: write the Issuer that the application uses")
+        must(
+            not isinstance(issuers, str),
+            f"issuers={issuers!r}: write the Issuer that the application uses",
+        )
         listed = [issuers] if isinstance(issuers, Issuer) else list(issuers)
         self._checks = TokenChecks(
             Verifier(listed, clock=clock), clock, revocable=options.get("is_revoked") is not None
         )
-        options |= {"get_token": get_token and _noting(get_token), "on_decision": _note, "clock": clock}
+        options |= {
+            "get_token": get_token and _noting(get_token),
+            "on_decision": _note,
+            "clock": clock,
+        }
         self._stack = protect(_reached, issuer=listed, rules=rules, **options)
 
     def explain(self, environ: WSGIEnvironment) -> Explanation:
@@ -89,13 +98,17 @@ class Explainer:
             steps=tuple(self._walk(request, decisions)),
             refusal=refusal,
             reason=next((decision.reason for decision in decisions if decision.error), None),
-            would_be=next((decision.would_be.reason for decision in decisions if decision.would_be), None),
+            would_be=next(
+                (decision.would_be.reason for decision in decisions if decision.would_be), None
+            ),
         )
 
     def _answer(self, environ: WSGIEnvironment) -> Response | None:
         started: list[tuple[str, list[tuple[str, str]]]] = []
 
-        def start_response(status: str, headers: list[tuple[str, str]], *_: Any) -> Callable[[bytes], object]:
+        def start_response(
+            status: str, headers: list[tuple[str, str]], *_: Any
+        ) -> Callable[[bytes], object]:
             started.append((status, headers))
             return lambda octets: None
 
@@ -107,7 +120,11 @@ class Explainer:
         match, auth = environ.get(RULE_KEY), environ.get(AUTH_KEY)
         found = environ.get(_RAISED) or environ.get(CREDENTIALS_KEY)
         first = decisions[0].error or decisions[0].would_be
-        about_token = first if isinstance(first, InvalidToken | KeysUnavailable) and first is not found else None
+        about_token = (
+            first
+            if isinstance(first, InvalidToken | KeysUnavailable) and first is not found
+            else None
+        )
         # The verifier tells of what it refuses alone, the authorizer of every request that reaches it.
         reached = len(decisions) > (first is not None and first in (found, about_token))
         public = isinstance(match, Match) and match.requirement is PUBLIC
@@ -116,7 +133,9 @@ class Explainer:
             yield from self._checks.walk(found.token, auth, about_token)
         else:
             yield from self._checks.unmade()
-        yield from _policy_steps(match, auth, decisions[-1]) if reached else (Step("path"), Step("rule"))
+        yield from (
+            _policy_steps(match, auth, decisions[-1]) if reached else (Step("path"), Step("rule"))
+        )
 
 
 def _reached(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -150,7 +169,11 @@ def _credentials_step(found: Credentials | AuthError | None, *, public: bool) ->
         return Step("credentials", None, expected, "not looked at, the rule is PUBLIC")
     if isinstance(found, AuthError):
         return Step("credentials", False, expected, found.reason)
-    return Step("credentials", None, expected, "no token") if found is None else Step("credentials", True, expected)
+    return (
+        Step("credentials", None, expected, "no token")
+        if found is None
+        else Step("credentials", True, expected)
+    )
 
 
 def _policy_steps(match: Match | None, auth: Auth | None, decision: Decision) -> Iterator[Step]:
@@ -163,4 +186,9 @@ def _policy_steps(match: Match | None, auth: Auth | None, decision: Decision) ->
         return
     yield Step("path", True, "one reading")
     asked = f"otherwise: {match.requirement!r}" if match.rule is None else str(match.rule)
-    yield Step("rule", error is None, asked, "no token" if auth is None else f"scopes {excerpt(sorted(auth.scopes))}")
+    yield Step(
+        "rule",
+        error is None,
+        asked,
+        "no token" if auth is None else f"scopes {excerpt(sorted(auth.scopes))}",
+    )

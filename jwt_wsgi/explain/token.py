@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from jwt_wsgi.auth import Auth
-from jwt_wsgi.decisions import excerpt
 from jwt_wsgi.errors import AuthError
 from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.jose import claims as judgement
 from jwt_wsgi.jose.compact import Compact, check_signature, parse, signed_with, token_object
+from jwt_wsgi.middleware.decisions import excerpt
 from jwt_wsgi.verifier import Verifier
 
 
@@ -111,8 +111,12 @@ class TokenChecks:
     def _standing(self, walk: _Walk) -> list[Step]:
         profile = walk.issuer.profile
         judgement.judge_standing(walk.claims, profile)
-        accepted = "ANY_AUDIENCE" if profile.audiences is None else written(sorted(profile.audiences))
-        audience = Step("audience", True, accepted, _value(walk.claims.get("aud", judgement.ABSENT)))
+        accepted = (
+            "ANY_AUDIENCE" if profile.audiences is None else written(sorted(profile.audiences))
+        )
+        audience = Step(
+            "audience", True, accepted, _value(walk.claims.get("aud", judgement.ABSENT))
+        )
         return [audience, Step("claims", True, "all that are required")]
 
     def _times(self, walk: _Walk) -> list[Step]:
@@ -133,7 +137,10 @@ class TokenChecks:
 
     def _revocation(self, walk: _Walk) -> list[Step]:
         # Asked by the verifier, and not again: that may cost a call, and the answer may differ.
-        if walk.refused is not None and walk.refused.reason in ("token_revoked", "revocation_unknown"):
+        if walk.refused is not None and walk.refused.reason in (
+            "token_revoked",
+            "revocation_unknown",
+        ):
             raise walk.refused
         return [Step("revocation", True, "not revoked")]
 
@@ -154,12 +161,20 @@ _FAILED = {
 def _failing(names: tuple[str, ...], error: AuthError) -> list[Step]:
     """The steps of a check that raised: those before the failing one have passed, those after it were not made."""
     named = _FAILED.get(error.reason)
-    if named is None and "audience" in names and error.expected not in ("aud", "aud a string or strings"):
+    if (
+        named is None
+        and "audience" in names
+        and error.expected not in ("aud", "aud a string or strings")
+    ):
         named = "claims"
     at = names.index(named) if named in names else 0
     found = error.reason if error.found is None else f"{error.reason}: {excerpt(error.found)}"
     failing = Step(names[at], False, written(error.expected), found)
-    return [*(Step(name, True) for name in names[:at]), failing, *(Step(name) for name in names[at + 1 :])]
+    return [
+        *(Step(name, True) for name in names[:at]),
+        failing,
+        *(Step(name) for name in names[at + 1 :]),
+    ]
 
 
 def written(expected: object) -> str | None:

@@ -52,7 +52,9 @@ def verify(token: str, keys: KeySet, algorithms: Collection[str]) -> Verified:
     return Verified(compact.header, compact.payload)
 
 
-def parse(token: str, max_bytes: int = MAX_TOKEN_BYTES, known: Mapping[str, dict[str, Any]] = _NONE) -> Compact:
+def parse(
+    token: str, max_bytes: int = MAX_TOKEN_BYTES, known: Mapping[str, dict[str, Any]] = _NONE
+) -> Compact:
     """`token` taken apart; raises `InvalidToken` unless it is exactly one compact JWS.
 
     `known` are headers read before, by their segments, which are not read again.
@@ -71,7 +73,9 @@ def parse(token: str, max_bytes: int = MAX_TOKEN_BYTES, known: Mapping[str, dict
         octets = encoding.decode(payload), encoding.decode(signature)
     except ValueError as error:
         raise InvalidToken("token_malformed", found=str(error)) from None
-    return Compact(header or _checked(token_object(unread)), *octets, signed.encode("ascii"), protected)
+    return Compact(
+        header or _checked(token_object(unread)), *octets, signed.encode("ascii"), protected
+    )
 
 
 def token_object(text: bytes) -> dict[str, Any]:

@@ -75,7 +75,10 @@ def from_entry(entry: object, *, symmetric: bool) -> Key:
 
 def from_secret(secret: bytes) -> Key:
     """The key of a shared secret (bytes); raises `Unusable` for a short one or a public key."""
-    _must(not _is_asymmetric(secret), "an asymmetric key is no secret, for anyone may know it: give it to StaticJWKS")
+    _must(
+        not _is_asymmetric(secret),
+        "an asymmetric key is no secret, for anyone may know it: give it to StaticJWKS",
+    )
     served = named("oct", secret_bytes=len(secret))
     _must(bool(served), f"a secret of {len(secret)} bytes; HS256 needs 32 (RFC 7518 §3.2)")
     return Key(None, served, secret)
@@ -174,7 +177,11 @@ def _is_asymmetric(secret: bytes) -> bool:
     forms = [secret, secret.strip(), secret.removesuffix(b"\n"), secret.removesuffix(b"\r\n")]
     with suppress(ValueError):
         forms.append(base64.b64decode(secret))
-    public = (serialization.load_der_public_key, serialization.load_ssh_public_key, load_der_x509_certificate)
+    public = (
+        serialization.load_der_public_key,
+        serialization.load_ssh_public_key,
+        load_der_x509_certificate,
+    )
     for load, form in product((*public, _json_key), forms):
         with suppress(ValueError, UnsupportedAlgorithm):
             with suppress(InvalidVersion):  # of a certificate, all the same

@@ -20,7 +20,9 @@ class KeySet:
 
     __slots__ = ("_any_kid", "_by_alg", "_by_kid", "algorithms", "keys", "kids", "skipped")
 
-    def __init__(self, keys: Iterable[Key], *, skipped: Iterable[Skipped] = (), any_kid: bool = False) -> None:
+    def __init__(
+        self, keys: Iterable[Key], *, skipped: Iterable[Skipped] = (), any_kid: bool = False
+    ) -> None:
         self.keys = tuple(keys)
         self.skipped = tuple(skipped)
         self.kids = frozenset(key.kid for key in self.keys if key.kid is not None)
@@ -60,7 +62,9 @@ class KeySet:
             raise ValueError(f"no usable key among {len(entries)}" + (f" ({why})" if why else ""))
         found = cls(keys, skipped=skipped)
         if found.symmetric and not found.algorithms <= SYMMETRIC:
-            raise ValueError("a JWKS that mixes secrets and public keys; make a set of each, for two issuers")
+            raise ValueError(
+                "a JWKS that mixes secrets and public keys; make a set of each, for two issuers"
+            )
         return found
 
     @classmethod

@@ -6,9 +6,10 @@ OpenID Connect Discovery 1.0 §4 and RFC 8414 §3.
 from collections.abc import Callable
 from urllib.parse import urlsplit, urlunsplit
 
-from jwt_wsgi.configuration import must
+from jwt_wsgi.http.fetching import FetchError, Reply
+from jwt_wsgi.http.urls import check_url
 from jwt_wsgi.jose.strict_json import read_object
-from jwt_wsgi.jwks.fetching import FetchError, Reply, check_url
+from jwt_wsgi.options import must
 
 
 class Location:
@@ -53,10 +54,16 @@ class Location:
         try:
             metadata = read_object(document)
             named = metadata.get("issuer")
-            must(named == self._issuer, f"it names the issuer {named!a:.200}, not {self._issuer!a} (RFC 8414 §3.3)")
+            must(
+                named == self._issuer,
+                f"it names the issuer {named!a:.200}, not {self._issuer!a} (RFC 8414 §3.3)",
+            )
             uri: str = metadata.get("jwks_uri", "")
             scheme = check_url(uri, option="jwks_uri", allow_http=self._allow_http).scheme
-            must(scheme == "https" or self._plain or self._allow_http, "an https issuer's jwks_uri is plain http")
+            must(
+                scheme == "https" or self._plain or self._allow_http,
+                "an https issuer's jwks_uri is plain http",
+            )
         except ValueError as error:
             raise FetchError(f"the metadata: {error}") from None
         return uri

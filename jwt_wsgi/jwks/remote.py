@@ -9,15 +9,16 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, Final, NamedTuple, Self
 
-from jwt_wsgi.configuration import must, must_be_callable
 from jwt_wsgi.errors import KeysUnavailable
+from jwt_wsgi.http.fetching import Fetch, FetchError, Outcome, Reply
 from jwt_wsgi.jose.jwk import Key
 from jwt_wsgi.jose.keys import KeySet
 from jwt_wsgi.jose.strict_json import read_object
 from jwt_wsgi.jwks.discovery import Location
-from jwt_wsgi.jwks.fetching import Fetch, Fetched, FetchError, OnFetch, Outcome, Reply
+from jwt_wsgi.jwks.events import Fetched, OnFetch
 from jwt_wsgi.jwks.schedule import KeyStatus, Limits, Schedule
 from jwt_wsgi.jwks.source import rotation, unchanged, without
+from jwt_wsgi.options import must, must_be_callable
 
 logger = logging.getLogger("jwt_wsgi.jwks")
 
@@ -75,11 +76,19 @@ class RemoteJWKS:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         for option, bound in (("max_bytes", max_bytes), ("max_keys", max_keys)):
-            must(type(bound) is int and bound > 0, f"{option}={bound!r}: write a whole number above 0")
+            must(
+                type(bound) is int and bound > 0,
+                f"{option}={bound!r}: write a whole number above 0",
+            )
         must_be_callable(fetch=fetch, on_rotation=on_rotation, on_fetch=on_fetch, clock=clock)
         ours = (headers, ca_certs, public_only) != (None, None, False)
-        must(fetch is None or not ours, "headers, ca_certs and public_only go with our client, not with fetch")
-        self._location = uri if isinstance(uri, Location) else Location(uri or "", allow_http=allow_http)
+        must(
+            fetch is None or not ours,
+            "headers, ca_certs and public_only go with our client, not with fetch",
+        )
+        self._location = (
+            uri if isinstance(uri, Location) else Location(uri or "", allow_http=allow_http)
+        )
         limits = Limits(cache_ttl, requests_per_minute, cooldown, stale_for, timeout)
         self._schedule = Schedule(limits, random.random)
         self._fetch = fetch or _fetcher(2 * timeout, max_bytes, headers, ca_certs, public_only)
@@ -132,7 +141,9 @@ class RemoteJWKS:
         """How the source is doing, without waiting or fetching."""
         with self._changed_here():
             keys = self._usable()
-            return self._schedule.status(self._clock(), None if keys is None else keys.kids, self._last_error)
+            return self._schedule.status(
+                self._clock(), None if keys is None else keys.kids, self._last_error
+            )
 
     def revoke(self, kid: str) -> None:
         """Use no key of this `kid` any more, in this process, whatever the issuer publishes."""
@@ -174,7 +185,9 @@ class RemoteJWKS:
             return False
         self._seekers += 1
         try:
-            return self._changed.wait_for(lambda: not self._schedule.in_flight(self._clock()), self._timeout)
+            return self._changed.wait_for(
+                lambda: not self._schedule.in_flight(self._clock()), self._timeout
+            )
         finally:
             self._seekers -= 1
 
@@ -195,7 +208,9 @@ class RemoteJWKS:
             return False
         self._sought = sought
         try:
-            threading.Thread(target=self._work, args=(claim,), name="jwt_wsgi.jwks", daemon=True).start()
+            threading.Thread(
+                target=self._work, args=(claim,), name="jwt_wsgi.jwks", daemon=True
+            ).start()
         except RuntimeError as error:
             logger.error("keys of %r: no thread to fetch in: %s", self._location, error)
             self._schedule.failed(claim, now)
@@ -224,15 +239,21 @@ class RemoteJWKS:
                 if self._schedule.succeeded(claim, self._clock(), max_age):
                     before, after = self._held, without(keys, self._revoked)
                     if before and unchanged(before.keys, after):
-                        after = before.keys  # the same object: whatever stands and falls with it stays
-                    self._held = _Held(after, self._schedule.refresh_at, self._schedule.usable_until)
+                        after = (
+                            before.keys
+                        )  # the same object: whatever stands and falls with it stays
+                    self._held = _Held(
+                        after, self._schedule.refresh_at, self._schedule.usable_until
+                    )
                 changed.notify_all()
         logger.info("keys of %r: %a", self._location, self.status())
         took = self._clock() - began
         _tell("on_fetch", self._on_fetch, Fetched(repr(self._location), outcome, took, count))
         added, removed = rotation(before.keys, after) if before and after else ((), ())
         if added or removed:
-            logger.info("keys of %r: added %a, removed %a", self._location, sorted(added), sorted(removed))
+            logger.info(
+                "keys of %r: added %a, removed %a", self._location, sorted(added), sorted(removed)
+            )
             _tell("on_rotation", self._on_rotation, added, removed)
 
     def _load(self) -> tuple[KeySet, float | None]:
@@ -240,7 +261,10 @@ class RemoteJWKS:
         try:
             jwks = read_object(reply.body)
             entries = jwks.get("keys")
-            must(not isinstance(entries, list) or len(entries) <= self._max_keys, f"over {self._max_keys} keys")
+            must(
+                not isinstance(entries, list) or len(entries) <= self._max_keys,
+                f"over {self._max_keys} keys",
+            )
             keys = KeySet.from_jwks(jwks)
         except ValueError as error:
             raise FetchError(str(error)) from None
@@ -273,7 +297,7 @@ class RemoteJWKS:
 
 def _fetcher(*options: Any) -> Fetch:
     # Here and not above: who brings the keys along, or a fetcher, need not wait for urllib3 to be imported.
-    from jwt_wsgi.jwks.client import Fetcher
+    from jwt_wsgi.http.client import Fetcher
 
     return Fetcher(*options)
 

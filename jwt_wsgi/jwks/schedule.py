@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from jwt_wsgi.configuration import is_number, must
+from jwt_wsgi.options import is_number, must
 
 #: Seconds: what `Cache-Control` may ask for at most and at least.
 _LONGEST, _SHORTEST = 86400.0, 60.0
@@ -26,11 +26,19 @@ class Limits:
     timeout: float = 5.0
 
     def __post_init__(self) -> None:
-        for name, least in (("cache_ttl", 1e-9), ("timeout", 1e-9), ("cooldown", 0), ("stale_for", 0)):
+        for name, least in (
+            ("cache_ttl", 1e-9),
+            ("timeout", 1e-9),
+            ("cooldown", 0),
+            ("stale_for", 0),
+        ):
             value, bound = getattr(self, name), "above 0" if least else "from 0"
             must(is_number(value) and value >= least, f"{name}={value!r}: write seconds {bound}")
         budget = self.requests_per_minute
-        must(type(budget) is int and budget > 0, f"requests_per_minute={budget!r}: write a whole number, 1 or more")
+        must(
+            type(budget) is int and budget > 0,
+            f"requests_per_minute={budget!r}: write a whole number, 1 or more",
+        )
 
 
 class KeyStatus(NamedTuple):
@@ -150,8 +158,13 @@ class Schedule:
         loaded = self._loaded_at
         due = now if kids is None else self.refresh_at
         age, left = (None, None) if loaded is None else (now - loaded, self._fresh_until - now)
-        pause, counts = max(0.0, due - now, self._opens() - now), (self._claim, self._successes, self._failures)
-        return KeyStatus(kids is not None, kids or frozenset(), age, left, loaded, last_error, pause, *counts)
+        pause, counts = (
+            max(0.0, due - now, self._opens() - now),
+            (self._claim, self._successes, self._failures),
+        )
+        return KeyStatus(
+            kids is not None, kids or frozenset(), age, left, loaded, last_error, pause, *counts
+        )
 
     def _opens(self) -> float:
         if len(self._starts) >= self.limits.requests_per_minute:

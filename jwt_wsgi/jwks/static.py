@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from jwt_wsgi.configuration import must
 from jwt_wsgi.jose.jwk import Key
 from jwt_wsgi.jose.keys import KeySet
 from jwt_wsgi.jose.strict_json import read_object
 from jwt_wsgi.jwks.source import without
+from jwt_wsgi.options import must
 
 logger = logging.getLogger("jwt_wsgi.jwks")
 
@@ -28,14 +28,20 @@ class StaticJWKS:
     """
 
     def __init__(
-        self, jwks: Mapping[str, Any] | KeySet | str | os.PathLike[str], *, clock: Callable[[], float] = time.monotonic
+        self,
+        jwks: Mapping[str, Any] | KeySet | str | os.PathLike[str],
+        *,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._clock = clock
         self._watched = isinstance(jwks, str | os.PathLike)
         self._revoked: frozenset[str] = frozenset()
         if isinstance(jwks, str | os.PathLike):
             is_key = os.fspath(jwks).lstrip().startswith(("-----BEGIN ", "{"))
-            must(not is_key, "StaticJWKS takes a path, and this is a key itself: use KeySet.from_pem or json.loads")
+            must(
+                not is_key,
+                "StaticJWKS takes a path, and this is a key itself: use KeySet.from_pem or json.loads",
+            )
             self._path = Path(jwks)
             self._seen = self._stamp()
             self._keys = _read(self._path)
@@ -68,7 +74,9 @@ class StaticJWKS:
             seen, self._seen = self._seen, self._stamp()
             if seen != self._seen:
                 self._keys = without(_read(self._path), self._revoked)
-                logger.info("key file %s: read anew, kids %a", self._path.name, sorted(self._keys.kids))
+                logger.info(
+                    "key file %s: read anew, kids %a", self._path.name, sorted(self._keys.kids)
+                )
         except (OSError, ValueError) as error:
             logger.error("%s; the last good keys stay", error)
 
@@ -82,7 +90,10 @@ class SharedSecret:
     """
 
     def __init__(self, secret: bytes | str) -> None:
-        must(isinstance(secret, bytes | str), f"SharedSecret({type(secret).__name__}): write bytes or text")
+        must(
+            isinstance(secret, bytes | str),
+            f"SharedSecret({type(secret).__name__}): write bytes or text",
+        )
         self._keys = KeySet.from_secret(secret.encode() if isinstance(secret, str) else secret)
 
     def held(self) -> KeySet:

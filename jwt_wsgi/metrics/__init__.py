@@ -9,9 +9,9 @@ of a request becomes a label.
 from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
-from jwt_wsgi.configuration import must
-from jwt_wsgi.decisions import Decision, fields
 from jwt_wsgi.issuer import Issuer
+from jwt_wsgi.middleware.decisions import Decision, fields
+from jwt_wsgi.options import must
 
 #: The issuer of a decision where no token was verified, and of one that is not named; the reason of a plain yes.
 NO_ISSUER, OTHER_ISSUER, NO_REASON = "none", "other", "none"
@@ -35,7 +35,10 @@ def named(issuers: Iterable[str | Issuer]) -> frozenset[str]:
     listed = [issuers] if isinstance(issuers, str | Issuer) else issuers
     names = [each.issuer if isinstance(each, Issuer) else each for each in listed]
     for name in names:
-        must(isinstance(name, str) and name != "", f"issuers holds {name!r}: write an Issuer, or its exact name")
+        must(
+            isinstance(name, str) and name != "",
+            f"issuers holds {name!r}: write an Issuer, or its exact name",
+        )
     return frozenset(names)
 
 

@@ -7,11 +7,11 @@ from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, M
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from jwt_wsgi.decisions import Decision
 from jwt_wsgi.issuer import Issuer
-from jwt_wsgi.jwks.fetching import Fetched
+from jwt_wsgi.jwks.events import Fetched
 from jwt_wsgi.jwks.remote import RemoteJWKS
 from jwt_wsgi.metrics import Labels, labels, named
+from jwt_wsgi.middleware.decisions import Decision
 
 _GAUGES = {
     "jwt_wsgi_keys_usable": "1 where keys are held that may be used, else 0.",
@@ -30,16 +30,27 @@ class PrometheusMetrics:
     registry: Prometheus knows a name once.
     """
 
-    def __init__(self, *, issuers: Iterable[str | Issuer] = (), registry: CollectorRegistry = REGISTRY) -> None:
+    def __init__(
+        self, *, issuers: Iterable[str | Issuer] = (), registry: CollectorRegistry = REGISTRY
+    ) -> None:
         self._issuers = named(issuers)
         self._decisions = Counter(
-            "jwt_wsgi_decisions", "Requests, by what was decided.", Labels._fields, registry=registry
+            "jwt_wsgi_decisions",
+            "Requests, by what was decided.",
+            Labels._fields,
+            registry=registry,
         )
         self._fetches = Counter(
-            "jwt_wsgi_fetches", "Fetches of key sets, by how they ended.", ("location", "outcome"), registry=registry
+            "jwt_wsgi_fetches",
+            "Fetches of key sets, by how they ended.",
+            ("location", "outcome"),
+            registry=registry,
         )
         self._durations = Histogram(
-            "jwt_wsgi_fetch_duration_seconds", "How long fetches of key sets took.", ("location",), registry=registry
+            "jwt_wsgi_fetch_duration_seconds",
+            "How long fetches of key sets took.",
+            ("location",),
+            registry=registry,
         )
         self._sets = _KeySets()
         registry.register(self._sets)
@@ -69,13 +80,19 @@ class _KeySets(Collector):
 
     def describe(self) -> Iterator[Metric]:
         """Only the names, so that registering asks no source."""
-        return (GaugeMetricFamily(name, text, labels=["location"]) for name, text in _GAUGES.items())
+        return (
+            GaugeMetricFamily(name, text, labels=["location"]) for name, text in _GAUGES.items()
+        )
 
     def collect(self) -> Iterator[Metric]:
         usable, age, left = families = tuple(self.describe())
         for location, keys in tuple(self.watched.items()):
             status = keys.status()
-            for family, value in ((usable, float(status.usable)), (age, status.age), (left, status.lifetime_left)):
+            for family, value in (
+                (usable, float(status.usable)),
+                (age, status.age),
+                (left, status.lifetime_left),
+            ):
                 if value is not None:
                     family.add_metric([location], value)  # type: ignore[attr-defined]
         yield from families

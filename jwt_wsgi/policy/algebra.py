@@ -11,7 +11,13 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple, NoReturn
 
 from jwt_wsgi.auth import Auth
-from jwt_wsgi.errors import AuthError, Forbidden, InsufficientAuthentication, InsufficientScope, MissingToken
+from jwt_wsgi.errors import (
+    AuthError,
+    Forbidden,
+    InsufficientAuthentication,
+    InsufficientScope,
+    MissingToken,
+)
 from jwt_wsgi.jose.claims import ABSENT
 
 
@@ -110,8 +116,14 @@ class Condition(Requirement):
         if verdict is Verdict.SCOPE_LACKING:
             return InsufficientScope(scopes=scopes, expected=str(self), found=sorted(auth.scopes))
         if verdict is Verdict.STEP_UP:
-            wanted: dict[str, Any] = {"scopes": scopes, "acr_values": acr_values, "max_age": max_age}
-            return InsufficientAuthentication(**wanted, expected=str(self), found=auth.claims.get("acr"))
+            wanted: dict[str, Any] = {
+                "scopes": scopes,
+                "acr_values": acr_values,
+                "max_age": max_age,
+            }
+            return InsufficientAuthentication(
+                **wanted, expected=str(self), found=auth.claims.get("acr")
+            )
         return Forbidden("claim_forbidden", expected=str(self))
 
     def __and__(self, other: object) -> "Condition":
@@ -234,7 +246,9 @@ class ReportOnly(Requirement):
     def __and__(self, other: object) -> "ReportOnly":
         if not isinstance(other, Condition):
             return NotImplemented
-        return ReportOnly(self.watched, self.enforced & other if isinstance(self.enforced, Condition) else other)
+        return ReportOnly(
+            self.watched, self.enforced & other if isinstance(self.enforced, Condition) else other
+        )
 
     __rand__ = __and__
 
@@ -245,7 +259,11 @@ class ReportOnly(Requirement):
 
 def leaves(requirement: Requirement) -> list[Requirement]:
     """The requirements that a combination is made of in the end; any other is its own."""
-    return [leaf for part in requirement.parts for leaf in leaves(part)] if requirement.parts else [requirement]
+    return (
+        [leaf for part in requirement.parts for leaf in leaves(part)]
+        if requirement.parts
+        else [requirement]
+    )
 
 
 def _factor(side: Requirement) -> str:

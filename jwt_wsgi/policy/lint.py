@@ -14,8 +14,9 @@ from jwt_wsgi.policy.algebra import (
     ReportOnly,
     Requirement,
 )
-from jwt_wsgi.policy.patterns import Node, Place, decider, innermost, parse, step
+from jwt_wsgi.policy.patterns import parse
 from jwt_wsgi.policy.requirements import IssuedBy, scope
+from jwt_wsgi.policy.tree import Node, Place, decider, innermost, step
 
 # A segment that no pattern names, since none may hold a control character.
 _FRESH = "\0"
@@ -33,7 +34,9 @@ class Finding(NamedTuple):
         return f"{self.code}: rule {self.rule!r} {self.problem}; {self.remedy}"
 
 
-def findings(root: Node, rules: Sequence[Any], default: Requirement, issuers: int) -> tuple[Finding, ...]:
+def findings(
+    root: Node, rules: Sequence[Any], default: Requirement, issuers: int
+) -> tuple[Finding, ...]:
     """All doubts about `rules` and the tree that they make, one of a code for each rule.
 
     `default` is what no rule covers asks for, `issuers` how many are trusted.
@@ -56,7 +59,9 @@ def implies(one: Requirement, other: Requirement) -> bool:
         return all(implies(one, part) for part in other.parts or map(scope, _scopes(other)))
     if isinstance(one, AnyOf):
         return all(implies(part, other) for part in one.parts)
-    if any(implies(part, other) for part in _flat(one)) or any(implies(one, part) for part in _flat(other)):
+    if any(implies(part, other) for part in _flat(one)) or any(
+        implies(one, part) for part in _flat(other)
+    ):
         return True
     of_any_token = other is AUTHENTICATED and isinstance(one, Condition)
     return of_any_token or one == other or bool(set(_scopes(other)) & set(_scopes(one)))
@@ -65,7 +70,11 @@ def implies(one: Requirement, other: Requirement) -> bool:
 def _flat(requirement: Requirement) -> list[Requirement]:
     """The parts of a combination, and of those within it that are of its kind: pairs would multiply."""
     kind = type(requirement)
-    return [each for part in requirement.parts for each in (_flat(part) if type(part) is kind else [part])]
+    return [
+        each
+        for part in requirement.parts
+        for each in (_flat(part) if type(part) is kind else [part])
+    ]
 
 
 def _scopes(requirement: Requirement) -> tuple[str, ...]:
@@ -99,22 +108,35 @@ def _of_node(root: Node, node: Node, default: Requirement) -> Iterator[Finding]:
         for method, rule in node.subtree.items():
             yield from _weaker("weaker_above", rule, _asked(outer, method, node.subtree, default))
             if _settled_beneath(node):
-                yield Finding("unreachable", rule.key, "never decides: other rules cover all of it", "leave it out")
+                yield Finding(
+                    "unreachable",
+                    rule.key,
+                    "never decides: other rules cover all of it",
+                    "leave it out",
+                )
     if node.exact:
         yield from _method_hole(node.exact)
         beneath = innermost(root, (*(segment or _FRESH for segment in node.path), _FRESH))
         for method, rule in node.exact.items():
-            stricter = [*_weaker("exact_stricter", rule, _asked(beneath, method, node.exact, default))]
-            yield from stricter or _weaker("weaker_above", rule, _asked([{}, *covers][-1], method, node.exact, default))
+            stricter = [
+                *_weaker("exact_stricter", rule, _asked(beneath, method, node.exact, default))
+            ]
+            yield from stricter or _weaker(
+                "weaker_above", rule, _asked([{}, *covers][-1], method, node.exact, default)
+            )
 
 
 def _settled_beneath(node: Node) -> bool:
     """Whether nothing that the node's subtree covers is left to it."""
     below = node.children.get(None)
-    return bool(node.exact) and below is not None and (bool(below.subtree) or _settled_beneath(below))
+    return (
+        bool(node.exact) and below is not None and (bool(below.subtree) or _settled_beneath(below))
+    )
 
 
-def _asked(place: Place, method: str | None, within: Place, default: Requirement) -> list[Requirement]:
+def _asked(
+    place: Place, method: str | None, within: Place, default: Requirement
+) -> list[Requirement]:
     """What a place asks of this method; where it is None, of every method that the place within does not name."""
     if not place:
         return [default]
@@ -148,7 +170,12 @@ def _method_hole(place: Place) -> Iterator[Finding]:
         rule = next(iter(place.values()))
         path = "/" + rule.key.partition("/")[2]
         remedy = f"write a rule {path!r} for the others, DENY where that is meant"
-        yield Finding("method_hole", rule.key, f"names {methods}, and every other method is denied there", remedy)
+        yield Finding(
+            "method_hole",
+            rule.key,
+            f"names {methods}, and every other method is denied there",
+            remedy,
+        )
 
 
 def _names(rules: Sequence[Any]) -> Iterator[Finding]:
@@ -166,7 +193,9 @@ def _grants(rules: Sequence[Any]) -> Iterator[Finding]:
     for rule in rules:
         if (True, False) in _ways(_enforced(rule.requirement)):
             problem = "asks for a scope that any of the trusted issuers can grant"
-            yield Finding("any_issuer", rule.key, problem, "add & issued_by(...) where only one of them may")
+            yield Finding(
+                "any_issuer", rule.key, problem, "add & issued_by(...) where only one of them may"
+            )
 
 
 def _ways(requirement: Requirement) -> set[tuple[bool, bool]]:

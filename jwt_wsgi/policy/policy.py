@@ -8,9 +8,9 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from jwt_wsgi.auth import Auth
-from jwt_wsgi.configuration import must
 from jwt_wsgi.errors import AuthError, InvalidRequest
-from jwt_wsgi.policy import patterns
+from jwt_wsgi.options import must
+from jwt_wsgi.policy import overlaps, patterns, tree
 from jwt_wsgi.policy.algebra import (
     DENY,
     NO_RULE,
@@ -92,13 +92,17 @@ class Policy:
         self._mounts = _mounts(mounts)
         self._mount_reported = False
         self._allow_vhm_root = allow_vhm_root
-        self._root = patterns.Node()
+        self._root = tree.Node()
         self._matches: dict[tuple[str, str, str], Match] = {}
         self.rules = tuple(self._add(key, requirement) for key, requirement in _pairs(rules))
-        self._plain = {rule.key: Match(rule, rule.requirement) for rule in self.rules if not rule.parameters}
+        self._plain = {
+            rule.key: Match(rule, rule.requirement) for rule in self.rules if not rule.parameters
+        }
         self._any_public = PUBLIC in (self.default, *(rule.requirement for rule in self.rules))
-        missing = patterns.missing_intersections(self._root)
-        offer = " (or end one of the two with {$}, so that it covers nothing beneath it)" * any(missing.values())
+        missing = overlaps.missing_intersections(self._root)
+        offer = " (or end one of the two with {$}, so that it covers nothing beneath it)" * any(
+            missing.values()
+        )
         must(
             not missing,
             "patterns overlap with neither inside the other, so no order of precedence is safe; add the rules that "
@@ -110,18 +114,29 @@ class Policy:
         if "HTTP_X_VHM_ROOT" in environ and not self._allow_vhm_root:
             raise InvalidRequest("path_ambiguous", expected="no X-Vhm-Root")
         try:
-            known = self._matches.get((environ["SCRIPT_NAME"], environ["PATH_INFO"], environ["REQUEST_METHOD"]))
-        except (KeyError, TypeError):  # PEP 3333 lets a server leave out what is empty; what is no text is no key
+            known = self._matches.get(
+                (environ["SCRIPT_NAME"], environ["PATH_INFO"], environ["REQUEST_METHOD"])
+            )
+        except (
+            KeyError,
+            TypeError,
+        ):  # PEP 3333 lets a server leave out what is empty; what is no text is no key
             known = None
         if known is not None:
             return known
         get = environ.get
-        return self._matched(get("SCRIPT_NAME", ""), get("PATH_INFO", ""), get("REQUEST_METHOD", ""))
+        return self._matched(
+            get("SCRIPT_NAME", ""), get("PATH_INFO", ""), get("REQUEST_METHOD", "")
+        )
 
     def _matched(self, mount: str, path: str, method: str) -> Match:
         if mount not in self._mounts:
             if not self._mount_reported:
-                logger.error("SCRIPT_NAME %.200a is refused: Policy(mounts=%a) does not name it", mount, self._mounts)
+                logger.error(
+                    "SCRIPT_NAME %.200a is refused: Policy(mounts=%a) does not name it",
+                    mount,
+                    self._mounts,
+                )
             self._mount_reported = True
             raise InvalidRequest("mount_unknown", expected=self._mounts, found=mount)
         segments = canonical(path)
@@ -155,10 +170,10 @@ class Policy:
 
     def decide(self, segments: Segments, method: str) -> Match:
         """What decides a path already taken apart, as `match` does for a request."""
-        place = patterns.innermost(self._root, segments)
+        place = tree.innermost(self._root, segments)
         if not place:
             return self._default
-        rule: Rule | None = patterns.decider(place, method)
+        rule: Rule | None = tree.decider(place, method)
         if rule is None:
             return Match(None, NO_RULE)
         if not rule.parameters:
@@ -174,12 +189,17 @@ class Policy:
         node = self._root.reach(pattern.segments)
         place = node.exact if pattern.exact else node.subtree
         for method in methods or (None,):
-            must(method not in place, f"rule {key!r}: '{place.get(method)}' says already what holds there; keep one")
+            must(
+                method not in place,
+                f"rule {key!r}: '{place.get(method)}' says already what holds there; keep one",
+            )
             place[method] = rule
         return rule
 
     def __str__(self) -> str:
-        lines = [(rule.key, rule.requirement) for rule in self.rules] + [("otherwise", self.default)]
+        lines = [(rule.key, rule.requirement) for rule in self.rules] + [
+            ("otherwise", self.default)
+        ]
         width = max(len(key) for key, _ in lines)
         return "\n".join(f"{key:<{width}}  {requirement}" for key, requirement in lines)
 
@@ -190,7 +210,10 @@ class Policy:
 def _fitting(requirement: object, where: str, names: tuple[str, ...] = ()) -> Requirement:
     asked = checked(requirement, where)
     for name in (name for leaf in leaves(asked) if isinstance(leaf, Fact) for name in leaf.params):
-        must(name in names, f"{where}: {asked!r} asks for a path parameter {{{name}}} that the pattern does not have")
+        must(
+            name in names,
+            f"{where}: {asked!r} asks for a path parameter {{{name}}} that the pattern does not have",
+        )
     return asked
 
 
@@ -203,7 +226,12 @@ def _pairs(rules: Rules) -> list[tuple[str, Requirement]]:
 
 
 def _mounts(mounts: Iterable[str]) -> frozenset[str]:
-    names = frozenset(mounts if isinstance(mounts, Iterable) and not isinstance(mounts, str) else ())
+    names = frozenset(
+        mounts if isinstance(mounts, Iterable) and not isinstance(mounts, str) else ()
+    )
     fits = bool(names) and all(isinstance(name, str) and _MOUNT.fullmatch(name) for name in names)
-    must(fits, f"mounts={mounts!r}: write a list of paths as SCRIPT_NAME has them, such as ('/app',), or ('',)")
+    must(
+        fits,
+        f"mounts={mounts!r}: write a list of paths as SCRIPT_NAME has them, such as ('/app',), or ('',)",
+    )
     return names

@@ -4,8 +4,16 @@ import re
 from typing import Any
 
 from jwt_wsgi.auth import Auth
-from jwt_wsgi.configuration import must
-from jwt_wsgi.jose.claims import ABSENT, ClaimName, check_claim_name, is_date, lookup, same, satisfies
+from jwt_wsgi.jose.claims import (
+    ABSENT,
+    ClaimName,
+    check_claim_name,
+    is_date,
+    lookup,
+    same,
+    satisfies,
+)
+from jwt_wsgi.options import must
 from jwt_wsgi.policy.algebra import (
     OPTIONAL,
     PUBLIC,
@@ -35,7 +43,9 @@ def scope(*names: str) -> Condition:
     must(names != (), "scope() names no scope; AUTHENTICATED asks for any valid token")
     wanted = _words("scope", "scope", names)
     lacking = Weight(Verdict.SCOPE_LACKING, wanted)
-    return Fact(_written("scope", *wanted), lambda auth, request: auth.scopes.issuperset(wanted), lacking)
+    return Fact(
+        _written("scope", *wanted), lambda auth, request: auth.scopes.issuperset(wanted), lacking
+    )
 
 
 def permission(*names: str) -> Condition:
@@ -45,7 +55,10 @@ def permission(*names: str) -> Condition:
 
 def path_param(name: str) -> PathParam:
     """What the request has in the place of the rule's `{name}`, as a value for `claim` and `has`."""
-    must(isinstance(name, str) and name.isidentifier(), f"path_param({name!r}): write the name that the rule's key has")
+    must(
+        isinstance(name, str) and name.isidentifier(),
+        f"path_param({name!r}): write the name that the rule's key has",
+    )
     return PathParam(name)
 
 
@@ -54,8 +67,15 @@ def claim(name: ClaimName, value: Any) -> Condition:
 
     A tuple as `name` is a path into nested objects. An absent claim never satisfies.
     """
-    comparable = callable(value) or value is None or isinstance(value, str | int | float | list | dict | PathParam)
-    must(comparable, f"claim({name!r}, {value!r}): write a value that JSON has, or a predicate, or path_param(...)")
+    comparable = (
+        callable(value)
+        or value is None
+        or isinstance(value, str | int | float | list | dict | PathParam)
+    )
+    must(
+        comparable,
+        f"claim({name!r}, {value!r}): write a value that JSON has, or a predicate, or path_param(...)",
+    )
     path = check_claim_name("claim()", name)
     shown = getattr(value, "__name__", "…") if callable(value) else repr(value)
 
@@ -78,23 +98,33 @@ def has(name: ClaimName, *values: Any) -> Condition:
         found = lookup(auth.claims, path)
         held = list(filter(None, found.split(" "))) if isinstance(found, str) else found
         wanted = map(request.value, values)
-        return isinstance(held, list) and all(any(same(each, value) for each in held) for value in wanted)
+        return isinstance(held, list) and all(
+            any(same(each, value) for each in held) for value in wanted
+        )
 
     return Fact(_written("has", name, *values), holds, params=_params(*values))
 
 
 def issued_by(issuer: str) -> Condition:
     """The token's issuer is exactly this one."""
-    must(isinstance(issuer, str) and issuer != "", f"issued_by({issuer!r}): write the issuer's exact text")
+    must(
+        isinstance(issuer, str) and issuer != "",
+        f"issued_by({issuer!r}): write the issuer's exact text",
+    )
     return IssuedBy(_written("issued_by", issuer), lambda auth, request: auth.issuer == issuer)
 
 
 def acr(*values: str) -> Condition:
     """The user authenticated in one of these contexts, by the claim `acr` (RFC 9470 §3)."""
-    must(values != (), "acr() names no authentication context; write one or more, the preferred one first")
+    must(
+        values != (),
+        "acr() names no authentication context; write one or more, the preferred one first",
+    )
     wanted = _words("acr", "context", values)
     lacking = Weight(Verdict.STEP_UP, acr_values=wanted)
-    return Fact(_written("acr", *wanted), lambda auth, request: auth.claims.get("acr") in wanted, lacking)
+    return Fact(
+        _written("acr", *wanted), lambda auth, request: auth.claims.get("acr") in wanted, lacking
+    )
 
 
 def fresh(seconds: int) -> Condition:
@@ -115,7 +145,10 @@ def report_only(requirement: Requirement) -> ReportOnly:
     """
     asked = checked(requirement, "report_only()")
     watches = asked not in (PUBLIC, OPTIONAL) and not isinstance(asked, ReportOnly)
-    must(watches, f"report_only({asked!r}) watches nothing: write what would be asked, such as AUTHENTICATED")
+    must(
+        watches,
+        f"report_only({asked!r}) watches nothing: write what would be asked, such as AUTHENTICATED",
+    )
     return ReportOnly(asked)
 
 

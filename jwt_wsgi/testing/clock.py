@@ -3,7 +3,7 @@
 import math
 import time
 
-from jwt_wsgi.configuration import is_number, must
+from jwt_wsgi.options import is_number, must
 
 
 class Clock:
@@ -14,7 +14,10 @@ class Clock:
     """
 
     def __init__(self, now: float | None = None) -> None:
-        must(now is None or is_number(now), f"now={now!r}: write seconds since the epoch, or leave it out")
+        must(
+            now is None or is_number(now),
+            f"now={now!r}: write seconds since the epoch, or leave it out",
+        )
         self.now = float(math.floor(time.time())) if now is None else now
 
     def __call__(self) -> float:

@@ -11,7 +11,7 @@ from django.db import close_old_connections  # type: ignore[import-untyped]
 from django.http import HttpResponse  # type: ignore[import-untyped]
 from django.test import Client as DjangoClient  # type: ignore[import-untyped]
 
-from jwt_wsgi.configuration import must
+from jwt_wsgi.options import must
 
 
 class Client(DjangoClient):  # type: ignore[misc]
@@ -23,9 +23,17 @@ class Client(DjangoClient):  # type: ignore[misc]
     `headers` go with every request. Raises `ValueError` for what is no application.
     """
 
-    def __init__(self, application: WSGIApplication, *, headers: dict[str, str] | None = None, **options: Any) -> None:
-        must(callable(application), f"application={application!r}: write what wsgi.py calls application")
-        must("enforce_csrf_checks" not in options, "enforce_csrf_checks: leave it out, exempt the view (csrf_exempt)")
+    def __init__(
+        self, application: WSGIApplication, *, headers: dict[str, str] | None = None, **options: Any
+    ) -> None:
+        must(
+            callable(application),
+            f"application={application!r}: write what wsgi.py calls application",
+        )
+        must(
+            "enforce_csrf_checks" not in options,
+            "enforce_csrf_checks: leave it out, exempt the view (csrf_exempt)",
+        )
         super().__init__(headers=headers, **options)
         self.handler = _Handler(application)
 
@@ -40,7 +48,9 @@ class _Handler:
         started: list[tuple[str, list[tuple[str, str]]]] = []
         written: list[bytes] = []
 
-        def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[..., object]:
+        def start_response(
+            status: str, headers: list[tuple[str, str]], exc_info: Any = None
+        ) -> Callable[..., object]:
             del exc_info  # a response that was begun and is answered anew: the last one counts
             started.append((status, headers))
             return written.append
@@ -54,7 +64,9 @@ class _Handler:
         return _response(*started[-1], b"".join(written), environ)
 
 
-def _response(status: str, headers: list[tuple[str, str]], content: bytes, environ: dict[str, Any]) -> Any:
+def _response(
+    status: str, headers: list[tuple[str, str]], content: bytes, environ: dict[str, Any]
+) -> Any:
     code, _, reason = status.partition(" ")
     if environ["REQUEST_METHOD"] == "HEAD" or code in ("204", "304"):
         content = b""  # as a server does (RFC 9110 §6.4.1)

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from jwt_wsgi.configuration import is_number, must
 from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.jose.algorithms import SYMMETRIC
 from jwt_wsgi.jwks.remote import RemoteJWKS
 from jwt_wsgi.jwks.static import SharedSecret
+from jwt_wsgi.options import is_number, must
 from jwt_wsgi.testing.clients import authorize
 from jwt_wsgi.testing.server import serving
 from jwt_wsgi.testing.shapes import RFC_9068, SHAPES, Parties
@@ -54,7 +54,10 @@ class LocalIssuer:
         self.audience = audience or example.audience
         self.client_id = client_id or example.client
         self.algorithms = () if isinstance(algorithms, str) else tuple(algorithms)
-        must(self.algorithms != (), f"algorithms={algorithms!r}: write a list of names, such as ('RS256',)")
+        must(
+            self.algorithms != (),
+            f"algorithms={algorithms!r}: write a list of names, such as ('RS256',)",
+        )
         self.clock = clock
         self.delay = 0.0
         self.available = True
@@ -85,7 +88,9 @@ class LocalIssuer:
     def key(self, algorithm: str | None = None) -> SigningKey:
         """The key that signs now, with `algorithm` or the first one."""
         name = algorithm or self.algorithms[0]
-        must(name in self._keys, f"algorithm={name!r}: it has keys for {', '.join(self.algorithms)}")
+        must(
+            name in self._keys, f"algorithm={name!r}: it has keys for {', '.join(self.algorithms)}"
+        )
         return self._keys[name]
 
     def secret(self, algorithm: str | None = None) -> bytes:
@@ -101,10 +106,16 @@ class LocalIssuer:
         Keys are those it publishes, or the secret of its one HS algorithm. An
         issuer that is like a provider is trusted by that provider's preset.
         """
-        must(self.like is None, f"an issuer like {self.like}: use its preset, with fetch=issuer.fetch")
+        must(
+            self.like is None,
+            f"an issuer like {self.like}: use its preset, with fetch=issuer.fetch",
+        )
         published = [name for name in self.algorithms if name not in SYMMETRIC]
         if published:
-            usual = {"keys": RemoteJWKS(self.jwks_uri, fetch=self.fetch, clock=self.clock), "algorithms": published}
+            usual = {
+                "keys": RemoteJWKS(self.jwks_uri, fetch=self.fetch, clock=self.clock),
+                "algorithms": published,
+            }
         else:
             usual = {"keys": SharedSecret(self.secret()), "algorithms": self.algorithms[:1]}
         return Issuer(self.issuer, **{"audience": self.audience, **usual, **options})
@@ -127,7 +138,9 @@ class LocalIssuer:
         """
         granted = {} if scope is None else self.shape.scopes(scope)
         usual = {"jti": str(uuid.uuid4()), **self.shape.access(self._parties), **granted}
-        return self.sign(self._payload(usual, expires_in, claims), header=header, algorithm=algorithm)
+        return self.sign(
+            self._payload(usual, expires_in, claims), header=header, algorithm=algorithm
+        )
 
     def expired(self, scope: str | None = None, **claims: Any) -> str:
         """A token whose time was over an hour ago."""
@@ -137,13 +150,21 @@ class LocalIssuer:
         """A token whose time begins in an hour (`nbf`)."""
         return self.token(scope, **{"expires_in": 7200, "nbf": int(self.clock()) + 3600, **claims})
 
-    def id_token(self, *, expires_in: float = 300, algorithm: str | None = None, **claims: Any) -> str:
+    def id_token(
+        self, *, expires_in: float = 300, algorithm: str | None = None, **claims: Any
+    ) -> str:
         """What the same login gives the client about the user; no API may take it for an access token."""
         header = {"typ": "JWT"} if self.like is None else None
         payload = self._payload(self.shape.id_token(self._parties), expires_in, claims)
         return self.sign(payload, header=header, algorithm=algorithm)
 
-    def sign(self, payload: bytes, *, header: Mapping[str, Any] | None = None, algorithm: str | None = None) -> str:
+    def sign(
+        self,
+        payload: bytes,
+        *,
+        header: Mapping[str, Any] | None = None,
+        algorithm: str | None = None,
+    ) -> str:
         """A token of this very payload, claims or not; a header member of None is left out."""
         key = self.key(algorithm)
         usual = {"alg": key.algorithm, "typ": "at+jwt", "kid": key.kid}
@@ -169,13 +190,17 @@ class LocalIssuer:
     def _parties(self) -> Parties:
         return Parties(self.issuer, self.audience, self.client_id)
 
-    def _payload(self, usual: Mapping[str, Any], expires_in: float, claims: Mapping[str, Any]) -> bytes:
+    def _payload(
+        self, usual: Mapping[str, Any], expires_in: float, claims: Mapping[str, Any]
+    ) -> bytes:
         must(is_number(expires_in), f"expires_in={expires_in!r}: write seconds from now")
         now = int(self.clock())
         until = now + int(expires_in)
         begun = dict.fromkeys(("iat", *self.shape.times), min(now, until))
         merged = {"iss": self.issuer, **usual, **begun, "exp": until, **claims}
-        return json.dumps({name: value for name, value in merged.items() if value is not None}).encode()
+        return json.dumps(
+            {name: value for name, value in merged.items() if value is not None}
+        ).encode()
 
     # --- what befalls it
 

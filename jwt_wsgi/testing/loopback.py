@@ -10,7 +10,12 @@ LOOPBACK_HOST = r"(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]{1,5})?"
 _HOST = re.compile(LOOPBACK_HOST)
 _ADDRESSES = ("127.0.0.1", "::1")
 # A proxy on this machine comes from 127.0.0.1 too; these are the headers that one adds.
-_PROXIES = ("VIA", "FORWARDED", "X_REAL_IP", *(f"X_FORWARDED_{name}" for name in ("FOR", "HOST", "PROTO", "BY")))
+_PROXIES = (
+    "VIA",
+    "FORWARDED",
+    "X_REAL_IP",
+    *(f"X_FORWARDED_{name}" for name in ("FOR", "HOST", "PROTO", "BY")),
+)
 
 
 def is_local(environ: Mapping[str, Any]) -> bool:

@@ -49,18 +49,31 @@ _JWKS = "/.well-known/jwks.json"
 
 def _entra(version: int) -> Shape:
     v2 = version == 2
-    issuer = f"https://login.microsoftonline.com/{_TENANT}/v2.0" if v2 else f"https://sts.windows.net/{_TENANT}/"
+    issuer = (
+        f"https://login.microsoftonline.com/{_TENANT}/v2.0"
+        if v2
+        else f"https://sts.windows.net/{_TENANT}/"
+    )
     person = {"name": "user", ("preferred_username" if v2 else "unique_name"): "user@example.com"}
 
     def tenant(issuer: str) -> str:
         return urlsplit(issuer).path.strip("/").partition("/")[0]
 
     def common(p: Parties) -> dict[str, Any]:
-        ids = {"oid": "690222be-ff1a-4d56-abd1-7e4f7d38e474", "sub": "s", "tid": tenant(p.issuer), "uti": "u"}
+        ids = {
+            "oid": "690222be-ff1a-4d56-abd1-7e4f7d38e474",
+            "sub": "s",
+            "tid": tenant(p.issuer),
+            "uti": "u",
+        }
         return {**ids, **person, "aio": "o", "rh": "I", "ver": f"{version}.0"}
 
     def access(p: Parties) -> dict[str, Any]:
-        client = {"azp": p.client, "azpacr": "0"} if v2 else {"appid": p.client, "appidacr": "0", "acr": "1"}
+        client = (
+            {"azp": p.client, "azpacr": "0"}
+            if v2
+            else {"appid": p.client, "appidacr": "0", "acr": "1"}
+        )
         return {"aud": p.audience, **common(p), **client}
 
     return Shape(

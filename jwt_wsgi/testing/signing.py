@@ -18,7 +18,11 @@ _HASHES: dict[str, Callable[[], hashes.HashAlgorithm]] = {
     "384": hashes.SHA384,
     "512": hashes.SHA512,
 }
-_CURVES: dict[str, ec.EllipticCurve] = {"ES256": ec.SECP256R1(), "ES384": ec.SECP384R1(), "ES512": ec.SECP521R1()}
+_CURVES: dict[str, ec.EllipticCurve] = {
+    "ES256": ec.SECP256R1(),
+    "ES384": ec.SECP384R1(),
+    "ES512": ec.SECP521R1(),
+}
 
 
 class SigningKey:
@@ -34,7 +38,9 @@ class SigningKey:
         self.kid = f"{algorithm.lower()}-{secrets.token_hex(4)}" if kid is None else kid
         members = _public_members(self.private)
         self.jwk: dict[str, Any] | None = (
-            None if members is None else {"kid": self.kid, "use": "sig", "alg": algorithm, **members}
+            None
+            if members is None
+            else {"kid": self.kid, "use": "sig", "alg": algorithm, **members}
         )
 
     def sign(self, message: bytes) -> bytes:
@@ -51,7 +57,9 @@ def compact(header: dict[str, Any], payload: bytes, key: SigningKey) -> str:
 
 def _generate(algorithm: str) -> Any:
     if algorithm not in ALGORITHMS:
-        raise ValueError(f"algorithm={algorithm!r}: choose one that jwt_wsgi supports, such as RS256")
+        raise ValueError(
+            f"algorithm={algorithm!r}: choose one that jwt_wsgi supports, such as RS256"
+        )
     if algorithm[:2] in ("RS", "PS"):
         return rsa.generate_private_key(public_exponent=65537, key_size=2048)
     if algorithm in _CURVES:

@@ -43,7 +43,9 @@ class Draft:
     ring: str
     header: dict[str, Any]
     claims: dict[str, Any]
-    formats: dict[str, Any] = field(default_factory=lambda: {"separators": (",", ":"), "ensure_ascii": False})
+    formats: dict[str, Any] = field(
+        default_factory=lambda: {"separators": (",", ":"), "ensure_ascii": False}
+    )
     texts: list[bytes] = field(default_factory=list)
     segments: list[str] = field(default_factory=list)
     signature: bytes = b""
@@ -132,7 +134,12 @@ def _more(draft: Draft, random: Random) -> None:
     nested: Any = random.choice([None, True, 1.5, -0.0, 1e300, "ü", [], {}, {"": [{}]}])
     for _ in range(random.randrange(28)):
         nested = random.choice([[nested], {"in": nested}])
-    draft.claims |= {"scope": "read write", "jti": f"{random.random()}", "https://claims.test/x": nested, "": 0}
+    draft.claims |= {
+        "scope": "read write",
+        "jti": f"{random.random()}",
+        "https://claims.test/x": nested,
+        "": 0,
+    }
 
 
 @variation("dates with fractions")
@@ -148,7 +155,10 @@ def _fewer(draft: Draft, random: Random) -> None:
 
 @variation("unicode in claims")
 def _unicode(draft: Draft, random: Random) -> None:
-    draft.claims |= {"sub": random.choice(["", "Ω≈ç", "\U0001f600", "\ufeff", "a\u0301", "\u202e"]), "ключ": "值"}
+    draft.claims |= {
+        "sub": random.choice(["", "Ω≈ç", "\U0001f600", "\ufeff", "a\u0301", "\u202e"]),
+        "ключ": "值",
+    }
 
 
 @variation("no kid, one key")
@@ -216,10 +226,28 @@ _MEMBERS: dict[str, dict[str, list[Any]]] = {
         "scope": [None, 1, ["read"], {}],
     },
 }  # fmt: skip
-_DATES = [None, True, False, "", "soon", str(NOW + 300), f"{NOW - 300}", [], [NOW + 300], {}, 0, -1, -0.0, 0.5, 2**53]
+_DATES = [
+    None,
+    True,
+    False,
+    "",
+    "soon",
+    str(NOW + 300),
+    f"{NOW - 300}",
+    [],
+    [NOW + 300],
+    {},
+    0,
+    -1,
+    -0.0,
+    0.5,
+    2**53,
+]
 _DATES += [-(2**53), 2**53 - 1, 2**63, 10**30, -(10**30), 10**400, 1e18, 1e300, -1e300]
 _DATES += [float("nan"), float("inf"), float("-inf"), ...]
-_DATES += [NOW + side * 30 + off for side in (-1, 0, 1) for off in (-1, -0.5, -0.001, 0, 0.001, 0.5, 1)]
+_DATES += [
+    NOW + side * 30 + off for side in (-1, 0, 1) for off in (-1, -0.5, -0.001, 0, 0.001, 0.5, 1)
+]
 _MEMBERS["claims"] |= dict.fromkeys(("exp", "nbf", "iat"), _DATES)
 
 

@@ -74,13 +74,17 @@ def _nested(depth: int) -> bytes:
 
 def _mutated(text: bytes, random: Random) -> bytes:
     place = random.randrange(len(text) + 1)
-    return text[:place] + random.randbytes(random.randint(0, 1)) + text[place + random.randint(0, 1) :]
+    return (
+        text[:place] + random.randbytes(random.randint(0, 1)) + text[place + random.randint(0, 1) :]
+    )
 
 
 for _name, _rewrite in _JSON.items():
 
     @breaks("json", f"json: {_name}")
-    def _(draft: Draft, random: Random, rewrite: Callable[[bytes, Random], bytes] = _rewrite) -> None:
+    def _(
+        draft: Draft, random: Random, rewrite: Callable[[bytes, Random], bytes] = _rewrite
+    ) -> None:
         place = random.randrange(2)
         draft.texts[place] = rewrite(draft.texts[place], random)
 
@@ -94,11 +98,17 @@ def _trailing_bits(segment: str) -> str:
 
 #: name -> a segment, written otherwise.
 _BASE64: dict[str, Callable[[str, Random], str]] = {
-    "padding": lambda segment, random: segment + random.choice(["=" * (-len(segment) % 4), "=", "==", "====", "=A"]),
+    "padding": lambda segment, random: (
+        segment + random.choice(["=" * (-len(segment) % 4), "=", "==", "====", "=A"])
+    ),
     "the other alphabet": lambda segment, _: segment.replace("-", "+").replace("_", "/"),
     "trailing bits": lambda segment, _: _trailing_bits(segment),
-    "a foreign character": lambda segment, random: _inserted(segment, random.choice("*!\n\t \r~+/=%\0\x7f"), random),
-    "beyond ASCII": lambda segment, random: _inserted(segment, random.choice("é Ａ\u200b\u212a\U0001d400"), random),
+    "a foreign character": lambda segment, random: _inserted(
+        segment, random.choice("*!\n\t \r~+/=%\0\x7f"), random
+    ),
+    "beyond ASCII": lambda segment, random: _inserted(
+        segment, random.choice("é Ａ\u200b\u212a\U0001d400"), random
+    ),
     "a character more": lambda segment, random: _inserted(segment, random.choice("AQw-_"), random),
     "a character less": lambda segment, random: (
         segment[: (place := random.randrange(len(segment) or 1))] + segment[place + 1 :]
@@ -118,7 +128,9 @@ for _name, _respell in _BASE64.items():
     for _level in ("base64", "segments"):
 
         @breaks(_level, f"{_level}: {_name}")
-        def _(draft: Draft, random: Random, respell: Callable[[str, Random], str] = _respell) -> None:
+        def _(
+            draft: Draft, random: Random, respell: Callable[[str, Random], str] = _respell
+        ) -> None:
             place = random.randrange(len(draft.segments))
             draft.segments[place] = respell(draft.segments[place], random)
 
@@ -176,7 +188,9 @@ def _half(draft: Draft, change: Callable[[int, int, int], tuple[int, int]]) -> b
 
 def _der(draft: Draft, _: Random) -> bytes:
     size = len(draft.signature) // 2
-    return encode_dss_signature(*(int.from_bytes(half) for half in (draft.signature[:size], draft.signature[size:])))
+    return encode_dss_signature(
+        *(int.from_bytes(half) for half in (draft.signature[:size], draft.signature[size:]))
+    )
 
 
 def _larger_scalar(draft: Draft, _: Random) -> bytes:
@@ -190,7 +204,9 @@ def _other_salt(draft: Draft, random: Random) -> bytes:
         return draft.signature + b"\0"
     hash_ = HASHES[draft.key.algorithm[2:]]
     length = random.choice([0, hash_.digest_size - 1, padding.PSS.MAX_LENGTH])
-    return draft.key.private.sign(draft.signing_input(), padding.PSS(padding.MGF1(hash_), length), hash_)
+    return draft.key.private.sign(
+        draft.signing_input(), padding.PSS(padding.MGF1(hash_), length), hash_
+    )
 
 
 def _other_algorithm(draft: Draft, random: Random) -> bytes:
@@ -245,9 +261,15 @@ for _name, _forge in _SIGNATURES.items():
 @breaks("key", "key: a stranger's of the same kind")
 def _stranger(draft: Draft, _: Random) -> None:
     algorithm = draft.key.algorithm
-    other = draft.ring if draft.ring not in EVERY else ("secret" if algorithm.startswith("HS") else "public")
+    other = (
+        draft.ring
+        if draft.ring not in EVERY
+        else ("secret" if algorithm.startswith("HS") else "public")
+    )
     strangers = [key for ring in (algorithm, other) for key in keyring(ring).keys.values()]
-    draft.key = next(key for key in strangers if key.algorithm == algorithm and key is not draft.key)
+    draft.key = next(
+        key for key in strangers if key.algorithm == algorithm and key is not draft.key
+    )
 
 
 @breaks("key", "key: another of the set, under its own algorithm")
@@ -263,7 +285,9 @@ def _other_with_alg(draft: Draft, random: Random) -> None:
 
 @breaks("key", "key: the same, another algorithm of its kind")
 def _kin_algorithm(draft: Draft, random: Random) -> None:
-    kin = [name for name in EVERY if _kin(name, draft.key.algorithm) and name[:2] != "ES"] or [draft.key.algorithm]
+    kin = [name for name in EVERY if _kin(name, draft.key.algorithm) and name[:2] != "ES"] or [
+        draft.key.algorithm
+    ]
     key, algorithm = draft.key, random.choice(kin)
     draft.key = type(key)(key.kid, algorithm, key.private, key.jwk)
     draft.header["alg"] = algorithm

@@ -45,7 +45,11 @@ class Listed(NamedTuple):
 
 def listed() -> dict[str, Listed]:
     """The rows of the page, by their id."""
-    rows = [line.strip("|\n ").split("|") for line in PAGE.read_text().splitlines() if line.startswith("| `")]
+    rows = [
+        line.strip("|\n ").split("|")
+        for line in PAGE.read_text().splitlines()
+        if line.startswith("| `")
+    ]
     cells = [[cell.strip(" `") for cell in row] for row in rows]
     by_id = {row[0]: Listed(row[1], frozenset(row[2].split(", "))) for row in cells}
     assert len(by_id) == len(rows), "an id twice"

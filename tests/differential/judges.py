@@ -78,7 +78,9 @@ def their_refusals(ring: str, token: str) -> dict[str, Exception]:
 @cache
 def _judges(ring: str) -> Mapping[str, Judge]:
     keys = keyring(ring)
-    return MappingProxyType({"pyjwt": _pyjwt(keys), "joserfc": _joserfc(keys), "authlib": _authlib(keys)})
+    return MappingProxyType(
+        {"pyjwt": _pyjwt(keys), "joserfc": _joserfc(keys), "authlib": _authlib(keys)}
+    )
 
 
 LIBRARIES = frozenset({"pyjwt", "joserfc", "authlib"})
@@ -92,7 +94,9 @@ def _loaded(keys: Keyring, load: Callable[[dict[str, Any]], Any]) -> dict[str, A
     return loaded
 
 
-def _any_of(keys: Keyring, loaded: dict[str, Any], header: dict[str, Any], judge: Callable[[Any], object]) -> object:
+def _any_of(
+    keys: Keyring, loaded: dict[str, Any], header: dict[str, Any], judge: Callable[[Any], object]
+) -> object:
     refusal: Exception = LookupError("no key")
     for kid in keys.candidates(header):
         try:
@@ -126,7 +130,8 @@ def _pyjwt(keys: Keyring) -> Judge:
 
 # Members of the header that nobody reads are not looked at; joserfc would judge their form.
 _UNREAD = {
-    name: HeaderParameter("not read", lambda _: None) for name in ("jku", "jwk", "x5u", "x5c", "x5t", "cty", "enc")
+    name: HeaderParameter("not read", lambda _: None)
+    for name in ("jku", "jwk", "x5u", "x5c", "x5t", "cty", "enc")
 }
 
 
@@ -166,7 +171,9 @@ def _authlib(keys: Keyring) -> Judge:
 
     def judge(token: str) -> object:
         header = extract_header(token.partition(".")[0].encode(), DecodeError)
-        claims = _any_of(keys, loaded, header, lambda key: decoder.decode(token, key, claims_options=options))
+        claims = _any_of(
+            keys, loaded, header, lambda key: decoder.decode(token, key, claims_options=options)
+        )
         claims.validate(now=NOW, leeway=LEEWAY)
         return claims
 

@@ -53,7 +53,11 @@ class Keyring:
             return [header["kid"]] if header["kid"] in self.keys else []
         alg = header.get("alg")
         usable = [(kid, key) for kid, key in self.keys.items() if kid not in UNUSABLE]
-        return [kid for kid, key in usable if alg == key.algorithm or ("alg" not in key.jwk and alg in RSA)]
+        return [
+            kid
+            for kid, key in usable
+            if alg == key.algorithm or ("alg" not in key.jwk and alg in RSA)
+        ]
 
 
 def encode(octets: bytes) -> str:
@@ -95,7 +99,12 @@ def _good(kid: str, algorithm: str, **members: Any) -> SigningKey:
 
 def _published(kid: str, algorithm: str, private: Any, members: dict[str, Any]) -> SigningKey:
     merged = {"kid": kid, "use": "sig", "alg": algorithm, **_members(private), **members}
-    return SigningKey(kid, algorithm, private, {name: value for name, value in merged.items() if value is not None})
+    return SigningKey(
+        kid,
+        algorithm,
+        private,
+        {name: value for name, value in merged.items() if value is not None},
+    )
 
 
 def _long_point(kid: str) -> SigningKey:

@@ -9,8 +9,8 @@ from typing import Any
 
 from fuzz.keys import ISSUERS, NOW, really_signed
 from jwt_wsgi import AUTHENTICATED, Credentials, InvalidRequest, Verifier, protect, respond, scope
-from jwt_wsgi.decisions import Decision
-from jwt_wsgi.extraction import credentials
+from jwt_wsgi.middleware.decisions import Decision
+from jwt_wsgi.middleware.extraction import credentials
 
 _WORD = re.compile(r"[!-+\--~]+")
 _decided: list[Decision] = []
@@ -59,7 +59,9 @@ def _ask(path: str, header: str, found: Credentials | InvalidRequest | None) -> 
     assert status == error.status
     assert status in ((400,) if isinstance(found, InvalidRequest) else (401, 403))
     # The answer to the bare reason: nothing of this request can stand in it.
-    bare = type(error)(error.reason, scopes=("write:a",) if path == "/scoped" and error.scopes else ())
+    bare = type(error)(
+        error.reason, scopes=("write:a",) if path == "/scoped" and error.scopes else ()
+    )
     assert answer == _answer(respond(bare), path, "")
 
 

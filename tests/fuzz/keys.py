@@ -35,8 +35,20 @@ _SOURCES = {"HS256": SharedSecret(SECRET), "ES256": StaticJWKS(JWKS)}
 #: Both algorithms, both profiles, and every kind of extra claim; `iss` tells which.
 ISSUERS = [
     Issuer("https://hs256.test/", audience=AUDIENCE, keys=_SOURCES["HS256"], algorithms=["HS256"]),
-    Issuer("https://es256.test/", audience=AUDIENCE, keys=_SOURCES["ES256"], algorithms=["ES256"], max_age=3600),
-    Issuer("https://at.test/", audience=AUDIENCE, keys=_SOURCES["HS256"], algorithms=["HS256"], profile="at+jwt"),
+    Issuer(
+        "https://es256.test/",
+        audience=AUDIENCE,
+        keys=_SOURCES["ES256"],
+        algorithms=["ES256"],
+        max_age=3600,
+    ),
+    Issuer(
+        "https://at.test/",
+        audience=AUDIENCE,
+        keys=_SOURCES["HS256"],
+        algorithms=["HS256"],
+        profile="at+jwt",
+    ),
     Issuer(
         "https://claims.test/",
         audience=[AUDIENCE, "other"],

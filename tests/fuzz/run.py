@@ -24,7 +24,9 @@ def harness(name: str) -> Callable[[bytes], None]:
 
 def inputs(name: str) -> list[Path]:
     """The harness's seeds and its past crashes."""
-    return [path for kind in ("seeds", "crashes") for path in sorted((FUZZ / kind / name).glob("*"))]
+    return [
+        path for kind in ("seeds", "crashes") for path in sorted((FUZZ / kind / name).glob("*"))
+    ]
 
 
 def options(name: str, given: list[str]) -> list[str]:
@@ -33,7 +35,13 @@ def options(name: str, given: list[str]) -> list[str]:
     for folder in (crashes, corpus):
         folder.mkdir(parents=True, exist_ok=True)
     bounds = ["-max_len=4096", "-timeout=20", "-rss_limit_mb=2048"]
-    return [*bounds, f"-artifact_prefix={crashes}/", *given, str(corpus), str(FUZZ / "seeds" / name)]
+    return [
+        *bounds,
+        f"-artifact_prefix={crashes}/",
+        *given,
+        str(corpus),
+        str(FUZZ / "seeds" / name),
+    ]
 
 
 def main(arguments: list[str]) -> None:

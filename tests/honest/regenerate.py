@@ -35,23 +35,49 @@ VALUES: list[tuple[str, list[str]]] = [
             "arn:aws-cn:sns:cn-north-1:123456789012:alerts.fifo",
         ],
     ),
-    (r"mail|principal", ["ada.lovelace@example.com", "o'brien+billing@example.co.uk", "user@xn--bcher-kva.example"]),
-    (r"domain(name)?$|host", ["example.com", "a.b.c.example.co.uk", "xn--mnchen-3ya.example", "münchen.example"]),
+    (
+        r"mail|principal",
+        ["ada.lovelace@example.com", "o'brien+billing@example.co.uk", "user@xn--bcher-kva.example"],
+    ),
+    (
+        r"domain(name)?$|host",
+        ["example.com", "a.b.c.example.co.uk", "xn--mnchen-3ya.example", "münchen.example"],
+    ),
     (r"siteurl|feedpath", ["sc-domain:example.com"]),
     (r"(locale|lang)", ["en_US", "pt-BR", "zh-Hant-TW", "sr-Latn"]),
     (r"version", ["$LATEST", "1.2.3", "2024-02-29", "1.0.0-rc.1+build.5", "v1beta1"]),
     (r"(region|location)s?(id|name)?$", ["eu-central-1", "europe-west3", "us", "global"]),
     (r"zone", ["europe-west3-a", "us-central1-f"]),
-    (r"^sha$|_sha$|digest", ["6dcb09b5b57875f334f61aebed695e2e4193db5e", "sha256:9f86d081884c7d65"]),
-    (r"^base(head)$", ["main...feature/über-login", "v1.0.0...v1.1.0-rc.1", "octocat:main...hubot:dev"]),
-    (r"branch$|^ref$|^head$", ["main", "feature/login~2", "release/2.x", "fix/#1234-quote's", "wip@{1}"]),
+    (
+        r"^sha$|_sha$|digest",
+        ["6dcb09b5b57875f334f61aebed695e2e4193db5e", "sha256:9f86d081884c7d65"],
+    ),
+    (
+        r"^base(head)$",
+        ["main...feature/über-login", "v1.0.0...v1.1.0-rc.1", "octocat:main...hubot:dev"],
+    ),
+    (
+        r"branch$|^ref$|^head$",
+        ["main", "feature/login~2", "release/2.x", "fix/#1234-quote's", "wip@{1}"],
+    ),
     (
         r"path$|key$|file",
-        ["docs/read me (1).tar.gz", ".github/workflows/ci.yml", "a..b/c++/日本語.txt", "100% sure!.md"],
+        [
+            "docs/read me (1).tar.gz",
+            ".github/workflows/ci.yml",
+            "a..b/c++/日本語.txt",
+            "100% sure!.md",
+        ],
     ),
     (r"date|time|day|month", ["2024-02-29", "2024-02-29T12:30:00+01:00", "20240229T123000Z"]),
-    (r"label|tag|topic|keyword|query|state", ["good first issue", "C++", "c#", "größe:XL", "🚀 launch", "a,b;c=d"]),
-    (r"owner|user|login|assignee|person", ["octocat", "ada.lovelace@example.com", "~me", "J_R-1", "dependabot[bot]"]),
+    (
+        r"label|tag|topic|keyword|query|state",
+        ["good first issue", "C++", "c#", "größe:XL", "🚀 launch", "a,b;c=d"],
+    ),
+    (
+        r"owner|user|login|assignee|person",
+        ["octocat", "ada.lovelace@example.com", "~me", "J_R-1", "dependabot[bot]"],
+    ),
     (r"^repo|package", ["hello.world", ".github", "my-app_2.0", "com.example.app"]),
     (r"number|count|index|attempt", ["1", "1347", "99999"]),
     (
@@ -59,7 +85,18 @@ VALUES: list[tuple[str, list[str]]] = [
         ["my-project-123", "example.com:legacy", "123456789012", "acct_1032D82eZvKYlo2C"],
     ),
     (r"namespace|cluster", ["default", "kube-system", "team.prod_1"]),
-    (r"name|title", ["nightly.build", "Q3 report (final)", "Übersicht", "東京", "a+b", "cafe\u0301", "10:30~11"]),
+    (
+        r"name|title",
+        [
+            "nightly.build",
+            "Q3 report (final)",
+            "Übersicht",
+            "東京",
+            "a+b",
+            "cafe\u0301",
+            "10:30~11",
+        ],
+    ),
     (
         r"",
         [
@@ -92,7 +129,9 @@ def _botocore() -> Iterator[str]:
     for file in sorted(_package("botocore").glob("data/*/*/service-2.json.gz")):
         operations = json.loads(gzip.decompress(file.read_bytes()))["operations"].values()
         yield from (
-            operation["http"]["requestUri"].partition("?")[0] for operation in operations if "http" in operation
+            operation["http"]["requestUri"].partition("?")[0]
+            for operation in operations
+            if "http" in operation
         )
 
 
@@ -109,7 +148,9 @@ def _google() -> Iterator[str]:
 
 
 def _found(package: str, files: str, pattern: str) -> Callable[[], Iterable[str]]:
-    return lambda: (template for text in _texts(package, files) for template in re.findall(pattern, text))
+    return lambda: (
+        template for text in _texts(package, files) for template in re.findall(pattern, text)
+    )
 
 
 #: Distribution -> its templates, how many of them at most, and what its client leaves unquoted.
@@ -143,15 +184,22 @@ def _evenly(templates: list[str], most: int) -> list[str]:
 
 def main() -> None:
     """Write the page, and print how many templates there were."""
-    lines = ["# Written by regenerate.py: paths as they are sent, and the package whose templates they fill."]
+    lines = [
+        "# Written by regenerate.py: paths as they are sent, and the package whose templates they fill."
+    ]
     for source, (templates, most, unquoted) in SOURCES.items():
         distinct = sorted({template for template in templates() if template != "/"})
         paths = dict.fromkeys(_filled(template, unquoted) for template in _evenly(distinct, most))
         version = importlib.metadata.version(source)
         lines.append(f"# {source} {version}: {len(paths)} of {len(distinct)} templates")
         lines += [f"{path}\t{source}" for path in paths]
-        awkward = sum("//" in template or bool({".", ".."} & set(template.split("/"))) for template in distinct)
-        print(f"{source} {version}: {len(paths)} of {len(distinct)} templates, {awkward} with empty or dot segments")
+        awkward = sum(
+            "//" in template or bool({".", ".."} & set(template.split("/")))
+            for template in distinct
+        )
+        print(
+            f"{source} {version}: {len(paths)} of {len(distinct)} templates, {awkward} with empty or dot segments"
+        )
     PAGE.write_text("\n".join(lines) + "\n", "utf-8")
 
 

@@ -35,9 +35,13 @@ ALL_BUT_ROOT = tuple(name for name in PLACES if name != "root")
 APPS = {
     "flask strict": Configuration(flask_apps.flask_app),
     "flask lax": Configuration(partial(flask_apps.flask_app, strict_slashes=False)),
-    "flask slash-ended": Configuration(partial(flask_apps.flask_app, slash_ended=True), slash_ended=ALL_BUT_ROOT),
+    "flask slash-ended": Configuration(
+        partial(flask_apps.flask_app, slash_ended=True), slash_ended=ALL_BUT_ROOT
+    ),
     "flask slashes kept": Configuration(partial(flask_apps.flask_app, merge_slashes=False)),
-    "flask lax, slashes kept": Configuration(partial(flask_apps.flask_app, strict_slashes=False, merge_slashes=False)),
+    "flask lax, slashes kept": Configuration(
+        partial(flask_apps.flask_app, strict_slashes=False, merge_slashes=False)
+    ),
     "flask behind ProxyFix": Configuration(flask_apps.behind_proxy_fix),
     "flask dispatched": Configuration(flask_apps.dispatched, slash_ended=("open", "admin")),
     "django path": Configuration(lambda: django_apps.django_app(django_apps.paths())),
@@ -52,7 +56,9 @@ APPS = {
     "falcon": Configuration(small_apps.falcon_app),
     "falcon strip slash": Configuration(partial(small_apps.falcon_app, strip_trailing_slash=True)),
     "cherrypy": Configuration(cherrypy_apps.cherrypy_app, slash_ended=("open", "admin")),
-    "cherrypy tree": Configuration(partial(cherrypy_apps.cherrypy_app, in_a_tree=True), slash_ended=("open", "admin")),
+    "cherrypy tree": Configuration(
+        partial(cherrypy_apps.cherrypy_app, in_a_tree=True), slash_ended=("open", "admin")
+    ),
     "webob": Configuration(small_apps.webob_app),
     "webob path_info_pop": Configuration(small_apps.webob_popping_app),
     "sample router": Configuration(small_apps.sample_app, small_apps.SAMPLE, methods=READING),

@@ -36,7 +36,9 @@ def _leaf(*names: str) -> Any:
     def leaf(**parameters: str) -> bytes:
         return bytes(page(**parameters))
 
-    return cherrypy.expose(cherrypy.tools.allow(methods=[m for n in names for m in PLACES[n].methods])(leaf))
+    return cherrypy.expose(
+        cherrypy.tools.allow(methods=[m for n in names for m in PLACES[n].methods])(leaf)
+    )
 
 
 class _Node:

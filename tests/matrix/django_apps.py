@@ -42,7 +42,8 @@ def paths(*, slash_ended: bool = False) -> tuple[URLPattern, ...]:
     routes = {name: PLACES[name].path.strip("/") for name in ORDER}
     return tuple(
         path(
-            route.replace("{name}", "<str:name>").replace("{rest}", "<path:rest>") + (end if route else ""),
+            route.replace("{name}", "<str:name>").replace("{rest}", "<path:rest>")
+            + (end if route else ""),
             _view(_sharing(route)),
         )
         for route in dict.fromkeys(routes.values())
@@ -54,7 +55,9 @@ def anchored() -> tuple[URLPattern, ...]:
     routes = dict.fromkeys(PLACES[name].path.strip("/") for name in ORDER)
     return tuple(
         re_path(
-            "^" + route.replace("{name}", r"(?P<name>[^/]+)").replace("{rest}", r"(?P<rest>.+)") + r"/?$",
+            "^"
+            + route.replace("{name}", r"(?P<name>[^/]+)").replace("{rest}", r"(?P<rest>.+)")
+            + r"/?$",
             _view(_sharing(route)),
         )
         if route
@@ -75,4 +78,6 @@ def _view(names: list[str]) -> Callable[..., HttpResponse]:
         name = by_method[request.method] if by_method.keys() != {*ANY_METHOD} else names[0]
         return HttpResponse(reach(name))
 
-    return view if by_method.keys() == {*ANY_METHOD} else require_http_methods(list(by_method))(view)
+    return (
+        view if by_method.keys() == {*ANY_METHOD} else require_http_methods(list(by_method))(view)
+    )

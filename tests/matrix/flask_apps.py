@@ -25,9 +25,16 @@ def flask_app(
     app.url_map.strict_slashes = strict_slashes
     app.url_map.merge_slashes = merge_slashes
     for name in names:
-        path = PLACES[name].path.removeprefix(beneath).replace("{name}", "<name>").replace("{rest}", "<path:rest>")
+        path = (
+            PLACES[name]
+            .path.removeprefix(beneath)
+            .replace("{name}", "<name>")
+            .replace("{rest}", "<path:rest>")
+        )
         route = (path.rstrip("/") + "/") if slash_ended or not path else path
-        app.add_url_rule(route, name, _view(name), methods=PLACES[name].methods, provide_automatic_options=False)
+        app.add_url_rule(
+            route, name, _view(name), methods=PLACES[name].methods, provide_automatic_options=False
+        )
     return app
 
 
@@ -44,7 +51,8 @@ def dispatched() -> DispatcherMiddleware:
     parts = {at: [name for name in PLACES if PLACES[name].path.startswith(at)] for at in mounts}
     rest = [name for name in PLACES if not PLACES[name].path.startswith(mounts)]
     return DispatcherMiddleware(
-        flask_app(names=rest), {at: flask_app(names=names, beneath=at) for at, names in parts.items()}
+        flask_app(names=rest),
+        {at: flask_app(names=names, beneath=at) for at, names in parts.items()},
     )
 
 

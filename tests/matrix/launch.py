@@ -44,4 +44,6 @@ def werkzeug(port: int) -> None:
 
 if __name__ == "__main__":
     _, chosen, number = sys.argv
-    {"wsgiref": wsgiref, "waitress": waitress, "cheroot": cheroot, "werkzeug": werkzeug}[chosen](int(number))
+    {"wsgiref": wsgiref, "waitress": waitress, "cheroot": cheroot, "werkzeug": werkzeug}[chosen](
+        int(number)
+    )

@@ -22,7 +22,9 @@ from matrix.weakened import WEAKENED
 
 def caller(scopes: frozenset[str]) -> Auth:
     """A caller of exactly these rights."""
-    return Auth(claims={"sub": "user-1"}, header={}, token="", issuer="https://issuer.test/", scopes=scopes)
+    return Auth(
+        claims={"sub": "user-1"}, header={}, token="", issuer="https://issuer.test/", scopes=scopes
+    )
 
 
 NOBODY, WITHOUT_SCOPES = None, caller(frozenset())
@@ -104,21 +106,26 @@ def campaign(app: str, number: int, first: int) -> Campaign:
         handlers = run(application, request.environ())
         result.bare.update(handlers)
         said = f"{app!r}, chance {chance}: {request}"
-        result.bypasses += [f"{said} {how}" for how in _judge(request, handlers, protected, result.passed)]
+        result.bypasses += [
+            f"{said} {how}" for how in _judge(request, handlers, protected, result.passed)
+        ]
         for name, policy in weak.items():
             around = _around(policy, request, handlers)
             if around is not None:
                 result.weakened[name] += 1
                 # The decision alone is counted; that it is one is tried once, with the whole layer.
                 if name not in result.caught and trespasses(
-                    run(ScopeAuthorizer(application, policy), request.environ(around.auth)), around.auth
+                    run(ScopeAuthorizer(application, policy), request.environ(around.auth)),
+                    around.auth,
                 ):
                     result.caught[name] = said
     result.requests = number
     return result
 
 
-def _judge(request: Spelled, handlers: tuple[str, ...], protected: Any, passed: Counter[str]) -> Iterator[str]:
+def _judge(
+    request: Spelled, handlers: tuple[str, ...], protected: Any, passed: Counter[str]
+) -> Iterator[str]:
     """How this request gets around the policy; `passed` counts what the right caller reached."""
     for auth in dict.fromkeys(auth for name in handlers for auth in callers(name)[0]) or (NOBODY,):
         through = run(protected, request.environ(auth))

@@ -85,5 +85,7 @@ def traversed() -> Any:
             if name != "help":
                 config.add_view(_view(name), context=contexts[name], request_method=_methods(name))
         config.add_view(_view("write"), context=kinds["new"], request_method="POST")
-        config.add_view(_view("help"), context=kinds["admin"], name="help", request_method=_methods("help"))
+        config.add_view(
+            _view("help"), context=kinds["admin"], name="help", request_method=_methods("help")
+        )
         return config.make_wsgi_app()

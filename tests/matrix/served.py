@@ -17,7 +17,14 @@ from matrix.apps import APPS
 from matrix.places import reached, rules
 
 #: What is served on sockets: one of each way of routing.
-SERVED = ("flask dispatched", "django re_path", "pyramid traversal", "bottle", "cherrypy tree", "webob path_info_pop")
+SERVED = (
+    "flask dispatched",
+    "django re_path",
+    "pyramid traversal",
+    "bottle",
+    "cherrypy tree",
+    "webob path_info_pop",
+)
 #: Where the parent process leaves `{"issuer": …, "audience": …, "jwks": …}`.
 TRUST = "MATRIX_TRUST"
 TOLD = ("REQUEST_METHOD", "SCRIPT_NAME", "PATH_INFO", "QUERY_STRING", "HTTP_AUTHORIZATION")
@@ -37,8 +44,17 @@ def bare(name: str) -> WSGIApplication:
 @cache
 def protected(name: str) -> WSGIApplication:
     trust = json.loads(os.environ[TRUST])
-    issuer = Issuer(trust["issuer"], audience=trust["audience"], keys=StaticJWKS(trust["jwks"]), algorithms=["ES256"])
-    return protect(bare(name), issuer=issuer, rules={"/": PUBLIC} if name == "echo" else rules(APPS[name].names))
+    issuer = Issuer(
+        trust["issuer"],
+        audience=trust["audience"],
+        keys=StaticJWKS(trust["jwks"]),
+        algorithms=["ES256"],
+    )
+    return protect(
+        bare(name),
+        issuer=issuer,
+        rules={"/": PUBLIC} if name == "echo" else rules(APPS[name].names),
+    )
 
 
 def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -48,7 +64,9 @@ def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iter
     reached()
     answer: list[Any] = []
 
-    def started(status: str, headers: list[tuple[str, str]], _error: Any = None) -> Callable[[bytes], object]:
+    def started(
+        status: str, headers: list[tuple[str, str]], _error: Any = None
+    ) -> Callable[[bytes], object]:
         answer[:] = [status, headers]
         return lambda _octets: None
 
@@ -60,6 +78,10 @@ def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iter
             body.close()
     status, headers = answer
     length = str(len(content))
-    kept = [each for each in headers if each[0].lower() not in ("content-length", "connection", "x-handler")]
+    kept = [
+        each
+        for each in headers
+        if each[0].lower() not in ("content-length", "connection", "x-handler")
+    ]
     start_response(status, [*kept, ("Content-Length", length), ("X-Handler", ",".join(reached()))])
     return [content]

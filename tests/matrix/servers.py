@@ -74,7 +74,11 @@ def _parsed(received: bytes) -> Answer:
     words = first.split(b" ")
     if not words[0].startswith(b"HTTP/") or len(words) < 2:
         return Answer(0, (), received)
-    found = [value for name, _, value in (field.partition(b":") for field in fields) if name.lower() == b"x-handler"]
+    found = [
+        value
+        for name, _, value in (field.partition(b":") for field in fields)
+        if name.lower() == b"x-handler"
+    ]
     names = b",".join(found).decode("ascii").replace(" ", "")
     return Answer(int(words[1]), tuple(name for name in names.split(",") if name), body)
 
@@ -98,12 +102,22 @@ def serving(name: str, environment: dict[str, str]) -> Iterator[Server]:
             assert attempt < 2, f"{name} does not start:\n{output[-3000:]}"
 
 
-def _start(name: str, port: int, environment: dict[str, str], said: object) -> subprocess.Popen[bytes]:
-    places = {"port": port, "bin": BIN, "tests": TESTS, "checkout": TESTS.parent, "home": BIN.parent}
+def _start(
+    name: str, port: int, environment: dict[str, str], said: object
+) -> subprocess.Popen[bytes]:
+    places = {
+        "port": port,
+        "bin": BIN,
+        "tests": TESTS,
+        "checkout": TESTS.parent,
+        "home": BIN.parent,
+    }
     words = [word.format(**places) for word in COMMANDS[name].split()]
     command = [sys.executable, *words] if words[0] == "-m" else words
     # What measures the suite has nothing to learn from a server that is ended by a signal.
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("COV", "PYTEST"))}
+    kept = {
+        key: value for key, value in os.environ.items() if not key.startswith(("COV", "PYTEST"))
+    }
     paths = {"PYTHONPATH": os.pathsep.join((str(TESTS), str(TESTS.parent)))}
     return subprocess.Popen(
         command,

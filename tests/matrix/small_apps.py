@@ -20,7 +20,11 @@ def bottle_app() -> bottle.Bottle:
     app = bottle.Bottle()
     for name, place in PLACES.items():
         path = place.path.replace("{name}", "<name>").replace("{rest}", "<rest:path>")
-        method = "ANY" if place.methods == ANY_METHOD else [each for each in place.methods if each != "HEAD"]
+        method = (
+            "ANY"
+            if place.methods == ANY_METHOD
+            else [each for each in place.methods if each != "HEAD"]
+        )
         app.route(path, method, _view(name))
     return app
 
@@ -64,7 +68,12 @@ def webob_app() -> WSGIApplication:
     """Regular expressions over WebOb's decoded `path_info`, the first that matches; no slash is cut off."""
     order = sorted(PLACES, key=lambda name: "{" in PLACES[name].path)
     patterns = [
-        (re.compile(PLACES[name].path.replace("{name}", "[^/]+").replace("{rest}", ".+"), re.DOTALL), name)
+        (
+            re.compile(
+                PLACES[name].path.replace("{name}", "[^/]+").replace("{rest}", ".+"), re.DOTALL
+            ),
+            name,
+        )
         for name in order
     ]
 
@@ -72,7 +81,9 @@ def webob_app() -> WSGIApplication:
         request = Request(environ)
         for pattern, name in patterns:
             methods = PLACES[name].methods
-            if pattern.fullmatch(request.path_info) and (methods == ANY_METHOD or request.method in methods):
+            if pattern.fullmatch(request.path_info) and (
+                methods == ANY_METHOD or request.method in methods
+            ):
                 return Response(reach(name))(environ, start_response)
         return Response(status=404)(environ, start_response)
 
@@ -89,7 +100,9 @@ def webob_popping_app() -> WSGIApplication:
             walked += [segment] if segment else []
         for name in sorted(PLACES, key=lambda name: "{" in PLACES[name].path):
             methods = PLACES[name].methods
-            if _fits(PLACES[name].path, walked) and (methods == ANY_METHOD or request.method in methods):
+            if _fits(PLACES[name].path, walked) and (
+                methods == ANY_METHOD or request.method in methods
+            ):
                 return Response(reach(name))(environ, start_response)
         return Response(status=404)(environ, start_response)
 

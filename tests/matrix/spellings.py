@@ -41,7 +41,19 @@ BETWEEN = (
     "/;/", "/;x=1/", "/ /", "/%20/", "/\x00/", "/\xff/", "/*/", "/@@", "/~/", "/.;/", "/_/", "", ":", "/index/",
     "/default/",
 )  # fmt: skip
-CLIMBS = ("/..", "/%2e%2e", "/.%2e", "/..;", "/..;x", "\\..", "/..\\", "/\xc0\xae\xc0\xae", "/...", "/. .", "/..\x00")
+CLIMBS = (
+    "/..",
+    "/%2e%2e",
+    "/.%2e",
+    "/..;",
+    "/..;x",
+    "\\..",
+    "/..\\",
+    "/\xc0\xae\xc0\xae",
+    "/...",
+    "/. .",
+    "/..\x00",
+)
 ENDINGS = (
     "/", "//", "/.", "/..", "/./", "/../", ";", ";x", ";/", "/;", "/x", "/x/y", "/%2e%2e", "/..;/", ".json", ".html",
     ".", "\n", "\r\n", "\x00", "\x00.html", " ", "%20", "%00", "%0a", "?", "?x=1", "#", "#x", "/*", "~", "\xff",
@@ -62,7 +74,9 @@ Plain = tuple[tuple[tuple[str, ...], str], ...]
 def filled(path: str, random: Random) -> str:
     """A path with its parameters filled in."""
     if "{" in path:
-        path = path.replace("{name}", random.choice(NAMES)).replace("{rest}", random.choice(("a", "a/b.txt", "admin")))
+        path = path.replace("{name}", random.choice(NAMES)).replace(
+            "{rest}", random.choice(("a", "a/b.txt", "admin"))
+        )
     return on_the_wire(path)
 
 
@@ -110,7 +124,9 @@ def _climbed(random: Random, path: str) -> str:
     """Through another place and out of it again."""
     other = _another(random)
     through = (
-        other if random.random() < 0.5 else random.choice(("/open/x", "/open", "/admin/help", "/x", "/open/files"))
+        other
+        if random.random() < 0.5
+        else random.choice(("/open/x", "/open", "/admin/help", "/x", "/open/files"))
     )
     return through + random.choice(CLIMBS) * random.choice((1, through.count("/"), 5)) + path
 
@@ -118,7 +134,13 @@ def _climbed(random: Random, path: str) -> str:
 def _stepped(random: Random, path: str) -> str:
     """A step aside and back in the middle."""
     at = _slash(random, path)
-    return path[:at] + "/" + random.choice(("x", "open", "admin", "")) + random.choice(CLIMBS) + path[at:]
+    return (
+        path[:at]
+        + "/"
+        + random.choice(("x", "open", "admin", ""))
+        + random.choice(CLIMBS)
+        + path[at:]
+    )
 
 
 def _grafted(random: Random, path: str) -> str:
@@ -134,7 +156,9 @@ def _escaped(random: Random, path: str) -> str:
 
 
 def _escaped_all(random: Random, path: str) -> str:
-    return "".join(octet if octet == "/" and random.random() < 0.8 else f"%{ord(octet):02x}" for octet in path)
+    return "".join(
+        octet if octet == "/" and random.random() < 0.8 else f"%{ord(octet):02x}" for octet in path
+    )
 
 
 def _cased(random: Random, path: str) -> str:
@@ -151,14 +175,22 @@ def _text(path: str) -> str:
 
 
 def _normal_form(random: Random, path: str) -> str:
-    return on_the_wire(unicodedata.normalize(random.choice(("NFD", "NFKD", "NFC", "NFKC")), _text(path)))
+    return on_the_wire(
+        unicodedata.normalize(random.choice(("NFD", "NFKD", "NFC", "NFKC")), _text(path))
+    )
 
 
 def _wide(random: Random, path: str) -> str:
     """Full-width letters, whose compatibility form is ASCII."""
-    wide = {at: chr(ord(character) + 0xFEE0) for at, character in enumerate(_text(path)) if "!" <= character <= "~"}
+    wide = {
+        at: chr(ord(character) + 0xFEE0)
+        for at, character in enumerate(_text(path))
+        if "!" <= character <= "~"
+    }
     chosen = set(random.sample(sorted(wide), min(len(wide), random.choice((1, 1, 3, 100)))))
-    return on_the_wire("".join(wide[at] if at in chosen else each for at, each in enumerate(_text(path))))
+    return on_the_wire(
+        "".join(wide[at] if at in chosen else each for at, each in enumerate(_text(path)))
+    )
 
 
 def _recoded(random: Random, path: str) -> str:
@@ -190,7 +222,10 @@ def _cut(random: Random, path: str) -> str:
 
 
 def _long(random: Random, path: str) -> str:
-    at, piece = _slash(random, path), random.choice(("/", "/x", "/..", "/.", "a", "%2f", "\\", ";x"))
+    at, piece = (
+        _slash(random, path),
+        random.choice(("/", "/x", "/..", "/.", "a", "%2f", "\\", ";x")),
+    )
     return path[:at] + piece * random.choice((20, 300, 3000)) + path[at:]
 
 
@@ -213,7 +248,9 @@ def spelling(random: Random, plain: Plain) -> Spelled:
     if random.random() < 0.2:
         method = random.choice(METHODS)
     script_name, path = _mounted(random, path) if random.random() < 0.1 else ("", path)
-    query = random.choice(("", "", f"_method={random.choice(METHODS)}", "x=1", "/../admin", "path=/admin", path[1:]))
+    query = random.choice(
+        ("", "", f"_method={random.choice(METHODS)}", "x=1", "/../admin", "path=/admin", path[1:])
+    )
     header = _header(random) if random.random() < 0.15 else None
     return Spelled(method, path, script_name, query, header)
 
@@ -223,7 +260,9 @@ def _mounted(random: Random, path: str) -> tuple[str, str]:
     if random.random() < 0.6:
         at = random.choice((_slash(random, path), len(path), _at(random, path)))
         return path[:at], path[at:]
-    return random.choice(("/", "/app", "/open", "/admin", "/open/..", "//", "open", "/open/", "/admin/help")), path
+    return random.choice(
+        ("/", "/app", "/open", "/admin", "/open/..", "//", "open", "/open/", "/admin/help")
+    ), path
 
 
 def _header(random: Random) -> tuple[str, str]:

@@ -34,7 +34,12 @@ class Weakened(Policy):
         preflights: bool = False,
     ) -> None:
         super().__init__(rules, allow_vhm_root=any_root)
-        self.reading, self.any_mount, self.any_method, self.preflights = reading, any_mount, any_method, preflights
+        self.reading, self.any_mount, self.any_method, self.preflights = (
+            reading,
+            any_mount,
+            any_method,
+            preflights,
+        )
 
     def match(self, environ: Mapping[str, Any]) -> Match:
         if not self.any_mount and environ["SCRIPT_NAME"] not in self._mounts:
@@ -52,7 +57,10 @@ class Weakened(Policy):
 def exact(rules: Rules) -> dict[str, Requirement]:
     """Templates that cover themselves alone, beneath public places that are open to their last leaf."""
     wide = ("/open/files", "/{$}")
-    return {key if demand is PUBLIC or key.endswith(wide) else key + "/{$}": demand for key, demand in rules.items()}
+    return {
+        key if demand is PUBLIC or key.endswith(wide) else key + "/{$}": demand
+        for key, demand in rules.items()
+    }
 
 
 def _decoded(path_info: str) -> str:
@@ -101,15 +109,23 @@ def without(*clauses: str, path_info: str) -> Segments:
 
 
 def _beginning(patterns: tuple[re.Pattern[str], ...], path_info: str) -> Segments:
-    found = [match[0] for match in (pattern.match(_decoded(path_info)) for pattern in patterns) if match]
+    found = [
+        match[0] for match in (pattern.match(_decoded(path_info)) for pattern in patterns) if match
+    ]
     return _split(max(found, key=len, default="/nowhere"))
 
 
 def beginning(rules: Rules) -> Policy:
     """`startswith`, the longest first."""
     keys = [key.rpartition(" ")[2] for key in rules]
-    texts = ("/".join("[^/]+" if part[:1] == "{" else re.escape(part) for part in key.split("/")) for key in keys)
-    patterns = (re.compile(text + r"\Z" * key.endswith("{$}")) for key, text in zip(keys, texts, strict=True))
+    texts = (
+        "/".join("[^/]+" if part[:1] == "{" else re.escape(part) for part in key.split("/"))
+        for key in keys
+    )
+    patterns = (
+        re.compile(text + r"\Z" * key.endswith("{$}"))
+        for key, text in zip(keys, texts, strict=True)
+    )
     return Weakened(rules, reading=partial(_beginning, tuple(patterns)))
 
 

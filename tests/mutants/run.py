@@ -61,7 +61,9 @@ def tested(copy: Path, tests: Iterable[str]) -> int | None:
     command = (sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests)
     environ = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
     try:
-        ended = subprocess.run(command, cwd=copy, env=environ, capture_output=True, timeout=TIMEOUT, check=False)
+        ended = subprocess.run(
+            command, cwd=copy, env=environ, capture_output=True, timeout=TIMEOUT, check=False
+        )
     except subprocess.TimeoutExpired:
         return None
     return ended.returncode
@@ -98,7 +100,9 @@ def verdicts(chosen: list[Mutant], checkout: Path = CHECKOUT) -> Iterable[tuple[
 
         unharmed = copies.get()
         if tested(unharmed, sorted({mutant.killed_by for mutant in chosen})) != 0:
-            raise SystemExit("the tests that should kill do not pass without a mutant, so they prove nothing")
+            raise SystemExit(
+                "the tests that should kill do not pass without a mutant, so they prove nothing"
+            )
         copies.put(unharmed)
         with ThreadPoolExecutor(AT_ONCE) as pool:
             yield from zip(chosen, pool.map(in_a_copy, chosen), strict=True)

@@ -32,7 +32,9 @@ UNCOVERED, DENIED = Decision(None), Decision(-1)
 @cache
 def universe(literals: tuple[str, ...], depth: int) -> tuple[Path, ...]:
     """Every path, one step deeper than any shape: that tells a subtree from its top alone."""
-    return tuple(path for length in range(depth + 2) for path in product((*literals, FRESH), repeat=length))
+    return tuple(
+        path for length in range(depth + 2) for path in product((*literals, FRESH), repeat=length)
+    )
 
 
 @cache
@@ -75,7 +77,9 @@ class Judge:
 
     def missing(self) -> set[Shape]:
         """The intersections that no rule covers exactly, of rules that overlap with neither inside the other."""
-        return set(map(shapes_by_cover(self.literals, self.depth).__getitem__, _open(set(self.covers))))
+        return set(
+            map(shapes_by_cover(self.literals, self.depth).__getitem__, _open(set(self.covers)))
+        )
 
     def settled(self) -> set[Shape]:
         """The places that there are when everything missing was added, and what that lacks in its turn."""
@@ -91,8 +95,12 @@ class Judge:
         for path in self.paths:
             covering = {each for each in self.covers if path in each}
             if covering:
-                (innermost,) = [each for each in covering if all(each <= other for other in covering)]
-                places[path] = [number for number, each in enumerate(self.covers) if each == innermost]
+                (innermost,) = [
+                    each for each in covering if all(each <= other for other in covering)
+                ]
+                places[path] = [
+                    number for number, each in enumerate(self.covers) if each == innermost
+                ]
         return places
 
     def decide(self, path: Path, method: str) -> Decision:
@@ -111,12 +119,16 @@ class Judge:
 
     def decided_by(self, number: int, path: Path) -> Decision:
         rule = self.rules[number]
-        values = [segment for said, segment in zip(rule.shape.segments, path, strict=False) if said == ANY]
+        values = [
+            segment for said, segment in zip(rule.shape.segments, path, strict=False) if said == ANY
+        ]
         return Decision(number, tuple(zip(rule.names, values, strict=True)))
 
 
 def _open(covers: set[Cover]) -> set[Cover]:
     crossing = {
-        one & other for one, other in combinations(covers, 2) if one & other and not (one <= other or other <= one)
+        one & other
+        for one, other in combinations(covers, 2)
+        if one & other and not (one <= other or other <= one)
     }
     return crossing - covers

@@ -34,7 +34,9 @@ class Written(NamedTuple):
     def key(self) -> str:
         """The rule's key as an author writes it."""
         names = iter(self.names)
-        parts = [f"{{{next(names)}}}" if segment == ANY else segment for segment in self.shape.segments]
+        parts = [
+            f"{{{next(names)}}}" if segment == ANY else segment for segment in self.shape.segments
+        ]
         path = "/" + "/".join(parts + ["{$}"] * self.shape.ends)
         slash = "/" if self.slash and not self.shape.ends and parts else ""
         return f"{','.join(self.methods)}{' ' * bool(self.methods)}{path}{slash}"
@@ -88,9 +90,15 @@ def _crossings(random: Random, shapes: list[Shape]) -> list[Shape]:
             deep, flat = sorted((one, other), key=lambda shape: len(shape.segments), reverse=True)
             padded = flat.segments + (ANY,) * (len(deep.segments) - len(flat.segments))
             pairs = list(zip(deep.segments, padded, strict=True))
-            if any(ANY not in pair and pair[0] != pair[1] for pair in pairs) or len(everything) > 40:
+            if (
+                any(ANY not in pair and pair[0] != pair[1] for pair in pairs)
+                or len(everything) > 40
+            ):
                 continue
-            both = Shape(tuple(theirs if ours == ANY else ours for ours, theirs in pairs), one.ends or other.ends)
+            both = Shape(
+                tuple(theirs if ours == ANY else ours for ours, theirs in pairs),
+                one.ends or other.ends,
+            )
             if both not in everything:
                 everything.append(both)
                 met.append(both)
@@ -110,6 +118,11 @@ def _rules(random: Random, shape: Shape) -> list[Written]:
         groups.append(())
     wanted = shape.segments.count(ANY)
     return [
-        Written(shape, group, tuple(random.sample(["id", "name", "x", "_y", "n1"], wanted)), random.random() < 0.2)
+        Written(
+            shape,
+            group,
+            tuple(random.sample(["id", "name", "x", "_y", "n1"], wanted)),
+            random.random() < 0.2,
+        )
         for group in groups
     ]

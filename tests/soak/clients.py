@@ -43,9 +43,17 @@ def dealt(issuer: RestlessIssuer, chance: Random) -> Sent:
 class Client(threading.Thread):
     """Sends without a pause until `stop`; `sent` is the token that is under way, if any."""
 
-    def __init__(self, port: int, issuer: RestlessIssuer, seed: int, page: Path, stop: threading.Event) -> None:
+    def __init__(
+        self, port: int, issuer: RestlessIssuer, seed: int, page: Path, stop: threading.Event
+    ) -> None:
         super().__init__(daemon=True)
-        self._port, self._issuer, self._chance, self._page, self._stopped = port, issuer, Random(seed), page, stop
+        self._port, self._issuer, self._chance, self._page, self._stopped = (
+            port,
+            issuer,
+            Random(seed),
+            page,
+            stop,
+        )
         self.error: str | None = None
 
     def run(self) -> None:
@@ -62,7 +70,9 @@ class Client(threading.Thread):
     def _ask(self, connection: http.client.HTTPConnection) -> Answer:
         kid, material, expired, token = dealt(self._issuer, self._chance)
         asked = time.monotonic()
-        connection.request("GET", "/", headers={"Authorization": f"Bearer {token}"} if token else {})
+        connection.request(
+            "GET", "/", headers={"Authorization": f"Bearer {token}"} if token else {}
+        )
         with connection.getresponse() as response:
             body, answered = response.read(), time.monotonic()
         reason = "" if response.status == 200 else json.loads(body)["reason"]

@@ -44,7 +44,13 @@ class Wallet(NamedTuple):
 def signed(key: SigningKey, kid: str, seconds: int) -> str:
     """A token that ends in so many seconds."""
     now = int(time.time())
-    claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": "user-1", "client_id": "client-1", "iat": now - 7200}
+    claims = {
+        "iss": ISSUER,
+        "aud": AUDIENCE,
+        "sub": "user-1",
+        "client_id": "client-1",
+        "iat": now - 7200,
+    }
     payload = json.dumps({**claims, "exp": now + seconds, "jti": str(time.monotonic_ns())}).encode()
     return compact({"alg": "ES256", "typ": "at+jwt", "kid": kid}, payload, key)
 
@@ -61,8 +67,16 @@ class RestlessIssuer:
     `pace` is 1 for rotations every few seconds; below, everything is as much quicker.
     """
 
-    def __init__(self, server: FaultServer, source: RemoteJWKS, journal: Journal, chance: Random, pace: float) -> None:
-        self._server, self._source, self._journal, self._chance, self._pace = server, source, journal, chance, pace
+    def __init__(
+        self, server: FaultServer, source: RemoteJWKS, journal: Journal, chance: Random, pace: float
+    ) -> None:
+        self._server, self._source, self._journal, self._chance, self._pace = (
+            server,
+            source,
+            journal,
+            chance,
+            pace,
+        )
         self._kids = (f"key-{number}" for number in itertools.count())
         self._faults = self._deck()
         self.did: Counter[str] = Counter()
@@ -78,7 +92,15 @@ class RestlessIssuer:
 
     def act_until(self, end: float, outage: float = 0) -> None:
         """Until the clock says `end`; with one outage of so many seconds in it."""
-        chosen = [self._rotate, self._rotate, self._replace, self._revoke, self._fail, self._fail, self._fail]
+        chosen = [
+            self._rotate,
+            self._rotate,
+            self._replace,
+            self._revoke,
+            self._fail,
+            self._fail,
+            self._fail,
+        ]
         while time.monotonic() < end:
             time.sleep(self._chance.uniform(0.3, 1.5) * self._pace)
             self._chance.choice(chosen)()
@@ -95,7 +117,11 @@ class RestlessIssuer:
         self._journal.published(begun, document)
         gone = {each.key.kid for each in self.wallet.revoked}
         kept_ones = tuple(each for each in kept if each.key.kid not in gone)
-        self.wallet = Wallet(tuple(each for each in cards if each.key.kid not in gone), kept_ones, self.wallet.revoked)
+        self.wallet = Wallet(
+            tuple(each for each in cards if each.key.kid not in gone),
+            kept_ones,
+            self.wallet.revoked,
+        )
         self.did["sets published"] += 1
 
     def _serving(self) -> list[Card]:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from jwt_wsgi.jwks.fetching import Reply
+from jwt_wsgi.http.fetching import Reply
 from jwt_wsgi.jwks.schedule import KeyStatus
 
 #: A key is its kid and its material; the issuer may publish other material under a kid.
@@ -70,4 +70,6 @@ class Journal(logging.Handler):
 
     def published(self, begun: float, document: dict[str, list[dict[str, str]]]) -> None:
         keys = frozenset((key["kid"], key["x"]) for key in document["keys"])
-        self.publications.append(Publication(begun, time.monotonic(), json.dumps(document).encode(), keys))
+        self.publications.append(
+            Publication(begun, time.monotonic(), json.dumps(document).encode(), keys)
+        )

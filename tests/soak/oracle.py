@@ -55,7 +55,11 @@ class Oracle:
     def __init__(self, journal: Journal, *, lifetime: float, stale_for: float) -> None:
         self._journal, self._usable_for = journal, lifetime + stale_for
         self._fetches = sorted(journal.fetches, key=lambda fetch: fetch.begun)
-        self.epochs = [Epoch(fetch, keys) for fetch in self._fetches if (keys := self._brought(fetch)) is not None]
+        self.epochs = [
+            Epoch(fetch, keys)
+            for fetch in self._fetches
+            if (keys := self._brought(fetch)) is not None
+        ]
         self._done = [epoch.fetch.done for epoch in self.epochs]
         self._begun = [fetch.begun for fetch in self._fetches]
 
@@ -138,7 +142,10 @@ class Oracle:
         settled = self.epochs[before - 1].fetch.begun if before else float("-inf")
         last_started = bisect_left(self._begun, since) - 1
         unsettled = last_started >= 0 and self._begun[last_started] > settled
-        succeeded = any(since <= epoch.fetch.done and epoch.fetch.ended <= until for epoch in self.epochs[before:])
+        succeeded = any(
+            since <= epoch.fetch.done and epoch.fetch.ended <= until
+            for epoch in self.epochs[before:]
+        )
         may_tell = not unsettled or succeeded
         begun = bisect_left(self._begun, until + SLACK) - 1
         may_not = begun >= 0 and self._begun[begun] > settled

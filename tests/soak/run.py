@@ -23,13 +23,16 @@ from typing import Any
 
 if __name__ == "__main__":
     # As under pytest: the checkout for the package, and the tests for what they share.
-    sys.path[:1] = [str(Path(__file__).resolve().parents[2]), str(Path(__file__).resolve().parents[1])]
+    sys.path[:1] = [
+        str(Path(__file__).resolve().parents[2]),
+        str(Path(__file__).resolve().parents[1]),
+    ]
 
 from fault_server import FaultServer
 from serving import served
 
 from jwt_wsgi import AUTHENTICATED, Issuer, RemoteJWKS, Verifier, protect
-from jwt_wsgi.jwks.client import Fetcher
+from jwt_wsgi.http.client import Fetcher
 from jwt_wsgi.jwks.source import KeySource
 from soak.clients import Client, answers
 from soak.issuer import AUDIENCE, ISSUER, RestlessIssuer, waited_for
@@ -57,7 +60,10 @@ class Report:
     def __str__(self) -> str:
         rows: dict[str, object] = {
             **self.figures,
-            **{f"{status} {reason}".strip(): number for (status, reason), number in sorted(self.verdicts.items())},
+            **{
+                f"{status} {reason}".strip(): number
+                for (status, reason), number in sorted(self.verdicts.items())
+            },
             "answers": self.verdicts.total(),
             "wrong": len(self.wrong),
         }
@@ -77,7 +83,11 @@ def soak(seconds: float, seed: int, folder: Path, *, wrap: Wrap = lambda source:
     with ExitStack() as stack:
         server = stack.enter_context(FaultServer(folder, retry_after=2))
         fetch = journal.recording(Fetcher(2 * TIMEOUT, 524288))
-        limits: dict[str, Any] = {"stale_for": STALE_FOR, "timeout": TIMEOUT, "requests_per_minute": PER_MINUTE}
+        limits: dict[str, Any] = {
+            "stale_for": STALE_FOR,
+            "timeout": TIMEOUT,
+            "requests_per_minute": PER_MINUTE,
+        }
         limits |= {"cache_ttl": LIFETIME * pace, "cooldown": COOLDOWN * pace}
         source = RemoteJWKS(server.url(), fetch=fetch, **limits)
         stack.enter_context(logged_to(journal))
@@ -108,18 +118,28 @@ def soak(seconds: float, seed: int, folder: Path, *, wrap: Wrap = lambda source:
     oracle = Oracle(journal, lifetime=LIFETIME * pace, stale_for=STALE_FOR)
     judge(report, oracle, [answer for each in seeds for answer in [folder / f"answers-{each}"]])
     report.wrong += (
-        issuer.complaints + oracle.hurried(4 * TIMEOUT) + [client.error for client in clients if client.error]
+        issuer.complaints
+        + oracle.hurried(4 * TIMEOUT)
+        + [client.error for client in clients if client.error]
     )
-    counts, expected = (status.attempts, status.successes), (len(journal.fetches), len(oracle.epochs))
+    counts, expected = (
+        (status.attempts, status.successes),
+        (len(journal.fetches), len(oracle.epochs)),
+    )
     checks = {
         "the last set that was published never came into force": settled,
         f"memory has grown by {grown} bytes": grown <= MAX_GROWTH,
-        f"attempts and successes are {counts} by the source and {expected} by the oracle": counts == expected,
+        f"attempts and successes are {counts} by the source and {expected} by the oracle": counts
+        == expected,
         f"the endpoint counted {counted} requests": expected[1] <= counted <= expected[0],
         "more fetches in a minute than the budget has": busiest_minute(journal) <= PER_MINUTE,
     }
     report.wrong += [complaint for complaint, holds in checks.items() if not holds]
-    report.figures |= {"fetches": expected[0], "of them good": expected[1], "requests at the endpoint": counted}
+    report.figures |= {
+        "fetches": expected[0],
+        "of them good": expected[1],
+        "requests at the endpoint": counted,
+    }
     report.figures |= {"busiest minute": busiest_minute(journal)}
     report.figures |= {"memory grown, bytes": grown, "of that in the first third": halfway - before}
     report.figures |= dict(sorted(issuer.did.items()))

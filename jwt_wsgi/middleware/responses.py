@@ -10,8 +10,8 @@ from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from jwt_wsgi.auth import REALM_KEY
-from jwt_wsgi.configuration import must
 from jwt_wsgi.errors import AuthError, InsufficientAuthentication, KeysUnavailable
+from jwt_wsgi.options import must
 
 #: What an error hook answers: a WSGI application, or None for the ordinary answer.
 OnError = Callable[[WSGIEnvironment, AuthError], WSGIApplication | None]
@@ -75,7 +75,9 @@ def respond(error: AuthError) -> WSGIApplication:
     return refusal
 
 
-def _send(error: AuthError, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+def _send(
+    error: AuthError, environ: WSGIEnvironment, start_response: StartResponse
+) -> Iterable[bytes]:
     status, fixed, body = _answer(error, environ.get(REALM_KEY, "api"))
     headers = [*fixed]
     if isinstance(error, KeysUnavailable):
@@ -101,8 +103,14 @@ def _answer(error: AuthError, realm: str) -> _Answer:
 
 def _written(error: AuthError, realm: str) -> _Answer:
     named = {} if error.code is None else {"error": error.code}
-    body = json.dumps({**named, "error_description": error.description, "reason": error.reason}).encode("ascii")
-    headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body))), ("Cache-Control", "no-store")]
+    body = json.dumps(
+        {**named, "error_description": error.description, "reason": error.reason}
+    ).encode("ascii")
+    headers = [
+        ("Content-Type", "application/json"),
+        ("Content-Length", str(len(body))),
+        ("Cache-Control", "no-store"),
+    ]
     header = challenge(error, realm)
     if header is not None:
         headers.append(("WWW-Authenticate", header))
@@ -110,11 +118,18 @@ def _written(error: AuthError, realm: str) -> _Answer:
 
 
 def refuse(
-    error: AuthError, environ: WSGIEnvironment, start_response: StartResponse, on_error: OnError | None
+    error: AuthError,
+    environ: WSGIEnvironment,
+    start_response: StartResponse,
+    on_error: OnError | None,
 ) -> Iterable[bytes]:
     """Answer `error`, by the hook's application where it gives one."""
     replacement = None if on_error is None else on_error(environ, error)
-    return _send(error, environ, start_response) if replacement is None else replacement(environ, start_response)
+    return (
+        _send(error, environ, start_response)
+        if replacement is None
+        else replacement(environ, start_response)
+    )
 
 
 def answering(app: WSGIApplication, on_error: OnError | None = None) -> WSGIApplication:
@@ -138,7 +153,12 @@ def answering(app: WSGIApplication, on_error: OnError | None = None) -> WSGIAppl
         except AuthError as error:
             # PEP 3333: a response that was started already is replaced with `exc_info`.
             again = (sys.exc_info(),) if called else ()
-            return refuse(error, environ, lambda *given: start_response(*given[:2], *(again or given[2:])), on_error)
+            return refuse(
+                error,
+                environ,
+                lambda *given: start_response(*given[:2], *(again or given[2:])),
+                on_error,
+            )
 
     return answered
 

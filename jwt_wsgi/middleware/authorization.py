@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterable, Mapping
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from jwt_wsgi.auth import AUTH_KEY, REALM_KEY, RULE_KEY, Auth, environ_of, get_auth
-from jwt_wsgi.challenges import OnError, answering, checked_realm, refuse
-from jwt_wsgi.configuration import must, must_be_callable
-from jwt_wsgi.decisions import Decision, OnDecision, heard, report
 from jwt_wsgi.errors import AuthError, InvalidRequest
+from jwt_wsgi.middleware.decisions import Decision, OnDecision, heard, report
+from jwt_wsgi.middleware.responses import OnError, answering, checked_realm, refuse
+from jwt_wsgi.options import must, must_be_callable
 from jwt_wsgi.policy.algebra import OPTIONAL, PUBLIC, ReportOnly, Request, Requirement, checked
 from jwt_wsgi.policy.policy import Match, Policy
 
@@ -62,7 +62,9 @@ class ScopeAuthorizer:
             return refuse(error, environ, start_response, self._on_error)
         return self._inside(environ, start_response)
 
-    def _judge(self, environ: WSGIEnvironment, auth: Auth | None) -> tuple[AuthError | None, AuthError | None]:
+    def _judge(
+        self, environ: WSGIEnvironment, auth: Auth | None
+    ) -> tuple[AuthError | None, AuthError | None]:
         """The refusal, and the one that is only reported."""
         error: AuthError | None
         would_be = None
@@ -79,7 +81,10 @@ class ScopeAuthorizer:
 
 
 def guard(
-    requirement: Requirement, *, on_error: OnError | None = None, on_decision: OnDecision | None = None
+    requirement: Requirement,
+    *,
+    on_error: OnError | None = None,
+    on_decision: OnDecision | None = None,
 ) -> Callable[[WSGIApplication], WSGIApplication]:
     """Guards one WSGI application: it is called only where the auth satisfies `requirement`.
 
@@ -122,8 +127,14 @@ def require(request: object, requirement: Requirement) -> Auth:
 
 def _guarding(requirement: object, function: str) -> Requirement:
     asked = checked(requirement, function)
-    must(asked not in (PUBLIC, OPTIONAL), f"{function}({asked!r}) asks for nothing; leave it out, or AUTHENTICATED")
-    must(not isinstance(asked, ReportOnly), f"{function}({asked!r}): report_only belongs to the rules of a policy")
+    must(
+        asked not in (PUBLIC, OPTIONAL),
+        f"{function}({asked!r}) asks for nothing; leave it out, or AUTHENTICATED",
+    )
+    must(
+        not isinstance(asked, ReportOnly),
+        f"{function}({asked!r}): report_only belongs to the rules of a policy",
+    )
     return asked
 
 

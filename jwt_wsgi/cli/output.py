@@ -51,7 +51,9 @@ def write_json(answer: dict[str, Any]) -> None:
 
 def busy(doing: str) -> AbstractContextManager[object]:
     """Show on standard error what is being done, where that is a terminal."""
-    return Console(stderr=True, markup=False, highlight=False, emoji=False).status(Text(plain(doing)))
+    return Console(stderr=True, markup=False, highlight=False, emoji=False).status(
+        Text(plain(doing))
+    )
 
 
 def _console() -> Console:

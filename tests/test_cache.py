@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jwt_wsgi.memory import Memory
+from jwt_wsgi.cache import Memory
 
 MIB = 2**20
 
@@ -37,7 +37,9 @@ def test_the_older_half_is_forgotten_first() -> None:
 
 
 @given(st.lists(st.text(alphabet="abc", min_size=1, max_size=3), max_size=60), st.integers(0, 12))
-def test_there_are_never_more_entries_than_allowed_and_none_is_wrong(texts: list[str], entries: int) -> None:
+def test_there_are_never_more_entries_than_allowed_and_none_is_wrong(
+    texts: list[str], entries: int
+) -> None:
     memory = filled(texts, entries=entries)
     kept = [text for text in set(texts) if memory.get(text) is not None]
     assert len(kept) <= entries

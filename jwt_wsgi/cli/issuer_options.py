@@ -19,16 +19,32 @@ from jwt_wsgi.policyfile import read_policy
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 policy_option = click.option(
-    "--policy", "policy_file", metavar="FILE", required=True, help="The policy, in TOML (jwt_wsgi.policyfile)."
+    "--policy",
+    "policy_file",
+    metavar="FILE",
+    required=True,
+    help="The policy, in TOML (jwt_wsgi.policyfile).",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-allow_http_option = click.option("--allow-http", is_flag=True, help="Fetch over plain http beyond loopback too.")
+allow_http_option = click.option(
+    "--allow-http", is_flag=True, help="Fetch over plain http beyond loopback too."
+)
 
 _OPTIONS = (
-    click.option("--audience", "audiences", metavar="TEXT", multiple=True, help="This API's identifier; repeatable."),
+    click.option(
+        "--audience",
+        "audiences",
+        metavar="TEXT",
+        multiple=True,
+        help="This API's identifier; repeatable.",
+    ),
     click.option("--any-audience", is_flag=True, help="Waive the audience."),
     click.option("--jwks", metavar="FILE|URL", help="Where the keys are, instead of by discovery."),
-    click.option("--secret-env", metavar="NAME", help="The environment variable with the shared secret of HS256."),
+    click.option(
+        "--secret-env",
+        metavar="NAME",
+        help="The environment variable with the shared secret of HS256.",
+    ),
     click.option(
         "--algorithm",
         "algorithms",
@@ -36,9 +52,24 @@ _OPTIONS = (
         multiple=True,
         help=f"What tokens may be signed with, RS256 unless told; repeatable. One of {', '.join(ALGORITHMS)}.",
     ),
-    click.option("--profile", type=click.Choice(["jwt", "at+jwt"]), default="jwt", help="at+jwt for RFC 9068."),
-    click.option("--leeway", type=float, default=30, metavar="SECONDS", help="Granted to every date, 30 unless told."),
-    click.option("--scope-claim", metavar="NAME", help="The claim that grants scopes, instead of scope or scp."),
+    click.option(
+        "--profile",
+        type=click.Choice(["jwt", "at+jwt"]),
+        default="jwt",
+        help="at+jwt for RFC 9068.",
+    ),
+    click.option(
+        "--leeway",
+        type=float,
+        default=30,
+        metavar="SECONDS",
+        help="Granted to every date, 30 unless told.",
+    ),
+    click.option(
+        "--scope-claim",
+        metavar="NAME",
+        help="The claim that grants scopes, instead of scope or scp.",
+    ),
     allow_http_option,
 )
 
@@ -60,7 +91,9 @@ class Trust:
     def issuer(self, name: str, keys: KeySource) -> Issuer:
         """The issuer `name` with these keys; raises `click.UsageError`."""
         if self.any_audience == bool(self.audiences):
-            raise click.UsageError("--audience: write this API's identifier, or --any-audience to waive it; not both")
+            raise click.UsageError(
+                "--audience: write this API's identifier, or --any-audience to waive it; not both"
+            )
         with misuse(""):
             return Issuer(
                 name,
@@ -76,7 +109,9 @@ class Trust:
     def keys(self, name: str) -> KeySource:
         """The keys that the options name, or those that `name` publishes; nothing is fetched."""
         if self.jwks is not None and self.secret_env is not None:
-            raise click.UsageError("--jwks and --secret-env: a secret is not published; leave one of them out")
+            raise click.UsageError(
+                "--jwks and --secret-env: a secret is not published; leave one of them out"
+            )
         if self.secret_env is not None:
             return _secret(self.secret_env)
         if self.jwks is None:
@@ -88,7 +123,9 @@ class Trust:
             try:
                 return StaticJWKS(self.jwks)
             except OSError as error:
-                raise ValueError(f"{self.jwks}: cannot be read ({error.strerror}); write a file or an URL") from None
+                raise ValueError(
+                    f"{self.jwks}: cannot be read ({error.strerror}); write a file or an URL"
+                ) from None
 
 
 def trust_options(command: _Command) -> _Command:
@@ -126,6 +163,8 @@ def is_url(text: str) -> bool:
 def _secret(variable: str) -> SharedSecret:
     secret = os.environ.get(variable)
     if not secret:
-        raise click.UsageError(f"--secret-env: {variable!r} is not set; export the secret under that name")
+        raise click.UsageError(
+            f"--secret-env: {variable!r} is not set; export the secret under that name"
+        )
     with misuse("--secret-env: "):
         return SharedSecret(secret)

@@ -11,8 +11,17 @@ from browsing import Watched, chromium, needs_chromium
 from playwright.sync_api import Browser
 from serving import served
 
-from jwt_wsgi import AUTHENTICATED, PUBLIC, Issuer, KeysUnavailable, StaticJWKS, get_auth, protect, scope
-from jwt_wsgi.crossorigin import CrossOrigin
+from jwt_wsgi import (
+    AUTHENTICATED,
+    PUBLIC,
+    Issuer,
+    KeysUnavailable,
+    StaticJWKS,
+    get_auth,
+    protect,
+    scope,
+)
+from jwt_wsgi.middleware.cors import CrossOrigin
 from jwt_wsgi.testing import LocalIssuer
 
 pytestmark = needs_chromium
@@ -112,7 +121,9 @@ class Scene:
         self.opened.append(watched)
         return watched
 
-    def call(self, watched: Watched, path: str, token: str | None = None, base: str = "", **options: Any) -> Any:
+    def call(
+        self, watched: Watched, path: str, token: str | None = None, base: str = "", **options: Any
+    ) -> Any:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         given = {**options, "headers": {**headers, **options.get("headers", {})}}
         return watched.page.evaluate(CALL, [(base or self.url) + path, given])
@@ -122,7 +133,10 @@ class Scene:
 def shared() -> Iterator[tuple[Browser, Api, int, int]]:
     api = Api()
     with ExitStack() as stack:
-        ports = stack.enter_context(served(api, threads=2)), stack.enter_context(served(blank, threads=2))
+        ports = (
+            stack.enter_context(served(api, threads=2)),
+            stack.enter_context(served(blank, threads=2)),
+        )
         yield (stack.enter_context(chromium()), api, *ports)
 
 
@@ -147,10 +161,23 @@ def test_a_good_token_is_preflighted_sent_and_answered(scene):
 @pytest.mark.parametrize(
     ("path", "token", "status", "challenge", "reason"),
     [
-        pytest.param("/private", None, 401, 'Bearer realm="api"', "missing_token", id="401 without a token"),
-        pytest.param("/private", "x", 401, 'error="invalid_token"', "token_malformed", id="401 for a bad token"),
-        pytest.param("/scoped", "good", 403, 'scope="read:messages"', "insufficient_scope", id="403"),
-        pytest.param("/private", "a b", 400, 'error="invalid_request"', "malformed_header", id="400"),
+        pytest.param(
+            "/private", None, 401, 'Bearer realm="api"', "missing_token", id="401 without a token"
+        ),
+        pytest.param(
+            "/private",
+            "x",
+            401,
+            'error="invalid_token"',
+            "token_malformed",
+            id="401 for a bad token",
+        ),
+        pytest.param(
+            "/scoped", "good", 403, 'scope="read:messages"', "insufficient_scope", id="403"
+        ),
+        pytest.param(
+            "/private", "a b", 400, 'error="invalid_request"', "malformed_header", id="400"
+        ),
         pytest.param("/private", "outage", 503, None, "keys_unavailable", id="503"),
     ],
 )
@@ -206,7 +233,9 @@ def test_a_sandboxed_page_is_another_origin(scene):
         pytest.param({"method": "PUT"}, True, id="a listed method"),
         pytest.param({"method": "LINK"}, False, id="another method"),
         pytest.param(
-            {"method": "POST", "body": "{}", "headers": {"Content-Type": "application/json"}}, True, id="JSON"
+            {"method": "POST", "body": "{}", "headers": {"Content-Type": "application/json"}},
+            True,
+            id="JSON",
         ),
         pytest.param({"headers": {"X-Other": "1"}}, False, id="another header"),
     ],

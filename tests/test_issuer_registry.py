@@ -15,9 +15,18 @@ import pytest
 from conftest import Clock
 from webtest import TestApp
 
-from jwt_wsgi import AUTHENTICATED, InvalidToken, Issuer, KeysUnavailable, RemoteJWKS, StaticJWKS, Verifier, protect
-from jwt_wsgi import issuers as module
-from jwt_wsgi.issuers import MAX_NAME, REMEMBERED_FOR, Issuers
+from jwt_wsgi import (
+    AUTHENTICATED,
+    InvalidToken,
+    Issuer,
+    KeysUnavailable,
+    RemoteJWKS,
+    StaticJWKS,
+    Verifier,
+    protect,
+)
+from jwt_wsgi import issuer_registry as module
+from jwt_wsgi.issuer_registry import MAX_NAME, REMEMBERED_FOR, Issuers
 from jwt_wsgi.testing import LocalIssuer
 
 TENANT = LocalIssuer("https://one.tenants.test/", algorithms=("ES256",))
@@ -66,7 +75,10 @@ def test_the_whole_stack_takes_a_resolver_alone_or_among_issuers() -> None:
     for issuer in (Tenants(TENANT, OTHER), [trusted(OTHER), Tenants(TENANT)]):
         app = TestApp(protect(plain, issuer=issuer, rules={"/": AUTHENTICATED}))
         for tenant in (TENANT, OTHER):
-            assert app.get("/", headers={"Authorization": f"Bearer {tenant.token()}"}).status_int == 200
+            assert (
+                app.get("/", headers={"Authorization": f"Bearer {tenant.token()}"}).status_int
+                == 200
+            )
     with pytest.raises(ValueError, match=r"^audience="):
         protect(plain, issuer=Tenants(TENANT), audience="a", rules={"/": AUTHENTICATED})
 
@@ -147,9 +159,14 @@ def test_neither_memory_grows_beyond_its_bound_and_invented_names_push_no_tenant
     for number in range(200):
         issuers.get(f"https://{number}.invented.test/")
     assert len(issuers._no) == 50
-    assert (issuers.get(TENANT.issuer), tenants.asked.count(TENANT.issuer)) == (tenants.known[TENANT.issuer], 1)
+    assert (issuers.get(TENANT.issuer), tenants.asked.count(TENANT.issuer)) == (
+        tenants.known[TENANT.issuer],
+        1,
+    )
     names = [f"https://{number}.tenants.test/" for number in range(100)]
-    tenants.known.update({name: trusted(LocalIssuer(name, algorithms=("ES256",))) for name in names})
+    tenants.known.update(
+        {name: trusted(LocalIssuer(name, algorithms=("ES256",))) for name in names}
+    )
     for name in names:
         issuers.get(name)
     assert len(issuers._yes) == 50
@@ -166,7 +183,9 @@ def test_an_answer_that_is_not_the_issuer_asked_for_is_a_no(answer: object) -> N
     assert Issuers(tenants).get(TENANT.issuer) is None
 
 
-def test_a_resolver_that_raises_cannot_tell_and_is_asked_again(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_resolver_that_raises_cannot_tell_and_is_asked_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     tenants = Tenants()
     tenants.known[TENANT.issuer] = RuntimeError("hidden")
     verifier = Verifier(tenants)
@@ -186,7 +205,9 @@ def discovered(name: str, **options: Any) -> Issuer:
 
 
 @pytest.mark.conforms(47)
-@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]", "10.0.0.1", "169.254.169.254", "[fd00::1]"])
+@pytest.mark.parametrize(
+    "host", ["localhost", "127.0.0.1", "[::1]", "10.0.0.1", "169.254.169.254", "[fd00::1]"]
+)
 def test_an_issuer_that_a_stranger_named_reaches_no_private_address(
     host: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -241,7 +262,9 @@ def test_thousands_of_issuers_cost_nothing_until_they_are_used() -> None:
     assert Verifier(made)
 
 
-def test_threads_that_ask_for_the_same_tenants_at_once_get_the_same_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threads_that_ask_for_the_same_tenants_at_once_get_the_same_answers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(module, "MAX_ANSWERS", 3)
     tenants, clock, seconds = Tenants(TENANT), Clock(), itertools.count()
     issuers = Issuers(tenants, clock)
@@ -250,7 +273,10 @@ def test_threads_that_ask_for_the_same_tenants_at_once_get_the_same_answers(monk
     def ask() -> None:
         for _ in range(2000):
             clock.now = float(next(seconds))
-            if issuers.get(TENANT.issuer) is not tenants.known[TENANT.issuer] or issuers.get(OTHER.issuer) is not None:
+            if (
+                issuers.get(TENANT.issuer) is not tenants.known[TENANT.issuer]
+                or issuers.get(OTHER.issuer) is not None
+            ):
                 wrong.append(clock.now)
             issuers.get(f"https://{clock.now}.test/")
 

@@ -36,9 +36,14 @@ def opened(token: str) -> Opened:
     size, segments = len(token.encode("utf-8", "surrogateescape")), token.split(".", 5)
     if len(segments) == 5:
         header, problem = _object(segments[0], "header")
-        return Opened(size, header, problem=problem or "an encrypted token (JWE), which is not accepted here")
+        return Opened(
+            size, header, problem=problem or "an encrypted token (JWE), which is not accepted here"
+        )
     if len(segments) != 3:
-        return Opened(size, problem="not three segments with dots between them; an opaque token, or a part of one")
+        return Opened(
+            size,
+            problem="not three segments with dots between them; an opaque token, or a part of one",
+        )
     header, problem = _object(segments[0], "header")
     claims, also = _object(segments[1], "payload")
     signature, last = _octets(segments[2])
@@ -47,7 +52,9 @@ def opened(token: str) -> Opened:
 
 def unusual(token: Opened, now: float) -> list[str]:
     """What a reader should look at, a sentence each; `now` is seconds since the epoch."""
-    found = [f"{token.size} bytes: over {MAX_TOKEN_BYTES}, it is refused unread"] * (token.size > MAX_TOKEN_BYTES)
+    found = [f"{token.size} bytes: over {MAX_TOKEN_BYTES}, it is refused unread"] * (
+        token.size > MAX_TOKEN_BYTES
+    )
     if token.header is not None:
         found += _of_header(token.header)
     if token.signature == 0:

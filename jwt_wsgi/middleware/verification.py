@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from jwt_wsgi.auth import AUTH_KEY, CREDENTIALS_KEY, REALM_KEY, Auth, Credentials
-from jwt_wsgi.challenges import OnError, answering, checked_realm, refuse
-from jwt_wsgi.configuration import must_be_callable
-from jwt_wsgi.decisions import Decision, OnDecision, heard, report
 from jwt_wsgi.errors import AuthError, InvalidRequest, MissingToken
 from jwt_wsgi.issuer import Issuer
-from jwt_wsgi.issuers import Resolver
+from jwt_wsgi.issuer_registry import Resolver
+from jwt_wsgi.middleware.decisions import Decision, OnDecision, heard, report
+from jwt_wsgi.middleware.responses import OnError, answering, checked_realm, refuse
+from jwt_wsgi.options import must_be_callable
 from jwt_wsgi.verifier import IsRevoked, Verifier, check_revocation
 
 logger = logging.getLogger("jwt_wsgi.verification")
@@ -50,7 +50,9 @@ class TokenVerifier:
         must_be_callable(app=app, exempt=exempt, is_revoked=is_revoked, remote_user=remote_user)
         must_be_callable(report_only=report_only, on_error=on_error, on_decision=on_decision)
         self._app, self._inside = app, answering(app, on_error)
-        self._verifier = issuers if isinstance(issuers, Verifier) else Verifier(issuers, clock=clock)
+        self._verifier = (
+            issuers if isinstance(issuers, Verifier) else Verifier(issuers, clock=clock)
+        )
         self._allow_anonymous = allow_anonymous
         self._exempt, self._report_only = exempt, report_only
         self._is_revoked, self._remote_user = is_revoked, remote_user
@@ -77,7 +79,9 @@ class TokenVerifier:
                     return refuse(error, environ, start_response, self._on_error)
         return self._inside(environ, start_response)
 
-    def _authenticate(self, found: Credentials | InvalidRequest | None, environ: WSGIEnvironment) -> None:
+    def _authenticate(
+        self, found: Credentials | InvalidRequest | None, environ: WSGIEnvironment
+    ) -> None:
         if isinstance(found, InvalidRequest):
             raise found
         if found is None:
@@ -91,7 +95,9 @@ class TokenVerifier:
         if self._remote_user is not None:
             self._name(auth, self._remote_user, environ)
 
-    def _name(self, auth: Auth, remote_user: Callable[[Auth], str], environ: WSGIEnvironment) -> None:
+    def _name(
+        self, auth: Auth, remote_user: Callable[[Auth], str], environ: WSGIEnvironment
+    ) -> None:
         try:
             name: object = remote_user(auth)
         except Exception as error:  # noqa: BLE001 (a stranger's code may raise anything)

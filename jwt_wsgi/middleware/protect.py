@@ -6,15 +6,15 @@ from typing import Any
 from wsgiref.types import WSGIApplication
 
 from jwt_wsgi.auth import Auth
-from jwt_wsgi.authorization import ScopeAuthorizer
-from jwt_wsgi.challenges import OnError
-from jwt_wsgi.configuration import must
-from jwt_wsgi.decisions import OnDecision
-from jwt_wsgi.extraction import GetToken, TokenExtractor
 from jwt_wsgi.issuer import Issuer
-from jwt_wsgi.issuers import Resolver
+from jwt_wsgi.issuer_registry import Resolver
+from jwt_wsgi.middleware.authorization import ScopeAuthorizer
+from jwt_wsgi.middleware.decisions import OnDecision
+from jwt_wsgi.middleware.extraction import GetToken, TokenExtractor
+from jwt_wsgi.middleware.responses import OnError
+from jwt_wsgi.middleware.verification import TokenVerifier
+from jwt_wsgi.options import must
 from jwt_wsgi.policy.policy import Policy, Rules
-from jwt_wsgi.verification import TokenVerifier
 from jwt_wsgi.verifier import IsRevoked, Verifier
 
 _Trusted = str | Issuer | Resolver | Iterable[str | Issuer | Resolver] | Verifier
@@ -52,12 +52,21 @@ def protect(
     return TokenExtractor(app, get_token=get_token)
 
 
-def _verifier(issuer: _Trusted, audience: str | Iterable[str] | None, clock: Callable[[], float]) -> Verifier:
+def _verifier(
+    issuer: _Trusted, audience: str | Iterable[str] | None, clock: Callable[[], float]
+) -> Verifier:
     if isinstance(issuer, Verifier):
         must(audience is None, f"audience={audience!r} beside a Verifier: say it on its issuers")
         return issuer
-    listed = list(issuer) if isinstance(issuer, Iterable) and not isinstance(issuer, str) else [issuer]
+    listed = (
+        list(issuer) if isinstance(issuer, Iterable) and not isinstance(issuer, str) else [issuer]
+    )
     urls = [each for each in listed if isinstance(each, str)]
-    must(audience is None or urls != [], f"audience={audience!r} beside an Issuer: say it on the Issuer itself")
-    issuers = [Issuer(each, audience=audience or ()) if isinstance(each, str) else each for each in listed]
+    must(
+        audience is None or urls != [],
+        f"audience={audience!r} beside an Issuer: say it on the Issuer itself",
+    )
+    issuers = [
+        Issuer(each, audience=audience or ()) if isinstance(each, str) else each for each in listed
+    ]
     return Verifier(issuers, clock=clock)

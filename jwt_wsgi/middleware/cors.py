@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from jwt_wsgi.configuration import must, must_be_callable
+from jwt_wsgi.options import must, must_be_callable
 from jwt_wsgi.policy.paths import METHOD
 
 logger = logging.getLogger("jwt_wsgi.crossorigin")
@@ -102,15 +102,23 @@ class CrossOrigin:
         """What says that `origin` may read the response; nothing where it may not."""
         if origin is None or not self._allows(origin):
             return []
-        return [("Access-Control-Allow-Origin", "*" if self._anyone else origin), *self._credentials]
+        return [
+            ("Access-Control-Allow-Origin", "*" if self._anyone else origin),
+            *self._credentials,
+        ]
 
-    def _answer(self, granted: Headers, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    def _answer(
+        self, granted: Headers, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
         vary = ("Vary", ", ".join((*_ASKED, _ASKED_PRIVATE) if self._private_network else _ASKED))
         if not granted:
             length = ("Content-Length", str(len(_REFUSED)))
             start_response("403 Forbidden", [("Content-Type", "text/plain"), length, vary])
             return [_REFUSED]
-        asked = self._private_network and environ.get("HTTP_ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK") == "true"
+        asked = (
+            self._private_network
+            and environ.get("HTTP_ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK") == "true"
+        )
         private = [("Access-Control-Allow-Private-Network", "true")] * asked
         start_response("204 No Content", [*granted, *self._preflighted, *private, vary])
         return []
@@ -123,7 +131,9 @@ def _is_preflight(environ: WSGIEnvironment) -> bool:
 
 
 def _without_cors(headers: Headers) -> Headers:
-    return [(name, value) for name, value in headers if not name.lower().startswith("access-control-")]
+    return [
+        (name, value) for name, value in headers if not name.lower().startswith("access-control-")
+    ]
 
 
 def _varying(headers: Headers) -> Headers:
@@ -143,12 +153,20 @@ def _listing(name: str, values: tuple[str, ...]) -> Headers:
 def _allows(origins: Origins, *, credentials: bool) -> Callable[[str], bool]:
     if callable(origins):
         predicate = origins
-        return lambda origin: (origin == "null" or _is_origin(origin)) and _agrees(predicate, origin)
+        return lambda origin: (
+            (origin == "null" or _is_origin(origin)) and _agrees(predicate, origin)
+        )
     if origins == "*":
-        must(not credentials, "origins='*' with credentials=True lets every page act as the user: name the origins")
+        must(
+            not credentials,
+            "origins='*' with credentials=True lets every page act as the user: name the origins",
+        )
         return lambda origin: True
     several = isinstance(origins, Iterable) and not isinstance(origins, str | bytes)
-    must(several, f"origins={origins!r}: write a list such as ['https://app.example.com'], a predicate, or '*'")
+    must(
+        several,
+        f"origins={origins!r}: write a list such as ['https://app.example.com'], a predicate, or '*'",
+    )
     listed = frozenset(_checked_origin(origin) for origin in origins)
     must(listed != frozenset(), "origins is empty: name one, or leave CrossOrigin out")
     return listed.__contains__
@@ -158,13 +176,18 @@ def _agrees(predicate: Callable[[str], object], origin: str) -> bool:
     try:
         return bool(predicate(origin))
     except Exception as error:  # noqa: BLE001 (a stranger's code may raise anything)
-        logger.error("the predicate for origins raised %s; the origin is not allowed", type(error).__name__)
+        logger.error(
+            "the predicate for origins raised %s; the origin is not allowed", type(error).__name__
+        )
         return False
 
 
 def _checked_origin(origin: object) -> str:
     must(origin != "*", "origins holds '*': write origins='*' for anyone, without credentials")
-    must(origin != "null", "origins holds 'null', which any sandboxed page is: write a predicate if you mean it")
+    must(
+        origin != "null",
+        "origins holds 'null', which any sandboxed page is: write a predicate if you mean it",
+    )
     if isinstance(origin, str) and _is_origin(origin):
         return origin
     remedy = "scheme://host as a browser sends it: lower case, no path or slash at the end, no default port"
@@ -185,7 +208,9 @@ def _is_origin(text: str) -> bool:
     if parsed is None:
         return False
     scheme, host, port = parsed.groups()
-    return _is_host(host) and (port is None or (int(port) < 65536 and port != _DEFAULT_PORTS.get(scheme)))
+    return _is_host(host) and (
+        port is None or (int(port) < 65536 and port != _DEFAULT_PORTS.get(scheme))
+    )
 
 
 def _is_host(host: str) -> bool:
@@ -203,8 +228,14 @@ def _is_host(host: str) -> bool:
 def _methods(methods: Iterable[str]) -> tuple[str, ...]:
     names = _names("methods", methods)
     for name in names:
-        must(METHOD.fullmatch(name) is not None and name != "*", f"methods holds {name!r}: write names such as 'PUT'")
-        must(name not in _FORBIDDEN_METHODS, f"methods holds {name!r}, which no browser sends: leave it out")
+        must(
+            METHOD.fullmatch(name) is not None and name != "*",
+            f"methods holds {name!r}: write names such as 'PUT'",
+        )
+        must(
+            name not in _FORBIDDEN_METHODS,
+            f"methods holds {name!r}, which no browser sends: leave it out",
+        )
     return names
 
 
@@ -221,5 +252,7 @@ def _names(option: str, names: Iterable[str]) -> tuple[str, ...]:
     several = isinstance(names, Iterable) and not isinstance(names, str | bytes)
     must(several, f"{option}={names!r}: write a list of names")
     listed = tuple(names)
-    must(all(isinstance(name, str) for name in listed), f"{option}={names!r}: write a list of names")
+    must(
+        all(isinstance(name, str) for name in listed), f"{option}={names!r}: write a list of names"
+    )
     return tuple(dict.fromkeys(listed))

@@ -7,11 +7,11 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
+from jwt_wsgi.http.client import Fetcher
+from jwt_wsgi.http.fetching import NO_HEADERS, FetchError, Reply
 from jwt_wsgi.jose import jwk
 from jwt_wsgi.jose.strict_json import read_object
-from jwt_wsgi.jwks.client import Fetcher
 from jwt_wsgi.jwks.discovery import Location
-from jwt_wsgi.jwks.fetching import NO_HEADERS, FetchError, Reply
 from jwt_wsgi.jwks.static import MAX_FILE_BYTES
 
 #: Entries of a set, as many as `RemoteJWKS` takes.
@@ -104,7 +104,11 @@ def published(uri: str | None, issuer: str = "", *, allow_http: bool = False) ->
         keys, problem = _keys(reply.body)
     except FetchError as error:
         at = "the key set" if found else "the metadata"
-        why = str(error) if str(error).startswith("the metadata") else f"{at}: {_MEANT.get(str(error), error)}"
+        why = (
+            str(error)
+            if str(error).startswith("the metadata")
+            else f"{at}: {_MEANT.get(str(error), error)}"
+        )
         return Published(source, found, problem=why, **_clock(fetch))
     control = fetch.headers.get("Cache-Control")
     return Published(source, found, keys, control, reply.max_age, problem=problem, **_clock(fetch))
@@ -116,7 +120,9 @@ def kept_in(file: str) -> Published:
         with Path(file).open("rb") as opened:
             content = opened.read(MAX_FILE_BYTES + 1)
     except OSError as error:
-        raise ValueError(f"{file}: cannot be read ({error.strerror}); write a file or an URL") from None
+        raise ValueError(
+            f"{file}: cannot be read ({error.strerror}); write a file or an URL"
+        ) from None
     if len(content) > MAX_FILE_BYTES:
         return Published(file, problem=f"over {MAX_FILE_BYTES} bytes")
     keys, problem = _keys(content)

@@ -10,7 +10,10 @@ def must(holds: bool, otherwise: str) -> None:
 def must_be_callable(**options: object) -> None:
     """Raises `ValueError` for the first option that is neither None nor callable; `app` must be."""
     for option, value in options.items():
-        must(callable(value) or (value is None and option != "app"), f"{option}={value!r}: write a callable")
+        must(
+            callable(value) or (value is None and option != "app"),
+            f"{option}={value!r}: write a callable",
+        )
 
 
 def is_number(value: object) -> bool:

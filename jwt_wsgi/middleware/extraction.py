@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from jwt_wsgi.auth import CREDENTIALS_KEY, Credentials
-from jwt_wsgi.challenges import answering, refuse
-from jwt_wsgi.configuration import must_be_callable
 from jwt_wsgi.errors import AuthError, InvalidRequest
+from jwt_wsgi.middleware.responses import answering, refuse
+from jwt_wsgi.options import must_be_callable
 
 #: A token source of one's own: the token, or None where the request has none.
 GetToken = Callable[[WSGIEnvironment], str | None]
@@ -40,7 +40,11 @@ class TokenExtractor:
             del environ[CREDENTIALS_KEY]
         try:
             header = environ.get("HTTP_AUTHORIZATION", "")
-            found = credentials(header) if self._get_token is None else self._offered(self._get_token(environ))
+            found = (
+                credentials(header)
+                if self._get_token is None
+                else self._offered(self._get_token(environ))
+            )
         except AuthError as error:
             return refuse(error, environ, start_response, None)
         if found is not None:

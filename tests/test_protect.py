@@ -105,7 +105,9 @@ SPEAKS: list[Any] = [
 
 @pytest.mark.conforms(85)
 @pytest.mark.parametrize("compose", COMPOSITIONS)
-@pytest.mark.parametrize(("path", "header", "status", "said"), [pytest.param(*case, id=n) for n, *case in SPEAKS])
+@pytest.mark.parametrize(
+    ("path", "header", "status", "said"), [pytest.param(*case, id=n) for n, *case in SPEAKS]
+)
 def test_a_verdict_is_the_same_however_the_layers_were_put_together(
     local: LocalIssuer,
     trusted: Issuer,
@@ -152,12 +154,16 @@ SUBSETS = {
 
 
 @pytest.mark.parametrize("subset", SUBSETS)
-def test_every_subset_and_every_wrong_order_refuses_a_caller_without_a_token(trusted: Issuer, subset: str) -> None:
+def test_every_subset_and_every_wrong_order_refuses_a_caller_without_a_token(
+    trusted: Issuer, subset: str
+) -> None:
     stack = TestApp(SUBSETS[subset](trusted))
     assert stack.get("/private", status=401).json["reason"] == "missing_token"
 
 
-def test_the_environ_is_left_as_it_was_but_for_the_layers_own_keys(local: LocalIssuer, trusted: Issuer) -> None:
+def test_the_environ_is_left_as_it_was_but_for_the_layers_own_keys(
+    local: LocalIssuer, trusted: Issuer
+) -> None:
     seen: dict[str, Any] = {}
 
     def record(environ: dict[str, Any], start_response: Any) -> Any:
@@ -179,7 +185,9 @@ def test_the_environ_is_left_as_it_was_but_for_the_layers_own_keys(local: LocalI
     assert token not in repr(added)
 
 
-def test_what_the_app_does_to_its_auth_reaches_no_other_request(local: LocalIssuer, trusted: Issuer) -> None:
+def test_what_the_app_does_to_its_auth_reaches_no_other_request(
+    local: LocalIssuer, trusted: Issuer
+) -> None:
     @wsgify
     def greedy(request: Request) -> Response:
         auth = get_auth(request)
@@ -271,11 +279,17 @@ def test_a_url_alone_discovers_its_keys_and_fetches_nothing_at_construction() ->
     protect(app, issuer=several, audience=["a", "b"], rules=Policy(RULES))
 
 
-@pytest.mark.parametrize("package", [jwt_wsgi, coverage, explain, jose, testing], ids=lambda package: package.__name__)
+@pytest.mark.parametrize(
+    "package", [jwt_wsgi, coverage, explain, jose, testing], ids=lambda package: package.__name__
+)
 def test_every_public_name_is_there_and_documented(package: ModuleType) -> None:
     for name in package.__all__:
         value = getattr(package, name)
         if inspect.isclass(value) or inspect.isfunction(value):
             assert inspect.getdoc(value), name
-    offered = {name for name, value in vars(package).items() if inspect.isclass(value) or inspect.isfunction(value)}
+    offered = {
+        name
+        for name, value in vars(package).items()
+        if inspect.isclass(value) or inspect.isfunction(value)
+    }
     assert {name for name in offered if not name.startswith("_")} <= set(package.__all__)

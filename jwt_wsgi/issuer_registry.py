@@ -6,11 +6,11 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 
-from jwt_wsgi.configuration import must
 from jwt_wsgi.errors import KeysUnavailable
 from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.jwks.discovery import Location
 from jwt_wsgi.jwks.remote import RemoteJWKS
+from jwt_wsgi.options import must
 
 logger = logging.getLogger("jwt_wsgi.issuers")
 
@@ -43,11 +43,17 @@ class Issuers:
         self.resolvers: list[Resolver] = []
         for each in listed:
             if isinstance(each, Issuer):
-                must(each.issuer not in self.configured, f"issuer {each.issuer!r} twice: one has several audiences")
+                must(
+                    each.issuer not in self.configured,
+                    f"issuer {each.issuer!r} twice: one has several audiences",
+                )
                 self.configured[each.issuer] = each
             else:
                 fits = callable(each) and not isinstance(each, type)
-                must(fits, f"issuers holds {each!r}: write Issuer(url, audience=...), or a resolver of such")
+                must(
+                    fits,
+                    f"issuers holds {each!r}: write Issuer(url, audience=...), or a resolver of such",
+                )
                 self.resolvers.append(each)
 
     def get(self, name: str) -> Issuer | None:

@@ -22,7 +22,7 @@ from test_any_request import environ as any_environ
 from webtest import TestApp, lint
 
 from jwt_wsgi import AUTHENTICATED, PUBLIC, Issuer, KeysUnavailable, StaticJWKS, protect, scope
-from jwt_wsgi.crossorigin import CrossOrigin
+from jwt_wsgi.middleware.cors import CrossOrigin
 from jwt_wsgi.testing import LocalIssuer
 
 PAGE = "https://app.example.com"
@@ -56,13 +56,17 @@ def readable(origin: str, answer: Answer, *, credentials: bool = False) -> bool:
     return not credentials or values(answer, "Access-Control-Allow-Credentials") == ["true"]
 
 
-def sends(origin: str, answer: Answer, method: str, *headers: str, credentials: bool = False) -> bool:
+def sends(
+    origin: str, answer: Answer, method: str, *headers: str, credentials: bool = False
+) -> bool:
     """Fetch, "CORS-preflight fetch", step 7: whether the request follows its preflight."""
     if not readable(origin, answer, credentials=credentials) or not answer[0].startswith("2"):
         return False
     methods = members(answer, "Access-Control-Allow-Methods")
     allowed = {name.lower() for name in members(answer, "Access-Control-Allow-Headers")}
-    return (method in methods or method in SAFELISTED_METHODS) and allowed >= {name.lower() for name in headers}
+    return (method in methods or method in SAFELISTED_METHODS) and allowed >= {
+        name.lower() for name in headers
+    }
 
 
 def exposed(answer: Answer) -> set[str]:
@@ -88,7 +92,9 @@ class Asked:
 
 def call(layer: Any, method: str = "GET", path: str = "/public", **headers: str) -> Answer:
     """One request; `Access_Control_Request_Method="PUT"` sends that header."""
-    environ = any_environ(method, path, "", "", {name.upper(): value for name, value in headers.items()})
+    environ = any_environ(
+        method, path, "", "", {name.upper(): value for name, value in headers.items()}
+    )
     started: list[Any] = []
     written: list[bytes] = []
 
@@ -102,7 +108,9 @@ def call(layer: Any, method: str = "GET", path: str = "/public", **headers: str)
     return started[0], started[1], b"".join(written) + content
 
 
-def preflight(layer: Any, origin: str = PAGE, method: str = "PUT", path: str = "/public", **more: str) -> Answer:
+def preflight(
+    layer: Any, origin: str = PAGE, method: str = "PUT", path: str = "/public", **more: str
+) -> Answer:
     return call(layer, "OPTIONS", path, origin=origin, access_control_request_method=method, **more)
 
 
@@ -118,8 +126,12 @@ PREFLIGHTS = [
     pytest.param("QUERY", (), False, id="CORS-preflight fetch 7.6: another method"),
     pytest.param("put", (), False, id="CORS-preflight fetch 7.6: methods are case-sensitive"),
     pytest.param("POST", (), True, id="CORS-preflight fetch 7.6: a safelisted method"),
-    pytest.param("GET", ("authorization",), True, id="CORS-preflight fetch 7.7: Authorization is named"),
-    pytest.param("PUT", ("Content-Type",), True, id="CORS-preflight fetch 7.8: names are case-insensitive"),
+    pytest.param(
+        "GET", ("authorization",), True, id="CORS-preflight fetch 7.7: Authorization is named"
+    ),
+    pytest.param(
+        "PUT", ("Content-Type",), True, id="CORS-preflight fetch 7.8: names are case-insensitive"
+    ),
     pytest.param("PUT", ("x-secret",), False, id="CORS-preflight fetch 7.8: another header"),
 ]
 
@@ -177,15 +189,23 @@ def test_another_origin_gets_403_without_cors_headers_for_its_preflight(origin):
 @pytest.mark.parametrize("origin", NOT_ALLOWED)
 def test_another_origin_gets_the_answer_of_the_application_and_nothing_added(origin):
     status, headers, body = call(stack(Asked()), origin=origin)
-    assert (status, headers, body) == ("200 OK", [("Content-Type", "text/plain"), ("Vary", "Origin")], b"ok")
+    assert (status, headers, body) == (
+        "200 OK",
+        [("Content-Type", "text/plain"), ("Vary", "Origin")],
+        b"ok",
+    )
 
 
 NO_PREFLIGHT = [
     pytest.param("OPTIONS", {}, id="CORS-preflight request: OPTIONS alone"),
     pytest.param("OPTIONS", {"origin": PAGE}, id="CORS-preflight request: no method is asked for"),
-    pytest.param("OPTIONS", {"access_control_request_method": "PUT"}, id="CORS-preflight request: no Origin"),
     pytest.param(
-        "GET", {"origin": PAGE, "access_control_request_method": "PUT"}, id="CORS-preflight request: another method"
+        "OPTIONS", {"access_control_request_method": "PUT"}, id="CORS-preflight request: no Origin"
+    ),
+    pytest.param(
+        "GET",
+        {"origin": PAGE, "access_control_request_method": "PUT"},
+        id="CORS-preflight request: another method",
     ),
 ]
 
@@ -224,17 +244,29 @@ def api(local: LocalIssuer) -> CrossOrigin:
 
 
 REFUSALS = [
-    pytest.param("/private", None, 401, 'Bearer realm="api"', id="CORS check, on a 401 without a token"),
-    pytest.param("/private", "Bearer x", 401, 'error="invalid_token"', id="CORS check, on a 401 for a bad token"),
+    pytest.param(
+        "/private", None, 401, 'Bearer realm="api"', id="CORS check, on a 401 without a token"
+    ),
+    pytest.param(
+        "/private",
+        "Bearer x",
+        401,
+        'error="invalid_token"',
+        id="CORS check, on a 401 for a bad token",
+    ),
     pytest.param("/scoped", "good", 403, 'scope="read:a"', id="CORS check, on a 403"),
-    pytest.param("/private", "Bearer a b", 400, 'error="invalid_request"', id="CORS check, on a 400"),
+    pytest.param(
+        "/private", "Bearer a b", 400, 'error="invalid_request"', id="CORS check, on a 400"
+    ),
     pytest.param("/a//b", "good", 400, None, id="CORS check, on an ambiguous path"),
     pytest.param("/private", "good", 200, None, id="CORS check, on a 200"),
 ]
 
 
 @pytest.mark.parametrize(("path", "authorization", "status", "challenge"), REFUSALS)
-def test_a_page_reads_refusals_and_their_challenge(api, local, path, authorization, status, challenge):
+def test_a_page_reads_refusals_and_their_challenge(
+    api, local, path, authorization, status, challenge
+):
     sent = {"good": f"Bearer {local.token('openid')}"}.get(authorization, authorization)
     answer = call(api, path=path, origin=PAGE, **({"authorization": sent} if sent else {}))
     assert int(answer[0][:3]) == status
@@ -253,7 +285,9 @@ def test_a_page_reads_503(local):
             raise KeysUnavailable(retry_after=7)
 
     issuer = Issuer(local.issuer, audience=local.audience, keys=Dead(), algorithms=["ES256"])
-    api = stack(protect(Asked(), issuer=issuer, rules=RULES), expose=["WWW-Authenticate", "Retry-After"])
+    api = stack(
+        protect(Asked(), issuer=issuer, rules=RULES), expose=["WWW-Authenticate", "Retry-After"]
+    )
     answer = call(api, path="/private", origin=PAGE, authorization=f"Bearer {local.token()}")
     assert answer[0].startswith("503")
     assert readable(PAGE, answer)
@@ -312,9 +346,19 @@ def test_start_response_is_that_of_pep_3333():
 VARY = [
     pytest.param((), ["Origin"], id="CORS protocol and HTTP caches: none yet"),
     pytest.param(("Accept",), ["Accept, Origin"], id="CORS protocol and HTTP caches: appended"),
-    pytest.param(("Accept", "Cookie"), ["Accept, Cookie, Origin"], id="CORS protocol and HTTP caches: two lines"),
-    pytest.param(("Accept, origin",), ["Accept, origin"], id="CORS protocol and HTTP caches: there already"),
-    pytest.param(("Accept", "ORIGIN"), ["Accept", "ORIGIN"], id="CORS protocol and HTTP caches: in the second line"),
+    pytest.param(
+        ("Accept", "Cookie"),
+        ["Accept, Cookie, Origin"],
+        id="CORS protocol and HTTP caches: two lines",
+    ),
+    pytest.param(
+        ("Accept, origin",), ["Accept, origin"], id="CORS protocol and HTTP caches: there already"
+    ),
+    pytest.param(
+        ("Accept", "ORIGIN"),
+        ["Accept", "ORIGIN"],
+        id="CORS protocol and HTTP caches: in the second line",
+    ),
     pytest.param(("*",), ["*"], id="RFC 9110 §12.5.5: an asterisk says all"),
     pytest.param(("Accept, *",), ["Accept, *"], id="RFC 9110 §12.5.5: an asterisk among others"),
     pytest.param(("", " , "), ["Origin"], id="RFC 9110 §5.6.1: empty elements"),
@@ -385,9 +429,9 @@ def test_a_predicate_is_asked_about_origins_alone(origin, allowed, caplog):
     assert readable(origin, call(layer, origin=origin), credentials=True) is allowed
     assert sends(origin, preflight(layer, origin), "PUT", credentials=True) is allowed
     told = [record.message for record in caplog.records]
-    assert told == (["the predicate for origins raised RuntimeError; the origin is not allowed"] * 2) * (
-        "raise" in origin
-    )
+    assert told == (
+        ["the predicate for origins raised RuntimeError; the origin is not allowed"] * 2
+    ) * ("raise" in origin)
 
 
 # --- beside a framework's own CORS
@@ -430,9 +474,19 @@ def test_without_an_origin_the_frameworks_cors_says_nothing_either(flask_app):
 
 
 WRONG = [
-    pytest.param({"origins": "*", "credentials": True}, r"origins='\*' with credentials=True", id="anyone's cookies"),
-    pytest.param({"origins": ["*"]}, r"origins holds '\*': write origins='\*'", id="an asterisk in a list"),
-    pytest.param({"origins": ["*"], "credentials": True}, r"origins holds '\*'", id="an asterisk in a list, cookies"),
+    pytest.param(
+        {"origins": "*", "credentials": True},
+        r"origins='\*' with credentials=True",
+        id="anyone's cookies",
+    ),
+    pytest.param(
+        {"origins": ["*"]}, r"origins holds '\*': write origins='\*'", id="an asterisk in a list"
+    ),
+    pytest.param(
+        {"origins": ["*"], "credentials": True},
+        r"origins holds '\*'",
+        id="an asterisk in a list, cookies",
+    ),
     pytest.param({"origins": ["null"]}, "origins holds 'null'.*predicate", id="null"),
     pytest.param({"origins": PAGE}, "write a list such as", id="one text"),
     pytest.param({"origins": None}, "origins=None: write a list", id="None"),
@@ -442,7 +496,11 @@ WRONG = [
     pytest.param({"origins": [f"{PAGE}/page?x#y"]}, f"write '{PAGE}'", id="a path"),
     pytest.param({"origins": ["https://App.Example.com"]}, f"write '{PAGE}'", id="upper case"),
     pytest.param({"origins": [f"{PAGE}:443"]}, f"write '{PAGE}'", id="the default port"),
-    pytest.param({"origins": ["http://localhost:80"]}, "write 'http://localhost'", id="the default port of http"),
+    pytest.param(
+        {"origins": ["http://localhost:80"]},
+        "write 'http://localhost'",
+        id="the default port of http",
+    ),
     pytest.param({"origins": [f" {PAGE}\n"]}, f"write '{PAGE}'", id="white space"),
     pytest.param({"origins": ["app.example.com"]}, "write scheme://host", id="no scheme"),
     pytest.param({"origins": ["https://*.example.com"]}, "write scheme://host", id="a pattern"),
@@ -450,25 +508,49 @@ WRONG = [
     pytest.param({"origins": ["https://bücher.example"]}, "write scheme://host", id="not ASCII"),
     pytest.param({"origins": [f"{PAGE}:"]}, "write scheme://host", id="an empty port"),
     pytest.param({"origins": [f"{PAGE}:70000"]}, "write scheme://host", id="no port"),
-    pytest.param({"origins": [f"{PAGE}:08443"]}, "write scheme://host", id="a zero before the port"),
+    pytest.param(
+        {"origins": [f"{PAGE}:08443"]}, "write scheme://host", id="a zero before the port"
+    ),
     pytest.param({"origins": ["http://127.1"]}, "write scheme://host", id="a short IPv4 address"),
-    pytest.param({"origins": ["http://0x7f000001"]}, "write scheme://host", id="a hexadecimal IPv4 address"),
-    pytest.param({"origins": ["http://[0:0:0:0:0:0:0:1]:3000"]}, "write scheme://host", id="a long IPv6 address"),
+    pytest.param(
+        {"origins": ["http://0x7f000001"]}, "write scheme://host", id="a hexadecimal IPv4 address"
+    ),
+    pytest.param(
+        {"origins": ["http://[0:0:0:0:0:0:0:1]:3000"]},
+        "write scheme://host",
+        id="a long IPv6 address",
+    ),
     pytest.param({"origins": ["http://[1::2::3]"]}, "write scheme://host", id="no IPv6 address"),
     pytest.param({"origins": [b"https://app.example.com"]}, "origins holds b'https", id="bytes"),
     pytest.param({"methods": "PUT"}, "methods='PUT': write a list", id="methods one text"),
     pytest.param({"methods": ["put"]}, "methods holds 'put'", id="a method in lower case"),
     pytest.param({"methods": ["*"]}, r"methods holds '\*'", id="any method"),
-    pytest.param({"methods": ["TRACE"]}, "methods holds 'TRACE', which no browser sends", id="a forbidden method"),
-    pytest.param({"methods": [7]}, r"methods=\[7\]: write a list of names", id="a number for a method"),
+    pytest.param(
+        {"methods": ["TRACE"]},
+        "methods holds 'TRACE', which no browser sends",
+        id="a forbidden method",
+    ),
+    pytest.param(
+        {"methods": [7]}, r"methods=\[7\]: write a list of names", id="a number for a method"
+    ),
     pytest.param({"headers": ["*"]}, r"headers holds '\*'", id="any header"),
-    pytest.param({"headers": ["X-A\r\nX-B"]}, "headers holds 'X-A", id="a line break in a header's name"),
+    pytest.param(
+        {"headers": ["X-A\r\nX-B"]}, "headers holds 'X-A", id="a line break in a header's name"
+    ),
     pytest.param({"headers": None}, "headers=None: write a list", id="headers None"),
     pytest.param({"expose": ["*"]}, r"expose holds '\*'", id="expose everything"),
-    pytest.param({"expose": "WWW-Authenticate"}, "expose='WWW-Authenticate': write a list", id="expose one text"),
-    pytest.param({"credentials": 1}, "credentials=1: write True or False", id="credentials a number"),
+    pytest.param(
+        {"expose": "WWW-Authenticate"},
+        "expose='WWW-Authenticate': write a list",
+        id="expose one text",
+    ),
+    pytest.param(
+        {"credentials": 1}, "credentials=1: write True or False", id="credentials a number"
+    ),
     pytest.param({"private_network": "yes"}, "private_network='yes'", id="private network a text"),
-    pytest.param({"max_age": -1}, "max_age=-1: write whole seconds, 0 to 86400", id="a negative age"),
+    pytest.param(
+        {"max_age": -1}, "max_age=-1: write whole seconds, 0 to 86400", id="a negative age"
+    ),
     pytest.param({"max_age": 86401}, "max_age=86401", id="more than a day"),
     pytest.param({"max_age": 1.5}, "max_age=1.5", id="half a second"),
     pytest.param({"max_age": True}, "max_age=True", id="an age of True"),
@@ -518,7 +600,18 @@ def test_what_is_left_empty_is_not_sent():
 octets = st.text(st.characters(max_codepoint=255), max_size=40)
 origins = (
     octets
-    | st.sampled_from([PAGE, OTHER, "null", "*", f"{PAGE}\r\nX-Injected: 1", f"{PAGE}\n", f"{PAGE}\x00", f"{PAGE},"])
+    | st.sampled_from(
+        [
+            PAGE,
+            OTHER,
+            "null",
+            "*",
+            f"{PAGE}\r\nX-Injected: 1",
+            f"{PAGE}\n",
+            f"{PAGE}\x00",
+            f"{PAGE},",
+        ]
+    )
     | st.builds("{}{}".format, st.just(PAGE), octets)
     | st.builds("https://{}.preview.example.com".format, octets)
 )
@@ -540,7 +633,9 @@ PREVIEW = re.compile(r"https://[a-z0-9_-]+(\.[a-z0-9_-]+)*\.preview\.example\.co
 LOCAL = LocalIssuer(algorithms=("ES256",))
 STACK = protect(
     Asked(),
-    issuer=Issuer(LOCAL.issuer, audience=LOCAL.audience, keys=StaticJWKS(LOCAL.jwks), algorithms=["ES256"]),
+    issuer=Issuer(
+        LOCAL.issuer, audience=LOCAL.audience, keys=StaticJWKS(LOCAL.jwks), algorithms=["ES256"]
+    ),
     rules=RULES,
 )
 
@@ -558,21 +653,36 @@ def previews(origin: str) -> bool:
     rule=st.sampled_from([[PAGE], previews]),
     credentials=st.booleans(),
 )
-@example(PAGE + "\r\nX-Injected: 1", {"ACCESS_CONTROL_REQUEST_METHOD": "PUT"}, "OPTIONS", "/public", [PAGE], True)
+@example(
+    PAGE + "\r\nX-Injected: 1",
+    {"ACCESS_CONTROL_REQUEST_METHOD": "PUT"},
+    "OPTIONS",
+    "/public",
+    [PAGE],
+    True,
+)
 @example("https://\n.preview.example.com", {}, "GET", "/public", previews, True)
 @example(None, {"ACCESS_CONTROL_REQUEST_METHOD": "real"}, "OPTIONS", "/private", [PAGE], False)
-def test_any_request_is_answered_and_nothing_is_reflected(origin, sent, method, path, rule, credentials):
+def test_any_request_is_answered_and_nothing_is_reflected(
+    origin, sent, method, path, rule, credentials
+):
     layer = stack(STACK, origins=rule, credentials=credentials, private_network=True)
     headers = sent if origin is None else {**sent, "ORIGIN": origin}
     answer = call(layer, method, path, **headers)
     assert int(answer[0][:3]) in (200, 204, 400, 401, 403)
-    may = origin is not None and (origin == PAGE if rule == [PAGE] else PREVIEW.fullmatch(origin) is not None)
+    may = origin is not None and (
+        origin == PAGE if rule == [PAGE] else PREVIEW.fullmatch(origin) is not None
+    )
     assert readable(origin or "", answer, credentials=credentials) is may
-    granted = [(name, value) for name, value in answer[1] if name.lower().startswith("access-control")]
+    granted = [
+        (name, value) for name, value in answer[1] if name.lower().startswith("access-control")
+    ]
     assert bool(granted) is may
     # But for the allowed origin itself, the headers hold nothing that the request said: what they say without it
     # may have a word in common with it ("real", and a realm).
     ordinary = {origin, *(value for _, value in call(layer, method, path)[1])}
     for name, value in answer[1]:
         assert value.isprintable()
-        assert value in ordinary or all(len(each) < 4 or each not in value for each in sent.values()), name
+        assert value in ordinary or all(
+            len(each) < 4 or each not in value for each in sent.values()
+        ), name

@@ -35,7 +35,9 @@ OnDecision = Callable[[WSGIEnvironment, Decision], object]
 
 def heard(refused: bool, on_decision: OnDecision | None) -> bool:
     """Whether anyone would be told of such a decision: the hook, or the log."""
-    return on_decision is not None or logger.isEnabledFor(logging.INFO if refused else logging.DEBUG)
+    return on_decision is not None or logger.isEnabledFor(
+        logging.INFO if refused else logging.DEBUG
+    )
 
 
 def report(decision: Decision, environ: WSGIEnvironment, on_decision: OnDecision | None) -> None:
@@ -47,8 +49,19 @@ def report(decision: Decision, environ: WSGIEnvironment, on_decision: OnDecision
             logger.debug("%s allowed (rule %s)", asked, decision.rule, extra=fields(decision))
         else:
             verdict = "refused" if decision.error else "allowed, would be refused"
-            said = (verdict, error.status, error.reason, decision.rule, *map(excerpt, (error.expected, error.found)))
-            logger.info("%s %s: %d %s (rule %s, expected %s, found %s)", asked, *said, extra=fields(decision))
+            said = (
+                verdict,
+                error.status,
+                error.reason,
+                decision.rule,
+                *map(excerpt, (error.expected, error.found)),
+            )
+            logger.info(
+                "%s %s: %d %s (rule %s, expected %s, found %s)",
+                asked,
+                *said,
+                extra=fields(decision),
+            )
     if on_decision is not None:
         try:
             on_decision(environ, decision)

@@ -15,9 +15,10 @@ from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 import urllib3
 
-from jwt_wsgi.configuration import must
-from jwt_wsgi.jwks.connections import POOLS, TLSPool, public_address
-from jwt_wsgi.jwks.fetching import FetchError, Reply, is_loopback
+from jwt_wsgi.http.connections import POOLS, TLSPool, public_address
+from jwt_wsgi.http.fetching import FetchError, Reply
+from jwt_wsgi.http.urls import is_loopback
+from jwt_wsgi.options import must
 
 _MAX_AGE = re.compile(r"(?:^|,)\s*max-age\s*=\s*\"?(\d{1,9})", re.IGNORECASE)
 _UNCACHED = re.compile(r"(?:^|,)\s*no-(?:store|cache)\b", re.IGNORECASE)
@@ -27,7 +28,9 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 _HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "jwt-wsgi"}
 # Nothing is followed, tried again or unpacked behind our back.
-_OPTIONS: dict[str, Any] = dict.fromkeys(("redirect", "retries", "preload_content", "decode_content"), False)
+_OPTIONS: dict[str, Any] = dict.fromkeys(
+    ("redirect", "retries", "preload_content", "decode_content"), False
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,9 @@ class Fetcher:
             if self.ca_certs is not None:
                 ssl.create_default_context(cafile=self.ca_certs)
         except (OSError, TypeError) as error:
-            raise ValueError(f"ca_certs={self.ca_certs!r}: write a file of certificates in PEM ({error})") from None
+            raise ValueError(
+                f"ca_certs={self.ca_certs!r}: write a file of certificates in PEM ({error})"
+            ) from None
 
     def __call__(self, url: str) -> Reply:
         """The document at `url`; raises `FetchError`."""
@@ -74,19 +79,29 @@ class Fetcher:
         sent = {**_HEADERS, **(self.headers or {})}
         if not self.public_only:
             client = _client(os.getpid(), _proxy(url), ca_certs)
-            return client.request("GET", url.geturl(), headers=sent, timeout=self.timeout, **_OPTIONS)
+            return client.request(
+                "GET", url.geturl(), headers=sent, timeout=self.timeout, **_OPTIONS
+            )
         # The very address that was judged, under the name that it must prove.
         host, port = url.hostname or "", url.port or 443
         named: dict[str, Any] = {"server_hostname": host, "assert_hostname": host}
         pool = TLSPool(public_address(host, port), port, ca_certs=ca_certs, **named)
         target = urlunsplit(("", "", url.path or "/", url.query, ""))
-        return pool.request("GET", target, headers={**sent, "Host": url.netloc}, timeout=self.timeout, **_OPTIONS)
+        return pool.request(
+            "GET", target, headers={**sent, "Host": url.netloc}, timeout=self.timeout, **_OPTIONS
+        )
 
     def _read(self, response: urllib3.BaseHTTPResponse) -> bytes:
         if response.status != 200:
             pause = _SECONDS.fullmatch(response.headers.get("Retry-After", ""))
             wait = float(pause[0]) if pause else 0
-            raise FetchError(f"HTTP status {response.status}", response.status, wait, "http_status", response.headers)
+            raise FetchError(
+                f"HTTP status {response.status}",
+                response.status,
+                wait,
+                "http_status",
+                response.headers,
+            )
         if response.headers.get("Content-Encoding", "identity").lower() != "identity":
             raise FetchError("an encoded reply", headers=response.headers)
         body = bytearray()

@@ -73,6 +73,10 @@ def public_address(host: str, port: int) -> str:
     """The address of `host`; raises `OSError` unless all it has are the whole Internet's."""
     found = [str(row[4][0]) for row in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
     for address in map(ipaddress.ip_address, found):
-        if not address.is_global or address.is_multicast or any(address in each for each in _TRANSLATED):
+        if (
+            not address.is_global
+            or address.is_multicast
+            or any(address in each for each in _TRANSLATED)
+        ):
             raise OSError(f"{host!a:.200} has an address that is not public")
     return found[0]

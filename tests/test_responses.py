@@ -26,11 +26,11 @@ from jwt_wsgi import (
     ScopeAuthorizer,
     TokenExtractor,
     TokenVerifier,
-    challenges,
     respond,
 )
-from jwt_wsgi.challenges import answering, challenge, checked_realm
 from jwt_wsgi.errors import REASONS
+from jwt_wsgi.middleware import responses
+from jwt_wsgi.middleware.responses import answering, challenge, checked_realm
 
 
 def answer(error: AuthError, method: str = "GET", **environ: Any) -> Response:
@@ -72,9 +72,12 @@ VERDICTS: list[Any] = [
 
 @pytest.mark.conforms(8, 12, 13, 14, 75, 85)
 @pytest.mark.parametrize(
-    ("error", "status", "header", "code"), [pytest.param(*case, id=name) for name, *case in VERDICTS]
+    ("error", "status", "header", "code"),
+    [pytest.param(*case, id=name) for name, *case in VERDICTS],
 )
-def test_each_verdict_has_its_answer(error: AuthError, status: int, header: str | None, code: str | None) -> None:
+def test_each_verdict_has_its_answer(
+    error: AuthError, status: int, header: str | None, code: str | None
+) -> None:
     response = answer(error)
     assert response.status_int == status
     assert response.headers.get("WWW-Authenticate") == header
@@ -128,7 +131,12 @@ def parameters(header: str) -> list[tuple[str, str]]:
 
 
 @pytest.mark.conforms(9, 10)
-@given(realm=st.text(), description=st.text(), scopes=st.lists(st.text(min_size=1)), acr=st.lists(st.text()))
+@given(
+    realm=st.text(),
+    description=st.text(),
+    scopes=st.lists(st.text(min_size=1)),
+    acr=st.lists(st.text()),
+)
 def test_no_text_makes_another_parameter_or_another_line(
     realm: str, description: str, scopes: list[str], acr: list[str]
 ) -> None:
@@ -178,7 +186,11 @@ def test_a_layer_answers_by_itself_and_stays_as_it_is(trusted: Issuer) -> None:
         raise AssertionError
 
     assert answering(app) is not app
-    for layer in (TokenExtractor(app), TokenVerifier(app, trusted), ScopeAuthorizer(app, Policy({"/": PUBLIC}))):
+    for layer in (
+        TokenExtractor(app),
+        TokenVerifier(app, trusted),
+        ScopeAuthorizer(app, Policy({"/": PUBLIC})),
+    ):
         assert answering(layer) is layer
 
 
@@ -200,17 +212,19 @@ def test_answers_that_say_the_same_are_written_once_and_belong_to_their_request(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     written: list[AuthError] = []
-    monkeypatch.setattr(challenges, "_ANSWERS", {})
-    monkeypatch.setattr(challenges, "_MAX_ANSWERS", 2)
-    real = challenges._written
+    monkeypatch.setattr(responses, "_ANSWERS", {})
+    monkeypatch.setattr(responses, "_MAX_ANSWERS", 2)
+    real = responses._written
 
     def counted(error: AuthError, realm: str) -> Any:
         written.append(error)
         return real(error, realm)
 
-    monkeypatch.setattr(challenges, "_written", counted)
+    monkeypatch.setattr(responses, "_written", counted)
 
-    def answered(error: AuthError, realm: str = "api") -> tuple[str, list[tuple[str, str]], list[bytes]]:
+    def answered(
+        error: AuthError, realm: str = "api"
+    ) -> tuple[str, list[tuple[str, str]], list[bytes]]:
         given: list[Any] = []
         body = respond(error)({"jwt_wsgi.realm": realm}, lambda *arguments: given.append(arguments))  # type: ignore[arg-type]
         ((status, headers),) = given
@@ -224,15 +238,27 @@ def test_answers_that_say_the_same_are_written_once_and_belong_to_their_request(
     assert answered(InsufficientScope(scopes=["b"]))[1] != first[1][:-1]
     assert 'realm="other"' in str(answered(InsufficientScope(scopes=["a"]), "other"))
     assert 'realm="other"' in str(answered(InsufficientScope(scopes=["a"]), "other"))
-    assert (len(written), len(challenges._ANSWERS)) == (4, 2)
+    assert (len(written), len(responses._ANSWERS)) == (4, 2)
 
 
 @pytest.mark.parametrize(
     "changed",
-    [{"scopes": ["b"]}, {"acr_values": ["x"]}, {"max_age": 2}, {"description": "Another"}, {"reason": "denied"}],
+    [
+        {"scopes": ["b"]},
+        {"acr_values": ["x"]},
+        {"max_age": 2},
+        {"description": "Another"},
+        {"reason": "denied"},
+    ],
     ids=lambda changed: next(iter(changed)),
 )
 def test_step_ups_that_say_something_else_are_other_answers(changed: dict[str, Any]) -> None:
     said: dict[str, Any] = {"scopes": ["a"], "acr_values": ["phr"], "max_age": 1}
-    one, other = answer(InsufficientAuthentication(**said)), answer(InsufficientAuthentication(**{**said, **changed}))
-    assert (one.headers["WWW-Authenticate"], one.body) != (other.headers["WWW-Authenticate"], other.body)
+    one, other = (
+        answer(InsufficientAuthentication(**said)),
+        answer(InsufficientAuthentication(**{**said, **changed})),
+    )
+    assert (one.headers["WWW-Authenticate"], one.body) != (
+        other.headers["WWW-Authenticate"],
+        other.body,
+    )

@@ -1,0 +1,1 @@
+"""A bounded HTTP client for documents that are fetched from outside."""
