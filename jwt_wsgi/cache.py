@@ -9,7 +9,7 @@ Remembered = TypeVar("Remembered")
 _OVERHEAD = 750
 
 
-class Memory(Generic[Remembered]):
+class TokenCache(Generic[Remembered]):
     """Values by the text of their token, in two generations; the older one is forgotten when the younger is full.
 
     `entries` and `max_bytes` bound both generations together; 0 remembers nothing.

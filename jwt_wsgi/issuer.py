@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 from jwt_wsgi.jose.algorithms import ALGORITHMS, SYMMETRIC
 from jwt_wsgi.jose.claims import ClaimName, TokenProfile, check_claim_name
 from jwt_wsgi.jwks.remote import RemoteJWKS
-from jwt_wsgi.jwks.source import KeySource, LocalFirst
+from jwt_wsgi.jwks.source import KeySource, KeySourceChain
 from jwt_wsgi.jwks.static import SharedSecret, StaticJWKS
 from jwt_wsgi.options import is_number, must
 
@@ -68,7 +68,7 @@ class Issuer:
         for source in sources:
             _check_source(source, self.algorithms)
         must(len(sources) > 0, "keys is empty: name a key source, or leave it out for discovery")
-        self.keys: KeySource = sources[0] if len(sources) == 1 else LocalFirst(sources)
+        self.keys: KeySource = sources[0] if len(sources) == 1 else KeySourceChain(sources)
 
     def __repr__(self) -> str:
         return f"Issuer({self.issuer!r}, algorithms={sorted(self.algorithms)!r})"

@@ -25,7 +25,7 @@ MAX_NAME = 2048
 _Answers = OrderedDict[str, tuple[Issuer | None, float]]
 
 
-class Issuers:
+class IssuerRegistry:
     """Configured issuers by their names, and resolvers for those not known at the start.
 
     A resolver is asked for https URLs alone, before anything is fetched. Yes and

@@ -7,7 +7,7 @@ def must(holds: bool, otherwise: str) -> None:
         raise ValueError(otherwise)
 
 
-def must_be_callable(**options: object) -> None:
+def check_callables(**options: object) -> None:
     """Raises `ValueError` for the first option that is neither None nor callable; `app` must be."""
     for option, value in options.items():
         must(

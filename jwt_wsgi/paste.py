@@ -21,7 +21,7 @@ from jwt_wsgi.jwks.remote import RemoteJWKS
 from jwt_wsgi.jwks.source import KeySource
 from jwt_wsgi.jwks.static import SharedSecret, StaticJWKS
 from jwt_wsgi.middleware.protect import protect
-from jwt_wsgi.middleware.responses import checked_realm
+from jwt_wsgi.middleware.responses import validate_realm
 from jwt_wsgi.options import must
 from jwt_wsgi.policyfile import read_policy
 
@@ -74,7 +74,7 @@ def filter_factory(
         policy = read_policy(here / written["policy"])
     issuer = _issuer(written, here)
     with _naming("", written):
-        realm = checked_realm(written.get("realm", "api"))
+        realm = validate_realm(written.get("realm", "api"))
     return lambda app: protect(app, issuer=issuer, rules=policy, realm=realm)
 
 

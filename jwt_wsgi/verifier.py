@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from jwt_wsgi.auth import Auth
-from jwt_wsgi.cache import Memory
+from jwt_wsgi.cache import TokenCache
 from jwt_wsgi.errors import InvalidToken, KeysUnavailable
 from jwt_wsgi.issuer import Issuer
-from jwt_wsgi.issuer_registry import Issuers, Resolver
+from jwt_wsgi.issuer_registry import IssuerRegistry, Resolver
 from jwt_wsgi.jose import claims as judgement
 from jwt_wsgi.jose.algorithms import ALGORITHMS
 from jwt_wsgi.jose.claims import Dates
@@ -18,8 +18,8 @@ from jwt_wsgi.jose.compact import (
     Compact,
     check_signature,
     parse,
+    read_segment,
     signed_with,
-    token_object,
 )
 from jwt_wsgi.jose.keys import KeySet
 from jwt_wsgi.options import must
@@ -63,7 +63,7 @@ class Verifier:
         max_remembered_bytes: int = 2**24,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._issuers = Issuers(issuers)
+        self._issuers = IssuerRegistry(issuers)
         #: How many issuers are trusted; a resolver stands for more than one.
         self.trusted = len(self._issuers.configured) + 2 * len(self._issuers.resolvers)
         lists = [issuer.algorithms for issuer in self._issuers.configured.values()]
@@ -78,7 +78,7 @@ class Verifier:
                 type(bound) is int and bound >= 0,
                 f"{option}={bound!r}: write a whole number, 0 for no memory",
             )
-        self._memory: Memory[_Facts] = Memory(max_remembered, max_remembered_bytes)
+        self._memory: TokenCache[_Facts] = TokenCache(max_remembered, max_remembered_bytes)
         self._headers: dict[str, dict[str, Any]] = {}
         self._scopes: dict[frozenset[str], frozenset[str]] = {}
         self._max_token_bytes = max_token_bytes
@@ -96,16 +96,16 @@ class Verifier:
             return self._judge(token, facts)
         compact = parse(token, self._max_token_bytes, self._headers)
         signed_with(compact.header, self._algorithms)
-        claims = token_object(compact.payload)
+        claims = read_segment(compact.payload)
         issuer = self._issuer(claims)
         # The keys are of this epoch where it is still the one afterwards.
         epoch = issuer.keys.held()
         _check_origin(compact, issuer)
         if compact.protected not in self._headers:
             self._know(compact.protected, compact.header)
-        dates = judgement.judge_standing(claims, issuer.profile)
+        dates = judgement.check_claims(claims, issuer.profile)
         scopes = self._shared(judgement.granted_scopes(claims, issuer.scope_claim))
-        begin, end = judgement.good_between(dates, issuer.profile)
+        begin, end = judgement.validity_window(dates, issuer.profile)
         keys = epoch if epoch is issuer.keys.held() else None
         facts = keys, issuer, dates, scopes, begin, end
         auth = self._judge(token, facts, claims)
@@ -118,10 +118,10 @@ class Verifier:
         _, issuer, dates, scopes, begin, end = facts
         profile, now = issuer.profile, self._clock()
         if not begin <= now < end:
-            judgement.judge_times(dates, profile, now)
+            judgement.check_times(dates, profile, now)
         auth = Auth(token, issuer.issuer, scopes, now, claims)
         if profile.predicates:
-            judgement.judge_predicates(auth.claims, profile)
+            judgement.check_predicates(auth.claims, profile)
         if self._is_revoked is not None:
             check_revocation(auth, self._is_revoked)
         return auth
@@ -173,5 +173,5 @@ def check_revocation(auth: Auth, is_revoked: IsRevoked) -> None:
 def _check_origin(compact: Compact, issuer: Issuer) -> None:
     """The allow-list, the key and the algorithm meet here: all of them are this issuer's."""
     alg, kid = signed_with(compact.header, issuer.algorithms)
-    judgement.judge_type(compact.header, issuer.profile)
+    judgement.check_type(compact.header, issuer.profile)
     check_signature(compact, alg, issuer.keys.find(kid, alg))

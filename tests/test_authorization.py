@@ -388,9 +388,9 @@ def test_what_on_decision_raises_or_answers_changes_nothing(
 class Owner(Condition):
     """The token's subject is the `id` of the path."""
 
-    def weigh(self, auth: Auth | None, request: Request) -> Any:
+    def shortfall(self, auth: Auth | None, request: Request) -> Any:
         met = auth is not None and auth.subject == request.params.get("id")
-        return (AUTHENTICATED if met else scope("admin")).weigh(auth, request)
+        return (AUTHENTICATED if met else scope("admin")).shortfall(auth, request)
 
 
 def test_guard_and_require_see_the_parameters_of_the_rule_that_decided() -> None:

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jwt_wsgi.cache import Memory
+from jwt_wsgi.cache import TokenCache
 
 MIB = 2**20
 
 
-def filled(texts: list[str], entries: int = 100, max_bytes: int = MIB) -> Memory[str]:
-    memory: Memory[str] = Memory(entries, max_bytes)
+def filled(texts: list[str], entries: int = 100, max_bytes: int = MIB) -> TokenCache[str]:
+    memory: TokenCache[str] = TokenCache(entries, max_bytes)
     for text in texts:
         memory.put(text, text.upper())
     return memory
@@ -48,7 +48,7 @@ def test_there_are_never_more_entries_than_allowed_and_none_is_wrong(
 
 @pytest.mark.parametrize("length", [10, 1000, 16_000])
 def test_there_are_never_more_bytes_than_allowed(length: int) -> None:
-    memory: Memory[object] = Memory(10**6, MIB)
+    memory: TokenCache[object] = TokenCache(10**6, MIB)
     tracemalloc.start()
     try:
         before = tracemalloc.get_traced_memory()[0]
@@ -83,7 +83,7 @@ def test_reading_takes_no_lock() -> None:
 
 
 def test_threads_find_what_is_right_or_nothing_and_the_bounds_hold() -> None:
-    memory: Memory[str] = Memory(64, MIB)
+    memory: TokenCache[str] = TokenCache(64, MIB)
     wrong: list[Any] = []
     switch = sys.getswitchinterval()
 

@@ -13,15 +13,15 @@ from jwt_wsgi.jose.claims import (
     Dates,
     TokenProfile,
     check_claim_name,
-    good_between,
+    check_claims,
+    check_predicates,
+    check_times,
+    check_type,
     granted_scopes,
-    judge_predicates,
-    judge_standing,
-    judge_times,
-    judge_type,
     lookup,
     same,
     satisfies,
+    validity_window,
 )
 
 AUDIENCES = frozenset({"a", "b"})
@@ -46,7 +46,7 @@ def reason(judge: Any, *arguments: Any) -> str | None:
 
 def standing(changes: dict[str, Any], **profile: Any) -> str | None:
     claims = {name: value for name, value in {**CLAIMS, **changes}.items() if value is not ...}
-    return reason(judge_standing, claims, TokenProfile(AUDIENCES, **profile))
+    return reason(check_claims, claims, TokenProfile(AUDIENCES, **profile))
 
 
 @pytest.mark.conforms(33, 45, 55)
@@ -73,7 +73,7 @@ def test_the_audience(changes: dict[str, Any], expected: str | None) -> None:
 def test_a_waived_audience_is_not_looked_at() -> None:
     for audience in (..., None, "x", {}):
         claims = {**CLAIMS, "aud": audience}
-        assert reason(judge_standing, claims, TokenProfile(None)) is None
+        assert reason(check_claims, claims, TokenProfile(None)) is None
 
 
 @pytest.mark.conforms(36)
@@ -95,7 +95,7 @@ def test_36_fractions_and_early_dates_are_dates(value: float) -> None:
 
 def test_exp_must_be_there_and_the_others_need_not() -> None:
     assert standing({"exp": ...}) == "claim_missing"
-    dates = judge_standing({"aud": "a", "exp": 7}, TokenProfile(AUDIENCES))
+    dates = check_claims({"aud": "a", "exp": 7}, TokenProfile(AUDIENCES))
     assert dates == Dates(7, float("-inf"), float("-inf"))
 
 
@@ -173,7 +173,7 @@ def test_a_fixed_claim_is_compared_with_its_type(
     ],
 )
 def test_times(now: float, dates: Dates, profile: dict[str, Any], expected: str | None) -> None:
-    assert reason(judge_times, dates, TokenProfile(None, **profile), now) == expected
+    assert reason(check_times, dates, TokenProfile(None, **profile), now) == expected
 
 
 @pytest.mark.parametrize(
@@ -202,11 +202,11 @@ def test_between_two_moments_no_time_is_judged(
     dates: Dates, max_age: float | None, between: tuple[float, float]
 ) -> None:
     profile = TokenProfile(None, leeway=0, max_age=max_age)
-    begin, end = good_between(dates, profile)
+    begin, end = validity_window(dates, profile)
     assert (begin, end) == between
     for now in (begin, (begin + end) / 2, end - 0.001):
         if begin <= now < end:
-            assert reason(judge_times, dates, profile, now) is None
+            assert reason(check_times, dates, profile, now) is None
 
 
 @pytest.mark.conforms(22, 48, 53)
@@ -227,8 +227,8 @@ def test_between_two_moments_no_time_is_judged(
 )
 def test_the_type(typ: Any, jwt: str | None, at_jwt: str | None) -> None:
     header = {} if typ is ... else {"typ": typ}
-    assert reason(judge_type, header, TokenProfile(None)) == jwt
-    assert reason(judge_type, header, TokenProfile(None, name="at+jwt")) == at_jwt
+    assert reason(check_type, header, TokenProfile(None)) == jwt
+    assert reason(check_type, header, TokenProfile(None, name="at+jwt")) == at_jwt
 
 
 def test_predicates_are_asked_and_one_that_raises_says_no(caplog: pytest.LogCaptureFixture) -> None:
@@ -237,7 +237,7 @@ def test_predicates_are_asked_and_one_that_raises_says_no(caplog: pytest.LogCapt
 
     def asked(predicate: Any) -> str | None:
         return reason(
-            judge_predicates, {"x": "hidden"}, TokenProfile(None, predicates=(("x", predicate),))
+            check_predicates, {"x": "hidden"}, TokenProfile(None, predicates=(("x", predicate),))
         )
 
     assert asked(lambda value: value == "hidden") is None
@@ -249,9 +249,9 @@ def test_predicates_are_asked_and_one_that_raises_says_no(caplog: pytest.LogCapt
     assert caplog.record_tuples == [warning]
     assert "hidden" not in caplog.text
     absent = TokenProfile(None, predicates=(("y", lambda value: True),))
-    assert reason(judge_predicates, {}, absent) == "claim_missing"
+    assert reason(check_predicates, {}, absent) == "claim_missing"
     assert satisfies(lambda value: "yes", None)
-    assert reason(judge_predicates, {}, TokenProfile(None)) is None
+    assert reason(check_predicates, {}, TokenProfile(None)) is None
 
 
 @pytest.mark.parametrize(
@@ -275,7 +275,7 @@ def test_a_refused_claim_tells_the_log_what_was_wanted_and_what_came(
 ) -> None:
     claims = {name: value for name, value in {**CLAIMS, **changes}.items() if value is not ...}
     with pytest.raises(InvalidToken) as refused:
-        judge_standing(claims, TokenProfile(AUDIENCES, **profile))
+        check_claims(claims, TokenProfile(AUDIENCES, **profile))
     assert expected is None or str(refused.value.expected) == expected
     assert refused.value.found == found
 
@@ -283,16 +283,16 @@ def test_a_refused_claim_tells_the_log_what_was_wanted_and_what_came(
 @pytest.mark.parametrize(
     ("judge", "judged", "expected", "found"),
     [
-        pytest.param(judge_times, (Dates(1000), TokenProfile(None), 2000), "2000", 1000, id="the end"),
-        pytest.param(judge_times, (Dates(1000, nbf=500), TokenProfile(None), 400), "400", 500, id="the beginning"),
-        pytest.param(judge_times, (Dates(1000, 1, 600), TokenProfile(None), 400), "400", 600, id="the issue to come"),
+        pytest.param(check_times, (Dates(1000), TokenProfile(None), 2000), "2000", 1000, id="the end"),
+        pytest.param(check_times, (Dates(1000, nbf=500), TokenProfile(None), 400), "400", 500, id="the beginning"),
+        pytest.param(check_times, (Dates(1000, 1, 600), TokenProfile(None), 400), "400", 600, id="the issue to come"),
         pytest.param(
-            judge_times, (Dates(1000, iat=500), TokenProfile(None, max_age=60), 900), "840", 500, id="the greatest age"
+            check_times, (Dates(1000, iat=500), TokenProfile(None, max_age=60), 900), "840", 500, id="the greatest age"
         ),
-        pytest.param(judge_type, ({"typ": "dpop+jwt"}, TokenProfile(None)), "jwt", "dpop+jwt", id="another type"),
-        pytest.param(judge_type, ({}, TokenProfile(None, name="at+jwt")), "at+jwt", ABSENT, id="no type"),
+        pytest.param(check_type, ({"typ": "dpop+jwt"}, TokenProfile(None)), "jwt", "dpop+jwt", id="another type"),
+        pytest.param(check_type, ({}, TokenProfile(None, name="at+jwt")), "at+jwt", ABSENT, id="no type"),
         pytest.param(
-            judge_predicates, ({"x": 1}, TokenProfile(None, predicates=(("x", bool), ("x", callable)))), "'x'", None,
+            check_predicates, ({"x": 1}, TokenProfile(None, predicates=(("x", bool), ("x", callable)))), "'x'", None,
             id="a predicate, whose claim stays its own",
         ),
     ],

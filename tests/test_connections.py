@@ -15,7 +15,7 @@ from fault_server import METADATA, FaultServer
 from jwt_wsgi import RemoteJWKS
 from jwt_wsgi.http import client, connections
 from jwt_wsgi.http.client import Fetcher
-from jwt_wsgi.http.connections import _Timely, public_address
+from jwt_wsgi.http.connections import _DeadlineReader, public_address
 from jwt_wsgi.http.fetching import FetchError
 
 
@@ -38,7 +38,7 @@ def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
 
 def timely(ours: socket.socket, timeout: float) -> io.BufferedReader:
     ours.settimeout(timeout)
-    return io.BufferedReader(_Timely(ours.makefile("rb").detach(), ours))
+    return io.BufferedReader(_DeadlineReader(ours.makefile("rb").detach(), ours))
 
 
 @pytest.fixture

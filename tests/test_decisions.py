@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from jwt_wsgi import Auth, Forbidden, InvalidToken
-from jwt_wsgi.middleware.decisions import Decision, heard, report
+from jwt_wsgi.middleware.decisions import Decision, is_observed, report
 
 ENVIRON: dict[str, Any] = {"REQUEST_METHOD": "GET", "PATH_INFO": "/a"}
 
@@ -59,7 +59,7 @@ def test_who_would_hear_of_a_decision(
     caplog: pytest.LogCaptureFixture, level: int, refused: bool, hook: bool, told: bool
 ) -> None:
     with caplog.at_level(level, "jwt_wsgi.decision"):
-        assert heard(refused, print if hook else None) is told
+        assert is_observed(refused, print if hook else None) is told
 
 
 def test_a_decision_says_whether_and_why() -> None:

@@ -24,7 +24,7 @@ from fault_server import BAD, METADATA, REFUSE, RETRY_AFTER, SLOW, FaultServer
 from webtest import TestApp
 
 from jwt_wsgi import AUTHENTICATED, Issuer, RemoteJWKS, StaticJWKS, protect
-from jwt_wsgi.issuer_registry import Issuers
+from jwt_wsgi.issuer_registry import IssuerRegistry
 from jwt_wsgi.jwks.discovery import metadata_urls
 from jwt_wsgi.testing import LocalIssuer, SigningKey
 
@@ -546,7 +546,7 @@ def test_the_wall_clock_jumps_an_hour_and_the_keys_never_notice(
 
 
 @pytest.mark.parametrize(
-    "cache", [RemoteJWKS, StaticJWKS, Issuers], ids=lambda cache: cache.__name__
+    "cache", [RemoteJWKS, StaticJWKS, IssuerRegistry], ids=lambda cache: cache.__name__
 )
 def test_no_cache_counts_on_the_wall_clock_unless_it_is_given_one(
     cache: Callable[..., object],

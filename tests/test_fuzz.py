@@ -113,9 +113,9 @@ def raising(error: Exception) -> Callable[..., NoReturn]:
             "jwt_wsgi.jose.compact.check_signature",
             id="compact: the signature",
         ),
-        pytest.param("signed", "hs256", "jwt_wsgi.verifier.token_object", id="signed: the payload"),
+        pytest.param("signed", "hs256", "jwt_wsgi.verifier.read_segment", id="signed: the payload"),
         pytest.param(
-            "signed", "expired", "jwt_wsgi.jose.claims.judge_times", id="signed: the times"
+            "signed", "expired", "jwt_wsgi.jose.claims.check_times", id="signed: the times"
         ),
         pytest.param(
             "signed", "claims", "jwt_wsgi.jose.claims.granted_scopes", id="signed: the scopes"
@@ -169,12 +169,12 @@ CLAIMS = {"iss": "https://hs256.test/", "aud": keys.AUDIENCE, "exp": keys.NOW + 
     [
         pytest.param("compact", "forged", "jwt_wsgi.jose.jwk.Key.verifies", lambda *_: True, id="a forgery"),
         pytest.param("compact", "padded", "jwt_wsgi.jose.compact.parse", echoing, id="a token in the text of an error"),
-        pytest.param("signed", "expired", "jwt_wsgi.jose.claims.judge_times", lambda *_: None, id="an expired token"),
-        pytest.param("signed", "not-yet", "jwt_wsgi.jose.claims.judge_times", lambda *_: None, id="an early token"),
+        pytest.param("signed", "expired", "jwt_wsgi.jose.claims.check_times", lambda *_: None, id="an expired token"),
+        pytest.param("signed", "not-yet", "jwt_wsgi.jose.claims.check_times", lambda *_: None, id="an early token"),
         pytest.param(
             "signed", "other-audience", "jwt_wsgi.jose.claims._judge_audience", lambda *_: None, id="another's audience"
         ),
-        pytest.param("signed", "nan", "jwt_wsgi.verifier.token_object", lambda _: CLAIMS, id="claims nobody signed"),
+        pytest.param("signed", "nan", "jwt_wsgi.verifier.read_segment", lambda _: CLAIMS, id="claims nobody signed"),
         pytest.param("keyset", "oct", "jwt_wsgi.jose.jwk._must", lambda *_: None, id="a secret that nobody asked for"),
         pytest.param("keyset", "eddsa", "jwt_wsgi.jose.jwk.Key.verifies", lambda *_: True, id="a key to everything"),
         pytest.param("keyset", "eddsa", "jwt_wsgi.jose.jwk._public", quoting, id="a key in the text of an error"),

@@ -8,7 +8,7 @@ import pytest
 
 from jwt_wsgi import ANY_AUDIENCE, Issuer, RemoteJWKS, SharedSecret, StaticJWKS
 from jwt_wsgi.jose import KeySet
-from jwt_wsgi.jwks.source import LocalFirst
+from jwt_wsgi.jwks.source import KeySourceChain
 from jwt_wsgi.testing import LocalIssuer, SigningKey
 
 URL = "https://issuer.test/"
@@ -132,7 +132,7 @@ def test_the_audience_has_no_default() -> None:
 
 def test_several_sources_are_asked_in_order() -> None:
     issuer = Issuer(URL, audience="a", keys=[StaticJWKS(RSA), RemoteJWKS("https://issuer.test/k")])
-    assert isinstance(issuer.keys, LocalFirst)
+    assert isinstance(issuer.keys, KeySourceChain)
     assert Issuer(URL, audience="a", keys=[StaticJWKS(RSA)]).keys.held() is not None
 
 

@@ -26,7 +26,7 @@ from jwt_wsgi import (
     protect,
 )
 from jwt_wsgi import issuer_registry as module
-from jwt_wsgi.issuer_registry import MAX_NAME, REMEMBERED_FOR, Issuers
+from jwt_wsgi.issuer_registry import MAX_NAME, REMEMBERED_FOR, IssuerRegistry
 from jwt_wsgi.testing import LocalIssuer
 
 TENANT = LocalIssuer("https://one.tenants.test/", algorithms=("ES256",))
@@ -86,7 +86,7 @@ def test_the_whole_stack_takes_a_resolver_alone_or_among_issuers() -> None:
 def test_a_remembered_token_ends_with_its_tenant() -> None:
     tenants, clock = Tenants(TENANT), Clock()
     verifier = Verifier(tenants)
-    verifier._issuers = Issuers(tenants, clock)
+    verifier._issuers = IssuerRegistry(tenants, clock)
     token = TENANT.token()
     verifier.verify(token)
     # What was remembered is read again, when it is asked for.
@@ -107,7 +107,7 @@ def test_a_configured_issuer_is_not_asked_for() -> None:
 
 def test_several_resolvers_are_asked_in_order_until_one_knows() -> None:
     first, second, third = Tenants(), Tenants(TENANT), Tenants(TENANT)
-    assert Issuers([first, second, third]).get(TENANT.issuer) is second.known[TENANT.issuer]
+    assert IssuerRegistry([first, second, third]).get(TENANT.issuer) is second.known[TENANT.issuer]
     assert (first.asked, second.asked, third.asked) == ([TENANT.issuer], [TENANT.issuer], [])
 
 
@@ -131,13 +131,13 @@ def test_several_resolvers_are_asked_in_order_until_one_knows() -> None:
 )
 def test_what_is_no_https_url_is_asked_of_nobody(name: str) -> None:
     tenants = Tenants()
-    assert Issuers(tenants).get(name) is None
+    assert IssuerRegistry(tenants).get(name) is None
     assert tenants.asked == []
 
 
 def test_yes_and_no_are_remembered_for_a_minute() -> None:
     clock, tenants = Clock(), Tenants(TENANT)
-    issuers = Issuers(tenants, clock)
+    issuers = IssuerRegistry(tenants, clock)
     for _ in range(3):
         assert issuers.get(TENANT.issuer) is tenants.known[TENANT.issuer]
         assert issuers.get(OTHER.issuer) is None
@@ -154,7 +154,7 @@ def test_neither_memory_grows_beyond_its_bound_and_invented_names_push_no_tenant
 ) -> None:
     monkeypatch.setattr(module, "MAX_ANSWERS", 50)
     tenants = Tenants(TENANT)
-    issuers = Issuers(tenants, Clock())
+    issuers = IssuerRegistry(tenants, Clock())
     issuers.get(TENANT.issuer)
     for number in range(200):
         issuers.get(f"https://{number}.invented.test/")
@@ -180,7 +180,7 @@ def test_neither_memory_grows_beyond_its_bound_and_invented_names_push_no_tenant
 def test_an_answer_that_is_not_the_issuer_asked_for_is_a_no(answer: object) -> None:
     tenants = Tenants()
     tenants.known[TENANT.issuer] = answer
-    assert Issuers(tenants).get(TENANT.issuer) is None
+    assert IssuerRegistry(tenants).get(TENANT.issuer) is None
 
 
 def test_a_resolver_that_raises_cannot_tell_and_is_asked_again(
@@ -224,7 +224,7 @@ def test_an_issuer_that_a_stranger_named_reaches_no_private_address(
 
 def test_keys_that_the_resolver_names_itself_are_taken_as_they_are() -> None:
     keys = RemoteJWKS("http://127.0.0.1:1/jwks")
-    issuers = Issuers(lambda name: discovered(name, keys=keys))
+    issuers = IssuerRegistry(lambda name: discovered(name, keys=keys))
     found = issuers.get(TENANT.issuer)
     assert found is not None
     assert found.keys is keys
@@ -233,7 +233,7 @@ def test_keys_that_the_resolver_names_itself_are_taken_as_they_are() -> None:
 def test_what_the_resolver_answers_is_not_changed_and_its_keys_outlive_another_look() -> None:
     clock, answers = Clock(), [discovered(TENANT.issuer) for _ in range(3)]
     before, left = [answer.keys for answer in answers], iter(answers)
-    issuers = Issuers(lambda name: next(left), clock)
+    issuers = IssuerRegistry(lambda name: next(left), clock)
     sources = []
     for _ in answers:
         found = issuers.get(TENANT.issuer)
@@ -267,7 +267,7 @@ def test_threads_that_ask_for_the_same_tenants_at_once_get_the_same_answers(
 ) -> None:
     monkeypatch.setattr(module, "MAX_ANSWERS", 3)
     tenants, clock, seconds = Tenants(TENANT), Clock(), itertools.count()
-    issuers = Issuers(tenants, clock)
+    issuers = IssuerRegistry(tenants, clock)
     wrong: list[object] = []
 
     def ask() -> None:

@@ -242,9 +242,9 @@ def test_a_predicate_that_raises_refuses_and_is_logged_without_the_claim(
 class _Owner(Condition):
     """The token's subject is the `id` of the path."""
 
-    def weigh(self, caller: Auth | None, request: Request) -> Any:
+    def shortfall(self, caller: Auth | None, request: Request) -> Any:
         met = caller is not None and caller.subject == request.params.get("id")
-        return (AUTHENTICATED if met else claim("sub", None)).weigh(caller, request)
+        return (AUTHENTICATED if met else claim("sub", None)).shortfall(caller, request)
 
 
 def test_a_condition_of_ones_own_sees_the_path_parameters_and_combines() -> None:

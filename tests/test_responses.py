@@ -30,7 +30,7 @@ from jwt_wsgi import (
 )
 from jwt_wsgi.errors import REASONS
 from jwt_wsgi.middleware import responses
-from jwt_wsgi.middleware.responses import answering, challenge, checked_realm
+from jwt_wsgi.middleware.responses import answer_auth_errors, challenge, validate_realm
 
 
 def answer(error: AuthError, method: str = "GET", **environ: Any) -> Response:
@@ -113,7 +113,7 @@ def test_a_refusal_of_head_has_no_body() -> None:
 @pytest.mark.parametrize("realm", ["", "ä", "a\r\nb", "\x7f", None, 7])
 def test_a_realm_that_no_header_can_hold_is_refused(realm: Any) -> None:
     with pytest.raises(ValueError, match="realm="):
-        checked_realm(realm)
+        validate_realm(realm)
 
 
 def parameters(header: str) -> list[tuple[str, str]]:
@@ -178,20 +178,20 @@ class Iterable:
 @pytest.mark.conforms(86)
 def test_the_apps_iterable_is_returned_untouched() -> None:
     body = Iterable()
-    assert answering(lambda environ, start: body)({}, lambda *_: lambda _: None) is body
+    assert answer_auth_errors(lambda environ, start: body)({}, lambda *_: lambda _: None) is body
 
 
 def test_a_layer_answers_by_itself_and_stays_as_it_is(trusted: Issuer) -> None:
     def app(environ: Any, start_response: Any) -> Any:
         raise AssertionError
 
-    assert answering(app) is not app
+    assert answer_auth_errors(app) is not app
     for layer in (
         TokenExtractor(app),
         TokenVerifier(app, trusted),
         ScopeAuthorizer(app, Policy({"/": PUBLIC})),
     ):
-        assert answering(layer) is layer
+        assert answer_auth_errors(layer) is layer
 
 
 @pytest.mark.conforms(88)
@@ -202,7 +202,9 @@ def test_a_response_that_was_started_is_replaced_with_exc_info() -> None:
         start_response("200 OK", [])
         raise Forbidden("denied")
 
-    body = answering(app)({"REQUEST_METHOD": "GET"}, lambda *arguments: starts.append(arguments))
+    body = answer_auth_errors(app)(
+        {"REQUEST_METHOD": "GET"}, lambda *arguments: starts.append(arguments)
+    )
     assert json.loads(b"".join(body))["reason"] == "denied"
     assert [start[0] for start in starts] == ["200 OK", "403 Forbidden"]
     assert starts[1][2][0] is Forbidden

@@ -11,7 +11,7 @@ from conftest import Clock
 from jwt_wsgi import InvalidToken, Issuer, KeysUnavailable, RemoteJWKS, StaticJWKS, Verifier
 from jwt_wsgi.jose import KeySet
 from jwt_wsgi.jose.jwk import Key
-from jwt_wsgi.jwks.source import KeySource, LocalFirst
+from jwt_wsgi.jwks.source import KeySource, KeySourceChain
 from jwt_wsgi.testing import LocalIssuer, SigningKey
 
 ONE, TWO = SigningKey("ES256", kid="one"), SigningKey("ES256", kid="two")
@@ -33,7 +33,7 @@ class Unavailable:
 
 def test_a_local_key_costs_no_fetch_and_an_unknown_one_does() -> None:
     remote = LocalIssuer(algorithms=("ES256",))
-    source = LocalFirst([static(ONE), RemoteJWKS(remote.jwks_uri, fetch=remote.fetch)])
+    source = KeySourceChain([static(ONE), RemoteJWKS(remote.jwks_uri, fetch=remote.fetch)])
     assert source.find("one", "ES256")
     assert remote.requests == []
     assert source.find(remote.key().kid, "ES256")
@@ -42,21 +42,21 @@ def test_a_local_key_costs_no_fetch_and_an_unknown_one_does() -> None:
 
 def test_the_first_that_has_a_key_answers() -> None:
     other = SigningKey("ES256", kid="one")
-    [key] = LocalFirst([static(ONE), static(other)]).find("one", "ES256")
+    [key] = KeySourceChain([static(ONE), static(other)]).find("one", "ES256")
     assert key.verifies("ES256", b"x", ONE.sign(b"x"))
 
 
 def test_a_source_that_cannot_tell_hides_no_key_behind_it() -> None:
-    source = LocalFirst([Unavailable(), static(ONE)])
+    source = KeySourceChain([Unavailable(), static(ONE)])
     assert source.find("one", "ES256")
     with pytest.raises(KeysUnavailable):
         source.find("two", "ES256")
-    assert LocalFirst([static(ONE), static(TWO)]).find("three", "ES256") == ()
+    assert KeySourceChain([static(ONE), static(TWO)]).find("three", "ES256") == ()
 
 
 def test_what_is_held_is_one_object_until_a_source_changes() -> None:
     remote = LocalIssuer(algorithms=("ES256",))
-    source = LocalFirst([static(ONE), RemoteJWKS(remote.jwks_uri, fetch=remote.fetch)])
+    source = KeySourceChain([static(ONE), RemoteJWKS(remote.jwks_uri, fetch=remote.fetch)])
     before = source.held()
     assert before is source.held() is not None
     assert before.kids == {"one"}
@@ -68,11 +68,11 @@ def test_what_is_held_is_one_object_until_a_source_changes() -> None:
 
 
 def test_nothing_is_held_where_no_source_holds_anything() -> None:
-    assert LocalFirst([Unavailable()]).held() is None
+    assert KeySourceChain([Unavailable()]).held() is None
 
 
 @pytest.mark.parametrize(
-    "source", [Unavailable(), static(ONE), LocalFirst([])], ids=lambda s: type(s).__name__
+    "source", [Unavailable(), static(ONE), KeySourceChain([])], ids=lambda s: type(s).__name__
 )
 def test_two_methods_make_a_source(source: object) -> None:
     assert isinstance(source, KeySource)
@@ -80,7 +80,7 @@ def test_two_methods_make_a_source(source: object) -> None:
 
 def test_what_is_no_longer_usable_is_no_longer_held(clock: Clock) -> None:
     remote = LocalIssuer(algorithms=("ES256",))
-    source = LocalFirst(
+    source = KeySourceChain(
         [static(ONE), RemoteJWKS(remote.jwks_uri, fetch=remote.fetch, clock=clock, stale_for=0)]
     )
     source.find(remote.key().kid, "ES256")

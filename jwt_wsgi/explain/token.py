@@ -8,7 +8,7 @@ from jwt_wsgi.auth import Auth
 from jwt_wsgi.errors import AuthError
 from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.jose import claims as judgement
-from jwt_wsgi.jose.compact import Compact, check_signature, parse, signed_with, token_object
+from jwt_wsgi.jose.compact import Compact, check_signature, parse, read_segment, signed_with
 from jwt_wsgi.middleware.decisions import excerpt
 from jwt_wsgi.verifier import Verifier
 
@@ -86,7 +86,7 @@ class TokenChecks:
         return [Step("algorithm", True, written(sorted(allowed)), excerpt(alg))]
 
     def _payload(self, walk: _Walk) -> list[Step]:
-        walk.claims = token_object(walk.compact.payload)
+        walk.claims = read_segment(walk.compact.payload)
         return [Step("payload", True, "a JSON object")]
 
     def _issuer(self, walk: _Walk) -> list[Step]:
@@ -96,7 +96,7 @@ class TokenChecks:
     def _origin(self, walk: _Walk) -> list[Step]:
         issuer, header = walk.issuer, walk.compact.header
         alg, kid = signed_with(header, issuer.algorithms)
-        judgement.judge_type(header, issuer.profile)
+        judgement.check_type(header, issuer.profile)
         # What the verifier did not find is not looked for again: that may cost a fetch.
         if walk.refused is not None and walk.refused.reason in ("kid_unknown", "keys_unavailable"):
             raise walk.refused
@@ -110,7 +110,7 @@ class TokenChecks:
 
     def _standing(self, walk: _Walk) -> list[Step]:
         profile = walk.issuer.profile
-        judgement.judge_standing(walk.claims, profile)
+        judgement.check_claims(walk.claims, profile)
         accepted = (
             "ANY_AUDIENCE" if profile.audiences is None else written(sorted(profile.audiences))
         )
@@ -121,8 +121,8 @@ class TokenChecks:
 
     def _times(self, walk: _Walk) -> list[Step]:
         profile = walk.issuer.profile
-        dates = judgement.judge_standing(walk.claims, profile)
-        judgement.judge_times(dates, profile, walk.now)
+        dates = judgement.check_claims(walk.claims, profile)
+        judgement.check_times(dates, profile, walk.now)
         begin, max_age = max(dates.nbf, dates.iat), profile.max_age
         age = "any" if max_age is None else f"iat after {walk.now - max_age}"
         return [
@@ -132,7 +132,7 @@ class TokenChecks:
         ]
 
     def _predicates(self, walk: _Walk) -> list[Step]:
-        judgement.judge_predicates(walk.claims, walk.issuer.profile)
+        judgement.check_predicates(walk.claims, walk.issuer.profile)
         return [Step("predicates", True, f"{len(walk.issuer.profile.predicates)} satisfied")]
 
     def _revocation(self, walk: _Walk) -> list[Step]:

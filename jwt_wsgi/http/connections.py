@@ -11,7 +11,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 
-class _Timely(io.RawIOBase):
+class _DeadlineReader(io.RawIOBase):
     """What a socket receives: past its time-out, counted from here on, only what has arrived.
 
     A socket's own time-out begins anew with every byte, so a dripping server
@@ -38,7 +38,7 @@ class _Timely(io.RawIOBase):
 class _Response(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, **options: Any) -> None:
         super().__init__(sock, *args, **options)
-        self.fp = io.BufferedReader(_Timely(self.fp.detach(), sock))
+        self.fp = io.BufferedReader(_DeadlineReader(self.fp.detach(), sock))
 
 
 class Connection(HTTPConnection):

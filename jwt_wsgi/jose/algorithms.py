@@ -91,7 +91,7 @@ SYMMETRIC = frozenset(name for name, row in ALGORITHMS.items() if row.kty == "oc
 _ED25519_NAMES = frozenset({"EdDSA", "Ed25519"})
 
 
-def named(kty: str, *, curve: str | None = None, secret_bytes: int = 0) -> frozenset[str]:
+def algorithms_for(kty: str, *, curve: str | None = None, secret_bytes: int = 0) -> frozenset[str]:
     """The algorithms for a key of this type, on this curve, or this many bytes long."""
     return frozenset(
         name
@@ -100,6 +100,6 @@ def named(kty: str, *, curve: str | None = None, secret_bytes: int = 0) -> froze
     )
 
 
-def meant_by(name: str) -> frozenset[str]:
+def interchangeable(name: str) -> frozenset[str]:
     """The names that a key serves which itself names `name`."""
     return _ED25519_NAMES if name in _ED25519_NAMES else frozenset({name})

@@ -1,7 +1,7 @@
 """The claims judgement: claims, a token profile and a time in, a refusal or nothing out.
 
-Pure, and split by what can change: `judge_standing` looks at what stays true of a
-token for ever, `judge_times` and `judge_predicates` at what another moment may change.
+Pure, and split by what can change: `check_claims` looks at what stays true of a
+token for ever, `check_times` and `check_predicates` at what another moment may change.
 """
 
 import logging
@@ -124,14 +124,14 @@ def is_date(value: Any) -> bool:
     return (type(value) is int or type(value) is float) and -_END_OF_TIME < value < _END_OF_TIME
 
 
-def judge_type(header: Mapping[str, Any], profile: TokenProfile) -> None:
+def check_type(header: Mapping[str, Any], profile: TokenProfile) -> None:
     """Raises `InvalidToken` for a `typ` that is not an access token's (RFC 8725 §3.11)."""
     media_type = header.get("typ", "JWT")
     if media_type.lower().removeprefix("application/") not in _TYPES[profile.name]:
         raise InvalidToken("type_mismatch", expected=profile.name, found=header.get("typ", ABSENT))
 
 
-def judge_standing(claims: Mapping[str, Any], profile: TokenProfile) -> Dates:
+def check_claims(claims: Mapping[str, Any], profile: TokenProfile) -> Dates:
     """The dates of a token whose claims will always be right; raises `InvalidToken` otherwise."""
     if profile.audiences is not None:
         _judge_audience(present(claims, "aud"), profile.audiences)
@@ -155,7 +155,7 @@ def judge_standing(claims: Mapping[str, Any], profile: TokenProfile) -> Dates:
     return Dates(exp, nbf, iat)
 
 
-def judge_times(dates: Dates, profile: TokenProfile, now: float) -> None:
+def check_times(dates: Dates, profile: TokenProfile, now: float) -> None:
     """Raises `InvalidToken` unless the token is good at `now`, seconds since the epoch.
 
     RFC 7519 §4.1.4 and §4.1.5. An `iat` to come is treated as an `nbf`, and an
@@ -171,13 +171,13 @@ def judge_times(dates: Dates, profile: TokenProfile, now: float) -> None:
         raise InvalidToken("token_too_old", expected=f"iat after {now - max_age}", found=dates.iat)
 
 
-def good_between(dates: Dates, profile: TokenProfile) -> tuple[float, float]:
-    """Two moments between which `judge_times` has nothing to object, even without a leeway."""
+def validity_window(dates: Dates, profile: TokenProfile) -> tuple[float, float]:
+    """Two moments between which `check_times` has nothing to object, even without a leeway."""
     oldest = dates.exp if profile.max_age is None else min(dates.exp, dates.iat + profile.max_age)
     return max(dates.nbf, dates.iat), oldest
 
 
-def judge_predicates(claims: Mapping[str, Any], profile: TokenProfile) -> None:
+def check_predicates(claims: Mapping[str, Any], profile: TokenProfile) -> None:
     """Raises `InvalidToken` unless every callable check says yes to its claim."""
     for path, predicate in profile.predicates:
         if not satisfies(predicate, present(claims, path)):

@@ -74,11 +74,11 @@ def parse(
     except ValueError as error:
         raise InvalidToken("token_malformed", found=str(error)) from None
     return Compact(
-        header or _checked(token_object(unread)), *octets, signed.encode("ascii"), protected
+        header or _checked(read_segment(unread)), *octets, signed.encode("ascii"), protected
     )
 
 
-def token_object(text: bytes) -> dict[str, Any]:
+def read_segment(text: bytes) -> dict[str, Any]:
     """The JSON object in a token's segment; raises `InvalidToken` where it is none."""
     try:
         return read_object(text)

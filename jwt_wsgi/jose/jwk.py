@@ -19,7 +19,7 @@ from cryptography.x509 import InvalidVersion, load_der_x509_certificate, load_pe
 from josepy.jwk import JWKEC, JWKRSA
 
 from jwt_wsgi.jose import encoding
-from jwt_wsgi.jose.algorithms import ALGORITHMS, meant_by, named
+from jwt_wsgi.jose.algorithms import ALGORITHMS, algorithms_for, interchangeable
 from jwt_wsgi.jose.strict_json import read_object
 
 _PRIVATE_MEMBERS = ("d", "p", "q", "dp", "dq", "qi", "oth")
@@ -79,7 +79,7 @@ def from_secret(secret: bytes) -> Key:
         not _is_asymmetric(secret),
         "an asymmetric key is no secret, for anyone may know it: give it to StaticJWKS",
     )
-    served = named("oct", secret_bytes=len(secret))
+    served = algorithms_for("oct", secret_bytes=len(secret))
     _must(bool(served), f"a secret of {len(secret)} bytes; HS256 needs 32 (RFC 7518 §3.2)")
     return Key(None, served, secret)
 
@@ -105,7 +105,7 @@ def _must(holds: bool, otherwise: str) -> None:
 def _bound(served: frozenset[str], alg: object) -> frozenset[str]:
     if not isinstance(alg, str) or alg not in ALGORITHMS:
         raise Unusable("alg is no signature algorithm that is supported")
-    bound = meant_by(alg) & served
+    bound = interchangeable(alg) & served
     _must(bool(bound), f"alg {alg} does not fit the key's type, curve or size")
     return bound
 
@@ -151,11 +151,11 @@ def _served(public: object) -> frozenset[str]:
     if isinstance(public, RSAPublicKey):
         numbers = public.public_numbers()
         _check_rsa(numbers.n, numbers.e)
-        served = named("RSA")
+        served = algorithms_for("RSA")
     elif isinstance(public, EllipticCurvePublicKey):
-        served = named("EC", curve=public.curve.name)
+        served = algorithms_for("EC", curve=public.curve.name)
     elif isinstance(public, Ed25519PublicKey):
-        served = named("OKP")
+        served = algorithms_for("OKP")
     _must(bool(served), "a key of a type or curve that is not supported")
     return served
 

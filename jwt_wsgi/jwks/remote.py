@@ -18,7 +18,7 @@ from jwt_wsgi.jwks.discovery import Location
 from jwt_wsgi.jwks.events import Fetched, OnFetch
 from jwt_wsgi.jwks.schedule import KeyStatus, Limits, Schedule
 from jwt_wsgi.jwks.source import rotation, unchanged, without
-from jwt_wsgi.options import must, must_be_callable
+from jwt_wsgi.options import check_callables, must
 
 logger = logging.getLogger("jwt_wsgi.jwks")
 
@@ -80,7 +80,7 @@ class RemoteJWKS:
                 type(bound) is int and bound > 0,
                 f"{option}={bound!r}: write a whole number above 0",
             )
-        must_be_callable(fetch=fetch, on_rotation=on_rotation, on_fetch=on_fetch, clock=clock)
+        check_callables(fetch=fetch, on_rotation=on_rotation, on_fetch=on_fetch, clock=clock)
         ours = (headers, ca_certs, public_only) != (None, None, False)
         must(
             fetch is None or not ours,

@@ -42,7 +42,7 @@ def _listed(keys: KeySet) -> list[tuple[Any, ...]]:
     return [(key.kid, key.algorithms, key.material) for key in keys.keys]
 
 
-class LocalFirst:
+class KeySourceChain:
     """Several sources: the first that has a fitting key answers, so local ones stand first."""
 
     def __init__(self, sources: Iterable[KeySource]) -> None:

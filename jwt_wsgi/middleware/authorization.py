@@ -6,10 +6,17 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from jwt_wsgi.auth import AUTH_KEY, REALM_KEY, RULE_KEY, Auth, environ_of, get_auth
 from jwt_wsgi.errors import AuthError, InvalidRequest
-from jwt_wsgi.middleware.decisions import Decision, OnDecision, heard, report
-from jwt_wsgi.middleware.responses import OnError, answering, checked_realm, refuse
-from jwt_wsgi.options import must, must_be_callable
-from jwt_wsgi.policy.algebra import OPTIONAL, PUBLIC, ReportOnly, Request, Requirement, checked
+from jwt_wsgi.middleware.decisions import Decision, OnDecision, is_observed, report
+from jwt_wsgi.middleware.responses import OnError, answer_auth_errors, refuse, validate_realm
+from jwt_wsgi.options import check_callables, must
+from jwt_wsgi.policy.algebra import (
+    OPTIONAL,
+    PUBLIC,
+    ReportOnly,
+    Request,
+    Requirement,
+    validate_requirement,
+)
 from jwt_wsgi.policy.policy import Match, Policy
 
 logger = logging.getLogger("jwt_wsgi.policy")
@@ -37,10 +44,10 @@ class ScopeAuthorizer:
         on_error: OnError | None = None,
         on_decision: OnDecision | None = None,
     ) -> None:
-        must_be_callable(app=app, on_error=on_error, on_decision=on_decision)
-        self._app, self._inside = app, answering(app, on_error)
+        check_callables(app=app, on_error=on_error, on_decision=on_decision)
+        self._app, self._inside = app, answer_auth_errors(app, on_error)
         self._policy = policy if isinstance(policy, Policy) else Policy(policy)
-        self._realm = checked_realm(realm)
+        self._realm = validate_realm(realm)
         self._on_error, self._on_decision = on_error, on_decision
         for finding in self._policy.lint(issuers=issuers):
             logger.warning("%s", finding)
@@ -54,7 +61,7 @@ class ScopeAuthorizer:
         if not isinstance(auth, Auth):
             auth = None
         error, would_be = self._judge(environ, auth)
-        if heard(error is not None or would_be is not None, self._on_decision):
+        if is_observed(error is not None or would_be is not None, self._on_decision):
             match = environ.get(RULE_KEY)
             key = match.rule.key if match and match.rule else None
             report(Decision(error, auth, key, would_be), environ, self._on_decision)
@@ -92,12 +99,12 @@ def guard(
     Raises `ValueError` for `PUBLIC` and `OPTIONAL`, which guard nothing.
     """
     asked = _guarding(requirement, "guard")
-    must_be_callable(on_error=on_error, on_decision=on_decision)
+    check_callables(on_error=on_error, on_decision=on_decision)
 
     def wrap(app: WSGIApplication) -> WSGIApplication:
-        must_be_callable(app=app)
+        check_callables(app=app)
 
-        inside = answering(app, on_error)
+        inside = answer_auth_errors(app, on_error)
 
         def guarded(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
             error = _refusal(environ, asked)
@@ -126,7 +133,7 @@ def require(request: object, requirement: Requirement) -> Auth:
 
 
 def _guarding(requirement: object, function: str) -> Requirement:
-    asked = checked(requirement, function)
+    asked = validate_requirement(requirement, function)
     must(
         asked not in (PUBLIC, OPTIONAL),
         f"{function}({asked!r}) asks for nothing; leave it out, or AUTHENTICATED",

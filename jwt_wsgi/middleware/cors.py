@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from jwt_wsgi.options import must, must_be_callable
+from jwt_wsgi.options import check_callables, must
 from jwt_wsgi.policy.paths import METHOD
 
 logger = logging.getLogger("jwt_wsgi.crossorigin")
@@ -68,7 +68,7 @@ class CrossOrigin:
         max_age: int = 600,
         private_network: bool = False,
     ) -> None:
-        must_be_callable(app=app)
+        check_callables(app=app)
         for option, value in (("credentials", credentials), ("private_network", private_network)):
             must(isinstance(value, bool), f"{option}={value!r}: write True or False")
         fits = type(max_age) is int and 0 <= max_age <= _DAY

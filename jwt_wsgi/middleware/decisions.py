@@ -33,7 +33,7 @@ class Decision(NamedTuple):
 OnDecision = Callable[[WSGIEnvironment, Decision], object]
 
 
-def heard(refused: bool, on_decision: OnDecision | None) -> bool:
+def is_observed(refused: bool, on_decision: OnDecision | None) -> bool:
     """Whether anyone would be told of such a decision: the hook, or the log."""
     return on_decision is not None or logger.isEnabledFor(
         logging.INFO if refused else logging.DEBUG

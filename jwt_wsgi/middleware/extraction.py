@@ -6,8 +6,8 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from jwt_wsgi.auth import CREDENTIALS_KEY, Credentials
 from jwt_wsgi.errors import AuthError, InvalidRequest
-from jwt_wsgi.middleware.responses import answering, refuse
-from jwt_wsgi.options import must_be_callable
+from jwt_wsgi.middleware.responses import answer_auth_errors, refuse
+from jwt_wsgi.options import check_callables
 
 #: A token source of one's own: the token, or None where the request has none.
 GetToken = Callable[[WSGIEnvironment], str | None]
@@ -30,8 +30,8 @@ class TokenExtractor:
     answers_refusals = True
 
     def __init__(self, app: WSGIApplication, *, get_token: GetToken | None = None) -> None:
-        must_be_callable(app=app, get_token=get_token)
-        self._app, self._inside = app, answering(app)
+        check_callables(app=app, get_token=get_token)
+        self._app, self._inside = app, answer_auth_errors(app)
         self._get_token = get_token
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

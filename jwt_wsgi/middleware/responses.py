@@ -33,7 +33,7 @@ _QUOTED_PAIR = re.compile(r'(["\\])')
 _UNCHALLENGED = frozenset({"path_ambiguous", "method_ambiguous", "mount_unknown"})
 
 
-def checked_realm(realm: str) -> str:
+def validate_realm(realm: str) -> str:
     """`realm`, if it can stand in a header; `ValueError` otherwise."""
     fits = isinstance(realm, str) and _REALM.fullmatch(realm) is not None
     must(fits, f"realm={realm!r}: write printable ASCII, such as 'api'")
@@ -132,7 +132,7 @@ def refuse(
     )
 
 
-def answering(app: WSGIApplication, on_error: OnError | None = None) -> WSGIApplication:
+def answer_auth_errors(app: WSGIApplication, on_error: OnError | None = None) -> WSGIApplication:
     """`app`, whose own answers stay untouched, while an `AuthError` that it raises is answered.
 
     A layer (a class that says `answers_refusals`) does so itself, and is returned as it is.

@@ -9,9 +9,9 @@ from jwt_wsgi.auth import AUTH_KEY, CREDENTIALS_KEY, REALM_KEY, Auth, Credential
 from jwt_wsgi.errors import AuthError, InvalidRequest, MissingToken
 from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.issuer_registry import Resolver
-from jwt_wsgi.middleware.decisions import Decision, OnDecision, heard, report
-from jwt_wsgi.middleware.responses import OnError, answering, checked_realm, refuse
-from jwt_wsgi.options import must_be_callable
+from jwt_wsgi.middleware.decisions import Decision, OnDecision, is_observed, report
+from jwt_wsgi.middleware.responses import OnError, answer_auth_errors, refuse, validate_realm
+from jwt_wsgi.options import check_callables
 from jwt_wsgi.verifier import IsRevoked, Verifier, check_revocation
 
 logger = logging.getLogger("jwt_wsgi.verification")
@@ -47,16 +47,16 @@ class TokenVerifier:
         on_decision: OnDecision | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        must_be_callable(app=app, exempt=exempt, is_revoked=is_revoked, remote_user=remote_user)
-        must_be_callable(report_only=report_only, on_error=on_error, on_decision=on_decision)
-        self._app, self._inside = app, answering(app, on_error)
+        check_callables(app=app, exempt=exempt, is_revoked=is_revoked, remote_user=remote_user)
+        check_callables(report_only=report_only, on_error=on_error, on_decision=on_decision)
+        self._app, self._inside = app, answer_auth_errors(app, on_error)
         self._verifier = (
             issuers if isinstance(issuers, Verifier) else Verifier(issuers, clock=clock)
         )
         self._allow_anonymous = allow_anonymous
         self._exempt, self._report_only = exempt, report_only
         self._is_revoked, self._remote_user = is_revoked, remote_user
-        self._realm = checked_realm(realm)
+        self._realm = validate_realm(realm)
         self._on_error, self._on_decision = on_error, on_decision
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -72,7 +72,7 @@ class TokenVerifier:
                 self._authenticate(environ.get(CREDENTIALS_KEY), environ)
             except AuthError as error:
                 passes = self._report_only is not None and self._report_only(environ)
-                if heard(True, self._on_decision):
+                if is_observed(True, self._on_decision):
                     decision = Decision(would_be=error) if passes else Decision(error)
                     report(decision, environ, self._on_decision)
                 if not passes:

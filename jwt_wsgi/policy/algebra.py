@@ -41,22 +41,22 @@ class Request(NamedTuple):
         return self.params.get(wanted.name, ABSENT) if isinstance(wanted, PathParam) else wanted
 
 
-class Verdict(IntEnum):
+class Distance(IntEnum):
     """How far a token is from satisfying a requirement; smaller is nearer."""
 
     MET, SCOPE_LACKING, STEP_UP, FORBIDDEN = range(4)
 
 
-class Weight(NamedTuple):
-    """A verdict, and what the alternative behind it names: scopes, contexts, an age in seconds."""
+class Shortfall(NamedTuple):
+    """A distance, and what the alternative behind it names: scopes, contexts, an age in seconds."""
 
-    verdict: Verdict
+    distance: Distance
     scopes: tuple[str, ...] = ()
     acr_values: tuple[str, ...] = ()
     max_age: int | None = None
 
 
-_FORBIDDEN: Final = Weight(Verdict.FORBIDDEN)
+_FORBIDDEN: Final = Shortfall(Distance.FORBIDDEN)
 
 
 class Requirement:
@@ -103,19 +103,19 @@ class Condition(Requirement):
 
     __slots__ = ()
 
-    def weigh(self, auth: Auth | None, request: Request) -> Weight:
+    def shortfall(self, auth: Auth | None, request: Request) -> Shortfall:
         """How far `auth` is from satisfying this; None weighs a caller without a token."""
         raise NotImplementedError
 
     def refusal(self, auth: Auth | None, request: Request) -> AuthError | None:
-        verdict, scopes, acr_values, max_age = self.weigh(auth, request)
+        distance, scopes, acr_values, max_age = self.shortfall(auth, request)
         if auth is None:
             return MissingToken(scopes=scopes)
-        if verdict is Verdict.MET:
+        if distance is Distance.MET:
             return None
-        if verdict is Verdict.SCOPE_LACKING:
+        if distance is Distance.SCOPE_LACKING:
             return InsufficientScope(scopes=scopes, expected=str(self), found=sorted(auth.scopes))
-        if verdict is Verdict.STEP_UP:
+        if distance is Distance.STEP_UP:
             wanted: dict[str, Any] = {
                 "scopes": scopes,
                 "acr_values": acr_values,
@@ -144,7 +144,7 @@ NO_RULE: Final = Access("DENY", "no_rule")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Fact(Condition):
+class AtomicCondition(Condition):
     """What a token says, as `holds` finds; where it does not say so, `lacking` is what would help.
 
     `text` is how it is written, and makes two facts the same unless their predicates differ.
@@ -152,13 +152,13 @@ class Fact(Condition):
 
     text: str
     holds: Callable[[Auth, Request], bool] = field(compare=False)
-    lacking: Weight = _FORBIDDEN
+    lacking: Shortfall = _FORBIDDEN
     params: tuple[str, ...] = ()
     predicate: Callable[[Any], object] | None = None
-    met: Weight = field(init=False, compare=False)
+    met: Shortfall = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "met", self.lacking._replace(verdict=Verdict.MET))
+        object.__setattr__(self, "met", self.lacking._replace(distance=Distance.MET))
 
     def refusal(self, auth: Auth | None, request: Request) -> AuthError | None:
         # The usual answer without a weight.
@@ -166,7 +166,7 @@ class Fact(Condition):
             return None
         return Condition.refusal(self, auth, request)
 
-    def weigh(self, auth: Auth | None, request: Request) -> Weight:
+    def shortfall(self, auth: Auth | None, request: Request) -> Shortfall:
         return self.met if auth is not None and self.holds(auth, request) else self.lacking
 
     def __repr__(self) -> str:
@@ -174,7 +174,9 @@ class Fact(Condition):
 
 
 #: Any valid token passes.
-AUTHENTICATED: Final = Fact("AUTHENTICATED", lambda auth, request: True, Weight(Verdict.MET))
+AUTHENTICATED: Final = AtomicCondition(
+    "AUTHENTICATED", lambda auth, request: True, Shortfall(Distance.MET)
+)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -194,10 +196,10 @@ class AllOf(Combined):
 
     __slots__ = ()
 
-    def weigh(self, auth: Auth | None, request: Request) -> Weight:
-        left, right = self.left.weigh(auth, request), self.right.weigh(auth, request)
-        return Weight(
-            max(left.verdict, right.verdict),
+    def shortfall(self, auth: Auth | None, request: Request) -> Shortfall:
+        left, right = self.left.shortfall(auth, request), self.right.shortfall(auth, request)
+        return Shortfall(
+            max(left.distance, right.distance),
             tuple(dict.fromkeys(left.scopes + right.scopes)),
             tuple(dict.fromkeys(left.acr_values + right.acr_values)),
             min((age for age in (left.max_age, right.max_age) if age is not None), default=None),
@@ -212,14 +214,18 @@ class AnyOf(Combined):
 
     __slots__ = ()
 
-    def weigh(self, auth: Auth | None, request: Request) -> Weight:
-        def distance(weight: Weight) -> tuple[Verdict, bool]:
+    def shortfall(self, auth: Auth | None, request: Request) -> Shortfall:
+        def distance(weight: Shortfall) -> tuple[Distance, bool]:
             # Without a token, all that scopes alone cannot satisfy is equally far.
-            verdict = weight.verdict if auth is not None else min(weight.verdict, Verdict.STEP_UP)
+            distance = (
+                weight.distance if auth is not None else min(weight.distance, Distance.STEP_UP)
+            )
             # Among equals the first; among those that no scope helps, the first that names any.
-            return verdict, verdict > Verdict.SCOPE_LACKING and not weight.scopes
+            return distance, distance > Distance.SCOPE_LACKING and not weight.scopes
 
-        return min(self.left.weigh(auth, request), self.right.weigh(auth, request), key=distance)
+        return min(
+            self.left.shortfall(auth, request), self.right.shortfall(auth, request), key=distance
+        )
 
     def __repr__(self) -> str:
         return f"{self.left!r} | {self.right!r}"
@@ -270,7 +276,7 @@ def _factor(side: Requirement) -> str:
     return f"({side!r})" if isinstance(side, AnyOf) else repr(side)
 
 
-def checked(requirement: object, where: str) -> Requirement:
+def validate_requirement(requirement: object, where: str) -> Requirement:
     """`requirement`, if it is one; raises `ValueError` that says what to write."""
     if isinstance(requirement, Requirement):
         return requirement

@@ -9,8 +9,8 @@ from jwt_wsgi.policy.algebra import (
     Access,
     AllOf,
     AnyOf,
+    AtomicCondition,
     Condition,
-    Fact,
     ReportOnly,
     Requirement,
 )
@@ -78,7 +78,7 @@ def _flat(requirement: Requirement) -> list[Requirement]:
 
 
 def _scopes(requirement: Requirement) -> tuple[str, ...]:
-    return requirement.lacking.scopes if isinstance(requirement, Fact) else ()
+    return requirement.lacking.scopes if isinstance(requirement, AtomicCondition) else ()
 
 
 def _enforced(requirement: Requirement) -> Requirement:

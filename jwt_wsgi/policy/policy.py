@@ -16,12 +16,12 @@ from jwt_wsgi.policy.algebra import (
     NO_RULE,
     OPTIONAL,
     PUBLIC,
-    Fact,
+    AtomicCondition,
     ReportOnly,
     Request,
     Requirement,
-    checked,
     leaves,
+    validate_requirement,
 )
 from jwt_wsgi.policy.lint import Finding, findings
 from jwt_wsgi.policy.paths import METHOD, Segments, canonical
@@ -208,8 +208,10 @@ class Policy:
 
 
 def _fitting(requirement: object, where: str, names: tuple[str, ...] = ()) -> Requirement:
-    asked = checked(requirement, where)
-    for name in (name for leaf in leaves(asked) if isinstance(leaf, Fact) for name in leaf.params):
+    asked = validate_requirement(requirement, where)
+    for name in (
+        name for leaf in leaves(asked) if isinstance(leaf, AtomicCondition) for name in leaf.params
+    ):
         must(
             name in names,
             f"{where}: {asked!r} asks for a path parameter {{{name}}} that the pattern does not have",

@@ -17,22 +17,22 @@ from jwt_wsgi.options import must
 from jwt_wsgi.policy.algebra import (
     OPTIONAL,
     PUBLIC,
+    AtomicCondition,
     Condition,
-    Fact,
+    Distance,
     PathParam,
     ReportOnly,
     Request,
     Requirement,
-    Verdict,
-    Weight,
-    checked,
+    Shortfall,
+    validate_requirement,
 )
 
 # RFC 6749 §3.3: printable ASCII but for space, quote and backslash.
 _WORD = re.compile(r"[!#-\[\]-~]+")
 
 
-class IssuedBy(Fact):
+class IssuedBy(AtomicCondition):
     """That the token is of one issuer; the linter asks for it where there are several."""
 
     __slots__ = ()
@@ -42,8 +42,8 @@ def scope(*names: str) -> Condition:
     """All of these scopes (RFC 6749 §3.3); any of several is `scope(a) | scope(b)`."""
     must(names != (), "scope() names no scope; AUTHENTICATED asks for any valid token")
     wanted = _words("scope", "scope", names)
-    lacking = Weight(Verdict.SCOPE_LACKING, wanted)
-    return Fact(
+    lacking = Shortfall(Distance.SCOPE_LACKING, wanted)
+    return AtomicCondition(
         _written("scope", *wanted), lambda auth, request: auth.scopes.issuperset(wanted), lacking
     )
 
@@ -86,7 +86,9 @@ def claim(name: ClaimName, value: Any) -> Condition:
         )
 
     predicate = value if callable(value) else None
-    return Fact(f"claim({name!r}, {shown})", holds, params=_params(value), predicate=predicate)
+    return AtomicCondition(
+        f"claim({name!r}, {shown})", holds, params=_params(value), predicate=predicate
+    )
 
 
 def has(name: ClaimName, *values: Any) -> Condition:
@@ -102,7 +104,7 @@ def has(name: ClaimName, *values: Any) -> Condition:
             any(same(each, value) for each in held) for value in wanted
         )
 
-    return Fact(_written("has", name, *values), holds, params=_params(*values))
+    return AtomicCondition(_written("has", name, *values), holds, params=_params(*values))
 
 
 def issued_by(issuer: str) -> Condition:
@@ -121,8 +123,8 @@ def acr(*values: str) -> Condition:
         "acr() names no authentication context; write one or more, the preferred one first",
     )
     wanted = _words("acr", "context", values)
-    lacking = Weight(Verdict.STEP_UP, acr_values=wanted)
-    return Fact(
+    lacking = Shortfall(Distance.STEP_UP, acr_values=wanted)
+    return AtomicCondition(
         _written("acr", *wanted), lambda auth, request: auth.claims.get("acr") in wanted, lacking
     )
 
@@ -135,7 +137,9 @@ def fresh(seconds: int) -> Condition:
         at: Any = auth.claims.get("auth_time")
         return is_date(at) and abs(auth.judged_at - at) <= seconds
 
-    return Fact(_written("fresh", seconds), holds, Weight(Verdict.STEP_UP, max_age=seconds))
+    return AtomicCondition(
+        _written("fresh", seconds), holds, Shortfall(Distance.STEP_UP, max_age=seconds)
+    )
 
 
 def report_only(requirement: Requirement) -> ReportOnly:
@@ -143,7 +147,7 @@ def report_only(requirement: Requirement) -> ReportOnly:
 
     Alone, it lets every caller pass, a bad token included.
     """
-    asked = checked(requirement, "report_only()")
+    asked = validate_requirement(requirement, "report_only()")
     watches = asked not in (PUBLIC, OPTIONAL) and not isinstance(asked, ReportOnly)
     must(
         watches,
