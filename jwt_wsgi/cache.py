@@ -1,43 +1,53 @@
-"""What is remembered of good tokens: bounded, shared by threads, read without a lock."""
+"""A bounded cache of verified tokens: shared by threads, read without a lock."""
 
 import threading
 from typing import Generic, TypeVar
 
-Remembered = TypeVar("Remembered")
+Entry = TypeVar("Entry")
 
-#: Bytes that an entry costs beside its characters, which are ASCII: the facts, their dates, its share of the table.
+#: Bytes that an entry costs beside the token's characters (which are ASCII): the verified facts,
+#: their dates, and the entry's share of the dict.
 _OVERHEAD = 750
 
 
-class TokenCache(Generic[Remembered]):
-    """Values by the text of their token, in two generations; the older one is forgotten when the younger is full.
+class TokenCache(Generic[Entry]):
+    """A cache of values by the text of their token, in two generations.
 
-    `entries` and `max_bytes` bound both generations together; 0 remembers nothing.
+    When the young generation is full, it becomes the old one, and the previous old
+    one is dropped as a whole.
+
+    Args:
+        entries: The most entries that both generations hold together; 0 caches nothing.
+        max_bytes: The most bytes that both generations hold together; 0 caches nothing.
     """
 
     __slots__ = ("_bytes", "_entries", "_lock", "_max_bytes", "_old", "_young")
 
     def __init__(self, entries: int, max_bytes: int) -> None:
-        self._entries, self._max_bytes = entries // 2, max_bytes // 2
-        self._young: dict[str, Remembered] = {}
-        self._old: dict[str, Remembered] = {}
+        self._entries = entries // 2
+        self._max_bytes = max_bytes // 2
+        self._young: dict[str, Entry] = {}
+        self._old: dict[str, Entry] = {}
         self._bytes = 0
         self._lock = threading.Lock()
 
-    def get(self, text: str) -> Remembered | None:
-        """What is remembered of this very text, or None."""
-        found = self._young.get(text)
-        return self._old.get(text) if found is None else found
+    def get(self, token: str) -> Entry | None:
+        """Return the value that is cached for exactly this token, or None."""
+        entry = self._young.get(token)
+        if entry is None:
+            return self._old.get(token)
+        return entry
 
-    def put(self, text: str, value: Remembered) -> None:
-        """Remember `value`, unless it alone is more than there is room for."""
-        size = len(text) + _OVERHEAD
+    def put(self, token: str, entry: Entry) -> None:
+        """Cache `entry`, unless it alone exceeds the bound of a generation."""
+        size = len(token) + _OVERHEAD
         if size > self._max_bytes or self._entries == 0:
             return
         with self._lock:
             if self._bytes + size > self._max_bytes or len(self._young) >= self._entries:
-                # In this order, so that a reader between the two lines finds all that is kept.
+                # In this order a reader between the two lines still finds every cached entry.
                 self._old = self._young
-                self._young, self._bytes = {}, 0
-            self._young[text] = value
+                self._young = {}
+                self._bytes = 0
+            self._young[token] = entry
             self._bytes += size

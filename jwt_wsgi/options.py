@@ -16,6 +16,6 @@ def check_callables(**options: object) -> None:
         )
 
 
-def is_number(value: object) -> bool:
+def is_finite_number(value: object) -> bool:
     """Whether it is a finite int or float, and no bool."""
     return type(value) in (int, float) and abs(value) < float("inf")  # type: ignore[arg-type]

@@ -158,7 +158,7 @@ def test_neither_memory_grows_beyond_its_bound_and_invented_names_push_no_tenant
     issuers.get(TENANT.issuer)
     for number in range(200):
         issuers.get(f"https://{number}.invented.test/")
-    assert len(issuers._no) == 50
+    assert len(issuers._untrusted) == 50
     assert (issuers.get(TENANT.issuer), tenants.asked.count(TENANT.issuer)) == (
         tenants.known[TENANT.issuer],
         1,
@@ -169,7 +169,7 @@ def test_neither_memory_grows_beyond_its_bound_and_invented_names_push_no_tenant
     )
     for name in names:
         issuers.get(name)
-    assert len(issuers._yes) == 50
+    assert len(issuers._trusted) == 50
 
 
 @pytest.mark.parametrize(
@@ -287,4 +287,4 @@ def test_threads_that_ask_for_the_same_tenants_at_once_get_the_same_answers(
     for thread in threads:
         thread.join()
     assert wrong == []
-    assert len(issuers._no) <= 4
+    assert len(issuers._untrusted) <= 4

@@ -326,7 +326,7 @@ def test_a_bound_is_a_whole_number(
     issuer: LocalIssuer, keys: Counted, option: str, value: Any
 ) -> None:
     with pytest.raises(
-        ValueError, match=f"{option}={value!r}: write a whole number, 0 for no memory"
+        ValueError, match=f"{option}={value!r}: write a whole number, 0 to cache none"
     ):
         verifier(issuer, keys, {option: value})
 
@@ -352,14 +352,14 @@ def test_no_lock_is_taken_for_a_token_that_was_seen(issuer: LocalIssuer) -> None
     judge, token = verifier(issuer, source), issuer.token()
     judge.verify(token)
     judge.verify(token)
-    judge._memory._lock = source._changed = _NoLock()  # type: ignore[assignment]
+    judge._cache._lock = source._changed = _NoLock()  # type: ignore[assignment]
     assert judge.verify(token).subject == "user-1"
 
 
 def test_headers_under_good_signatures_are_read_once_and_within_a_bound(
     issuer: LocalIssuer, keys: Counted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jwt_wsgi.verifier._HEADERS", 2)
+    monkeypatch.setattr("jwt_wsgi.verifier._MAX_HEADERS", 2)
     judge = verifier(issuer, keys)
     assert reason(judge, issuer.token(header={"alg": "ES384"})) == "algorithm_not_allowed"
     assert reason(judge, issuer.token()[:-8] + "AAAAAAAA") == "signature_invalid"
@@ -378,14 +378,14 @@ def test_headers_under_good_signatures_are_read_once_and_within_a_bound(
 def test_tokens_with_the_same_scopes_share_them_within_a_bound(
     issuer: LocalIssuer, keys: Counted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jwt_wsgi.verifier._SCOPES", 2)
+    monkeypatch.setattr("jwt_wsgi.verifier._MAX_SCOPE_SETS", 2)
     judge = verifier(issuer, keys)
     first, second = (judge.verify(issuer.token("read:a write:a")).scopes for _ in range(2))
     assert first is second
     for name in ("b", "c"):
         assert judge.verify(issuer.token(name)).scopes == {name}
     assert judge.verify(issuer.token("read:a write:a")).scopes == first
-    assert len(judge._scopes) <= 2
+    assert len(judge._scope_sets) <= 2
 
 
 def app(environ: Any, start_response: Any) -> list[bytes]:

@@ -3,7 +3,7 @@
 import math
 import time
 
-from jwt_wsgi.options import is_number, must
+from jwt_wsgi.options import is_finite_number, must
 
 
 class Clock:
@@ -15,7 +15,7 @@ class Clock:
 
     def __init__(self, now: float | None = None) -> None:
         must(
-            now is None or is_number(now),
+            now is None or is_finite_number(now),
             f"now={now!r}: write seconds since the epoch, or leave it out",
         )
         self.now = float(math.floor(time.time())) if now is None else now
@@ -25,7 +25,7 @@ class Clock:
 
     def advance(self, seconds: float) -> None:
         """Let `seconds` go by; below 0 it goes back, as a clock that is set right may."""
-        must(is_number(seconds), f"advance({seconds!r}): write seconds")
+        must(is_finite_number(seconds), f"advance({seconds!r}): write seconds")
         self.now += seconds
 
     def __repr__(self) -> str:

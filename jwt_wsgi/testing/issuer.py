@@ -11,7 +11,7 @@ from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.jose.algorithms import SYMMETRIC
 from jwt_wsgi.jwks.remote import RemoteJWKS
 from jwt_wsgi.jwks.static import SharedSecret
-from jwt_wsgi.options import is_number, must
+from jwt_wsgi.options import is_finite_number, must
 from jwt_wsgi.testing.clients import authorize
 from jwt_wsgi.testing.server import serving
 from jwt_wsgi.testing.shapes import RFC_9068, SHAPES, Parties
@@ -193,7 +193,7 @@ class LocalIssuer:
     def _payload(
         self, usual: Mapping[str, Any], expires_in: float, claims: Mapping[str, Any]
     ) -> bytes:
-        must(is_number(expires_in), f"expires_in={expires_in!r}: write seconds from now")
+        must(is_finite_number(expires_in), f"expires_in={expires_in!r}: write seconds from now")
         now = int(self.clock())
         until = now + int(expires_in)
         begun = dict.fromkeys(("iat", *self.shape.times), min(now, until))
@@ -218,7 +218,10 @@ class LocalIssuer:
     @contextmanager
     def slow(self, seconds: float) -> Iterator[None]:
         """Within, every document takes `seconds`."""
-        must(is_number(seconds) and seconds >= 0, f"slow({seconds!r}): write seconds, 0 or more")
+        must(
+            is_finite_number(seconds) and seconds >= 0,
+            f"slow({seconds!r}): write seconds, 0 or more",
+        )
         with self._being(delay=seconds):
             yield
 
