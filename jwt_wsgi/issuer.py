@@ -4,6 +4,7 @@ import copy
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Literal
 
+from jwt_wsgi.callbacks import check_callables
 from jwt_wsgi.jose.algorithms import ALGORITHMS, SYMMETRIC
 from jwt_wsgi.jose.claims import ClaimName, TokenProfile, check_claim_name
 from jwt_wsgi.jwks.remote import RemoteJWKS
@@ -131,6 +132,7 @@ def _required_claims(
     for name, value in claims.items():
         check_claim_name("claims", name)
         if callable(value):
+            check_callables(**{f"claims[{name!r}]": value})
             predicates.append((name, value))
         else:
             fixed.append((name, copy.deepcopy(value)))

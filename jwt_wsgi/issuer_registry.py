@@ -1,12 +1,14 @@
 """The trusted issuers by name: configured ones, and those that a resolver knows."""
 
 import copy
+import hashlib
 import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
+from jwt_wsgi.callbacks import CallbackFailed, call, check_callables
 from jwt_wsgi.errors import KeysUnavailable
 from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.jwks.discovery import Location
@@ -15,21 +17,31 @@ from jwt_wsgi.jwks.source import KeySource
 
 logger = logging.getLogger("jwt_wsgi.issuers")
 
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
 #: Takes an unverified `iss`; returns the `Issuer` of that name, or None for an untrusted one.
 Resolver = Callable[[str], Issuer | None]
 
-#: How many answers of resolvers are cached, of each kind (trusted, not trusted).
-MAX_ANSWERS = 10_000
+#: How many names that produced a good token are cached.
+MAX_PROVEN = 10_000
+#: How many names that a resolver trusts, but that produced no good token yet, are cached.
+MAX_UNPROVEN = 1_000
+#: How many names that a resolver does not trust are cached. At some 200 bytes each, they stay
+#: under 1 MiB.
+MAX_UNTRUSTED = 4_000
 #: Seconds that an answer is cached.
 REMEMBERED_FOR = 60.0
 #: The most characters of a name that a resolver is asked for.
 MAX_NAME = 2048
+#: How many configured issuers a refusal names.
+_MAX_DESCRIBED = 10
 
 
 class _Answer(NamedTuple):
     """A resolver's answer, and when (in monotonic seconds) it must be asked again."""
 
-    issuer: Issuer | None
+    issuer: Issuer
     expires_at: float
 
 
@@ -39,9 +51,10 @@ _Answers = OrderedDict[str, _Answer]
 class IssuerRegistry:
     """The issuers that are trusted, found by the exact name in `iss`.
 
-    Resolvers are asked for https URLs alone, before anything is fetched. Trusted and untrusted
-    names are cached apart, so that invented names evict no tenant. If a resolver returns an issuer
-    without `keys`, its keys are discovered at public addresses only.
+    Resolvers are asked for https URLs alone, before anything is fetched. Their answers are cached
+    in three places, so that invented names evict no tenant: names that produced a good token,
+    names that a resolver trusts but that never produced one, and names that it does not trust. If
+    a resolver returns an issuer without `keys`, its keys are discovered at public addresses only.
 
     Args:
         issuers: An `Issuer`, a resolver, or several of either.
@@ -50,6 +63,7 @@ class IssuerRegistry:
     Attributes:
         configured: The configured issuers by name.
         resolvers: The resolvers, in the order in which they are asked.
+        description: The configured names for a refusal: all of them, or how many there are.
 
     Raises:
         ValueError: For invalid arguments, or the same issuer twice.
@@ -57,8 +71,9 @@ class IssuerRegistry:
 
     def __init__(self, issuers: object, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._trusted = _Answers()
-        self._untrusted = _Answers()
+        self._proven = _Answers()
+        self._unproven = _Answers()
+        self._untrusted: OrderedDict[bytes, float] = OrderedDict()
         self.configured: dict[str, Issuer] = {}
         self.resolvers: list[Resolver] = []
         members = tuple(issuers) if isinstance(issuers, Iterable) else (issuers,)
@@ -66,6 +81,10 @@ class IssuerRegistry:
             raise ValueError("issuers is empty: name at least one Issuer")
         for member in members:
             self._add(member)
+        # Made once: a refusal must not cost more where many issuers are configured.
+        self.description: list[str] | str = sorted(self.configured)[:_MAX_DESCRIBED]
+        if len(self.configured) > _MAX_DESCRIBED:
+            self.description = f"one of {len(self.configured)} configured issuers"
 
     def _add(self, member: object) -> None:
         if isinstance(member, Issuer):
@@ -77,38 +96,50 @@ class IssuerRegistry:
             raise ValueError(
                 f"issuers holds {member!r}: write Issuer(url, audience=...), or a resolver of such"
             )
+        check_callables(resolver=member)
         self.resolvers.append(member)
 
     def get(self, name: str) -> Issuer | None:
         """Return the trusted issuer of this name, or None.
 
         Raises:
-            KeysUnavailable: A resolver raised.
+            KeysUnavailable: A resolver failed.
         """
         if name in self.configured or not self.resolvers:
             return self.configured.get(name)
         now = self._clock()
-        for answers in (self._trusted, self._untrusted):
+        for answers in (self._proven, self._unproven):
             answer = answers.get(name)
             if answer is not None and now < answer.expires_at:
                 return answer.issuer
-        issuer = None
-        if _is_resolvable(name):
-            issuer = self._resolve(name)
-        self._cache_answer(name, _Answer(issuer, now + REMEMBERED_FOR))
+        # The length is judged before the name is hashed or parsed.
+        if len(name) > MAX_NAME:
+            return None
+        digest = _digest(name)
+        if now < self._untrusted.get(digest, now) or not _is_resolvable(name):
+            return None
+        issuer = self._resolve(name)
+        expires_at = now + REMEMBERED_FOR
+        if issuer is None:
+            self._proven.pop(name, None)
+            _store(self._untrusted, digest, expires_at, MAX_UNTRUSTED)
+        elif name in self._proven:
+            _store(self._proven, name, _Answer(issuer, expires_at), MAX_PROVEN)
+        else:
+            _store(self._unproven, name, _Answer(issuer, expires_at), MAX_UNPROVEN)
         return issuer
 
-    def _cache_answer(self, name: str, answer: _Answer) -> None:
-        answers = self._untrusted if answer.issuer is None else self._trusted
-        # Each step is atomic: threads need no lock here, and a fork finds none that is held.
-        answers.pop(name, None)
-        answers[name] = answer
-        if len(answers) > MAX_ANSWERS:
-            answers.popitem(last=False)
+    def confirm(self, issuer: Issuer) -> None:
+        """Note that this issuer signed a good token, so that invented names cannot evict it."""
+        if not self.resolvers or issuer.issuer in self.configured:
+            return
+        answer = self._unproven.pop(issuer.issuer, None)
+        if answer is not None:
+            _store(self._proven, issuer.issuer, answer, MAX_PROVEN)
 
     def _resolve(self, name: str) -> Issuer | None:
         issuer = self._ask_resolvers(name)
-        if not isinstance(issuer, Issuer) or issuer.issuer != name:
+        if issuer is None or issuer.issuer != name:
             return None
         if issuer.discovers:
             issuer = copy.copy(issuer)
@@ -116,28 +147,43 @@ class IssuerRegistry:
         return issuer
 
     def _ask_resolvers(self, name: str) -> Issuer | None:
-        try:
-            for resolve in self.resolvers:
-                issuer = resolve(name)
-                if issuer:
-                    return issuer
-        except Exception as error:  # noqa: BLE001 (a user's callback may raise anything)
-            logger.error("a resolver raised %s; refusing", type(error).__name__)
-            raise KeysUnavailable from None
+        for resolve in self.resolvers:
+            try:
+                issuer = call(
+                    resolve, name, name="a resolver", consequence="refusing", logger=logger
+                )
+            except CallbackFailed:
+                raise KeysUnavailable from None
+            if isinstance(issuer, Issuer):
+                return issuer
         return None
 
     def _discovered_keys(self, name: str) -> KeySource:
         """Return the keys held for this name, which survive a new answer, or a new source."""
-        answer = self._trusted.get(name)
-        if answer is not None and answer.issuer is not None:
+        answer = self._proven.get(name) or self._unproven.get(name)
+        if answer is not None:
             return answer.issuer.keys
         return RemoteJWKS.discovered(name, public_only=True)
 
 
+def _store(cache: OrderedDict[Key, Value], key: Key, value: Value, most: int) -> None:
+    """Store an entry as the newest, and drop the oldest one beyond `most`."""
+    # Each step is atomic: threads need no lock here, and a fork finds none that is held.
+    cache.pop(key, None)
+    cache[key] = value
+    if len(cache) > most:
+        cache.popitem(last=False)
+
+
+def _digest(name: str) -> bytes:
+    """Return a short key for a name that strangers chose, however long it is."""
+    return hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
 def _is_resolvable(name: str) -> bool:
-    """True for an https URL that metadata could be fetched from."""
+    """Return True for an https URL that metadata could be fetched from."""
     try:
         Location(None, issuer=name)
     except ValueError:
         return False
-    return name.startswith("https://") and len(name) <= MAX_NAME
+    return name.startswith("https://")

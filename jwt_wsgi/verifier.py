@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from jwt_wsgi.auth import Auth
 from jwt_wsgi.cache import TokenCache
+from jwt_wsgi.callbacks import CallbackFailed, call, check_callables
 from jwt_wsgi.errors import InvalidToken, KeysUnavailable
 from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.issuer_registry import IssuerRegistry, Resolver
@@ -31,16 +32,14 @@ from jwt_wsgi.jose.compact import (
     read_segment,
 )
 from jwt_wsgi.jose.keys import KeySet
-from jwt_wsgi.options import check_callables
 
 logger = logging.getLogger("jwt_wsgi.verifier")
 
-#: How many parsed headers are cached, and the characters that a cached one may have.
-_MAX_HEADERS = 2048
+#: Characters of a header that is cached when it is parsed, and bytes that one then costs.
 _MAX_HEADER_CHARACTERS = 256
-
-#: How many different sets of scopes the cached tokens share.
-_MAX_SCOPE_SETS = 1024
+_HEADER_BYTES = 2048
+#: The part of the cache's bytes that headers may take.
+_HEADERS_SHARE = 16
 
 #: Tells whether a token that is otherwise good was revoked; if it raises, the answer is 503.
 IsRevoked = Callable[[Auth], object]
@@ -77,7 +76,7 @@ class Verifier:
         max_token_bytes: The longest token that is decoded, in bytes.
         max_remembered: How many verified tokens are cached; 0 caches none. Times, predicates and
             revocation are checked for every request.
-        max_remembered_bytes: The most bytes that the cached tokens take.
+        max_remembered_bytes: The most bytes that the cached tokens take, scopes included.
         clock: Returns the time in seconds since the epoch.
 
     Attributes:
@@ -97,7 +96,7 @@ class Verifier:
         max_remembered_bytes: int = 2**24,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        check_callables(is_revoked=is_revoked)
+        check_callables(is_revoked=is_revoked, clock=clock)
         if type(max_token_bytes) is not int or max_token_bytes <= 0:
             raise ValueError(f"max_token_bytes={max_token_bytes!r}: write a whole number above 0")
         _check_bound("max_remembered", max_remembered)
@@ -107,7 +106,9 @@ class Verifier:
         self._algorithms = _all_algorithms(self._issuers)
         self._cache: TokenCache[VerifiedToken] = TokenCache(max_remembered, max_remembered_bytes)
         self._headers: dict[str, dict[str, Any]] = {}
-        self._scope_sets: dict[frozenset[str], frozenset[str]] = {}
+        self._max_headers = 0
+        if not self._cache.is_off:
+            self._max_headers = max_remembered_bytes // _HEADERS_SHARE // _HEADER_BYTES
         self._max_token_bytes = max_token_bytes
         self._is_revoked = is_revoked
         self._clock = clock
@@ -164,8 +165,9 @@ class Verifier:
         record("claims", issuer.profile, claims, dates)
         verified = self._verified_token(issuer, claims, dates, keys_before)
         auth = self._judge_now(token, verified, claims)
+        self._issuers.confirm(issuer)
         if verified.keys is not None:
-            self._cache.put(token, verified)
+            self._cache.put(token, verified, verified.scopes)
         return auth
 
     def _check_origin(self, compact: Compact, alg: str, issuer: Issuer) -> None:
@@ -184,7 +186,7 @@ class Verifier:
     def _verified_token(
         self, issuer: Issuer, claims: dict[str, Any], dates: Dates, keys_before: KeySet | None
     ) -> VerifiedToken:
-        scopes = self._shared_scopes(granted_scopes(claims, issuer.scope_claim))
+        scopes = self._cache.shared_scopes(granted_scopes(claims, issuer.scope_claim))
         valid_from, valid_until = validity_window(dates, issuer.profile)
         keys = keys_before
         if keys is not issuer.keys.held():
@@ -219,15 +221,11 @@ class Verifier:
         segment = compact.protected
         if segment in self._headers or len(segment) > _MAX_HEADER_CHARACTERS:
             return
-        if len(self._headers) >= _MAX_HEADERS:
+        if self._max_headers == 0:
+            return
+        if len(self._headers) >= self._max_headers:
             self._headers.clear()
         self._headers[segment] = compact.header
-
-    def _shared_scopes(self, scopes: frozenset[str]) -> frozenset[str]:
-        """Return the one object that all cached tokens with these scopes share."""
-        if len(self._scope_sets) >= _MAX_SCOPE_SETS:
-            self._scope_sets.clear()
-        return self._scope_sets.setdefault(scopes, scopes)
 
     def _choose_issuer(self, claims: dict[str, Any]) -> Issuer:
         """Return the trusted issuer that the unverified `iss` names."""
@@ -236,8 +234,7 @@ class Verifier:
             raise InvalidToken("claim_malformed", expected="iss a string", found=name)
         issuer = self._issuers.get(name)
         if issuer is None:
-            trusted = sorted(self._issuers.configured)
-            raise InvalidToken("issuer_mismatch", expected=trusted, found=name)
+            raise InvalidToken("issuer_mismatch", expected=self._issuers.description, found=name)
         return issuer
 
 
@@ -261,12 +258,10 @@ def _all_algorithms(issuers: IssuerRegistry) -> frozenset[str]:
 
 
 def _check_revocation(auth: Auth, is_revoked: IsRevoked) -> None:
-    """Refuse a revoked token; raise `KeysUnavailable` if the callback raises."""
+    """Refuse a revoked token; raise `KeysUnavailable` if the callback fails."""
     try:
-        revoked = bool(is_revoked(auth))
-    except Exception as error:  # noqa: BLE001 (a user's callback may raise anything)
-        # Log the type alone: the text of the exception may quote the token.
-        logger.error("is_revoked raised %s; refusing", type(error).__name__)
+        revoked = call(is_revoked, auth, name="is_revoked", consequence="refusing", logger=logger)
+    except CallbackFailed:
         raise KeysUnavailable("revocation_unknown") from None
     if revoked:
         raise InvalidToken("token_revoked")

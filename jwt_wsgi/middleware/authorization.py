@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterable, Mapping
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from jwt_wsgi.auth import AUTH_KEY, REALM_KEY, RULE_KEY, Auth, environ_of, get_auth
+from jwt_wsgi.callbacks import check_callables
 from jwt_wsgi.errors import AuthError, InvalidRequest
 from jwt_wsgi.middleware.decisions import Decision, OnDecision, is_observed, report
 from jwt_wsgi.middleware.responses import OnError, answer_auth_errors, refuse, validate_realm
-from jwt_wsgi.options import check_callables
 from jwt_wsgi.policy.algebra import (
     OPTIONAL,
     PUBLIC,

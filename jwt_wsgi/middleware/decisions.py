@@ -2,10 +2,12 @@
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NamedTuple
 from wsgiref.types import WSGIEnvironment
 
 from jwt_wsgi.auth import Auth
+from jwt_wsgi.callbacks import CallbackFailed, call
 from jwt_wsgi.errors import AuthError
 
 logger = logging.getLogger("jwt_wsgi.decision")
@@ -61,11 +63,16 @@ def report(decision: Decision, environ: WSGIEnvironment, on_decision: OnDecision
     elif logger.isEnabledFor(logging.INFO):
         _log_refused(decision, error, environ)
     if on_decision is not None:
-        try:
-            on_decision(environ, decision)
-        except Exception as raised:  # noqa: BLE001 (a user's callback may raise anything)
-            # A failing observer must not turn a yes into an outage. Its text may quote the environ.
-            logger.error("on_decision raised %s; the decision stands", type(raised).__name__)
+        # A failing observer must not turn a yes into an outage.
+        with suppress(CallbackFailed):
+            call(
+                on_decision,
+                environ,
+                decision,
+                name="on_decision",
+                consequence="the decision stands",
+                logger=logger,
+            )
 
 
 def _log_allowed(decision: Decision, environ: WSGIEnvironment) -> None:

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from jwt_wsgi.auth import CREDENTIALS_KEY, Credentials
+from jwt_wsgi.callbacks import check_callables
 from jwt_wsgi.errors import AuthError, InvalidRequest
 from jwt_wsgi.middleware.responses import answer_auth_errors, refuse
-from jwt_wsgi.options import check_callables
 
 #: Reads the token from the environ; returns None where the request has none.
 GetToken = Callable[[WSGIEnvironment], str | None]

@@ -1,6 +1,7 @@
 """How a refusal is answered: the challenge, the body and the headers (RFC 6750 §3)."""
 
 import json
+import logging
 import math
 import re
 import sys
@@ -10,7 +11,10 @@ from typing import Any, NamedTuple
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from jwt_wsgi.auth import REALM_KEY
+from jwt_wsgi.callbacks import CallbackFailed, call, deferred_kind
 from jwt_wsgi.errors import AuthError, InsufficientAuthentication, KeysUnavailable
+
+logger = logging.getLogger("jwt_wsgi.decision")
 
 #: Returns a WSGI application that answers in place of ours, or None for the ordinary answer.
 OnError = Callable[[WSGIEnvironment, AuthError], WSGIApplication | None]
@@ -150,10 +154,35 @@ def refuse(
     """Answer `error`, with the application that the hook returns if it returns one."""
     replacement = None
     if on_error is not None:
-        replacement = on_error(environ, error)
+        replacement = _replacement(error, environ, on_error)
     if replacement is not None:
         return replacement(environ, start_response)
     return _send(error, environ, start_response)
+
+
+def _replacement(
+    error: AuthError, environ: WSGIEnvironment, on_error: OnError
+) -> WSGIApplication | None:
+    """Return the hook's application; None where it returns none, or fails."""
+    try:
+        replacement = call(
+            on_error,
+            environ,
+            error,
+            name="on_error",
+            consequence="the ordinary answer is sent",
+            logger=logger,
+        )
+    except CallbackFailed:
+        return None
+    if replacement is None:
+        return None
+    if not callable(replacement) or deferred_kind(replacement) == "coroutine function":
+        kind = type(replacement).__name__
+        logger.error("on_error returned %s, not a WSGI application; it is ignored", kind)
+        return None
+    application: WSGIApplication = replacement
+    return application
 
 
 def answer_auth_errors(app: WSGIApplication, on_error: OnError | None = None) -> WSGIApplication:

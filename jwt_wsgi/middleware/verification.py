@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from jwt_wsgi.auth import AUTH_KEY, CREDENTIALS_KEY, REALM_KEY, Auth, Credentials
+from jwt_wsgi.callbacks import CallbackFailed, call, check_callables
 from jwt_wsgi.errors import AuthError, InvalidRequest, MissingToken
 from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.issuer_registry import Resolver
 from jwt_wsgi.middleware.decisions import Decision, OnDecision, is_observed, report
 from jwt_wsgi.middleware.responses import OnError, answer_auth_errors, refuse, validate_realm
-from jwt_wsgi.options import check_callables
 from jwt_wsgi.verifier import IsRevoked, Verifier
 
 logger = logging.getLogger("jwt_wsgi.verification")
@@ -63,7 +63,8 @@ class TokenVerifier:
         clock: Callable[[], float] | None = None,
     ) -> None:
         check_callables(app=app, exempt=exempt, report_only=report_only, remote_user=remote_user)
-        check_callables(on_error=on_error, on_decision=on_decision)
+        check_callables(on_error=on_error, on_decision=on_decision, clock=clock)
+        check_callables(is_revoked=is_revoked)
         self.app = app
         self.verifier = ready_verifier(issuers, is_revoked=is_revoked, clock=clock)
         self._inner = answer_auth_errors(app, on_error)
@@ -83,7 +84,7 @@ class TokenVerifier:
         if self._remote_user is not None:
             environ.pop("REMOTE_USER", None)
             environ.pop("AUTH_TYPE", None)
-        if self._exempt is None or not self._exempt(environ):
+        if not _is_true("exempt", self._exempt, environ):
             try:
                 self._authenticate(environ.get(CREDENTIALS_KEY), environ)
             except AuthError as error:
@@ -107,7 +108,7 @@ class TokenVerifier:
 
     def _passes_anyway(self, error: AuthError, environ: WSGIEnvironment) -> bool:
         """Report the error; return True if the request passes because it is only reported."""
-        report_only = self._report_only is not None and bool(self._report_only(environ))
+        report_only = _is_true("report_only", self._report_only, environ)
         if is_observed(True, self._on_decision):
             decision = Decision(would_be=error) if report_only else Decision(error)
             report(decision, environ, self._on_decision)
@@ -135,14 +136,31 @@ def ready_verifier(
     return issuers
 
 
+def _is_true(
+    option: str, predicate: Callable[[WSGIEnvironment], object] | None, environ: WSGIEnvironment
+) -> bool:
+    """Return the truth of an optional predicate of the request; False where it fails."""
+    if predicate is None:
+        return False
+    try:
+        result = call(predicate, environ, name=option, consequence="taken as False", logger=logger)
+    except CallbackFailed:
+        return False
+    return bool(result)
+
+
 def _set_remote_user(
     auth: Auth, remote_user: Callable[[Auth], str], environ: WSGIEnvironment
 ) -> None:
     try:
-        name: object = remote_user(auth)
-    except Exception as error:  # noqa: BLE001 (a user's callback may raise anything)
-        # Log the type alone: the text of the exception may quote a claim.
-        logger.error("remote_user raised %s; REMOTE_USER stays unset", type(error).__name__)
+        name = call(
+            remote_user,
+            auth,
+            name="remote_user",
+            consequence="REMOTE_USER stays unset",
+            logger=logger,
+        )
+    except CallbackFailed:
         return
     if isinstance(name, str) and name and name.isprintable():
         environ["REMOTE_USER"] = name.encode("utf-8").decode("latin-1")
