@@ -27,11 +27,7 @@ BROKEN = {
         "test_a_request_without_a_token_is_refused",
     ),
     "another clock": ("clock=clock", "clock=time.time", "test_a_token_expires"),
-    "nothing is open": (
-        '"/health": PUBLIC',
-        '"/health": AUTHENTICATED',
-        "test_health_is_public",
-    ),
+    "nothing is open": ('"/health": PUBLIC', '"/health": AUTHENTICATED', "test_health_is_public"),
 }
 
 
