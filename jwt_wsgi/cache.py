@@ -1,5 +1,6 @@
 """A bounded cache of verified tokens: shared by threads, read without a lock."""
 
+import os
 import threading
 from typing import Generic, TypeVar
 
@@ -38,13 +39,17 @@ class TokenCache(Generic[Entry]):
         max_bytes: The most bytes that both generations hold together; 0 caches nothing.
     """
 
-    __slots__ = ("_entries", "_lock", "_max_bytes", "_old", "_young")
+    __slots__ = ("_entries", "_lock", "_max_bytes", "_old", "_pid", "_young")
 
     def __init__(self, entries: int, max_bytes: int) -> None:
         self._entries = entries // 2
         self._max_bytes = max_bytes // 2
         self._young: _Generation[Entry] = _Generation()
         self._old: _Generation[Entry] = _Generation()
+        self._own_process()
+
+    def _own_process(self) -> None:
+        self._pid = os.getpid()
         self._lock = threading.Lock()
 
     @property
@@ -77,6 +82,9 @@ class TokenCache(Generic[Entry]):
         scopes_size = _size_of(scopes)
         if size + scopes_size > self._max_bytes:
             return
+        if self._pid != os.getpid():
+            # A fork may have copied a lock that another thread held, and nobody would release it.
+            self._own_process()
         with self._lock:
             young = self._young
             is_new = scopes not in young.scope_sets

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 import threading
 import tracemalloc
@@ -127,6 +129,17 @@ def test_reading_takes_no_lock() -> None:
     assert (memory.get("a"), memory.get("b")) == ("A", None)
     with pytest.raises(AssertionError, match="a lock was taken"):
         memory.put("c", "C", NO_SCOPES)
+
+
+def test_a_fork_that_copied_a_held_lock_can_cache_again() -> None:
+    memory = filled(["a"])
+    with memory._lock:
+        child = os.fork()
+        if child == 0:
+            signal.alarm(10)
+            memory.put("b", "B", NO_SCOPES)
+            os._exit(0 if memory.get("b") == "B" else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 def test_threads_find_what_is_right_or_nothing_and_the_bounds_hold() -> None:
