@@ -100,7 +100,7 @@ def test_what_was_found_is_for_the_log_alone(kind: type[AuthError]) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_unknown_reason_is_a_value_error_that_names_the_list(kind: type[AuthError]) -> None:
-    with pytest.raises(ValueError, match=r"'because' is no reason.*jwt_wsgi\.errors\.REASONS"):
+    with pytest.raises(ValueError, match=r"'because' is not a reason.*jwt_wsgi\.errors\.REASONS"):
         kind("because")
 
 
