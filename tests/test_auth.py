@@ -63,9 +63,9 @@ def test_what_carries_no_environ_is_a_type_error(other: str) -> None:
     kind = type(OTHERS[other]).__name__
     assert (
         str(raised.value)
-        == f"{kind} is no WSGI environ, and carries none as .environ, .META or .env"
+        == f"{kind} is not a WSGI environ, and has none as .environ, .META or .env"
     )
-    with pytest.raises(TypeError, match="is no WSGI environ"):
+    with pytest.raises(TypeError, match="is not a WSGI environ"):
         require(OTHERS[other], AUTHENTICATED)
 
 

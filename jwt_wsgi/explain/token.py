@@ -61,7 +61,8 @@ class TokenChecks:
 
     def walk(self, token: str, auth: Auth | None, refused: AuthError | None) -> list[Step]:
         """The steps of one token; the verdict is the verifier's, `auth` or `refused`."""
-        walk = _Walk(token, refused, self._clock() if auth is None else auth.judged_at)
+        now = None if auth is None else auth.judged_at
+        walk = _Walk(token, refused, self._clock() if now is None else now)
         steps: list[Step] = []
         failure: AuthError | None = None
         for check, names in self._made.items():
