@@ -16,10 +16,10 @@ from jwt_wsgi.jose.claims import Dates
 from jwt_wsgi.jose.compact import (
     MAX_TOKEN_BYTES,
     Compact,
+    check_algorithm,
     check_signature,
     parse,
     read_segment,
-    signed_with,
 )
 from jwt_wsgi.jose.keys import KeySet
 from jwt_wsgi.options import must
@@ -95,7 +95,7 @@ class Verifier:
         if facts is not None and self._stand(facts):
             return self._judge(token, facts)
         compact = parse(token, self._max_token_bytes, self._headers)
-        signed_with(compact.header, self._algorithms)
+        check_algorithm(compact.header, self._algorithms)
         claims = read_segment(compact.payload)
         issuer = self._issuer(claims)
         # The keys are of this epoch where it is still the one afterwards.
@@ -147,7 +147,7 @@ class Verifier:
 
     def _issuer(self, claims: dict[str, Any]) -> Issuer:
         """Unverified, `iss` only picks among the trusted ones."""
-        name = judgement.present(claims, "iss")
+        name = judgement.required_claim(claims, "iss")
         if not isinstance(name, str):
             raise InvalidToken("claim_malformed", expected="iss a string", found=name)
         issuer = self._issuers.get(name)
@@ -172,6 +172,6 @@ def check_revocation(auth: Auth, is_revoked: IsRevoked) -> None:
 
 def _check_origin(compact: Compact, issuer: Issuer) -> None:
     """The allow-list, the key and the algorithm meet here: all of them are this issuer's."""
-    alg, kid = signed_with(compact.header, issuer.algorithms)
+    alg = check_algorithm(compact.header, issuer.algorithms)
     judgement.check_type(compact.header, issuer.profile)
-    check_signature(compact, alg, issuer.keys.find(kid, alg))
+    check_signature(compact, alg, issuer.keys.find(compact.header.get("kid"), alg))

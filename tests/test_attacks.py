@@ -138,7 +138,7 @@ def knowing(name: str, row: Algorithm) -> Switch:
 
 
 def taken_for_good(name: str, kty: str) -> Switch:
-    return knowing(name, Algorithm(kty, None, 0, lambda *_: True))
+    return knowing(name, Algorithm(kty, lambda *_: True))
 
 
 def lenient(text: str) -> bytes:
@@ -217,15 +217,13 @@ def load_what_there_is(keys: RemoteJWKS, load: Callable[..., Any] = RemoteJWKS._
         return KeySet(()), None
 
 
-ANY_ALGORITHM = without(
-    "jose.compact.signed_with", lambda header, _: (header["alg"], header.get("kid"))
-)
+ANY_ALGORITHM = without("jose.compact.check_algorithm", lambda header, _: header["alg"])
 ANY_ENCODING = without("jose.encoding.decode", lenient)
 ANY_ISSUER = without("verifier.Verifier._issuer", issuer_in_part)
 ANY_JSON = without("jose.compact.parse", parse_json_too)
-ANY_K = without("jose.jwk._octets", lambda entry, member: lenient(entry[member]))
-ANY_LENGTH = knowing("HS256", ALGORITHMS["HS256"]._replace(secret_bytes=0))
-ANY_MEMBER = without("jose.compact._checked", lambda header: header)
+ANY_K = without("jose.jwk._decode_member", lambda entry, member: lenient(entry[member]))
+ANY_LENGTH = knowing("HS256", ALGORITHMS["HS256"]._replace(min_secret_bytes=0))
+ANY_MEMBER = without("jose.compact._check_header", lambda header: None)
 ANY_MIXTURE = without("jose.keys.SYMMETRIC", frozenset())
 ANY_PARSE = without("jose.compact.parse", loose_parse)
 ANY_REPLY = without("jwks.remote.RemoteJWKS._load", load_what_there_is)
@@ -234,7 +232,7 @@ ANY_SECRET = without("jose.jwk._is_asymmetric", lambda _: False)
 ANY_SIZE = without("jose.compact.parse", partial(parse, max_bytes=2**30))
 ANY_SOURCE = without("jose.compact.check_signature", believe_the_header)
 ANY_URL = without("jwks.discovery.check_url", lambda url, **_: urlsplit(url))
-ANY_USE = without("jose.jwk._served", lambda _: frozenset(ALGORITHMS))
+ANY_USE = without("jose.jwk._algorithms_of", lambda _: frozenset(ALGORITHMS))
 ANY_ZERO = knowing(
     "ES256", ALGORITHMS["ES256"]._replace(check=lambda *signed: jwa.ES256.verify(*signed))
 )
@@ -395,7 +393,7 @@ MALFORMED, NOT_ALLOWED, UNSUPPORTED = (
     "header_unsupported",
 )
 NO_SECRET, NO_FETCH, KEPT = (
-    "an asymmetric key is no secret",
+    "an asymmetric key is not a secret",
     "nothing was fetched",
     "the last good keys stay",
 )

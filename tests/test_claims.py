@@ -96,7 +96,7 @@ def test_36_fractions_and_early_dates_are_dates(value: float) -> None:
 def test_exp_must_be_there_and_the_others_need_not() -> None:
     assert standing({"exp": ...}) == "claim_missing"
     dates = check_claims({"aud": "a", "exp": 7}, TokenProfile(AUDIENCES))
-    assert dates == Dates(7, float("-inf"), float("-inf"))
+    assert dates == Dates(exp=7, nbf=None, iat=None)
 
 
 @pytest.mark.conforms(57)
@@ -245,7 +245,11 @@ def test_predicates_are_asked_and_one_that_raises_says_no(caplog: pytest.LogCapt
     with caplog.at_level(logging.WARNING):
         assert asked(explode) == "claim_mismatch"
     # The whole of it: nothing of the claim.
-    warning = ("jwt_wsgi.claims", logging.WARNING, "a claim predicate raised KeyError and refuses")
+    warning = (
+        "jwt_wsgi.claims",
+        logging.WARNING,
+        "a claim predicate raised KeyError; it is not satisfied",
+    )
     assert caplog.record_tuples == [warning]
     assert "hidden" not in caplog.text
     absent = TokenProfile(None, predicates=(("y", lambda value: True),))

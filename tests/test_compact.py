@@ -377,9 +377,9 @@ def test_the_log_is_told_what_was_wanted_and_what_came(
 
 def test_a_header_that_is_known_is_not_read_again() -> None:
     known = {"alg": "ES256"}
-    assert parse(f"!.{BODY}.{SIGNATURE}", known={"!": known}).header is known
+    assert parse(f"!.{BODY}.{SIGNATURE}", known_headers={"!": known}).header is known
     with pytest.raises(InvalidToken):
-        parse(f"!.{BODY}.{SIGNATURE}", known={HEAD: known})
+        parse(f"!.{BODY}.{SIGNATURE}", known_headers={HEAD: known})
 
 
 def test_a_token_has_a_greatest_size() -> None:

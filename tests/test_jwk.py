@@ -199,8 +199,8 @@ UNUSABLE: list[tuple[str, object, str]] = [
     ("x missing", without(EC, "x"), "x is"),
     ("y missing", without(EC, "y"), "y is"),
     ("y null", {**EC, "y": None}, "y is"),
-    ("x short", {**EC, "x": encode(bytes(31))}, "x has not the size"),
-    ("y long", {**EC, "y": encode(bytes(33))}, "y has not the size"),
+    ("x short", {**EC, "x": encode(bytes(31))}, "x does not have the size"),
+    ("y long", {**EC, "y": encode(bytes(33))}, "y does not have the size"),
     ("x not base64url", {**EC, "x": "!" * 43}, "base64url"),
     ("a point beside the curve", {**EC, "y": EC["x"]}, "not on P-256"),
     ("a point at the origin", {**EC, "x": "A" * 43, "y": "A" * 43}, "not on P-256"),
@@ -251,20 +251,23 @@ IN_FULL: list[tuple[object, str]] = [
     ({**RSA, "use": "enc"}, "use is not 'sig'"),
     ({**RSA, "key_ops": []}, "key_ops lacks 'verify'"),
     ({**RSA, "d": "AQAB"}, "private members; publish the public ones"),
-    (OCT, "a symmetric key; such keys are accepted only where asked for"),
+    (OCT, "a symmetric key; KeySet.from_jwks accepts these only with symmetric=True"),
     ({**RSA, "k": "AQAB"}, "a member k, which only symmetric keys have"),
-    ({**RSA, "alg": "RS257"}, "alg is no signature algorithm that is supported"),
+    ({**RSA, "alg": "RS257"}, "alg is not a supported signature algorithm"),
     ({**RSA, "alg": "ES256"}, "alg ES256 does not fit the key's type, curve or size"),
     ({**RSA, "n": ""}, "n is missing, not a string, or too long"),
     ({**RSA, "n": "A" * 1401}, "n is missing, not a string, or too long"),
     ({**RSA, "n": "A"}, "n is not base64url"),
-    ({**RSA, "kty": "AKP"}, "kty is none of RSA, EC, OKP and oct"),
-    ({**EC, "crv": "P-257"}, "crv is none of P-256, P-384, P-521 and Ed25519, or not of this kty"),
-    ({**EC, "x": encode(bytes(31))}, "x has not the size of the curve"),
+    ({**RSA, "kty": "AKP"}, "kty is not RSA, EC, OKP or oct"),
+    (
+        {**EC, "crv": "P-257"},
+        "crv is not P-256, P-384, P-521 or Ed25519, or does not belong to this kty",
+    ),
+    ({**EC, "x": encode(bytes(31))}, "x does not have the size of the curve"),
     ({**EC, "y": EC["x"]}, "the point is not on P-256"),
     (rsa(1024), "RSA of 1024 bits; 2048 to 8192 are accepted"),
     ({**RSA, "n": number(1 << 2047)}, "an even RSA modulus"),
-    (rsa(e=3), "an RSA exponent even, below 65537 or over 64 bits"),
+    (rsa(e=3), "an RSA exponent that is even, below 65537 or over 64 bits"),
     ({**RSA, "x5c": []}, "x5c is not a list of certificates"),
     ({**EC, "x5c": [x5c(SigningKey("ES256").private)]}, "x5c certifies another key"),
 ]
@@ -325,7 +328,7 @@ def test_a_certificate_of_no_known_version_is_no_certificate() -> None:
     with pytest.raises(Unusable, match="x5c is not a list of certificates"):
         used({**(key.jwk or {}), "x5c": [base64.b64encode(octets).decode()]})
     # But it is as public as any other, and so no secret.
-    with pytest.raises(Unusable, match="an asymmetric key is no secret"):
+    with pytest.raises(Unusable, match="an asymmetric key is not a secret"):
         jwk.from_secret(octets)
 
 
@@ -396,7 +399,7 @@ FOREIGN = "a key of a type or curve that is not supported"
         pytest.param(private_pem(PrivateFormat.PKCS8), PRIVATE, id="PKCS 8"),
         pytest.param(private_pem(PrivateFormat.TraditionalOpenSSL), PRIVATE, id="EC PRIVATE KEY"),
         pytest.param(rsa_pem(1024), "RSA of 1024 bits; 2048 to 8192 are accepted", id="RSA of 1024 bits"),
-        pytest.param(rsa_pem(2048, e=3), "an RSA exponent even, below 65537 or over 64 bits", id="e of 3"),
+        pytest.param(rsa_pem(2048, e=3), "an RSA exponent that is even, below 65537 or over 64 bits", id="e of 3"),
         pytest.param(pem(ec.generate_private_key(ec.SECP256K1()).public_key()), FOREIGN, id="secp256k1"),
         pytest.param(pem(ed448.Ed448PrivateKey.generate().public_key()), FOREIGN, id="Ed448"),
         pytest.param(pem(x25519.X25519PrivateKey.generate().public_key()), FOREIGN, id="X25519"),
@@ -446,7 +449,7 @@ def openssh(key: SigningKey) -> bytes:
         pytest.param(b"", "0 bytes", id="empty, CVE-2026-49852"),
         pytest.param(bytes(31), "31 bytes", id="31 bytes"),
         pytest.param(pem(PUBLIC.private.public_key()), "asymmetric", id="a public key in PEM"),
-        pytest.param(b"\n " + pem(PUBLIC.private.public_key()), "give it to StaticJWKS", id="PEM, set off"),
+        pytest.param(b"\n " + pem(PUBLIC.private.public_key()), "pass it to StaticJWKS", id="PEM, set off"),
         pytest.param(private_pem(PrivateFormat.PKCS8), "asymmetric", id="a private key in PEM"),
         pytest.param(certificate(PUBLIC.private).public_bytes(Encoding.PEM), "asymmetric",
                      id="a certificate in PEM"),
@@ -508,5 +511,5 @@ def test_a_public_key_in_disguise_is_no_secret_either(form: tuple[str, bytes]) -
         jwk.from_secret(form[1])
     assert (
         str(raised.value)
-        == "an asymmetric key is no secret, for anyone may know it: give it to StaticJWKS"
+        == "an asymmetric key is not a secret, because anyone may know its public part: pass it to StaticJWKS"
     )

@@ -74,4 +74,4 @@ def test_the_strict_core_needs_none_of_them() -> None:
     ],
 )
 def test_the_quick_reader_answers_for_what_it_would_write_itself(text: bytes, read: object) -> None:
-    assert strict_json._quick_object(text) == read
+    assert strict_json._read_canonical(text) == read

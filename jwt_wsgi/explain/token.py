@@ -8,7 +8,7 @@ from jwt_wsgi.auth import Auth
 from jwt_wsgi.errors import AuthError
 from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.jose import claims as judgement
-from jwt_wsgi.jose.compact import Compact, check_signature, parse, read_segment, signed_with
+from jwt_wsgi.jose.compact import Compact, check_algorithm, check_signature, parse, read_segment
 from jwt_wsgi.middleware.decisions import excerpt
 from jwt_wsgi.verifier import Verifier
 
@@ -83,7 +83,7 @@ class TokenChecks:
 
     def _algorithm(self, walk: _Walk) -> list[Step]:
         allowed = self._verifier._algorithms  # noqa: SLF001 (its own list, and no second one)
-        alg, _ = signed_with(walk.compact.header, allowed)
+        alg = check_algorithm(walk.compact.header, allowed)
         return [Step("algorithm", True, written(sorted(allowed)), excerpt(alg))]
 
     def _payload(self, walk: _Walk) -> list[Step]:
@@ -96,12 +96,12 @@ class TokenChecks:
 
     def _origin(self, walk: _Walk) -> list[Step]:
         issuer, header = walk.issuer, walk.compact.header
-        alg, kid = signed_with(header, issuer.algorithms)
+        alg = check_algorithm(header, issuer.algorithms)
         judgement.check_type(header, issuer.profile)
         # What the verifier did not find is not looked for again: that may cost a fetch.
         if walk.refused is not None and walk.refused.reason in ("kid_unknown", "keys_unavailable"):
             raise walk.refused
-        check_signature(walk.compact, alg, issuer.keys.find(kid, alg))
+        check_signature(walk.compact, alg, issuer.keys.find(header.get("kid"), alg))
         return [
             Step("issuer's algorithm", True, written(sorted(issuer.algorithms)), excerpt(alg)),
             Step("type", True, issuer.profile.name, _value(header.get("typ", judgement.ABSENT))),
@@ -124,12 +124,12 @@ class TokenChecks:
         profile = walk.issuer.profile
         dates = judgement.check_claims(walk.claims, profile)
         judgement.check_times(dates, profile, walk.now)
-        begin, max_age = max(dates.nbf, dates.iat), profile.max_age
+        max_age = profile.max_age
         age = "any" if max_age is None else f"iat after {walk.now - max_age}"
         return [
             Step("expiry", True, f"exp after {walk.now}", _value(dates.exp)),
-            Step("not before", True, f"at most {walk.now}", _value(begin)),
-            Step("age", True, age, _value(dates.iat)),
+            Step("not before", True, f"at most {walk.now}", _date(dates.begin)),
+            Step("age", True, age, _date(dates.iat)),
         ]
 
     def _predicates(self, walk: _Walk) -> list[Step]:
@@ -185,6 +185,9 @@ def written(expected: object) -> str | None:
     return None if expected is None else str(expected)
 
 
+def _date(found: float | None) -> str:
+    return _value(judgement.ABSENT if found is None else found)
+
+
 def _value(found: object) -> str:
-    """A token's value; a date that is not there is one that never was."""
-    return "absent" if found in (judgement.ABSENT, float("-inf")) else excerpt(found)
+    return "absent" if found is judgement.ABSENT else excerpt(found)
