@@ -40,7 +40,7 @@ def passes(issuer: LocalIssuer, name: str, signature: bytes, message: bytes = ME
 
 
 @pytest.mark.conforms(42, 49, 58)
-def test_there_are_these_algorithms_and_no_others() -> None:
+def test_exactly_these_algorithms_are_supported() -> None:
     assert {*ASYMMETRIC, *SYMMETRIC} == ALGORITHMS.keys()
     assert set(SYMMETRIC) == algorithms.SYMMETRIC
 
@@ -51,22 +51,22 @@ def test_there_are_these_algorithms_and_no_others() -> None:
     ["none", "None", "NONE", "nOnE", "", "rs256", "RSA1_5", "dir", "A128KW", "HS1", "RS1", "ES256K",
      "PBES2-HS256+A128KW", "Ed448", "ML-DSA-44"],
 )  # fmt: skip
-def test_none_and_everything_else_does_not_exist(name: str) -> None:
+def test_none_and_other_names_are_not_algorithms(name: str) -> None:
     # Lines 42 and 49.
     assert name not in ALGORITHMS
 
 
-def test_josepys_own_tables_which_others_share_are_left_alone() -> None:
+def test_the_tables_of_josepy_are_not_changed() -> None:
     assert {"EdDSA", "Ed25519", "none"}.isdisjoint(jwa.JWASignature.SIGNATURES)
 
 
 @every_name
-def test_a_good_signature_passes(every_algorithm: LocalIssuer, name: str) -> None:
+def test_a_valid_signature_passes(every_algorithm: LocalIssuer, name: str) -> None:
     assert passes(every_algorithm, name, every_algorithm.key(name).sign(MESSAGE))
 
 
 @every_name
-def test_another_message_does_not(every_algorithm: LocalIssuer, name: str) -> None:
+def test_a_signature_over_another_message_is_refused(every_algorithm: LocalIssuer, name: str) -> None:
     signature = every_algorithm.key(name).sign(MESSAGE)
     for message in (b"", MESSAGE + b".", MESSAGE[:-1], b"Header.payload"):
         assert not passes(every_algorithm, name, signature, message)
@@ -113,7 +113,7 @@ def test_an_rsa_signature_that_begins_with_zeros_keeps_them(
 
 
 @every_name
-def test_another_key_of_the_kind_does_not_pass(every_algorithm: LocalIssuer, name: str) -> None:
+def test_a_signature_of_another_key_is_refused(every_algorithm: LocalIssuer, name: str) -> None:
     signature = every_algorithm.key(name).sign(MESSAGE)
     assert passes(every_algorithm, name, signature)
     if name[:2] in ("RS", "PS"):
@@ -124,7 +124,7 @@ def test_another_key_of_the_kind_does_not_pass(every_algorithm: LocalIssuer, nam
 
 
 @pytest.mark.parametrize("size", HASHES)
-def test_rs_and_ps_are_different_signatures_of_one_key(
+def test_an_rs_signature_is_not_a_ps_signature(
     every_algorithm: LocalIssuer, size: str
 ) -> None:
     for signed, read in (("RS", "PS"), ("PS", "RS")):
@@ -163,7 +163,7 @@ def test_a_ps_signature_with_another_mask_is_refused(
 
 @pytest.mark.conforms(32)
 @every_ecdsa
-def test_ecdsa_signatures_have_their_one_length(every_algorithm: LocalIssuer, name: str) -> None:
+def test_an_ecdsa_signature_of_another_length_is_refused(every_algorithm: LocalIssuer, name: str) -> None:
     # Line 32.
     good = every_algorithm.key(name).sign(MESSAGE)
     length, _ = ECDSA[name]
@@ -197,7 +197,7 @@ def test_a_psychic_signature_is_refused_cve_2022_21449(
 
 @pytest.mark.conforms(32)
 @every_ecdsa
-def test_zeros_are_refused_whatever_a_library_thinks_of_them(
+def test_zeros_are_refused_even_if_the_library_accepts_them(
     monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setattr(type(jwa.ES256), "verify", lambda *_: True)

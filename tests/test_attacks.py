@@ -652,7 +652,7 @@ def test_a_key_in_the_header_is_never_parsed(
     assert parsed == []
 
 
-def test_the_http_client_takes_no_file_either(tmp_path: Path) -> None:
+def test_the_http_client_refuses_file_urls(tmp_path: Path) -> None:
     # CVE-2026-48522: the second line where no fetcher of one's own is given is the library's.
     file = tmp_path / "keys.json"
     file.write_text("{}")

@@ -98,7 +98,7 @@ def pem(public: Any) -> bytes:
         pytest.param(OCT, {"HS256", "HS384", "HS512"}, id="oct, 64"),
     ],
 )
-def test_a_key_serves_what_its_type_curve_and_size_are_made_for(
+def test_a_key_serves_the_algorithms_of_its_type_curve_and_size(
     entry: dict[str, Any], served: set[str]
 ) -> None:
     # Lines 31, 32 and 40.
@@ -107,7 +107,7 @@ def test_a_key_serves_what_its_type_curve_and_size_are_made_for(
 
 @pytest.mark.conforms(28, 41)
 @pytest.mark.parametrize("name", ASYMMETRIC)
-def test_a_key_that_names_an_algorithm_serves_that_one(name: str) -> None:
+def test_a_key_with_alg_serves_that_algorithm_only(name: str) -> None:
     # Lines 28, 41 and 52: EdDSA and Ed25519 are two names for one algorithm.
     entry = rsa() if name in RSA_ALGORITHMS else bare(name)
     assert used({**entry, "alg": name}) == (EDDSA if name in EDDSA else {name})
@@ -274,7 +274,7 @@ IN_FULL: list[tuple[object, str]] = [
 
 
 @pytest.mark.parametrize(("entry", "reason"), IN_FULL, ids=[reason for _, reason in IN_FULL])
-def test_the_reason_is_for_people(entry: object, reason: str) -> None:
+def test_an_unusable_entry_names_its_reason(entry: object, reason: str) -> None:
     with pytest.raises(Unusable) as raised:
         used(entry)
     assert str(raised.value) == reason
@@ -295,7 +295,7 @@ def test_the_reason_is_for_people(entry: object, reason: str) -> None:
                      .public_key()))}, "asymmetric", id="k a public key"),
     ],
 )  # fmt: skip
-def test_a_secret_that_is_not_used_even_where_secrets_are_asked_for(
+def test_an_unusable_secret_is_refused_with_symmetric_true(
     entry: dict[str, Any], reason: str
 ) -> None:
     with pytest.raises(Unusable, match=reason):
@@ -322,7 +322,7 @@ def of_no_known_version(private: Any) -> bytes:
     return octets.replace(three, unknown)
 
 
-def test_a_certificate_of_no_known_version_is_no_certificate() -> None:
+def test_a_certificate_of_an_unknown_version_is_refused() -> None:
     key = SigningKey("ES256")
     octets = of_no_known_version(key.private)
     with pytest.raises(Unusable, match="x5c is not a list of certificates"):
@@ -332,7 +332,7 @@ def test_a_certificate_of_no_known_version_is_no_certificate() -> None:
         jwk.from_secret(octets)
 
 
-def test_a_certificate_with_foreign_characters_in_it_is_no_certificate() -> None:
+def test_a_certificate_with_foreign_characters_is_refused() -> None:
     key = SigningKey("ES256")
     good = x5c(key.private)
     for character in "!\n ":
@@ -412,7 +412,7 @@ def test_a_pem_block_that_is_not_used(octets: bytes, reason: str) -> None:
 
 
 @pytest.mark.parametrize("alg", ["none", "ES384", "HS256", "RS256", ""])
-def test_a_pem_key_is_bound_to_no_algorithm_that_it_is_not_made_for(alg: str) -> None:
+def test_a_pem_key_refuses_an_alg_that_does_not_fit(alg: str) -> None:
     public = pem(ec.generate_private_key(ec.SECP256R1()).public_key())
     with pytest.raises(ValueError, match="alg"):
         KeySet.from_pem(public, alg=alg)
@@ -430,7 +430,7 @@ def test_a_pem_key_is_bound_to_no_algorithm_that_it_is_not_made_for(alg: str) ->
         pytest.param(b"{" + bytes(range(1, 32)), {"HS256"}, id="a first octet that is a brace"),
     ],
 )
-def test_a_secret_serves_as_far_as_it_is_long(octets: bytes, served: set[str]) -> None:
+def test_a_secret_serves_the_algorithms_of_its_length(octets: bytes, served: set[str]) -> None:
     assert KeySet.from_secret(octets).algorithms == served
 
 
@@ -506,7 +506,7 @@ def in_disguise() -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("form", in_disguise().items(), ids=lambda form: form[0])
-def test_a_public_key_in_disguise_is_no_secret_either(form: tuple[str, bytes]) -> None:
+def test_a_disguised_public_key_is_refused_as_a_secret(form: tuple[str, bytes]) -> None:
     with pytest.raises(Unusable) as raised:
         jwk.from_secret(form[1])
     assert (

@@ -67,7 +67,7 @@ def test_a_jwks_is_a_mapping_with_an_array_of_keys(jwks: Any) -> None:
         pytest.param(["x"] * 50, r"among 50 .*keys\[2\]: [^;]*$", id="the first three are named"),
     ],
 )
-def test_nothing_usable_is_a_value_error_that_says_why(entries: list[Any], message: str) -> None:
+def test_a_jwks_without_a_usable_key_is_a_value_error(entries: list[Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         KeySet.from_jwks({"keys": entries})
 
@@ -109,7 +109,7 @@ def test_a_good_set_reports_nothing_skipped() -> None:
     assert (keys.skipped, keys.symmetric, keys.algorithms) == ((), False, {"ES256"})
 
 
-def test_secrets_are_read_where_asked_for() -> None:
+def test_secrets_are_read_with_symmetric_true() -> None:
     keys = KeySet.from_jwks({"keys": [SECRET]}, symmetric=True)
     assert keys.symmetric
     assert kids(keys, "secret", "HS512") == ["secret"]
@@ -214,7 +214,7 @@ def test_a_set_does_not_change_with_what_it_was_made_from() -> None:
     assert kids(keys, "two") == kids(keys, "other") == []
 
 
-def test_two_sets_of_the_same_keys_are_two_sets() -> None:
+def test_two_sets_of_the_same_keys_are_not_equal() -> None:
     # The identity of a set is its epoch.
     first, second = (KeySet.from_jwks({"keys": [ONE]}) for _ in range(2))
     assert first != second
@@ -250,7 +250,7 @@ CHANGED = st.builds(
 
 @settings(deadline=None, max_examples=200)
 @given(entries=st.lists(CHANGED | st.dictionaries(MEMBERS, VALUES) | VALUES, max_size=4))
-def test_no_entry_whatever_it_is_spoils_the_set(entries: list[Any]) -> None:
+def test_no_entry_makes_the_whole_set_fail(entries: list[Any]) -> None:
     keys = KeySet.from_jwks({"keys": [*entries, NAMELESS]})
     assert len(keys.keys) + len(keys.skipped) == len(entries) + 1
     assert None in [key.kid for key in keys.keys]

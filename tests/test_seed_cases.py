@@ -113,7 +113,7 @@ def test_no_token_is_401_without_an_error_code(local: LocalIssuer) -> None:
         pytest.param("Bearer wrongjwt", (401, "token_malformed"), id="wrongjwt"),
     ],
 )
-def test_a_header_that_carries_no_good_token(
+def test_a_header_without_a_valid_token_is_refused(
     local: LocalIssuer, header: str, expected: tuple[int, str]
 ) -> None:
     assert outcome(get(api(local), "/private", header)) == expected
@@ -121,17 +121,17 @@ def test_a_header_that_carries_no_good_token(
 
 @pytest.mark.conforms(1, 2)
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
-def test_the_scheme_is_taken_in_any_case(local: LocalIssuer, scheme: str) -> None:
+def test_the_scheme_is_case_insensitive(local: LocalIssuer, scheme: str) -> None:
     response = get(api(local), "/private", f"{scheme} {local.token()}")
     assert response.json["subject"] == "user-1"
 
 
-def test_basic_passes_an_optional_place_without_auth(local: LocalIssuer) -> None:
+def test_basic_passes_an_optional_rule_without_auth(local: LocalIssuer) -> None:
     assert get(api(local), "/optional", "Basic foobar").json["subject"] is None
 
 
 @pytest.mark.conforms(5, 6)
-def test_tokens_in_query_form_and_json_are_not_looked_at_and_the_body_is_untouched(
+def test_tokens_in_query_form_and_json_are_ignored(
     local: LocalIssuer,
 ) -> None:
     app, token = api(local), local.token()
@@ -153,7 +153,7 @@ def test_get_token_replaces_the_header(local: LocalIssuer) -> None:
     assert outcome(bearer(app, token)) == (401, "missing_token")
 
 
-def test_what_get_token_raises_is_that_error_and_no_access(local: LocalIssuer) -> None:
+def test_an_exception_of_get_token_propagates(local: LocalIssuer) -> None:
     def explode(environ: dict[str, Any]) -> str:
         raise KeyError("no cookie jar")
 
@@ -218,7 +218,7 @@ BELIEVING: list[Any] = [
 @pytest.mark.parametrize(
     ("token", "profile", "reason"), [pytest.param(*case, id=name) for name, *case in BELIEVING]
 )
-def test_believing_a_token(
+def test_a_token_is_accepted_or_refused_with_its_reason(
     local: LocalIssuer,
     token: Callable[[LocalIssuer], str],
     profile: dict[str, Any],
@@ -248,7 +248,7 @@ def test_another_algorithm_is_refused_without_a_fetch(algorithm: str) -> None:
 
 
 @pytest.mark.conforms(44, 47, 56)
-def test_the_issuer_picks_the_key_and_an_unknown_one_costs_no_fetch() -> None:
+def test_the_issuer_selects_the_key_and_an_unknown_one_costs_no_fetch() -> None:
     one = LocalIssuer("https://one.test/", algorithms=("ES256",))
     two = LocalIssuer("https://two.test/", algorithms=("ES256",))
     stranger = LocalIssuer("https://three.test/", algorithms=("ES256",))
@@ -269,7 +269,7 @@ def test_the_issuer_picks_the_key_and_an_unknown_one_costs_no_fetch() -> None:
     assert outcome(bearer(app, one.token(iss=two.issuer))) == (401, "kid_unknown")
 
 
-def test_a_revoked_token_is_401_and_a_check_that_raises_is_never_a_yes(local: LocalIssuer) -> None:
+def test_a_revoked_token_is_401_and_a_check_that_raises_is_503(local: LocalIssuer) -> None:
     def explode(auth: object) -> bool:
         raise ConnectionError("the deny list is gone")
 
@@ -368,7 +368,7 @@ def test_an_unknown_kid_in_an_outage_is_503_and_a_known_one_is_served() -> None:
     assert keys.call(known) == GOOD
 
 
-def test_invented_kids_stay_within_the_budget_and_hurt_no_valid_token() -> None:
+def test_invented_kids_stay_within_the_budget_and_valid_tokens_pass() -> None:
     keys = Keys()
     valid, stranger = keys.local.token(), LocalIssuer(algorithms=("ES256",))
     assert keys.call(valid) == GOOD
@@ -399,7 +399,7 @@ def test_a_token_without_kid(published: int, expected: tuple[int, str | None]) -
 
 
 @pytest.mark.conforms(27)
-def test_keys_for_encryption_are_no_keys() -> None:
+def test_keys_for_encryption_are_not_used() -> None:
     local = LocalIssuer(algorithms=("ES256",))
     jwks = {"keys": [{**local.jwks["keys"][0], "use": "enc"}]}
     keys = RemoteJWKS(local.jwks_uri, fetch=lambda url: json.dumps(jwks).encode())

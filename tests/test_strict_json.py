@@ -139,7 +139,7 @@ def test_many_brackets_are_not_depth(text: bytes) -> None:
     assert read_object(text)
 
 
-def test_what_was_closed_before_does_not_hide_depth() -> None:
+def test_closed_brackets_do_not_hide_depth() -> None:
     beside = b"[], " * 40
     assert read_object(b'{"a": [%s %s]}' % (beside, b"[" * 30 + b"]" * 30))
     with pytest.raises(ValueError, match="nested too deeply"):
@@ -165,7 +165,7 @@ def test_what_was_closed_before_does_not_hide_depth() -> None:
         ),
     ],
 )
-def test_the_error_says_what_is_wrong(text: bytes, said: str) -> None:
+def test_the_error_names_the_problem(text: bytes, said: str) -> None:
     with pytest.raises(ValueError, match=r"\w") as raised:
         read_object(text)
     assert str(raised.value) == said
@@ -177,7 +177,7 @@ def test_brackets_in_a_string_do_not_hide_depth() -> None:
         read_object(b'{"a": [%s, %s]}' % (closings, b"[" * 32 + b"]" * 32))
 
 
-def test_little_stack_left_is_a_value_error_too() -> None:
+def test_a_nearly_full_stack_is_a_value_error() -> None:
     def read() -> None:
         read_object(b'{"a": {"b": 1.5}}')
 
@@ -220,7 +220,7 @@ VALUES = st.recursive(
 
 @settings(deadline=None, max_examples=100)
 @given(value=st.dictionaries(st.text(), VALUES, max_size=4), ascii_only=st.booleans())
-def test_what_json_writes_is_read_back(value: dict[str, Any], ascii_only: bool) -> None:
+def test_the_output_of_json_dumps_is_read_back(value: dict[str, Any], ascii_only: bool) -> None:
     assert read_object(json.dumps(value, ensure_ascii=ascii_only).encode()) == value
 
 

@@ -35,7 +35,7 @@ def test_the_libraries_are_used_where_they_are_installed() -> None:
     assert strict_json.loads.__module__ == "orjson"
 
 
-def test_the_strict_core_needs_none_of_them() -> None:
+def test_the_strict_core_passes_without_the_libraries() -> None:
     files = [str(TESTS / f"{name}.py") for name in STRICT_CORE]
     program = PROGRAM.format(without=("orjson", "pybase64"), files=files)
     ended = subprocess.run(
@@ -73,5 +73,5 @@ def test_the_strict_core_needs_none_of_them() -> None:
         pytest.param(b"{", None, id="no JSON"),
     ],
 )
-def test_the_quick_reader_answers_for_what_it_would_write_itself(text: bytes, read: object) -> None:
+def test_the_canonical_reader_accepts_only_its_own_output(text: bytes, read: object) -> None:
     assert strict_json._read_canonical(text) == read
