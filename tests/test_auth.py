@@ -1,4 +1,4 @@
-"""The values that the layers hand on, and the requests that they are found in."""
+"""The values that the layers leave in the environ, and the requests that carry it."""
 
 from __future__ import annotations
 
@@ -111,6 +111,7 @@ def test_an_auth_has_fixed_attributes() -> None:
     assert AUTH.token == "header.payload.signature"
     assert AUTH.issuer == "https://issuer.test/"
     assert AUTH.scopes == {"read:a", "write:a"}
+    assert AUTH.judged_at is None
     with pytest.raises(AttributeError):
         AUTH.role = "admin"  # type: ignore[attr-defined]
 
@@ -127,9 +128,7 @@ def test_the_repr_of_credentials_does_not_show_the_token() -> None:
     assert f"{Credentials(scheme, token)}" == "Credentials(scheme='Bearer', token=…)"
 
 
-def test_claims_and_header_are_read_from_the_token_on_first_use(
-    local: LocalIssuer,
-) -> None:
+def test_claims_and_header_are_read_from_the_token_on_first_use(local: LocalIssuer) -> None:
     token = local.token("read:a", name="Zoë", nested={"a": [1, None]})
     auth = Auth(token=token, issuer=local.issuer)
     assert (auth._claims, auth._header) == (None, None)

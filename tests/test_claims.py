@@ -1,4 +1,7 @@
-"""The claims judgement: claims, a profile and a time in, a refusal or nothing out (RFC 7519 §4)."""
+"""The checks of claims against a token profile and a time (RFC 7519 §4).
+
+The numbers in names and ids are lines of `conformance.toml`.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +69,9 @@ def standing(changes: dict[str, Any], **profile: Any) -> str | None:
         pytest.param({"aud": ["a", 1]}, "claim_malformed", id="33 a list with a number"),
     ],
 )
-def test_aud_must_contain_an_accepted_audience(changes: dict[str, Any], expected: str | None) -> None:
+def test_aud_must_contain_an_accepted_audience(
+    changes: dict[str, Any], expected: str | None
+) -> None:
     assert standing(changes) == expected
 
 
@@ -130,7 +135,9 @@ def test_sub_jti_and_client_id_must_be_strings(name: str, jwt: str | None) -> No
         ("nonce", None),
     ],
 )
-def test_48_claims_of_id_tokens_and_bound_tokens_are_refused(name: str, expected: str | None) -> None:
+def test_48_claims_of_id_tokens_and_bound_tokens_are_refused(
+    name: str, expected: str | None
+) -> None:
     assert standing({name: None}) == expected
 
 
@@ -172,7 +179,9 @@ def test_a_fixed_claim_is_compared_with_its_type(
         pytest.param(590, Dates(1000), {"max_age": 60}, "token_too_old", id="no iat is too old"),
     ],
 )
-def test_check_times_honours_leeway_and_maximum_age(now: float, dates: Dates, profile: dict[str, Any], expected: str | None) -> None:
+def test_check_times_honours_leeway_and_maximum_age(
+    now: float, dates: Dates, profile: dict[str, Any], expected: str | None
+) -> None:
     assert reason(check_times, dates, TokenProfile(None, **profile), now) == expected
 
 
@@ -244,7 +253,7 @@ def test_a_predicate_that_raises_refuses_the_claim(caplog: pytest.LogCaptureFixt
     assert asked(lambda value: 0) == "claim_mismatch"
     with caplog.at_level(logging.WARNING):
         assert asked(explode) == "claim_mismatch"
-    # The whole of it: nothing of the claim.
+    # The log names the exception's type and nothing of the claim.
     warning = (
         "jwt_wsgi.claims",
         logging.WARNING,

@@ -1,4 +1,4 @@
-"""base64url without padding, and one text alone for each octet string."""
+"""base64url without padding: exactly one text for each octet string."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_a_decoded_text_encodes_to_itself(text: str) -> None:
 @pytest.mark.conforms(16, 50)
 @pytest.mark.parametrize("octets", [3, 5, 24, 48, 64, 97, 151])
 def test_a_foreign_character_is_refused_at_every_position(octets: int) -> None:
-    """A decoder that takes many characters at a time must look at each of them."""
+    # A vectorized decoder reads many characters at a time, and must check each of them.
     text = encoding.encode(bytes(range(151, 151 - octets, -1)))
     assert _passes(text)
     for character in {*map(chr, range(256))} - {*ALPHABET}:

@@ -1,4 +1,4 @@
-"""Every refusal carries its protocol answer, and a reason from one closed list."""
+"""The errors: each has a status, a code and a reason from one closed list."""
 
 from __future__ import annotations
 
@@ -58,11 +58,11 @@ def test_the_list_of_reasons_is_closed_and_documented() -> None:
 @pytest.mark.conforms(10)
 @pytest.mark.parametrize("reason", REASONS)
 def test_every_text_fits_into_a_challenge(reason: str) -> None:
-    told = REASONS[reason]
-    assert told
-    assert told.isascii()
-    assert told.isprintable()
-    assert not set('"\\') & set(told)
+    text = REASONS[reason]
+    assert text
+    assert text.isascii()
+    assert text.isprintable()
+    assert not set('"\\') & set(text)
 
 
 @pytest.mark.parametrize(("kind", "status", "code", "reason"), ANSWERS)

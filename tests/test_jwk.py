@@ -1,6 +1,6 @@
-"""One key: which entries of a JWKS, PEM blocks and secrets are used, for what, and which not.
+"""One key: the entries of a JWKS, the PEM blocks and the secrets that are used or refused.
 
-The numbers in comments are lines of the conformance list.
+The numbers in comments are lines of `conformance.toml`.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ def number(value: int) -> str:
 
 
 def rsa(bits: int = 2048, e: int = 65537) -> dict[str, Any]:
-    """A key of this size by its numbers: nobody knows its factors, and none are needed."""
+    """Return a public key of this size. Its factors are unknown, and verification needs none."""
     return {"kty": "RSA", "n": number((1 << (bits - 1)) + 1), "e": number(e)}
 
 
 def bare(algorithm: str) -> dict[str, Any]:
-    """A real public key with the members that every key of the kind must have, and no others."""
+    """Return a real public key with the required members of its type only."""
     members = SigningKey(algorithm).jwk
     assert members is not None
     return {name: members[name] for name in members if name not in ("kid", "use", "alg")}
@@ -215,7 +215,7 @@ UNUSABLE: list[tuple[str, object, str]] = [
     ("OKP x missing", without(OKP, "x"), "x is"),
     ("OKP x short", {**OKP, "x": encode(bytes(31))}, "size"),
     ("a symmetric key", OCT, "symmetric"),
-    # What makes a key private does so whatever it is worth.
+    # A private member counts with any value.
     *((f"private member {name}", {**RSA, name: "AQAB"}, "private") for name in
       ("d", "p", "q", "dp", "dq", "qi", "oth")),
     ("private member d, null", {**RSA, "d": None}, "private"),
@@ -240,7 +240,7 @@ UNUSABLE: list[tuple[str, object, str]] = [
 def test_an_entry_that_is_not_used(entry: object, reason: str) -> None:
     with pytest.raises(Unusable, match=reason) as raised:
         used(entry)
-    # A reason reaches the log, and no member of the key along with it.
+    # The reason is logged, so it must not quote a member of the key.
     quotable = json.dumps(entry).split('"')
     assert not [text for text in quotable if len(text) > 20 and text in str(raised.value)]
 
@@ -307,7 +307,7 @@ def test_a_certificate_must_certify_the_key(every_algorithm: LocalIssuer, name: 
     key, other = every_algorithm.key(name), SigningKey("ES256")
     good, foreign = x5c(key.private), x5c(other.private)
     assert used({**(key.jwk or {}), "x5c": [good]})
-    # The rest of the chain leads to a root that nobody here trusts, and is not read.
+    # Only the first certificate is read; no root is trusted, so the chain has no use.
     assert used({**(key.jwk or {}), "x5c": [good, foreign, "!"]})
     for chain in ([foreign], [foreign, good]):
         with pytest.raises(Unusable, match="x5c certifies another key"):
@@ -315,7 +315,7 @@ def test_a_certificate_must_certify_the_key(every_algorithm: LocalIssuer, name: 
 
 
 def of_no_known_version(private: Any) -> bytes:
-    """A certificate in DER whose version is none."""
+    """Return a certificate in DER with an unknown version."""
     octets = base64.b64decode(x5c(private))
     three, unknown = bytes.fromhex("a003020102"), bytes.fromhex("a003020142")
     assert octets.count(three) == 1
@@ -327,7 +327,7 @@ def test_a_certificate_of_an_unknown_version_is_refused() -> None:
     octets = of_no_known_version(key.private)
     with pytest.raises(Unusable, match="x5c is not a list of certificates"):
         used({**(key.jwk or {}), "x5c": [base64.b64encode(octets).decode()]})
-    # But it is as public as any other, and so no secret.
+    # It is as public as any other certificate, so it is not a secret either.
     with pytest.raises(Unusable, match="an asymmetric key is not a secret"):
         jwk.from_secret(octets)
 
@@ -341,7 +341,7 @@ def test_a_certificate_with_foreign_characters_is_refused() -> None:
 
 
 def test_an_x5c_is_plain_base64_and_not_base64url() -> None:
-    # RFC 7517 §4.7 says so; a certificate that needs the other alphabet is soon found.
+    # RFC 7517 §4.7. The loop finds a certificate whose two encodings differ.
     key = SigningKey("ES256")
     chains = (x5c(key.private) for _ in range(1000))
     text = next(text for text in chains if "+" in text or "/" in text)
@@ -426,8 +426,9 @@ def test_a_pem_key_refuses_an_alg_that_does_not_fit(alg: str) -> None:
         pytest.param(bytes(48), {"HS256", "HS384"}, id="48 bytes"),
         pytest.param(bytes(64), {"HS256", "HS384", "HS512"}, id="64 bytes"),
         pytest.param(b"correct horse battery staple, and so on", {"HS256"}, id="a sentence"),
-        # Of all random secrets, one in 256 begins so.
+        # One in 256 random secrets begins with a brace.
         pytest.param(b"{" + bytes(range(1, 32)), {"HS256"}, id="a first octet that is a brace"),
+        pytest.param(b'{"password": "correct horse battery"}', {"HS256"}, id="a JSON object"),
     ],
 )
 def test_a_secret_serves_the_algorithms_of_its_length(octets: bytes, served: set[str]) -> None:
@@ -484,7 +485,7 @@ def der_of(public: ec.EllipticCurvePublicKey) -> bytes:
 
 
 def der_that_ends_in(octet: bytes) -> bytes:
-    """The DER of a public key whose own last octet is this one."""
+    """Return the DER of a public key that ends in `octet`."""
     keys = (der_of(ec.generate_private_key(ec.SECP256R1()).public_key()) for _ in iter(int, 1))
     return next(der for der in keys if der.endswith(octet))
 

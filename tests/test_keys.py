@@ -1,4 +1,7 @@
-"""Key sets: what a JWKS gives, what it skips, and which keys a token's header finds."""
+"""Key sets: the usable and the skipped entries of a JWKS, and the look-up by `(kid, alg)`.
+
+The numbers in comments are lines of `conformance.toml`.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from jwt_wsgi.testing import SigningKey
 
 
 def public(algorithm: str = "ES256", **members: Any) -> dict[str, Any]:
-    """A new public JWK; a member of None is left out."""
+    """Return a new public JWK; members of None are left out."""
     merged = {**(SigningKey(algorithm).jwk or {}), **members}
     return {name: value for name, value in merged.items() if value is not None}
 
@@ -113,7 +116,7 @@ def test_secrets_are_read_with_symmetric_true() -> None:
     keys = KeySet.from_jwks({"keys": [SECRET]}, symmetric=True)
     assert keys.symmetric
     assert kids(keys, "secret", "HS512") == ["secret"]
-    # In a set, a secret has the kid that it says; only a SharedSecret serves any.
+    # A secret of a JWKS serves its own kid only, unlike a SharedSecret.
     assert kids(keys, "other", "HS512") == []
 
 

@@ -1,6 +1,6 @@
-"""The cases taken over from the Express stack, driven as WSGI with WebTest's lint on.
+"""The cases taken over from the Express stack, run as WSGI with WebTest's lint on.
 
-What fails at construction is in test_issuer.py, the key source by itself in test_remote.py.
+Errors at construction are tested in test_issuer.py, the key source alone in test_remote.py.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ AUDIENCE = "https://api.test"
 
 @wsgify
 def echo(request: Request) -> Response:
-    """Says who is calling, and what body arrived."""
+    """Answer with the caller's subject and the received body."""
     auth = get_auth(request)
     return Response(
         json={"subject": None if auth is None else auth.subject, "body": request.body.decode()}
@@ -131,9 +131,7 @@ def test_basic_passes_an_optional_rule_without_auth(local: LocalIssuer) -> None:
 
 
 @pytest.mark.conforms(5, 6)
-def test_tokens_in_query_form_and_json_are_ignored(
-    local: LocalIssuer,
-) -> None:
+def test_tokens_in_query_form_and_json_are_ignored(local: LocalIssuer) -> None:
     app, token = api(local), local.token()
     assert get(app, f"/private?access_token={token}").status_int == 401
     form = app.post("/form", {"access_token": token}, status="*")
@@ -227,7 +225,7 @@ def test_a_token_is_accepted_or_refused_with_its_reason(
     app = api(local, **profile)
     expected = (200, None) if reason is None else (401, reason)
     assert outcome(bearer(app, token(local))) == expected
-    # A bad token is refused where none is needed, too.
+    # A bad token is also refused where a token is optional.
     assert outcome(bearer(app, token(local), "/optional")) == expected
 
 
@@ -265,7 +263,7 @@ def test_the_issuer_selects_the_key_and_an_unknown_one_costs_no_fetch() -> None:
     assert outcome(bearer(app, stranger.token())) == (401, "issuer_mismatch")
     assert one.requests == two.requests == []
     assert bearer(app, one.token()).status_int == bearer(app, two.token()).status_int == 200
-    # The other issuer's key does not serve, even under the right name.
+    # A key does not verify a token that names another issuer.
     assert outcome(bearer(app, one.token(iss=two.issuer))) == (401, "kid_unknown")
 
 
@@ -293,7 +291,7 @@ def test_the_issuer_that_discovery_names_must_be_the_tokens() -> None:
 
 
 class Keys:
-    """A remote source over `local`, on a clock of its own."""
+    """A remote key source for a local issuer, with its own clock."""
 
     def __init__(self, **options: Any) -> None:
         self.local = LocalIssuer(algorithms=("ES256",))

@@ -1,7 +1,7 @@
-"""The RFCs' own examples, kept as portable JSON, each with the verdict that is ours.
+"""The examples of the RFCs as portable JSON, each with this package's verdict.
 
-A vector's `reason` is one of `jwt_wsgi.errors.REASONS` where a token is refused, and the text of
-the `ValueError` where a key set is.
+The `reason` of a refused token is one of `jwt_wsgi.errors.REASONS`, that of a refused key set
+the text of the `ValueError`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The strict core without the libraries of the extra `speed`: the same tests, the same verdicts."""
+"""The strict core passes the same tests without the libraries of the extra `speed`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from jwt_wsgi.jose import encoding, strict_json
 
 TESTS = Path(__file__).resolve().parent
-#: What judges bytes, JSON, headers, claims, signatures and keys.
+#: The tests of base64url, JSON, headers, claims, signatures and keys.
 STRICT_CORE = (
     "test_encoding", "test_strict_json", "test_compact", "test_claims", "test_jwk", "test_keys", "test_algorithms",
     "test_vectors", "test_attacks", "test_verifier", "test_remembering", "test_seed_cases",
