@@ -1,12 +1,12 @@
-"""How wrong configuration fails: at construction, with a `ValueError` that says what to write."""
+"""Checks for constructor options: invalid configuration is a `ValueError` at construction."""
 
 
 def must(holds: bool, otherwise: str) -> None:
-    """Raises `ValueError` with the text `otherwise` unless `holds`."""
+    """Raise `ValueError` with the text `otherwise` unless `holds`."""
     if not holds:
         raise ValueError(otherwise)
 
 
 def is_finite_number(value: object) -> bool:
-    """Whether it is a finite int or float, and no bool."""
+    """Return True if `value` is a finite int or float; a bool is not a number."""
     return type(value) in (int, float) and abs(value) < float("inf")  # type: ignore[arg-type]

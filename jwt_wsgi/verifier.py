@@ -15,6 +15,7 @@ from jwt_wsgi.issuer_registry import IssuerRegistry, Resolver
 from jwt_wsgi.jose.algorithms import ALGORITHMS
 from jwt_wsgi.jose.claims import (
     Dates,
+    check_audience,
     check_claims,
     check_predicates,
     check_times,
@@ -161,8 +162,10 @@ class Verifier:
         keys_before = issuer.keys.held()
         self._check_origin(compact, alg, issuer)
         self._cache_header(compact)
+        check_audience(claims, issuer.profile)
+        record("audience", issuer.profile, claims)
         dates = check_claims(claims, issuer.profile)
-        record("claims", issuer.profile, claims, dates)
+        record("claims", issuer.profile, dates)
         verified = self._verified_token(issuer, claims, dates, keys_before)
         auth = self._judge_now(token, verified, claims)
         self._issuers.confirm(issuer)

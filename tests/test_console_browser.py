@@ -134,7 +134,7 @@ CALLS = [
         "A token without the scope",
         "403 Forbidden",
         'Bearer realm="api", error="insufficient_scope", '
-        'error_description="The token lacks a scope that is required here", scope="read:messages"',
+        'error_description="The token lacks a required scope", scope="read:messages"',
         "rule",
         id="without the scope",
     ),

@@ -119,7 +119,7 @@ def test_a_set_of_public_keys_need_not_serve_all_that_is_allowed() -> None:
 
 
 def test_a_public_key_is_no_secret_and_a_secret_no_public_key() -> None:
-    with pytest.raises(ValueError, match="an asymmetric key is no secret"):
+    with pytest.raises(ValueError, match="an asymmetric key is not a secret"):
         SharedSecret(public_key_pem())
     with pytest.raises(ValueError, match="a symmetric key"):
         StaticJWKS(OCT)

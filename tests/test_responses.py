@@ -55,7 +55,7 @@ VERDICTS: list[Any] = [
      "invalid_token"),
     ("scope", InsufficientScope(scopes=["read:a"]), 403,
      ('Bearer realm="api", error="insufficient_scope", '
-     'error_description="The token lacks a scope that is required here", scope="read:a"'),
+     'error_description="The token lacks a required scope", scope="read:a"'),
      "insufficient_scope"),
     ("denied", Forbidden(), 403, None, "forbidden"),
     ("step-up", InsufficientAuthentication(acr_values=["phr", "phrh"], max_age=300), 401,

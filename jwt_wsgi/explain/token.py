@@ -48,7 +48,6 @@ _FAILED_STEPS = {
     "kid_unknown": "key",
     "keys_unavailable": "key",
     "signature_invalid": "signature",
-    "audience_mismatch": "audience",
     "token_expired": "expiry",
     "token_not_yet_valid": "not before",
     "token_too_old": "age",
@@ -76,7 +75,7 @@ class TokenTrace:
     def __call__(self, check: str, *values: Any) -> None:
         """Record that a check of the verifier passed."""
         if check == "claims":
-            self._profile, _, self._dates = values
+            self._profile, self._dates = values
         for step in _STEPS[check](*values):
             self._passed[step.name] = step
 
@@ -107,8 +106,6 @@ class TokenTrace:
             return _FAILED_STEPS[refusal.reason]
         if "claims" in self._passed:
             return "predicates"
-        if "signature" in self._passed:
-            return "audience" if _is_about_audience(refusal) else "claims"
         return next(name for name in self._names if name not in self._passed)
 
     def _passed_steps(self, now: float) -> dict[str, Step]:
@@ -151,11 +148,14 @@ def _signature(header: Mapping[str, Any]) -> Iterator[Step]:
     yield Step("signature", True, "good")
 
 
-def _claims(profile: TokenProfile, claims: Mapping[str, Any], _: Dates) -> Iterator[Step]:
+def _audience(profile: TokenProfile, claims: Mapping[str, Any]) -> Iterator[Step]:
     accepted = "ANY_AUDIENCE"
     if profile.audiences is not None:
         accepted = str(in_words(sorted(profile.audiences)))
     yield Step("audience", True, accepted, _value(claims.get("aud", ABSENT)))
+
+
+def _claims(profile: TokenProfile, dates: Dates) -> Iterator[Step]:
     yield Step("claims", True, "all that are required")
 
 
@@ -168,17 +168,17 @@ _STEPS: dict[str, Callable[..., Iterator[Step]]] = {
     "issuer's algorithm": _issuers_algorithm,
     "type": _type,
     "signature": _signature,
+    "audience": _audience,
     "claims": _claims,
 }
 
 
 def _moment_steps(profile: TokenProfile, dates: Dates, now: float) -> Iterator[Step]:
-    begin = max(dates.nbf, dates.iat)
     age = "any"
     if profile.max_age is not None:
         age = f"iat after {now - profile.max_age}"
     yield Step("expiry", True, f"exp after {now}", _value(dates.exp))
-    yield Step("not before", True, f"at most {now}", _value(begin))
+    yield Step("not before", True, f"at most {now}", _value(dates.begin))
     yield Step("age", True, age, _value(dates.iat))
 
 
@@ -187,10 +187,6 @@ def _failing_step(name: str, refusal: AuthError) -> Step:
     if refusal.found is not None:
         found = f"{refusal.reason}: {excerpt(refusal.found)}"
     return Step(name, False, in_words(refusal.expected), found)
-
-
-def _is_about_audience(refusal: AuthError) -> bool:
-    return refusal.expected in ("aud", "aud a string or strings")
 
 
 def in_words(expected: object) -> str | None:
@@ -203,7 +199,7 @@ def in_words(expected: object) -> str | None:
 
 
 def _value(value: object) -> str:
-    """Return a token's value for a step; a date of minus infinity stands for an absent one."""
-    if value in (ABSENT, float("-inf")):
+    """Return a token's value for a step; None stands for a date that is absent."""
+    if value is ABSENT or value is None:
         return "absent"
     return excerpt(value)
