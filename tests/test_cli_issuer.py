@@ -91,12 +91,12 @@ def test_the_metadata_names_the_token_endpoint(served):
             b"algorithm=HS256", FORM, "algorithm: choose from ES256, RS256", id="no key for it"
         ),
         pytest.param(b"scpoe=a", FORM, "unknown member: choose from scope", id="an unknown member"),
-        pytest.param(b"scope=a&scope=b", FORM, "a member twice", id="twice"),
+        pytest.param(b"scope=a&scope=b", FORM, "a member is repeated", id="twice"),
         pytest.param(b"[]", JSON, "not a JSON object", id="no object"),
         pytest.param(b'{"scope": 1}', JSON, "scope: write text", id="a number for a scope"),
         pytest.param(b'{"claims": []}', JSON, "claims: write an object", id="claims that are none"),
         pytest.param(
-            b'{"claims": {"header": 1}}', JSON, "none may be called", id="a reserved name"
+            b'{"claims": {"header": 1}}', JSON, "leave out the reserved names", id="a reserved name"
         ),
         pytest.param(b"scope=%ff", FORM, "", id="no UTF-8"),
         pytest.param(b"x" * 4097, FORM, "at most 4096 bytes", id="a flood"),

@@ -15,8 +15,8 @@ from time import time
 import pytest
 from command_line import POLICY, command, environment, run
 
-from jwt_wsgi.cli.times import in_words
-from jwt_wsgi.cli.tokens import Given
+from jwt_wsgi.cli.times import describe_date
+from jwt_wsgi.cli.tokens import TokenInput
 
 
 @contextmanager
@@ -54,10 +54,7 @@ def replying(document, **headers):
             id="a grant",
         ),
         pytest.param(
-            {"Cache_Control": "private"},
-            "(grants nothing that counts)",
-            {"max_age": None},
-            id="no grant",
+            {"Cache_Control": "private"}, "(grants no lifetime)", {"max_age": None}, id="no grant"
         ),
         pytest.param(
             {"Cache_Control": "no-store"}, "(grants 0 s)", {"max_age": 0.0}, id="none at all"
@@ -73,13 +70,13 @@ def replying(document, **headers):
         ),
         pytest.param(
             {"Date": formatdate(time() + 7200)},
-            "s ahead of ours, over the 30 s of leeway",
+            "s ahead of ours, over the default leeway of 30 s",
             {},
             id="ahead",
         ),
         pytest.param(
             {"Date": formatdate(time() - 7200)},
-            "s behind ours, over the 30 s of leeway",
+            "s behind ours, over the default leeway of 30 s",
             {},
             id="behind",
         ),
@@ -99,7 +96,7 @@ def test_check_finds_a_clock_that_is_wrong_and_names_keys_that_are_skipped(local
         words = ("--issuer", "urn:me", "--jwks", url, "--audience", "b")
         ended = run("check", tmp_path / "policy.toml", *words)
     assert ended.status == 1
-    assert "over the leeway of 30 s; set the clocks right" in ended.output
+    assert "over the leeway of 30 s; synchronize the clocks" in ended.output
     assert "keys[1] is skipped: a symmetric key" in ended.output
 
 
@@ -116,17 +113,17 @@ def test_check_reads_no_flood(tmp_path):
         (0, "1970-01-01 00:00:00 UTC, 1 minute 40 seconds ago"),
         (100, "1970-01-01 00:01:40 UTC, 0 seconds ago"),
         (90100, "1970-01-02 01:01:40 UTC, in 1 day 1 hour"),
-        (1e300, "beyond the calendar"),
-        ("soon", "no date"),
-        (True, "no date"),
+        (1e300, "outside the range of the calendar"),
+        ("soon", "not a date"),
+        (True, "not a date"),
     ],
 )
 def test_times_in_words(seconds, said):
-    assert in_words(seconds, 100) == said
+    assert describe_date(seconds, 100) == said
 
 
 def test_a_token_that_was_read_shows_in_no_traceback():
-    assert repr(Given("secret", "standard input")) == "a token from standard input"
+    assert repr(TokenInput("secret", "standard input")) == "a token from standard input"
 
 
 def on_a_terminal(*words, which):

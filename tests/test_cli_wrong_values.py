@@ -85,7 +85,7 @@ CALL = ("GET", "/")
         pytest.param(
             (*TRUST, "--secret-env", "A", "--jwks", "B", *CALL),
             "t",
-            "leave one of them out",
+            "use only one of them",
             id="two keys",
         ),
         pytest.param(
@@ -116,13 +116,13 @@ CALL = ("GET", "/")
         pytest.param(
             (*TRUST, "--token-file", "a", "--token-env", "b", *CALL),
             "",
-            "in one place",
+            "use only one of them",
             id="two places",
         ),
         pytest.param(
             (*TRUST, "--no-token", "--token-env", "b", *CALL),
             "",
-            "--no-token: leave it out",
+            "--no-token: remove it",
             id="a token or none",
         ),
         pytest.param(
@@ -182,7 +182,7 @@ CALL = ("GET", "/")
         pytest.param(
             ("routes", "--policy", "POLICY", "app"),
             "",
-            "MODULE:APP 'app': write such as",
+            "MODULE:APP 'app': write a module and a name, such as",
             id="no colon",
         ),
         pytest.param(
