@@ -10,7 +10,7 @@ RULES = {"/public": PUBLIC, "/private": AUTHENTICATED, "/messages": scope("read:
 
 
 def refusals(callback):
-    """A plugin: Bottle turns whatever a handler raises into a 500, before the layers can see it."""
+    """A plugin that answers an AuthError, because Bottle would turn it into a 500."""
 
     def answered(*arguments, **named):
         try:
@@ -24,7 +24,7 @@ def refusals(callback):
 
 
 def not_found(environ, error):
-    """Answer what no rule covers as if it were not there; all else as usual."""
+    """Answer 404 if no rule covers the path, and keep all other responses."""
     return missing if error.reason == "no_rule" else None
 
 
@@ -39,7 +39,7 @@ def delete():
 
 
 def application(issuer, audience):
-    """The Bottle application behind the layers."""
+    """Return the Bottle application behind the layers."""
     app = Bottle()
     app.install(refusals)
     app.get("/public", callback=lambda: "hello, whoever you are")

@@ -1,4 +1,4 @@
-"""CherryPy behind jwt-wsgi: `ISSUER=https://… AUDIENCE=https://… python examples/cherrypy_app.py`."""
+"""CherryPy behind jwt-wsgi: `ISSUER=… AUDIENCE=… python examples/cherrypy_app.py`."""
 
 import os
 import sys
@@ -22,12 +22,13 @@ class Api:
     @cherrypy.expose
     def messages(self):
         if cherrypy.request.method == "DELETE":
-            return f"deleted for {require(cherrypy.request.wsgi_environ, scope('delete:messages')).subject}"
+            auth = require(cherrypy.request.wsgi_environ, scope("delete:messages"))
+            return f"deleted for {auth.subject}"
         return "your messages"
 
 
 def refused():
-    """CherryPy turns whatever a handler raises into a 500; this answers an AuthError as the layers would."""
+    """Answer an AuthError, because CherryPy would turn it into a 500."""
     error, start, answer = sys.exc_info()[1], [], cherrypy.response
     if isinstance(error, AuthError):
         answer.body = respond(error)(
@@ -40,7 +41,7 @@ def refused():
 
 
 def not_found(environ, error):
-    """Answer what no rule covers as if it were not there; all else as usual."""
+    """Answer 404 if no rule covers the path, and keep all other responses."""
     return missing if error.reason == "no_rule" else None
 
 
@@ -50,7 +51,7 @@ def missing(environ, start_response):
 
 
 def application(issuer, audience):
-    """The CherryPy application behind the layers."""
+    """Return the CherryPy application behind the layers."""
     app = cherrypy.Application(Api(), config={"/": {"request.error_response": refused}})
     return protect(app, issuer=issuer, audience=audience, rules=RULES, on_error=not_found)
 

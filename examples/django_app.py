@@ -14,7 +14,7 @@ RULES = {"/public": PUBLIC, "/private": AUTHENTICATED, "/messages": scope("read:
 
 
 class Refusals(MiddlewareMixin):
-    """Django turns whatever a view raises into a 500, unless a middleware like this one answers it."""
+    """A middleware that answers an AuthError, because Django would turn it into a 500."""
 
     def process_exception(self, request, error):
         if not isinstance(error, AuthError):
@@ -38,7 +38,7 @@ urlpatterns = [
 
 
 def not_found(environ, error):
-    """Answer what no rule covers as if it were not there; all else as usual."""
+    """Answer 404 if no rule covers the path, and keep all other responses."""
     return missing if error.reason == "no_rule" else None
 
 
@@ -48,7 +48,7 @@ def missing(environ, start_response):
 
 
 def application(issuer, audience):
-    """What stands in the project's `wsgi.py`."""
+    """Return the `application` of the project's `wsgi.py`."""
     return protect(
         get_wsgi_application(), issuer=issuer, audience=audience, rules=RULES, on_error=not_found
     )

@@ -28,7 +28,7 @@ class Messages:
 
 
 def refused(req, resp, error, params):
-    """Falcon turns whatever a resource raises into a 500, unless a handler like this one answers it."""
+    """Answer an AuthError, because Falcon would turn it into a 500."""
     start = []
     resp.data = b"".join(respond(error)(req.env, lambda *given: start.extend(given)))
     resp.status = start[0]
@@ -36,7 +36,7 @@ def refused(req, resp, error, params):
 
 
 def not_found(environ, error):
-    """Answer what no rule covers as if it were not there; all else as usual."""
+    """Answer 404 if no rule covers the path, and keep all other responses."""
     return missing if error.reason == "no_rule" else None
 
 

@@ -11,12 +11,12 @@ RULES = {"/public": PUBLIC, "/private": AUTHENTICATED, "/messages": scope("read:
 
 
 def not_found(environ, error):
-    """Answer what no rule covers as if it were not there; all else as usual."""
+    """Answer 404 if no rule covers the path, and keep all other responses."""
     return NotFound("nothing here") if error.reason == "no_rule" else None
 
 
 def application(issuer, audience):
-    """The Flask application, with the layers around its `wsgi_app`."""
+    """Return the Flask application with the layers around its `wsgi_app`."""
     app = Flask(__name__, static_folder=None)
 
     @app.get("/public")
@@ -36,7 +36,7 @@ def application(issuer, audience):
         auth = require(request, scope("delete:messages"))
         return f"deleted for {auth.subject}"
 
-    # Flask turns whatever a view raises into a 500, before the layers can see it.
+    # Without this handler, Flask turns an AuthError into a 500 before the layers see it.
     @app.errorhandler(AuthError)
     def refused(error):
         return app.response_class.from_app(respond(error), request.environ)

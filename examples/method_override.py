@@ -1,8 +1,8 @@
-"""A method override. It stands outside: `application = MethodOverride(protect(app, …))`."""
+"""A method override. Put it outside the layers: `application = MethodOverride(protect(app, …))`."""
 
 
 class MethodOverride:
-    """Lets a POST be another method by `X-HTTP-Method-Override`, for clients that can send nothing else."""
+    """Middleware that replaces the method of a POST by that of its `X-HTTP-Method-Override`."""
 
     def __init__(self, app, methods=("PUT", "PATCH", "DELETE")):
         self.app, self.methods = app, methods

@@ -34,18 +34,18 @@ def refused(error, request):
 
 
 def not_found(environ, error):
-    """Answer what no rule covers as if it were not there; all else as usual."""
+    """Answer 404 if no rule covers the path, and keep all other responses."""
     return HTTPNotFound("nothing here") if error.reason == "no_rule" else None
 
 
 def application(issuer, audience):
-    """What Pyramid makes, behind the layers."""
+    """Return the Pyramid application behind the layers."""
     config = Configurator()
     for view, method in ((public, "GET"), (private, "GET"), (messages, "GET"), (delete, "DELETE")):
         place = "messages" if view is delete else view.__name__
         config.add_route(view.__name__, f"/{place}", request_method=method)
         config.add_view(view, route_name=view.__name__)
-    # Without it the error reaches the layers, unless a view of Exception takes it before.
+    # Without this view, an exception view for Exception would catch the error before the layers.
     config.add_exception_view(refused, context=AuthError)
     return protect(
         config.make_wsgi_app(), issuer=issuer, audience=audience, rules=RULES, on_error=not_found

@@ -114,22 +114,20 @@ def raising(error: Exception) -> Callable[..., NoReturn]:
             id="compact: the signature",
         ),
         pytest.param("signed", "hs256", "jwt_wsgi.verifier.read_segment", id="signed: the payload"),
+        pytest.param("signed", "expired", "jwt_wsgi.verifier.check_times", id="signed: the times"),
         pytest.param(
-            "signed", "expired", "jwt_wsgi.jose.claims.check_times", id="signed: the times"
-        ),
-        pytest.param(
-            "signed", "claims", "jwt_wsgi.jose.claims.granted_scopes", id="signed: the scopes"
+            "signed", "claims", "jwt_wsgi.verifier.granted_scopes", id="signed: the scopes"
         ),
         pytest.param(
             "authorization",
             "good",
-            "fuzz.authorization.credentials",
+            "fuzz.authorization.parse_authorization",
             id="authorization: the parser",
         ),
         pytest.param(
             "authorization",
             "good",
-            "jwt_wsgi.middleware.extraction.credentials",
+            "jwt_wsgi.middleware.extraction.parse_authorization",
             id="authorization: the layer",
         ),
         pytest.param(
@@ -169,8 +167,8 @@ CLAIMS = {"iss": "https://hs256.test/", "aud": keys.AUDIENCE, "exp": keys.NOW + 
     [
         pytest.param("compact", "forged", "jwt_wsgi.jose.jwk.Key.verifies", lambda *_: True, id="a forgery"),
         pytest.param("compact", "padded", "jwt_wsgi.jose.compact.parse", echoing, id="a token in the text of an error"),
-        pytest.param("signed", "expired", "jwt_wsgi.jose.claims.check_times", lambda *_: None, id="an expired token"),
-        pytest.param("signed", "not-yet", "jwt_wsgi.jose.claims.check_times", lambda *_: None, id="an early token"),
+        pytest.param("signed", "expired", "jwt_wsgi.verifier.check_times", lambda *_: None, id="an expired token"),
+        pytest.param("signed", "not-yet", "jwt_wsgi.verifier.check_times", lambda *_: None, id="an early token"),
         pytest.param(
             "signed", "other-audience", "jwt_wsgi.jose.claims._judge_audience", lambda *_: None, id="another's audience"
         ),
@@ -183,11 +181,11 @@ CLAIMS = {"iss": "https://hs256.test/", "aud": keys.AUDIENCE, "exp": keys.NOW + 
             "authorization", "good", "jwt_wsgi.verifier.parse", raising(KeysUnavailable()), id="a status of 503"
         ),
         pytest.param(
-            "authorization", "two", "fuzz.authorization.credentials", lambda header: Credentials("Bearer", header[7:]),
+            "authorization", "two", "fuzz.authorization.parse_authorization", lambda header: Credentials("Bearer", header[7:]),
             id="two tokens in one",
         ),
         pytest.param(
-            "authorization", "good", "fuzz.authorization.credentials", lambda _: None, id="credentials nobody sent"
+            "authorization", "good", "fuzz.authorization.parse_authorization", lambda _: None, id="credentials nobody sent"
         ),
     ],
 )  # fmt: skip

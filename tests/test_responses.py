@@ -216,13 +216,13 @@ def test_answers_that_say_the_same_are_written_once_and_belong_to_their_request(
     written: list[AuthError] = []
     monkeypatch.setattr(responses, "_ANSWERS", {})
     monkeypatch.setattr(responses, "_MAX_ANSWERS", 2)
-    real = responses._written
+    real = responses._compose_answer
 
     def counted(error: AuthError, realm: str) -> Any:
         written.append(error)
         return real(error, realm)
 
-    monkeypatch.setattr(responses, "_written", counted)
+    monkeypatch.setattr(responses, "_compose_answer", counted)
 
     def answered(
         error: AuthError, realm: str = "api"

@@ -20,18 +20,14 @@ FILES: dict[str, str] = dict(
 
 #: Faults to put into the page's API, and the test of the page that detects each.
 BROKEN = {
-    "no scope is required": ('scope("write:orders")', "AUTHENTICATED", "test_a_scope_is_needed"),
+    "no scope is required": ('scope("write:orders")', "AUTHENTICATED", "test_a_scope_is_required"),
     "everything is public": (
         "rules=RULES",
         'rules={"/": PUBLIC}',
-        "test_without_a_token_nobody_gets_in",
+        "test_a_request_without_a_token_is_refused",
     ),
-    "another clock": ("clock=clock", "clock=time.time", "test_a_token_ends_when_its_time_is_over"),
-    "nothing is public": (
-        '"/health": PUBLIC',
-        '"/health": AUTHENTICATED',
-        "test_everyone_may_ask_for_its_health",
-    ),
+    "another clock": ("clock=clock", "clock=time.time", "test_a_token_expires"),
+    "nothing is public": ('"/health": PUBLIC', '"/health": AUTHENTICATED', "test_health_is_public"),
 }
 
 

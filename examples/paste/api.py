@@ -1,4 +1,4 @@
-"""A Pyramid application that knows nothing of tokens but who is calling."""
+"""A Pyramid application that reads the caller and nothing else of the token."""
 
 from pyramid.config import Configurator
 

@@ -134,7 +134,7 @@ def check_type(header: Mapping[str, Any], profile: TokenProfile) -> None:
 def check_claims(claims: Mapping[str, Any], profile: TokenProfile) -> Dates:
     """The dates of a token whose claims will always be right; raises `InvalidToken` otherwise."""
     if profile.audiences is not None:
-        _judge_audience(present(claims, "aud"), profile.audiences)
+        _judge_audience(required_claim(claims, "aud"), profile.audiences)
     required = _RFC9068_REQUIRED if profile.name == "at+jwt" else ("exp",)
     for name in required if profile.max_age is None else (*required, "iat"):
         if name not in claims:
@@ -149,7 +149,7 @@ def check_claims(claims: Mapping[str, Any], profile: TokenProfile) -> Dates:
         if name in claims:
             raise InvalidToken(_TELL_TALES[name], found=name)
     for path, wanted in profile.fixed:
-        value = present(claims, path)
+        value = required_claim(claims, path)
         if wanted is not ... and not same(value, wanted):
             raise InvalidToken("claim_mismatch", expected={path: wanted}, found=value)
     return Dates(exp, nbf, iat)
@@ -180,7 +180,7 @@ def validity_window(dates: Dates, profile: TokenProfile) -> tuple[float, float]:
 def check_predicates(claims: Mapping[str, Any], profile: TokenProfile) -> None:
     """Raises `InvalidToken` unless every callable check says yes to its claim."""
     for path, predicate in profile.predicates:
-        if not satisfies(predicate, present(claims, path)):
+        if not satisfies(predicate, required_claim(claims, path)):
             raise InvalidToken("claim_mismatch", expected=f"{path!r} to satisfy a predicate")
 
 
@@ -200,7 +200,7 @@ def _date(claims: Mapping[str, Any], name: str) -> float:
     return date
 
 
-def present(claims: Mapping[str, Any], path: ClaimName) -> Any:
+def required_claim(claims: Mapping[str, Any], path: ClaimName) -> Any:
     """The claim of this name; raises `InvalidToken` where there is none."""
     value = lookup(claims, path)
     if value is ABSENT:

@@ -47,8 +47,8 @@ def verify(token: str, keys: KeySet, algorithms: Collection[str]) -> Verified:
     if isinstance(algorithms, str):
         raise ValueError(f"algorithms is one string; write ({algorithms!r},)")
     compact = parse(token)
-    alg, kid = signed_with(compact.header, algorithms)
-    check_signature(compact, alg, keys.find(kid, alg))
+    alg = check_algorithm(compact.header, algorithms)
+    check_signature(compact, alg, keys.find(compact.header.get("kid"), alg))
     return Verified(compact.header, compact.payload)
 
 
@@ -86,13 +86,12 @@ def read_segment(text: bytes) -> dict[str, Any]:
         raise InvalidToken("token_malformed", found=str(error)) from None
 
 
-def signed_with(header: dict[str, Any], algorithms: Collection[str]) -> tuple[str, str | None]:
-    """The header's `alg` and `kid`; raises `InvalidToken` for an `alg` not in `algorithms`."""
+def check_algorithm(header: dict[str, Any], algorithms: Collection[str]) -> str:
+    """Return the header's `alg`; raise `InvalidToken` for one that is not in `algorithms`."""
     alg = header.get("alg")
     if not isinstance(alg, str) or alg not in algorithms:
         raise InvalidToken("algorithm_not_allowed", expected=sorted(algorithms), found=alg)
-    kid: str | None = header.get("kid")
-    return alg, kid
+    return alg
 
 
 def check_signature(compact: Compact, alg: str, keys: tuple[Key, ...]) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, Final, NamedTuple, Self
 
+from jwt_wsgi.callbacks import check_callables
 from jwt_wsgi.errors import KeysUnavailable
 from jwt_wsgi.http.fetching import Fetch, FetchError, Outcome, Reply
 from jwt_wsgi.jose.jwk import Key
@@ -18,7 +19,7 @@ from jwt_wsgi.jwks.discovery import Location
 from jwt_wsgi.jwks.events import Fetched, OnFetch
 from jwt_wsgi.jwks.schedule import KeyStatus, Limits, Schedule
 from jwt_wsgi.jwks.source import rotation, unchanged, without
-from jwt_wsgi.options import check_callables, must
+from jwt_wsgi.options import must
 
 logger = logging.getLogger("jwt_wsgi.jwks")
 

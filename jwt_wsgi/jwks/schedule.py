@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from jwt_wsgi.options import is_number, must
+from jwt_wsgi.options import is_finite_number, must
 
 #: Seconds: what `Cache-Control` may ask for at most and at least.
 _LONGEST, _SHORTEST = 86400.0, 60.0
@@ -33,7 +33,10 @@ class Limits:
             ("stale_for", 0),
         ):
             value, bound = getattr(self, name), "above 0" if least else "from 0"
-            must(is_number(value) and value >= least, f"{name}={value!r}: write seconds {bound}")
+            must(
+                is_finite_number(value) and value >= least,
+                f"{name}={value!r}: write seconds {bound}",
+            )
         budget = self.requests_per_minute
         must(
             type(budget) is int and budget > 0,

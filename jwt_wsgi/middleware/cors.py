@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from jwt_wsgi.options import check_callables, must
+from jwt_wsgi.callbacks import check_callables
+from jwt_wsgi.options import must
 from jwt_wsgi.policy.paths import METHOD
 
 logger = logging.getLogger("jwt_wsgi.crossorigin")

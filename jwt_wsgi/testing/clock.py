@@ -3,7 +3,7 @@
 import math
 import time
 
-from jwt_wsgi.options import is_number
+from jwt_wsgi.options import is_finite_number
 
 
 class Clock:
@@ -23,7 +23,7 @@ class Clock:
     def __init__(self, now: float | None = None) -> None:
         if now is None:
             now = float(math.floor(time.time()))
-        elif not is_number(now):
+        elif not is_finite_number(now):
             raise ValueError(f"now={now!r}: write seconds since the epoch, or leave it out")
         self.now = now
 
@@ -39,7 +39,7 @@ class Clock:
         Raises:
             ValueError: `seconds` is not a finite number.
         """
-        if not is_number(seconds):
+        if not is_finite_number(seconds):
             raise ValueError(f"advance({seconds!r}): write seconds")
         self.now += seconds
 

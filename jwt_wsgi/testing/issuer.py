@@ -10,7 +10,7 @@ from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.jose.algorithms import SYMMETRIC
 from jwt_wsgi.jwks.remote import RemoteJWKS
 from jwt_wsgi.jwks.static import SharedSecret
-from jwt_wsgi.options import is_number
+from jwt_wsgi.options import is_finite_number
 from jwt_wsgi.testing.clients import authorize
 from jwt_wsgi.testing.publishing import KeyPublisher
 from jwt_wsgi.testing.shapes import RFC_9068, SHAPES, Parties
@@ -219,7 +219,7 @@ class LocalIssuer(KeyPublisher):
     def _payload(
         self, usual: Mapping[str, Any], expires_in: float, claims: Mapping[str, Any]
     ) -> bytes:
-        if not is_number(expires_in):
+        if not is_finite_number(expires_in):
             raise ValueError(f"expires_in={expires_in!r}: write seconds from now")
         now = int(self.clock())
         expires_at = now + int(expires_in)

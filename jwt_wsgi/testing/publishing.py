@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from jwt_wsgi.options import is_number
+from jwt_wsgi.options import is_finite_number
 from jwt_wsgi.testing.server import serve_documents
 from jwt_wsgi.testing.shapes import Shape
 from jwt_wsgi.testing.signing import SigningKey
@@ -126,7 +126,7 @@ class KeyPublisher:
         Raises:
             ValueError: `seconds` is not a finite number, or below 0.
         """
-        if not is_number(seconds) or seconds < 0:
+        if not is_finite_number(seconds) or seconds < 0:
             raise ValueError(f"slow({seconds!r}): write seconds, 0 or more")
         before = self.delay
         self.delay = seconds
