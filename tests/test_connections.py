@@ -15,7 +15,7 @@ from fault_server import METADATA, FaultServer
 from jwt_wsgi import RemoteJWKS
 from jwt_wsgi.http import client, connections
 from jwt_wsgi.http.client import Fetcher
-from jwt_wsgi.http.connections import _DeadlineReader, public_address
+from jwt_wsgi.http.connections import _DeadlineReader, resolve_public_address
 from jwt_wsgi.http.fetching import FetchError
 
 
@@ -84,7 +84,7 @@ def test_closing_the_reader_lets_the_socket_go(pair: Any) -> None:
 
 @pytest.mark.parametrize("host", ["93.184.216.34", "2606:4700::1111", "8.8.8.8"])
 def test_an_address_of_the_whole_internet_is_taken(host: str) -> None:
-    assert public_address(host, 443) == host
+    assert resolve_public_address(host, 443) == host
 
 
 @pytest.mark.conforms(47)
@@ -115,7 +115,7 @@ def test_an_address_of_the_whole_internet_is_taken(host: str) -> None:
 )
 def test_any_other_is_refused(host: str) -> None:
     with pytest.raises(OSError, match="not public"):
-        public_address(host, 443)
+        resolve_public_address(host, 443)
 
 
 def test_a_server_at_a_private_address_sees_no_connection(server: FaultServer) -> None:
@@ -136,7 +136,7 @@ def test_the_address_that_was_judged_is_connected_to_and_the_name_is_proven(
         looked_up.append((host, port))
         return "127.0.0.1"
 
-    monkeypatch.setattr(client, "public_address", judged)
+    monkeypatch.setattr(client, "resolve_public_address", judged)
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
     server.fail(fault)
     fetch = Fetcher(5.0, 1000, ca_certs=server.roots, public_only=True)
@@ -161,9 +161,9 @@ def test_metadata_of_a_public_issuer_leads_to_no_private_address(
     )
 
     def judged(host: str, port: int) -> str:
-        return "127.0.0.1" if host == "localhost" else public_address(host, port)
+        return "127.0.0.1" if host == "localhost" else resolve_public_address(host, port)
 
-    monkeypatch.setattr(client, "public_address", judged)
+    monkeypatch.setattr(client, "resolve_public_address", judged)
     status = RemoteJWKS.discovered(issuer, ca_certs=server.roots, public_only=True).warm_up()
     assert (status.usable, status.last_error) == (False, "OSError")
     assert (server.counted(METADATA, "trusted"), server.connections("trusted")) == (1, 1)
