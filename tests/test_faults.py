@@ -332,22 +332,22 @@ def test_a_fetch_that_never_comes_to_an_end_is_given_up(fault: str, server: Faul
     server.fail(fault)
     assert api.ask() == UNAVAILABLE
     idle()  # without a release: no thread is left behind
-    assert (api.keys.status().last_error, server.counted()) == ("not complete within 0.2 s", 1)
+    assert (api.keys.status().last_error, server.counted()) == ("the reply was not complete within 0.2 s", 1)
 
 
 def test_a_worker_that_never_returns_makes_room_for_another(server: FaultServer) -> None:
     api = Api(server, timeout=1.5).warm()
     released = threading.Event()
-    ours = api.keys._fetch
+    ours = api.keys._worker._loader.fetch
 
     def never(url: str) -> bytes:
         released.wait()
         raise OSError
 
-    api.keys._fetch = never
+    api.keys._worker._loader.fetch = never
     api.time.advance(WHEN_DUE)
     assert (api.ask(), server.counted()) == (OK, 1)
-    api.keys._fetch = ours
+    api.keys._worker._loader.fetch = ours
     api.time.advance(4 * 1.5 - 0.1)
     assert (api.ask(), server.counted()) == (OK, 1)
     api.time.advance(0.2)

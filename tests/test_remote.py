@@ -364,7 +364,7 @@ def test_where_no_thread_can_be_started_the_keys_are_unavailable(
     remote = Remote()
     with no_room_for_threads():
         assert remote.ask() == UNAVAILABLE
-    assert "no thread to fetch in" in caplog.text
+    assert "cannot start a thread" in caplog.text
     remote.clock.advance(1.3)
     assert remote.ask() == FOUND
 

@@ -15,7 +15,7 @@ from conftest import Clock
 
 from jwt_wsgi import KeysUnavailable, RemoteJWKS, StaticJWKS
 from jwt_wsgi.jose import KeySet
-from jwt_wsgi.jwks.source import rotation, without
+from jwt_wsgi.jwks.source import changed_kids, without_kids
 from jwt_wsgi.testing import SigningKey
 
 KEYS = {kid: SigningKey("ES256", kid) for kid in "abc"}
@@ -80,7 +80,7 @@ def idle() -> None:
     ],
 )
 def test_a_kid_is_added_removed_or_both(before: Any, after: Any, added: str, removed: str) -> None:
-    assert rotation(key_set(*before), key_set(*after)) == (frozenset(added), frozenset(removed))
+    assert changed_kids(key_set(*before), key_set(*after)) == (frozenset(added), frozenset(removed))
 
 
 def test_a_key_without_kid_changes_unnamed() -> None:
@@ -88,7 +88,7 @@ def test_a_key_without_kid_changes_unnamed() -> None:
     nameless = [
         KeySet([type(key)(None, key.algorithms, key.material) for key in keys]) for keys in pem
     ]
-    assert rotation(*nameless) == (frozenset(), frozenset())
+    assert changed_kids(*nameless) == (frozenset(), frozenset())
 
 
 def test_who_asks_is_told_what_a_refresh_has_changed_and_nothing_else(
@@ -191,13 +191,13 @@ def test_when_all_are_revoked_none_is_left_and_the_set_is_not_bad() -> None:
 
 def test_a_revocation_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     Remote("a").source.revoke("a\n")
-    assert "kid 'a\\n' is revoked here" in caplog.text
+    assert "kid 'a\\n' is revoked in this process" in caplog.text
 
 
 @pytest.mark.parametrize("kids", [frozenset(), frozenset("c")], ids=["none", "a stranger"])
 def test_a_set_without_what_it_has_not_is_the_same_object(kids: frozenset[str]) -> None:
     keys = key_set("a", "b")
-    assert without(keys, kids) is keys
+    assert without_kids(keys, kids) is keys
 
 
 def test_a_revoked_kid_of_a_static_set_is_gone_and_stays_gone_when_the_file_changes(

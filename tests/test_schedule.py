@@ -14,15 +14,15 @@ def schedule(random: float = 0.5, **limits: float) -> Schedule:
 
 
 def begin(machine: Schedule, now: float, *, unknown_kid: bool = False) -> int:
-    claim = machine.start(now, unknown_kid=unknown_kid)
-    assert claim is not None
-    return claim
+    lease = machine.start(now, unknown_kid=unknown_kid)
+    assert lease is not None
+    return lease
 
 
 def loaded(random: float = 0.5, max_age: float | None = None, **limits: float) -> Schedule:
     """A schedule whose first fetch has just succeeded."""
     machine = schedule(random, **limits)
-    assert machine.succeeded(begin(machine, NOW), NOW, max_age)
+    assert machine.record_success(begin(machine, NOW), NOW, max_age)
     return machine
 
 
@@ -77,7 +77,7 @@ def test_a_fetch_that_does_not_come_back_loses_its_claim_after_four_time_outs() 
 def test_an_abandoned_fetch_makes_room_at_once() -> None:
     machine = schedule()
     begin(machine, NOW)
-    machine.abandon()
+    machine.drop_lease()
     assert not machine.in_flight(NOW)
     assert machine.start(NOW) is not None
 
@@ -86,7 +86,7 @@ def test_a_late_result_still_counts_when_nothing_newer_came() -> None:
     machine = schedule()
     late = begin(machine, NOW)
     begin(machine, NOW + 20)
-    assert machine.succeeded(late, NOW + 21, None)
+    assert machine.record_success(late, NOW + 21, None)
     assert machine.in_flight(NOW + 21), "the newer fetch is still under way"
     assert machine.usable_until > NOW + 21
 
@@ -95,16 +95,16 @@ def test_a_late_result_does_not_replace_a_newer_one() -> None:
     machine = schedule()
     late = begin(machine, NOW)
     newer = begin(machine, NOW + 20)
-    assert machine.succeeded(newer, NOW + 21, None)
+    assert machine.record_success(newer, NOW + 21, None)
     until = machine.usable_until
-    assert not machine.succeeded(late, NOW + 22, None)
+    assert not machine.record_success(late, NOW + 22, None)
     assert machine.usable_until == until
 
 
 @pytest.mark.parametrize(("asked", "pause"), [(0, 1), (30, 30), (60, 60), (61, 60), (10**9, 60)])
 def test_a_server_may_ask_for_a_pause_of_a_minute_at_most(asked: float, pause: float) -> None:
     machine = schedule()
-    machine.failed(begin(machine, NOW), NOW, asked)
+    machine.record_failure(begin(machine, NOW), NOW, asked)
     assert machine.retry_after(NOW) == pause
 
 
@@ -112,27 +112,27 @@ def test_a_late_failure_says_nothing_about_the_newer_fetch() -> None:
     machine = schedule()
     late = begin(machine, NOW)
     newer = begin(machine, NOW + 20)
-    machine.failed(late, NOW + 21)
+    machine.record_failure(late, NOW + 21)
     assert machine.in_flight(NOW + 21)
     assert machine.retry_after(NOW + 21) == 1
-    assert machine.succeeded(newer, NOW + 22, None)
+    assert machine.record_success(newer, NOW + 22, None)
 
 
 def test_a_late_success_ends_the_back_off_of_a_newer_failure() -> None:
     machine = schedule()
     late = begin(machine, NOW)
-    machine.failed(begin(machine, NOW + 20), NOW + 21)
+    machine.record_failure(begin(machine, NOW + 20), NOW + 21)
     assert machine.start(NOW + 21) is None
-    assert machine.succeeded(late, NOW + 21, None)
-    assert not machine.failing
+    assert machine.record_success(late, NOW + 21, None)
+    assert not machine.awaiting_success
     assert machine.start(NOW + 21) is not None
 
 
 def test_failures_back_off_from_one_second_doubling_to_sixty() -> None:
     machine, now, pauses = schedule(requests_per_minute=100), NOW, []
     for _ in range(12):
-        machine.failed(begin(machine, now), now)
-        assert machine.failing
+        machine.record_failure(begin(machine, now), now)
+        assert machine.awaiting_success
         pauses.append(machine.retry_after(now))
         assert machine.start(now + pauses[-1] - 0.01) is None
         now += pauses[-1]
@@ -142,7 +142,7 @@ def test_failures_back_off_from_one_second_doubling_to_sixty() -> None:
 @pytest.mark.parametrize(("random", "pause"), [(0.0, 0.8), (0.5, 1.0), (1.0, 1.2)])
 def test_the_back_off_is_jittered_by_a_fifth(random: float, pause: float) -> None:
     machine = schedule(random)
-    machine.failed(begin(machine, NOW), NOW)
+    machine.record_failure(begin(machine, NOW), NOW)
     assert machine.start(NOW + pause - 0.01) is None
     assert machine.start(NOW + pause + 0.01) is not None
 
@@ -150,11 +150,11 @@ def test_the_back_off_is_jittered_by_a_fifth(random: float, pause: float) -> Non
 def test_a_success_starts_the_back_off_from_the_beginning() -> None:
     machine, now = schedule(requests_per_minute=100), NOW
     for _ in range(3):
-        machine.failed(begin(machine, now), now)
+        machine.record_failure(begin(machine, now), now)
         now += machine.retry_after(now)
-    assert machine.succeeded(begin(machine, now), now, None)
-    assert not machine.failing
-    machine.failed(begin(machine, now), now)
+    assert machine.record_success(begin(machine, now), now, None)
+    assert not machine.awaiting_success
+    machine.record_failure(begin(machine, now), now)
     assert machine.start(now + 1) is not None
 
 
@@ -192,14 +192,14 @@ def test_the_floor_is_no_higher_than_the_lifetime_that_is_configured() -> None:
 
 def test_an_unknown_kid_is_looked_for_at_once_and_the_next_after_the_cool_down() -> None:
     machine = loaded(cooldown=30)
-    machine.succeeded(begin(machine, NOW + 1, unknown_kid=True), NOW + 2, None)
+    machine.record_success(begin(machine, NOW + 1, unknown_kid=True), NOW + 2, None)
     assert machine.start(NOW + 30.9, unknown_kid=True) is None
     assert machine.start(NOW + 31, unknown_kid=True) is not None
 
 
 def test_the_cool_down_holds_no_scheduled_refresh_back() -> None:
     machine = loaded()
-    machine.cool(NOW)
+    machine.start_cool_down(NOW)
     assert machine.start(NOW, unknown_kid=True) is None
     assert machine.start(NOW) is not None
 
@@ -208,10 +208,10 @@ def spend(machine: Schedule, times: int, *, unknown_kid: bool) -> list[bool]:
     """Whether each of so many fetches, a second apart and all good, may start."""
     started = []
     for second in range(times):
-        claim = machine.start(NOW + second, unknown_kid=unknown_kid)
-        started.append(claim is not None)
-        if claim is not None:
-            machine.succeeded(claim, NOW + second, None)
+        lease = machine.start(NOW + second, unknown_kid=unknown_kid)
+        started.append(lease is not None)
+        if lease is not None:
+            machine.record_success(lease, NOW + second, None)
     return started
 
 
@@ -233,7 +233,7 @@ def test_the_budget_of_a_minute(unknown_kid: bool, granted: int) -> None:
 def test_the_budget_counts_failures() -> None:
     machine = schedule(random=0.0, requests_per_minute=3)
     for second in (0, 2, 5):
-        machine.failed(begin(machine, NOW + second), NOW + second)
+        machine.record_failure(begin(machine, NOW + second), NOW + second)
     assert machine.start(NOW + 59.9) is None
     assert machine.start(NOW + 60) is not None
 
@@ -241,9 +241,9 @@ def test_the_budget_counts_failures() -> None:
 def test_the_budget_is_of_any_sixty_seconds() -> None:
     machine = schedule(requests_per_minute=2)
     for second in (0, 30):
-        machine.succeeded(begin(machine, NOW + second), NOW + second, None)
+        machine.record_success(begin(machine, NOW + second), NOW + second, None)
     assert machine.start(NOW + 59) is None
-    machine.succeeded(begin(machine, NOW + 60), NOW + 60, None)
+    machine.record_success(begin(machine, NOW + 60), NOW + 60, None)
     assert machine.start(NOW + 89) is None
     assert machine.start(NOW + 90) is not None
 
@@ -251,7 +251,7 @@ def test_the_budget_is_of_any_sixty_seconds() -> None:
 def test_asking_again_helps_when_the_budget_opens() -> None:
     machine = schedule(requests_per_minute=2)
     for second in (0, 10):
-        machine.succeeded(begin(machine, NOW + second), NOW + second, None)
+        machine.record_success(begin(machine, NOW + second), NOW + second, None)
     assert machine.retry_after(NOW + 20) == 40
 
 
