@@ -49,7 +49,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return standing
 
 
-def test_every_byte_leaves_less_time_for_the_next(clock: Clock, pair: Any) -> None:
+def test_a_byte_does_not_extend_the_deadline(clock: Clock, pair: Any) -> None:
     ours, theirs = pair
     reader = timely(ours, 5)
     for second in range(5):
@@ -59,9 +59,7 @@ def test_every_byte_leaves_less_time_for_the_next(clock: Clock, pair: Any) -> No
         assert ours.gettimeout() == 5 - second
 
 
-def test_past_the_deadline_what_has_arrived_is_taken_and_nothing_is_waited_for(
-    clock: Clock, pair: Any
-) -> None:
+def test_past_the_deadline_only_data_that_has_arrived_is_read(clock: Clock, pair: Any) -> None:
     ours, theirs = pair
     reader = timely(ours, 5)
     theirs.send(b"all of it")
@@ -71,7 +69,7 @@ def test_past_the_deadline_what_has_arrived_is_taken_and_nothing_is_waited_for(
         reader.read1(1)
 
 
-def test_closing_the_reader_lets_the_socket_go(pair: Any) -> None:
+def test_closing_the_reader_releases_the_socket(pair: Any) -> None:
     ours, theirs = pair
     reader = timely(ours, 5)
     ours.close()
@@ -83,7 +81,7 @@ def test_closing_the_reader_lets_the_socket_go(pair: Any) -> None:
 
 
 @pytest.mark.parametrize("host", ["93.184.216.34", "2606:4700::1111", "8.8.8.8"])
-def test_an_address_of_the_whole_internet_is_taken(host: str) -> None:
+def test_a_public_address_is_accepted(host: str) -> None:
     assert resolve_public_address(host, 443) == host
 
 
@@ -113,7 +111,7 @@ def test_an_address_of_the_whole_internet_is_taken(host: str) -> None:
         pytest.param("2002:a00:1::", id="private IPv4 behind 6to4"),
     ],
 )
-def test_any_other_is_refused(host: str) -> None:
+def test_an_address_that_is_not_public_is_refused(host: str) -> None:
     with pytest.raises(OSError, match="not public"):
         resolve_public_address(host, 443)
 
@@ -127,7 +125,7 @@ def test_a_server_at_a_private_address_sees_no_connection(server: FaultServer) -
 
 
 @pytest.mark.parametrize("fault", ["fine", "redirect_elsewhere"])
-def test_the_address_that_was_judged_is_connected_to_and_the_name_is_proven(
+def test_the_checked_address_is_used_and_the_name_is_verified(
     fault: str, server: FaultServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looked_up: list[tuple[str, int]] = []

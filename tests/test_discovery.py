@@ -61,7 +61,7 @@ def test_81_openid_connect_appends_and_rfc_8414_inserts(
     assert metadata_urls(issuer) == (oidc, rfc8414)
 
 
-def test_the_first_place_is_enough_and_the_uri_is_remembered_until_it_fails() -> None:
+def test_a_discovered_uri_is_remembered_until_it_is_forgotten() -> None:
     server, location = Server(oidc=metadata()), Location(None, issuer=ISSUER)
     assert [location.find(server), location.find(server)] == [KEYS, KEYS]
     assert server.asked == [OIDC]
@@ -70,7 +70,7 @@ def test_the_first_place_is_enough_and_the_uri_is_remembered_until_it_fails() ->
     assert server.asked == [OIDC, OIDC]
 
 
-def test_the_second_place_is_asked_where_the_first_says_not_here() -> None:
+def test_the_second_url_is_fetched_if_the_first_is_missing() -> None:
     server = Server(oidc=404, rfc8414=metadata())
     assert Location(None, issuer=ISSUER).find(server) == KEYS
     assert server.asked == [OIDC, RFC8414]
@@ -101,14 +101,14 @@ def test_a_failing_server_is_asked_once(status: int | None) -> None:
         (b"[]", "not a JSON object"),
     ],
 )
-def test_80_metadata_that_is_not_this_issuers_or_names_no_good_uri(
+def test_80_metadata_of_another_issuer_or_without_a_valid_uri_is_refused(
     document: bytes, message: str
 ) -> None:
     with pytest.raises(FetchError, match=message):
         Location(None, issuer=ISSUER).find(Server(oidc=document))
 
 
-def test_a_plain_issuer_may_have_plain_keys() -> None:
+def test_an_http_issuer_may_have_http_keys() -> None:
     for issuer, allow_http in (("http://127.0.0.1:1", False), ("http://issuer.test", True)):
         document = json.dumps({"issuer": issuer, "jwks_uri": issuer + "/keys"}).encode()
         find = Location(None, issuer=issuer, allow_http=allow_http).find
@@ -119,7 +119,7 @@ def test_a_plain_issuer_may_have_plain_keys() -> None:
         assert find(fetch) == issuer + "/keys"
 
 
-def test_a_given_uri_needs_no_metadata_and_is_not_forgotten() -> None:
+def test_a_configured_uri_needs_no_metadata_and_is_not_forgotten() -> None:
     location, server = Location(KEYS), Server()
     location.forget()
     assert location.find(server) == KEYS
@@ -140,7 +140,7 @@ def test_nothing_is_discovered_before_the_first_token_and_then_once(clock: Clock
     assert local.requests == ["/.well-known/openid-configuration", "/.well-known/jwks.json"]
 
 
-def test_a_dead_issuer_sees_one_attempt_a_step_and_the_uri_is_looked_up_anew(clock: Clock) -> None:
+def test_a_dead_issuer_sees_one_attempt_per_step_and_is_discovered_again(clock: Clock) -> None:
     local = LocalIssuer(algorithms=("ES256",))
     keys = discovering(local, clock)
     local.available = False
@@ -154,7 +154,7 @@ def test_a_dead_issuer_sees_one_attempt_a_step_and_the_uri_is_looked_up_anew(clo
     assert len(local.requests) == 3
 
 
-def test_a_moved_key_set_is_found_after_the_old_place_failed(clock: Clock) -> None:
+def test_a_moved_key_set_is_found_after_the_old_url_failed(clock: Clock) -> None:
     answers: dict[str, bytes | Exception] = {OIDC: metadata(), KEYS: JWKS}
 
     def fetch(url: str) -> bytes:
@@ -192,7 +192,7 @@ def test_a_moved_key_set_is_found_after_the_old_place_failed(clock: Clock) -> No
         ),
     ],
 )
-def test_plain_http_beyond_loopback_is_fetched_only_where_it_is_allowed_by_name(
+def test_http_beyond_loopback_is_fetched_only_with_allow_http(
     issuer: str, jwks_uri: str, options: dict[str, Any], taken: bool
 ) -> None:
     asked = []
@@ -208,7 +208,7 @@ def test_plain_http_beyond_loopback_is_fetched_only_where_it_is_allowed_by_name(
 
 
 @pytest.mark.parametrize("member", ["issuer", "jwks_uri"])
-def test_the_log_quotes_no_more_than_a_line_of_odd_metadata(
+def test_the_log_quotes_at_most_a_line_of_invalid_metadata(
     member: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     document = metadata(**{member: "x" * 2000})
@@ -237,7 +237,7 @@ by_either_option = pytest.mark.parametrize("option", GIVEN)
         "http://[::1]:8080/",
     ],
 )
-def test_https_is_taken_and_http_on_loopback(url: str, option: str) -> None:
+def test_https_is_accepted_and_http_on_loopback(url: str, option: str) -> None:
     assert url in repr(GIVEN[option](url))
 
 
@@ -253,7 +253,7 @@ def test_https_is_taken_and_http_on_loopback(url: str, option: str) -> None:
         pytest.param("http://0.0.0.0/", id="every address"),
     ],
 )
-def test_plain_http_elsewhere_must_be_allowed_by_name(url: str, option: str) -> None:
+def test_http_elsewhere_needs_allow_http(url: str, option: str) -> None:
     with pytest.raises(ValueError, match=rf"^{option}=.*must be https .*allow_http=True"):
         GIVEN[option](url)
     assert url in repr(GIVEN[option](url, allow_http=True))
@@ -287,13 +287,13 @@ def test_plain_http_elsewhere_must_be_allowed_by_name(url: str, option: str) -> 
         pytest.param(None, id="None"),
     ],
 )
-def test_a_url_that_cannot_be_fetched_is_refused_by_its_options_name(url: Any, option: str) -> None:
+def test_an_invalid_url_is_refused_by_the_name_of_its_option(url: Any, option: str) -> None:
     with pytest.raises(ValueError, match=f"^{option}="):
         GIVEN[option](url, allow_http=True)
 
 
 @pytest.mark.parametrize("url", ["https://a.test/?tenant=1", "https://a.test/?"])
-def test_a_query_is_for_a_key_set_and_not_for_an_issuer(url: str) -> None:
+def test_a_key_set_url_may_have_a_query_and_an_issuer_may_not(url: str) -> None:
     assert url in repr(RemoteJWKS(url))
     with pytest.raises(ValueError, match=r"^issuer=.*no query"):
         RemoteJWKS.discovered(url)

@@ -135,7 +135,7 @@ def test_a_worker_fetches_once_and_finds_a_rotated_key(
 
 
 @every_server
-def test_the_refresh_ahead_works_while_requests_come(
+def test_a_refresh_works_while_requests_arrive(
     command: tuple[object, ...], number: int, server: FaultServer
 ) -> None:
     with served(command, server, cache_ttl=1) as api:
@@ -150,7 +150,7 @@ def test_the_refresh_ahead_works_while_requests_come(
 
 
 @every_server
-def test_a_refresh_that_hangs_holds_no_request_up(
+def test_a_hanging_refresh_delays_no_request(
     command: tuple[object, ...], number: int, server: FaultServer
 ) -> None:
     with served(command, server, cache_ttl=2) as api:

@@ -128,7 +128,7 @@ def invented(token: str, number: int) -> str:
 
 
 @pytest.mark.parametrize("fault", [*BAD, REFUSE])
-def test_known_kids_never_notice_a_bad_reply_and_the_good_set_stays(
+def test_known_kids_are_served_after_a_bad_reply_and_the_good_set_stays(
     fault: str, server: FaultServer
 ) -> None:
     api = Api(server).warm()
@@ -144,7 +144,7 @@ def test_known_kids_never_notice_a_bad_reply_and_the_good_set_stays(
 
 
 @pytest.mark.parametrize("fault", [*BAD, REFUSE])
-def test_a_cold_start_on_a_bad_reply_is_503_and_the_next_step_serves(
+def test_a_cold_start_on_a_bad_reply_is_503_and_the_next_attempt_serves(
     fault: str, server: FaultServer
 ) -> None:
     api = Api(server)
@@ -160,7 +160,7 @@ def test_a_cold_start_on_a_bad_reply_is_503_and_the_next_step_serves(
     assert (api.ask(), api.keys.status().attempts) == (OK, 2)
 
 
-def test_a_server_that_asks_to_be_left_alone_is(server: FaultServer) -> None:
+def test_retry_after_is_honoured(server: FaultServer) -> None:
     api = Api(server)
     server.fail("status_429")
     assert api.answer().headers["Retry-After"] == str(RETRY_AFTER)
@@ -172,7 +172,7 @@ def test_a_server_that_asks_to_be_left_alone_is(server: FaultServer) -> None:
 
 
 @pytest.mark.parametrize("fault", ["redirect_to_a_file", "redirect_elsewhere"])
-def test_a_redirect_reaches_nobody(fault: str, server: FaultServer) -> None:
+def test_a_redirect_is_not_followed(fault: str, server: FaultServer) -> None:
     api = Api(server)
     server.fail(fault)
     assert (api.ask(), server.counted(), server.connections("elsewhere")) == (UNAVAILABLE, 1, 0)
@@ -182,7 +182,7 @@ def test_a_redirect_reaches_nobody(fault: str, server: FaultServer) -> None:
     ("listener", "status", "requests"),
     [("trusted", OK, 1), ("expired", UNAVAILABLE, 0), ("untrusted", UNAVAILABLE, 0)],
 )
-def test_a_server_must_prove_who_it_is(
+def test_a_server_needs_a_valid_certificate(
     listener: str, status: int, requests: int, server: FaultServer
 ) -> None:
     api = Api(server, url=server.url(listener), ca_certs=server.roots)
@@ -226,7 +226,7 @@ def test_discovery_and_keys_share_one_back_off(
 
 # Metadata has no keys to be too many.
 @pytest.mark.parametrize("fault", [*(fault for fault in BAD if fault != "many_keys"), REFUSE])
-def test_metadata_is_held_to_the_same_bounds_and_the_next_step_serves(
+def test_metadata_has_the_same_bounds_and_the_next_attempt_serves(
     fault: str, server: FaultServer
 ) -> None:
     api = Api(server, discovered=True)
@@ -241,18 +241,14 @@ def test_metadata_is_held_to_the_same_bounds_and_the_next_step_serves(
     assert (server.counted(METADATA), server.counted()) == (before + 1, 1)
 
 
-def test_what_was_discovered_is_not_asked_for_again_as_long_as_the_keys_are_there(
-    server: FaultServer,
-) -> None:
+def test_metadata_is_not_fetched_again_while_the_keys_can_be_fetched(server: FaultServer) -> None:
     api = Api(server, discovered=True).warm()
     server.fail("status_500", METADATA)
     api.go_on(WHEN_DUE)
     assert (api.ask(), server.counted(METADATA), server.counted()) == (OK, 1, 2)
 
 
-def test_an_issuer_that_publishes_at_the_place_of_rfc_8414_alone_costs_one_request_more(
-    server: FaultServer,
-) -> None:
+def test_an_issuer_with_only_rfc_8414_metadata_costs_one_more_request(server: FaultServer) -> None:
     api = Api(server, discovered=True)
     server.reset()
     place = metadata_urls(api.issuer.issuer)[1].removeprefix(api.issuer.issuer)
@@ -266,7 +262,9 @@ def test_an_issuer_that_publishes_at_the_place_of_rfc_8414_alone_costs_one_reque
 
 
 @pytest.mark.parametrize("fault", SLOW)
-def test_with_a_usable_set_nobody_waits_for_a_slow_refresh(fault: str, server: FaultServer) -> None:
+def test_no_request_waits_for_a_slow_refresh_of_a_usable_set(
+    fault: str, server: FaultServer
+) -> None:
     api = Api(server).warm()
     server.fail(fault)
     api.time.advance(WHEN_DUE)
@@ -280,7 +278,7 @@ def test_with_a_usable_set_nobody_waits_for_a_slow_refresh(fault: str, server: F
 
 
 @pytest.mark.parametrize("fault", SLOW)
-def test_a_cold_start_waits_no_longer_than_it_may_and_a_late_reply_still_counts(
+def test_a_cold_start_waits_for_the_time_out_and_a_late_reply_is_used(
     fault: str, server: FaultServer
 ) -> None:
     api = Api(server, timeout=1.5)
@@ -294,7 +292,7 @@ def test_a_cold_start_waits_no_longer_than_it_may_and_a_late_reply_still_counts(
 
 
 @pytest.mark.parametrize("fault", ["hang_before_headers", "drip_body"])
-def test_slow_metadata_is_waited_for_no_longer_and_still_counts(
+def test_a_cold_start_waits_no_longer_for_slow_metadata_and_uses_it(
     fault: str, server: FaultServer
 ) -> None:
     api = Api(server, discovered=True, timeout=1.5)
@@ -305,7 +303,7 @@ def test_slow_metadata_is_waited_for_no_longer_and_still_counts(
     assert (api.ask(), server.counted(METADATA), server.counted()) == (OK, 1, 1)
 
 
-def test_a_name_server_that_hangs_is_waited_for_no_longer_and_what_comes_late_counts(
+def test_a_cold_start_waits_no_longer_for_a_slow_name_server_and_uses_it(
     server: FaultServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked, answered, look_up = Counter[str](), threading.Event(), socket.getaddrinfo
@@ -327,15 +325,18 @@ def test_a_name_server_that_hangs_is_waited_for_no_longer_and_what_comes_late_co
 
 
 @pytest.mark.parametrize("fault", SLOW)
-def test_a_fetch_that_never_comes_to_an_end_is_given_up(fault: str, server: FaultServer) -> None:
+def test_a_fetch_that_never_ends_is_aborted(fault: str, server: FaultServer) -> None:
     api = Api(server, timeout=0.1)
     server.fail(fault)
     assert api.ask() == UNAVAILABLE
     idle()  # without a release: no thread is left behind
-    assert (api.keys.status().last_error, server.counted()) == ("the reply was not complete within 0.2 s", 1)
+    assert (api.keys.status().last_error, server.counted()) == (
+        "the reply was not complete within 0.2 s",
+        1,
+    )
 
 
-def test_a_worker_that_never_returns_makes_room_for_another(server: FaultServer) -> None:
+def test_a_worker_that_never_returns_is_replaced(server: FaultServer) -> None:
     api = Api(server, timeout=1.5).warm()
     released = threading.Event()
     ours = api.keys._worker._loader.fetch
@@ -390,7 +391,7 @@ def test_a_new_kid_is_fetched_at_once_and_the_next_after_the_cool_down(server: F
     assert (api.ask(newer), server.counted()) == (OK, 3)
 
 
-def test_a_key_that_was_removed_or_replaced_ends_with_the_next_refresh(server: FaultServer) -> None:
+def test_a_removed_or_replaced_key_is_refused_after_the_next_refresh(server: FaultServer) -> None:
     api = Api(server).warm()
     [old] = api.issuer.jwks["keys"]
     api.publish(SigningKey("ES256", old["kid"]))
@@ -404,7 +405,7 @@ def test_a_key_that_was_removed_or_replaced_ends_with_the_next_refresh(server: F
 @pytest.mark.parametrize(
     ("stale_for", "first"), [(14_400, OK), (0, REFUSED)], ids=["as usual", "no stale keys"]
 )
-def test_after_an_idle_hour_the_set_that_is_held_is_refreshed_beside_the_first_request(
+def test_after_an_idle_hour_a_stale_set_serves_while_it_is_refreshed(
     stale_for: float, first: int, server: FaultServer
 ) -> None:
     api = Api(server, stale_for=stale_for).warm()
@@ -419,7 +420,7 @@ def test_after_an_idle_hour_the_set_that_is_held_is_refreshed_beside_the_first_r
     assert (api.ask(), server.counted()) == (REFUSED, 2 if stale_for == 0 else 3)
 
 
-def test_a_revoked_key_ends_at_once_whatever_is_remembered_and_costs_no_fetch(
+def test_a_revoked_key_is_refused_at_once_even_if_cached_without_a_fetch(
     server: FaultServer,
 ) -> None:
     api = Api(server).warm()
@@ -449,7 +450,9 @@ def test_an_unknown_kid_is_401_when_the_last_fetch_succeeded_and_503_when_it_fai
 
 
 @pytest.mark.parametrize(("before", "status"), [(3, OK), (4, REFUSED)])
-def test_of_duplicate_kids_four_are_tried(before: int, status: int, server: FaultServer) -> None:
+def test_at_most_four_keys_with_one_kid_are_tried(
+    before: int, status: int, server: FaultServer
+) -> None:
     api = Api(server)
     kid = api.issuer.key().kid
     api.publish(*(SigningKey("ES256", kid) for _ in range(before)), api.issuer.key())
@@ -459,7 +462,7 @@ def test_of_duplicate_kids_four_are_tried(before: int, status: int, server: Faul
 # --- many requests
 
 
-def test_a_hundred_thousand_invented_kids_cost_the_issuer_little_and_valid_tokens_nothing(
+def test_a_flood_of_invented_kids_costs_few_fetches_and_no_valid_request(
     server: FaultServer,
 ) -> None:
     api = Api(server, timeout=60).warm()
@@ -494,7 +497,9 @@ def test_a_hundred_thousand_invented_kids_cost_the_issuer_little_and_valid_token
 @pytest.mark.parametrize(
     "stale_for", [12 * 3600, None], ids=["stale for twelve hours", "stale for four, as usual"]
 )
-def test_an_issuer_that_is_down_for_ten_hours(stale_for: float | None, server: FaultServer) -> None:
+def test_a_ten_hour_outage_is_served_for_the_stale_window(
+    stale_for: float | None, server: FaultServer
+) -> None:
     api = Api(server, **({} if stale_for is None else {"stale_for": stale_for})).warm()
     server.fail("hang_up")
     begun, answers = api.time.now, {}
@@ -521,7 +526,7 @@ def test_an_issuer_that_is_down_for_ten_hours(stale_for: float | None, server: F
 
 
 @pytest.mark.parametrize("jump", [-3600, 3600], ids=["back", "ahead"])
-def test_the_wall_clock_jumps_an_hour_and_the_keys_never_notice(
+def test_a_jump_of_the_wall_clock_does_not_affect_the_keys(
     jump: float, server: FaultServer
 ) -> None:
     wall = Clock(time.time())
@@ -548,7 +553,5 @@ def test_the_wall_clock_jumps_an_hour_and_the_keys_never_notice(
 @pytest.mark.parametrize(
     "cache", [RemoteJWKS, StaticJWKS, IssuerRegistry], ids=lambda cache: cache.__name__
 )
-def test_no_cache_counts_on_the_wall_clock_unless_it_is_given_one(
-    cache: Callable[..., object],
-) -> None:
+def test_no_cache_uses_the_wall_clock_by_default(cache: Callable[..., object]) -> None:
     assert inspect.signature(cache).parameters["clock"].default is time.monotonic

@@ -59,7 +59,7 @@ def raising(error: Exception) -> Callable[[str], bytes]:
     return fetch
 
 
-def test_a_good_fetch_tells_where_how_long_and_how_many_usable_keys_came(told: Told) -> None:
+def test_a_good_fetch_reports_location_duration_and_usable_keys(told: Told) -> None:
     clock = Clock(1000.0)
 
     def fetch(url: str) -> bytes:
@@ -70,7 +70,7 @@ def test_a_good_fetch_tells_where_how_long_and_how_many_usable_keys_came(told: T
     assert told == [Fetched(URL, "ok", 1.5, 2)]
 
 
-def test_a_failed_one_tells_how_long_and_no_keys(told: Told) -> None:
+def test_a_failed_fetch_reports_its_duration_and_no_keys(told: Told) -> None:
     clock = Clock(1000.0)
 
     def fetch(url: str) -> bytes:
@@ -95,7 +95,7 @@ BAD_REPLIES: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("reply", BAD_REPLIES.values(), ids=BAD_REPLIES)
-def test_what_is_no_key_set_is_a_bad_reply(told: Told, reply: Any) -> None:
+def test_an_invalid_key_set_is_a_bad_reply(told: Told, reply: Any) -> None:
     warmed(RemoteJWKS(URL, fetch=lambda url: reply, on_fetch=told))
     assert told.outcomes == ["bad_reply"]
 
@@ -105,7 +105,7 @@ def test_a_fetcher_may_name_the_outcome(told: Told) -> None:
     assert told.outcomes == ["timeout"]
 
 
-def test_over_the_network(told: Told) -> None:
+def test_the_outcomes_over_the_network(told: Told) -> None:
     local = LocalIssuer()
     with local.serve() as url:
         warmed(RemoteJWKS.discovered(url, on_fetch=told))
@@ -124,7 +124,7 @@ def test_over_the_network(told: Told) -> None:
         assert told.outcomes == ["timeout"]
 
 
-def test_where_nobody_listens(told: Told) -> None:
+def test_a_closed_port_is_unreachable(told: Told) -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         warmed(RemoteJWKS(f"http://127.0.0.1:{bound.getsockname()[1]}/jwks", on_fetch=told))
@@ -137,7 +137,7 @@ def test_metadata_of_another_issuer_is_a_bad_reply(told: Told) -> None:
     assert told == [Fetched("https://issuer.test/", "bad_reply", told[0].seconds, 0)]
 
 
-def test_every_outcome_is_tried_above() -> None:
+def test_every_outcome_has_a_test() -> None:
     """Remember to add a case for another outcome."""
     assert set(get_args(Outcome)) == {
         "ok",
@@ -149,7 +149,7 @@ def test_every_outcome_is_tried_above() -> None:
     }
 
 
-def test_it_is_told_once_a_fetch_and_counts_as_the_status_does(told: Told) -> None:
+def test_the_hook_is_called_once_per_fetch_and_agrees_with_the_status(told: Told) -> None:
     clock, replies = Clock(1000.0), iter([ConnectionError(), SET, b"{", SET])
 
     def fetch(url: str) -> bytes:
@@ -169,7 +169,7 @@ def test_it_is_told_once_a_fetch_and_counts_as_the_status_does(told: Told) -> No
     assert (status.attempts, status.successes, status.failures) == (4, 2, 2)
 
 
-def test_it_is_told_in_the_worker_when_the_result_is_in_force_and_may_ask_the_source() -> None:
+def test_the_hook_runs_in_the_worker_after_the_result_is_in_force() -> None:
     seen: list[tuple[str, bool, int]] = []
     source: RemoteJWKS
 
@@ -198,7 +198,7 @@ def test_no_caller_waits_for_the_hook() -> None:
 
 
 @pytest.mark.parametrize("fails", [False, True])
-def test_a_hook_that_raises_is_logged_by_its_type_and_breaks_no_fetch(
+def test_an_exception_of_the_hook_is_logged_by_type_and_breaks_no_fetch(
     fails: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     def hook(fetched: Fetched) -> None:
@@ -214,6 +214,6 @@ def test_a_hook_that_raises_is_logged_by_its_type_and_breaks_no_fetch(
 
 
 @pytest.mark.parametrize("hook", [5, "log"])
-def test_a_hook_that_cannot_be_called_is_refused(hook: Any) -> None:
+def test_a_hook_that_is_not_callable_is_refused(hook: Any) -> None:
     with pytest.raises(ValueError, match=r"^on_fetch="):
         RemoteJWKS(URL, on_fetch=hook)

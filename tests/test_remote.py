@@ -149,12 +149,12 @@ def test_construction_starts_no_thread_and_fetches_nothing() -> None:
     ],
     ids=repr,
 )
-def test_an_option_that_cannot_be_is_refused_by_name(options: dict[str, Any]) -> None:
+def test_an_invalid_option_is_refused_by_name(options: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=f"^{next(iter(options))}"):
         RemoteJWKS(**{"uri": URI, **options})
 
 
-def test_the_repr_names_the_place() -> None:
+def test_the_repr_names_the_location() -> None:
     assert repr(Remote().source) == f"RemoteJWKS({URI})"
 
 
@@ -189,7 +189,7 @@ def test_nothing_is_fetched_before_the_refresh_is_due() -> None:
     assert remote.fetches == 1
 
 
-def test_a_refresh_ahead_runs_in_the_background_and_nobody_waits(pending: Future[object]) -> None:
+def test_a_refresh_runs_in_the_background_and_no_request_waits(pending: Future[object]) -> None:
     remote = loaded()
     before = remote.source.held()
     remote.endpoint.answer = pending
@@ -202,7 +202,7 @@ def test_a_refresh_ahead_runs_in_the_background_and_nobody_waits(pending: Future
 
 
 @pytest.mark.parametrize("look", [1, 2, 3, 4])
-def test_a_set_that_comes_while_a_request_asks_costs_no_other_fetch(
+def test_a_set_that_arrives_during_a_request_costs_no_second_fetch(
     look: int, pending: Future[object]
 ) -> None:
     remote, looks = loaded(), itertools.count(1)
@@ -222,7 +222,7 @@ def test_a_set_that_comes_while_a_request_asks_costs_no_other_fetch(
     assert (remote.ask("b"), remote.fetches) == (FOUND, 2)
 
 
-def test_a_set_is_the_same_object_until_another_takes_its_place() -> None:
+def test_a_set_is_the_same_object_until_its_keys_change() -> None:
     remote = loaded()
     before = remote.source.held()
     assert remote.source.held() is before
@@ -285,7 +285,7 @@ def test_an_unusable_key_is_skipped_and_logged_and_the_others_serve(
     [jwks("a").decode(), None, bytearray(jwks("a")), 5, jwks("a") + b" " * 524288],
     ids=lambda answer: type(answer).__name__,
 )
-def test_a_fetcher_that_answers_no_bytes_or_too_many_has_brought_nothing(answer: object) -> None:
+def test_a_fetcher_that_returns_no_bytes_or_too_many_has_failed(answer: object) -> None:
     remote = loaded()
     before = remote.source.held()
     remote.refresh(answer)
@@ -301,7 +301,7 @@ def test_a_foreign_exception_is_not_quoted_in_the_log(
     assert "hidden" not in caplog.text
 
 
-def test_after_a_failed_fetch_the_next_one_serves() -> None:
+def test_the_fetch_after_a_failed_one_brings_the_keys() -> None:
     remote = Remote(OSError())
     with pytest.raises(KeysUnavailable) as refusal:
         remote.source.find("a", "ES256")
@@ -321,7 +321,7 @@ def test_a_dead_endpoint_sees_one_attempt_per_back_off_step() -> None:
     assert remote.fetches == 5
 
 
-def test_an_outage_is_bridged_for_the_stale_window_and_no_longer() -> None:
+def test_stale_keys_serve_an_outage_for_the_stale_window_only() -> None:
     remote = loaded(stale_for=1000)
     remote.refresh(OSError())
     remote.clock.advance(600 + 999 - 541)
@@ -341,7 +341,7 @@ def test_in_an_outage_an_unknown_kid_is_unavailable_and_a_known_one_is_found() -
 
 
 @pytest.mark.parametrize("second", range(30, 40))
-def test_a_set_that_ends_while_a_request_asks_cannot_tell(second: int) -> None:
+def test_keys_that_expire_during_a_request_are_unavailable(second: int) -> None:
     remote = loaded(cache_ttl=40, stale_for=0, requests_per_minute=1)
     remote.clock.advance(second)
     remote.clock.tick = 1.0
@@ -358,9 +358,7 @@ def no_room_for_threads() -> Iterator[None]:
         threading.stack_size(before)
 
 
-def test_where_no_thread_can_be_started_the_keys_are_unavailable(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+def test_keys_are_unavailable_if_no_thread_can_be_started(caplog: pytest.LogCaptureFixture) -> None:
     remote = Remote()
     with no_room_for_threads():
         assert remote.ask() == UNAVAILABLE
@@ -376,7 +374,7 @@ def test_a_new_kid_costs_one_refetch() -> None:
     assert remote.fetches == 2
 
 
-def test_a_kid_that_is_not_published_is_unknown_and_the_next_waits_for_the_cool_down() -> None:
+def test_after_an_unpublished_kid_the_next_one_waits_for_the_cool_down() -> None:
     remote = loaded()
     assert remote.ask("b") == UNKNOWN
     remote.endpoint.answer = jwks("a", "c")
@@ -386,18 +384,18 @@ def test_a_kid_that_is_not_published_is_unknown_and_the_next_waits_for_the_cool_
     assert (remote.ask("c"), remote.fetches) == (FOUND, 3)
 
 
-def test_the_first_fetch_was_for_its_own_unknown_kid_too() -> None:
+def test_the_first_fetch_also_counts_for_an_unknown_kid() -> None:
     remote = Remote()
     assert [remote.ask("b"), remote.ask("b")] == [UNKNOWN, UNKNOWN]
     assert remote.fetches == 1
 
 
-def test_a_known_kid_with_another_algorithm_is_not_looked_for() -> None:
+def test_a_known_kid_with_another_algorithm_is_not_fetched() -> None:
     remote = loaded()
     assert (remote.ask("a", "RS256"), remote.fetches) == (UNKNOWN, 1)
 
 
-def test_a_flood_of_invented_kids_costs_one_fetch_a_cool_down() -> None:
+def test_a_flood_of_invented_kids_costs_one_fetch_per_cool_down() -> None:
     remote = loaded(cooldown=30)
     for second in range(120):
         assert {remote.ask(f"invented-{second}-{n}") for n in range(5)} == {UNKNOWN}
@@ -428,7 +426,7 @@ def test_five_callers_with_twenty_invented_kids_stay_within_the_budget() -> None
     assert remote.fetches == 2
 
 
-def test_eight_wait_for_an_unknown_kid_and_the_rest_are_answered_at_once(
+def test_eight_requests_wait_for_an_unknown_kid_and_others_do_not(
     callers: ThreadPoolExecutor, pending: Future[object]
 ) -> None:
     remote = loaded(timeout=60)
@@ -441,7 +439,7 @@ def test_eight_wait_for_an_unknown_kid_and_the_rest_are_answered_at_once(
     assert remote.fetches == 2
 
 
-def test_another_unknown_kid_does_not_wait_for_this_one(
+def test_a_second_unknown_kid_does_not_wait_for_the_first(
     callers: ThreadPoolExecutor, pending: Future[object]
 ) -> None:
     remote = loaded()
@@ -454,7 +452,7 @@ def test_another_unknown_kid_does_not_wait_for_this_one(
     assert sought.result() == FOUND
 
 
-def test_every_unknown_kid_waits_for_a_refresh_under_way(
+def test_any_unknown_kid_waits_for_a_refresh_in_flight(
     callers: ThreadPoolExecutor, pending: Future[object]
 ) -> None:
     remote = loaded()
@@ -474,7 +472,7 @@ def test_every_unknown_kid_waits_for_a_refresh_under_way(
 
 
 @pytest.mark.parametrize("first", [True, False], ids=["first fetch", "unknown kid"])
-def test_callers_wait_for_the_time_out_together_and_no_longer(
+def test_concurrent_callers_wait_for_one_time_out_in_all(
     first: bool, callers: ThreadPoolExecutor, pending: Future[object]
 ) -> None:
     remote = Remote(timeout=0.2) if first else loaded(timeout=0.2)
@@ -485,9 +483,7 @@ def test_callers_wait_for_the_time_out_together_and_no_longer(
     assert remote.fetches == (1 if first else 2)
 
 
-def test_a_result_that_comes_after_its_callers_gave_up_still_counts(
-    pending: Future[object],
-) -> None:
+def test_a_result_after_the_callers_time_out_is_still_used(pending: Future[object]) -> None:
     remote = Remote(pending, timeout=0.05)
     assert remote.ask() == UNAVAILABLE
     remote.clock.advance(100)
@@ -496,9 +492,7 @@ def test_a_result_that_comes_after_its_callers_gave_up_still_counts(
     assert (remote.ask(), remote.fetches) == (FOUND, 1)
 
 
-def test_a_worker_that_is_lost_makes_room_for_another_and_comes_too_late(
-    pending: Future[object],
-) -> None:
+def test_a_lost_worker_is_replaced_and_its_late_result_is_ignored(pending: Future[object]) -> None:
     remote = Remote(pending, timeout=0.05)
     assert remote.ask() == UNAVAILABLE
     remote.endpoint.answer = jwks("b")
@@ -514,9 +508,7 @@ def test_a_worker_that_is_lost_makes_room_for_another_and_comes_too_late(
 @pytest.mark.filterwarnings(
     "ignore:Exception in thread jwt_wsgi.jwks:pytest.PytestUnhandledThreadExceptionWarning"
 )
-def test_a_thread_that_is_killed_in_its_fetch_makes_room_for_another(
-    pending: Future[object],
-) -> None:
+def test_a_thread_that_is_killed_during_its_fetch_is_replaced(pending: Future[object]) -> None:
     remote = Remote(pending, timeout=0.05)
     pending.set_exception(SystemExit())
     assert remote.ask() == UNAVAILABLE
@@ -527,9 +519,7 @@ def test_a_thread_that_is_killed_in_its_fetch_makes_room_for_another(
     assert (remote.ask(), remote.fetches) == (FOUND, 2)
 
 
-def test_an_unknown_kid_is_unavailable_as_long_as_the_last_fetch_has_not_succeeded(
-    pending: Future[object],
-) -> None:
+def test_an_unknown_kid_is_unavailable_until_a_fetch_succeeds(pending: Future[object]) -> None:
     remote = loaded(timeout=0.05)
     remote.endpoint.answer = pending
     assert remote.ask("b") == UNAVAILABLE
@@ -538,7 +528,7 @@ def test_an_unknown_kid_is_unavailable_as_long_as_the_last_fetch_has_not_succeed
 
 
 @pytest.mark.parametrize("late", [OSError(), jwks("a")], ids=["failure", "success"])
-def test_a_late_result_of_another_fetch_answers_no_seeker(
+def test_a_late_result_of_another_fetch_ends_no_wait(
     late: object, callers: ThreadPoolExecutor, pending: Future[object]
 ) -> None:
     remote, lost = loaded(), Future[object]()
@@ -557,7 +547,7 @@ def test_a_late_result_of_another_fetch_answers_no_seeker(
     assert sought.result() == FOUND
 
 
-def test_who_brings_the_keys_along_does_without_an_http_client() -> None:
+def test_own_keys_and_own_fetchers_import_no_http_client() -> None:
     program = """
 import sys
 from jwt_wsgi import Issuer, RemoteJWKS, SharedSecret, protect

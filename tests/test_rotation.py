@@ -83,7 +83,7 @@ def test_a_kid_is_added_removed_or_both(before: Any, after: Any, added: str, rem
     assert changed_kids(key_set(*before), key_set(*after)) == (frozenset(added), frozenset(removed))
 
 
-def test_a_key_without_kid_changes_unnamed() -> None:
+def test_a_changed_key_without_kid_changes_no_kids() -> None:
     pem = [KeySet.from_jwks({"keys": [{**KEYS[kid].jwk, "kid": kid}]}).keys for kid in "ab"]  # type: ignore[dict-item]
     nameless = [
         KeySet([type(key)(None, key.algorithms, key.material) for key in keys]) for keys in pem
@@ -91,7 +91,7 @@ def test_a_key_without_kid_changes_unnamed() -> None:
     assert changed_kids(*nameless) == (frozenset(), frozenset())
 
 
-def test_who_asks_is_told_what_a_refresh_has_changed_and_nothing_else(
+def test_on_rotation_receives_the_kids_that_a_refresh_has_changed(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO, "jwt_wsgi.jwks")
@@ -108,7 +108,7 @@ def test_who_asks_is_told_what_a_refresh_has_changed_and_nothing_else(
     assert "added [], removed ['a']" in caplog.text
 
 
-def test_a_failed_refresh_is_no_rotation() -> None:
+def test_a_failed_refresh_is_not_a_rotation() -> None:
     told: list[object] = []
     remote = Remote("a", on_rotation=lambda *changed: told.append(changed))
     remote.find("a")
@@ -118,7 +118,7 @@ def test_a_failed_refresh_is_no_rotation() -> None:
     assert remote.fetches == 2
 
 
-def test_a_hook_that_raises_is_logged_unquoted_and_the_keys_are_in_force(
+def test_an_exception_of_the_hook_is_logged_by_type_and_the_keys_are_used(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     def hook(added: frozenset[str], removed: frozenset[str]) -> None:
@@ -132,7 +132,7 @@ def test_a_hook_that_raises_is_logged_unquoted_and_the_keys_are_in_force(
     assert "hidden" not in caplog.text
 
 
-def test_a_hook_may_ask_the_source_itself() -> None:
+def test_the_hook_may_call_the_source() -> None:
     held: list[Any] = []
     remote = Remote("a", on_rotation=lambda added, removed: held.append(remote.source.held()))
     remote.find("a")
@@ -155,7 +155,7 @@ def test_the_same_kid_with_another_key_takes_effect_at_the_next_refresh() -> Non
 # --- what is withdrawn
 
 
-def test_a_revoked_kid_is_gone_at_once_and_stays_gone() -> None:
+def test_a_revoked_kid_is_unknown_at_once_and_stays_unknown() -> None:
     remote = Remote("a", "b")
     assert remote.find("a")
     epoch = remote.source.held()
@@ -167,7 +167,7 @@ def test_a_revoked_kid_is_gone_at_once_and_stays_gone() -> None:
     assert len(remote.source.find(None, "ES256")) == 1, "nor does it serve a token without kid"
 
 
-def test_a_revoked_kid_is_refused_before_anything_is_fetched_and_in_an_outage_too() -> None:
+def test_a_revoked_kid_is_refused_before_a_fetch_and_in_an_outage() -> None:
     remote = Remote("a")
     remote.source.revoke("a")
     assert (remote.find("a"), remote.fetches) == (False, 0)
@@ -177,7 +177,7 @@ def test_a_revoked_kid_is_refused_before_anything_is_fetched_and_in_an_outage_to
         remote.find("b")
 
 
-def test_when_all_are_revoked_none_is_left_and_the_set_is_not_bad() -> None:
+def test_a_set_whose_keys_are_all_revoked_is_not_a_failure() -> None:
     remote = Remote("a")
     remote.find("a")
     remote.source.revoke("a")
@@ -195,14 +195,12 @@ def test_a_revocation_is_logged(caplog: pytest.LogCaptureFixture) -> None:
 
 
 @pytest.mark.parametrize("kids", [frozenset(), frozenset("c")], ids=["none", "a stranger"])
-def test_a_set_without_what_it_has_not_is_the_same_object(kids: frozenset[str]) -> None:
+def test_removing_kids_that_a_set_lacks_returns_the_same_object(kids: frozenset[str]) -> None:
     keys = key_set("a", "b")
     assert without_kids(keys, kids) is keys
 
 
-def test_a_revoked_kid_of_a_static_set_is_gone_and_stays_gone_when_the_file_changes(
-    tmp_path: Path,
-) -> None:
+def test_a_revoked_kid_of_a_static_set_stays_revoked_when_the_file_changes(tmp_path: Path) -> None:
     path, clock = tmp_path / "keys.json", Clock()
     path.write_text(json.dumps(jwks("a", "b")))
     source = StaticJWKS(path, clock=clock)
@@ -222,12 +220,12 @@ def test_a_revoked_kid_of_a_static_set_is_gone_and_stays_gone_when_the_file_chan
 
 
 @pytest.mark.parametrize("hook", [5, "log"])
-def test_a_hook_that_cannot_be_called_is_refused(hook: Any) -> None:
+def test_a_hook_that_is_not_callable_is_refused(hook: Any) -> None:
     with pytest.raises(ValueError, match=r"^on_rotation="):
         Remote("a", on_rotation=hook)
 
 
-def test_a_kid_that_was_revoked_while_the_fetch_was_under_way_stays_out() -> None:
+def test_a_kid_that_is_revoked_during_a_fetch_stays_revoked() -> None:
     reached, go_on = threading.Event(), threading.Event()
 
     def fetch(url: str) -> bytes:
