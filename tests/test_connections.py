@@ -1,4 +1,4 @@
-"""Connections that give up in time, and the addresses that a stranger may send us to."""
+"""Connections with a deadline, and the check for public addresses."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def server(tmp_path: Path) -> Iterator[FaultServer]:
         yield started
 
 
-# --- in time
+# --- the deadline
 
 
 @pytest.fixture
@@ -36,22 +36,22 @@ def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
         yield ours, theirs
 
 
-def timely(ours: socket.socket, timeout: float) -> io.BufferedReader:
+def deadline_reader(ours: socket.socket, timeout: float) -> io.BufferedReader:
     ours.settimeout(timeout)
     return io.BufferedReader(_DeadlineReader(ours.makefile("rb").detach(), ours))
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """What the module takes for the time."""
-    standing = Clock(0.0)
-    monkeypatch.setattr(connections.time, "monotonic", standing)
-    return standing
+    """The clock of the module under test."""
+    fixed = Clock(0.0)
+    monkeypatch.setattr(connections.time, "monotonic", fixed)
+    return fixed
 
 
 def test_a_byte_does_not_extend_the_deadline(clock: Clock, pair: Any) -> None:
     ours, theirs = pair
-    reader = timely(ours, 5)
+    reader = deadline_reader(ours, 5)
     for second in range(5):
         theirs.send(b"a")
         clock.now = second
@@ -61,7 +61,7 @@ def test_a_byte_does_not_extend_the_deadline(clock: Clock, pair: Any) -> None:
 
 def test_past_the_deadline_only_data_that_has_arrived_is_read(clock: Clock, pair: Any) -> None:
     ours, theirs = pair
-    reader = timely(ours, 5)
+    reader = deadline_reader(ours, 5)
     theirs.send(b"all of it")
     clock.now = 1000
     assert reader.read1(100) == b"all of it"
@@ -71,7 +71,7 @@ def test_past_the_deadline_only_data_that_has_arrived_is_read(clock: Clock, pair
 
 def test_closing_the_reader_releases_the_socket(pair: Any) -> None:
     ours, theirs = pair
-    reader = timely(ours, 5)
+    reader = deadline_reader(ours, 5)
     ours.close()
     reader.close()
     assert theirs.recv(1) == b""
@@ -130,11 +130,11 @@ def test_the_checked_address_is_used_and_the_name_is_verified(
 ) -> None:
     looked_up: list[tuple[str, int]] = []
 
-    def judged(host: str, port: int) -> str:
+    def resolve(host: str, port: int) -> str:
         looked_up.append((host, port))
         return "127.0.0.1"
 
-    monkeypatch.setattr(client, "resolve_public_address", judged)
+    monkeypatch.setattr(client, "resolve_public_address", resolve)
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
     server.fail(fault)
     fetch = Fetcher(5.0, 1000, ca_certs=server.roots, public_only=True)
@@ -158,10 +158,10 @@ def test_metadata_of_a_public_issuer_leads_to_no_private_address(
         METADATA,
     )
 
-    def judged(host: str, port: int) -> str:
+    def resolve(host: str, port: int) -> str:
         return "127.0.0.1" if host == "localhost" else resolve_public_address(host, port)
 
-    monkeypatch.setattr(client, "resolve_public_address", judged)
+    monkeypatch.setattr(client, "resolve_public_address", resolve)
     status = RemoteJWKS.discovered(issuer, ca_certs=server.roots, public_only=True).warm_up()
     assert (status.usable, status.last_error) == (False, "OSError")
     assert (server.counted(METADATA, "trusted"), server.connections("trusted")) == (1, 1)

@@ -1,6 +1,6 @@
-"""Keys under every fault: a whole stack, a real endpoint that fails, and the requests that it counts.
+"""Keys under every fault: a whole stack over a real endpoint that fails and counts its requests.
 
-One test or more for each promise; time is simulated, the network is not.
+Each promise has at least one test. Time is simulated, the network is real.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from jwt_wsgi.jwks.discovery import metadata_urls
 from jwt_wsgi.testing import LocalIssuer, SigningKey
 
 OK, REFUSED, UNAVAILABLE = 200, 401, 503
-#: The refresh is due for certain, and the lifetime is not over.
+#: Seconds after which a refresh is always due, and the lifetime is not over.
 WHEN_DUE = 541
 
 
@@ -47,9 +47,9 @@ def server(process: FaultServer) -> Iterator[FaultServer]:
     idle()
 
 
-def eventually(holds: Callable[[], object]) -> None:
+def eventually(condition: Callable[[], object]) -> None:
     deadline = time.monotonic() + 30
-    while not holds():
+    while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.002)
 
@@ -65,12 +65,13 @@ def plain(environ: dict[str, Any], start_response: Any) -> list[bytes]:
 
 
 class Api:
-    """A protected application whose keys are on the server; `time` is the clock of its key source."""
+    """A protected application whose keys are on the server; `time` is its key source's clock."""
 
     def __init__(
         self, server: FaultServer, *, discovered: bool = False, url: str = "", **options: Any
     ) -> None:
-        self.server, self.time = server, Clock(1000.0)
+        self.server = server
+        self.time = Clock(1000.0)
         name = server.url(path="") if discovered else "https://issuer.test/"
         self.issuer = LocalIssuer(name, algorithms=("ES256",))
         options = {"clock": self.time, "timeout": 10, **options}
@@ -85,7 +86,7 @@ class Api:
         self.good = self.issuer.token()
 
     def publish(self, *keys: SigningKey) -> None:
-        """The issuer's keys, or these."""
+        """Publish these keys, by default those of the issuer."""
         self.server.publish({"keys": [key.jwk for key in keys]} if keys else self.issuer.jwks)
         self.server.publish({"issuer": self.issuer.issuer, "jwks_uri": self.server.url()}, METADATA)
 
@@ -103,20 +104,20 @@ class Api:
         return self
 
     def go_on(self, seconds: float) -> None:
-        """Let simulated time pass, and a fetch that is due then come to its end."""
+        """Advance the clock, start a refresh if one is due, and wait for its end."""
         self.time.advance(seconds)
         self.keys.held()
         idle()
 
 
 def rotated(api: Api) -> str:
-    """A token of a key that is not published yet."""
+    """Rotate the keys; return a token of the new key, which is not published yet."""
     api.issuer.rotate()
     return api.issuer.token()
 
 
 def invented(token: str, number: int) -> str:
-    """The token with the kid of nobody."""
+    """Return the token with an invented kid."""
     header = {"alg": "ES256", "typ": "at+jwt", "kid": f"invented-{number}"}
     return (
         base64.urlsafe_b64encode(json.dumps(header).encode()).decode().rstrip("=")
@@ -124,7 +125,7 @@ def invented(token: str, number: int) -> str:
     )
 
 
-# --- the endpoint is down, or answers nonsense
+# --- the endpoint is down, or its replies are bad
 
 
 @pytest.mark.parametrize("fault", [*BAD, REFUSE])
@@ -139,7 +140,7 @@ def test_known_kids_are_served_after_a_bad_reply_and_the_good_set_stays(
     assert api.keys.held() is held
     assert server.counted() == (1 if fault == REFUSE else 2)
     assert (api.keys.status().attempts, api.keys.status().failures) == (2, 1)
-    # Whether a kid that is not in it is the issuer's, nobody can tell now.
+    # The failed fetch leaves open whether the issuer has this kid.
     assert api.ask(rotated(api)) == UNAVAILABLE
 
 
@@ -193,7 +194,8 @@ def test_a_server_needs_a_valid_certificate(
 def test_an_issuer_that_is_down_at_the_start_sees_one_attempt_per_back_off_step(
     server: FaultServer,
 ) -> None:
-    api, attempts = Api(server, requests_per_minute=100), []
+    api = Api(server, requests_per_minute=100)
+    attempts = []
     server.fail("status_500")
     for _ in range(1800):
         before = server.counted()
@@ -224,7 +226,7 @@ def test_discovery_and_keys_share_one_back_off(
     assert api.ask() == OK
 
 
-# Metadata has no keys to be too many.
+# The fault "many_keys" does not apply to metadata.
 @pytest.mark.parametrize("fault", [*(fault for fault in BAD if fault != "many_keys"), REFUSE])
 def test_metadata_has_the_same_bounds_and_the_next_attempt_serves(
     fault: str, server: FaultServer
@@ -268,7 +270,7 @@ def test_no_request_waits_for_a_slow_refresh_of_a_usable_set(
     api = Api(server).warm()
     server.fail(fault)
     api.time.advance(WHEN_DUE)
-    # Nobody is released before all have been answered.
+    # All are answered while the refresh still hangs.
     assert [api.ask() for _ in range(20)] == [OK] * 20
     eventually(lambda: server.counted() == 2)
     assert api.keys.status().successes == 1
@@ -306,10 +308,12 @@ def test_a_cold_start_waits_no_longer_for_slow_metadata_and_uses_it(
 def test_a_cold_start_waits_no_longer_for_a_slow_name_server_and_uses_it(
     server: FaultServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked, answered, look_up = Counter[str](), threading.Event(), socket.getaddrinfo
+    look_ups = Counter[str]()
+    answered = threading.Event()
+    look_up = socket.getaddrinfo
 
     def slow(host: str, *rest: Any, **options: Any) -> Any:
-        asked[host] += 1
+        look_ups[host] += 1
         answered.wait()
         return look_up("127.0.0.1", *rest, **options)
 
@@ -318,7 +322,7 @@ def test_a_cold_start_waits_no_longer_for_a_slow_name_server_and_uses_it(
     api = Api(server, url=url, allow_http=True, timeout=0.3)
     with ThreadPoolExecutor(10) as callers:
         assert set(callers.map(lambda _: api.ask(), range(10))) == {UNAVAILABLE}
-    assert (asked, server.counted()) == ({"slow.test": 1}, 0)
+    assert (look_ups, server.counted()) == ({"slow.test": 1}, 0)
     answered.set()
     eventually(lambda: api.keys.status().usable)
     assert (api.ask(), server.counted()) == (OK, 1)
@@ -359,7 +363,8 @@ def test_a_worker_that_never_returns_is_replaced(server: FaultServer) -> None:
 
 
 def test_two_hundred_threads_at_a_cold_start_cost_one_fetch(server: FaultServer) -> None:
-    api, together = Api(server, timeout=60), threading.Barrier(201)
+    api = Api(server, timeout=60)
+    together = threading.Barrier(201)
     server.fail("hang_before_headers")
 
     def first(_: int) -> int:
@@ -411,7 +416,7 @@ def test_after_an_idle_hour_a_stale_set_serves_while_it_is_refreshed(
     api = Api(server, stale_for=stale_for).warm()
     api.issuer.rotate()
     api.publish()
-    # Where there is nothing to be used meanwhile, it cannot hang.
+    # Without stale keys the request waits for the fetch, so it must not hang.
     server.fail("hang_before_headers" if stale_for else "fine")
     api.time.advance(3600)
     assert api.ask() == first
@@ -424,7 +429,7 @@ def test_a_revoked_key_is_refused_at_once_even_if_cached_without_a_fetch(
     server: FaultServer,
 ) -> None:
     api = Api(server).warm()
-    assert api.ask() == OK, "remembered by now"
+    assert api.ask() == OK, "from the cache"
     api.keys.revoke(api.issuer.key().kid)
     assert (api.answer().json["reason"], server.counted()) == ("kid_unknown", 1)
     api.go_on(WHEN_DUE)
@@ -466,13 +471,16 @@ def test_a_flood_of_invented_kids_costs_few_fetches_and_no_valid_request(
     server: FaultServer,
 ) -> None:
     api = Api(server, timeout=60).warm()
-    seconds, each, workers = 100, 1000, 4
-    stranger, known = Counter[int](), Counter[int]()
+    seconds = 100
+    each = 1000
+    workers = 4
+    invented_kids = Counter[int]()
+    known_kids = Counter[int]()
 
     def part(first: int) -> None:
         for number in range(first, first + each // workers):
-            stranger[verdict(invented(api.good, number))] += 1
-        known[verdict(api.good)] += 1
+            invented_kids[verdict(invented(api.good, number))] += 1
+        known_kids[verdict(api.good)] += 1
 
     verifier = api.app.app._app._verifier
 
@@ -487,10 +495,10 @@ def test_a_flood_of_invented_kids_costs_few_fetches_and_no_valid_request(
         for second in range(seconds):
             list(callers.map(part, range(second * each, (second + 1) * each, each // workers)))
             api.time.advance(1)
-    assert sum(stranger.values()) == 100_000
-    assert stranger.keys() <= {REFUSED, UNAVAILABLE}
-    assert known == {OK: seconds * workers}
-    # At once, and after each cool-down of 30 seconds.
+    assert sum(invented_kids.values()) == 100_000
+    assert invented_kids.keys() <= {REFUSED, UNAVAILABLE}
+    assert known_kids == {OK: seconds * workers}
+    # The first fetch, one at once, and one after each cool-down of 30 seconds.
     assert server.counted() == 1 + 4
 
 
@@ -502,7 +510,8 @@ def test_a_ten_hour_outage_is_served_for_the_stale_window(
 ) -> None:
     api = Api(server, **({} if stale_for is None else {"stale_for": stale_for})).warm()
     server.fail("hang_up")
-    begun, answers = api.time.now, {}
+    begun = api.time.now
+    answers = {}
     chance = random.Random(0)
     while (since := api.time.now - begun) < 36_000:
         answers[since] = api.ask()
@@ -513,7 +522,8 @@ def test_a_ten_hour_outage_is_served_for_the_stale_window(
     assert {answers[since] for since in answers if since >= ends} == (
         {UNAVAILABLE} if stale_for is None else set()
     )
-    # 63 seconds of steps that double, then about a minute each; asking every five seconds delays each by a few.
+    # Six steps that double take 63 seconds, and the others a minute each. A request every
+    # five seconds delays each by a few seconds.
     predicted = 6 + (36_000 - 480 - 63) / 64.5
     assert server.connections() - 1 == api.keys.status().failures
     assert abs(api.keys.status().failures - predicted) < 0.05 * predicted

@@ -1,4 +1,4 @@
-"""One bounded GET over real HTTP: TLS, proxies, lifetimes, and replies that must not do harm."""
+"""One bounded GET over real HTTP: TLS, proxies, lifetimes, and bad replies."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ def jwks(**members: Any) -> bytes:
 
 
 def http(body: bytes = b"{}", status: str = "200 OK", **headers: str) -> bytes:
-    """A whole reply; `Cache_Control="…"` is a header."""
+    """Return a whole reply; `Cache_Control="…"` is a header."""
     usual = {"Content-Length": str(len(body)), "Connection": "close"}
-    given = {name.replace("_", "-"): value for name, value in headers.items()}
+    extra = {name.replace("_", "-"): value for name, value in headers.items()}
     lines = [
         f"HTTP/1.1 {status}",
-        *(f"{name}: {value}" for name, value in {**usual, **given}.items()),
+        *(f"{name}: {value}" for name, value in {**usual, **extra}.items()),
     ]
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
 class Server(socketserver.ThreadingTCPServer):
-    """Answers each request on loopback with `answer`: a reply, or what is called with the socket.
+    """A server on loopback that answers with `answer`: a reply, or a function of the socket.
 
-    `requests` are the heads that arrived, `connections` the sockets they came by.
+    `requests` are the heads that arrived, `connections` their sockets.
     """
 
     daemon_threads = True
@@ -76,7 +76,7 @@ class Server(socketserver.ThreadingTCPServer):
             answer(request) if callable(answer) else request.sendall(answer)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that hangs up is what many of these tests are about."""
+        """Ignore clients that hang up: many of these tests make them do so."""
 
 
 def read_head(connection: socket.socket) -> str:
@@ -96,7 +96,7 @@ def idle() -> None:
 
 @pytest.fixture
 def serve() -> Iterator[Callable[..., Server]]:
-    """Starts servers, with TLS where a context is given, and stops them."""
+    """Start servers, with TLS if a context is passed, and stop them at the end."""
     with ExitStack() as stack:
 
         def start(
@@ -234,7 +234,7 @@ def test_the_lifetime_is_max_age_less_the_age_of_the_reply(
     assert fetcher()(serve(http(**headers)).url()).max_age == granted
 
 
-# --- replies that must not do harm -------------------------------------------------------------
+# --- bad replies -------------------------------------------------------------------------------
 
 
 DATED = {"Date": "Wed, 25 Nov 2026 12:00:00 GMT"}
@@ -304,10 +304,12 @@ BAD: dict[str, object] = {
 def test_a_bad_reply_never_replaces_a_good_set(
     bad: Any, serve: Callable[..., Server], caplog: pytest.LogCaptureFixture
 ) -> None:
-    clock, server = Clock(), serve(http(jwks()))
+    clock = Clock()
+    server = serve(http(jwks()))
     source = RemoteJWKS(server.url(), clock=clock, timeout=0.5)
     assert source.find("a", "ES256")
-    good, server.answer = source.held(), bad
+    good = source.held()
+    server.answer = bad
     clock.advance(541)
     source.held()
     idle()
@@ -322,7 +324,8 @@ def test_a_bad_reply_never_replaces_a_good_set(
 def test_a_bad_first_reply_is_refused_and_the_next_good_one_is_used(
     bad: Any, serve: Callable[..., Server]
 ) -> None:
-    clock, server = Clock(), serve(bad)
+    clock = Clock()
+    server = serve(bad)
     source = RemoteJWKS(server.url(), clock=clock, timeout=0.5)
     with pytest.raises(KeysUnavailable):
         source.find("a", "ES256")
@@ -366,7 +369,7 @@ def test_a_closed_port_is_a_failed_fetch() -> None:
 
 
 def dripping(prefix: bytes) -> Callable[[socket.socket], None]:
-    """Sends `prefix` and then a byte every 20 ms, until the other side hangs up."""
+    """Return an answer that sends `prefix`, then a byte every 20 ms until the client hangs up."""
 
     def drip(connection: socket.socket) -> None:
         connection.sendall(prefix)
@@ -459,7 +462,7 @@ ELSEWHERE = "keys.issuer.test"
 
 @pytest.fixture
 def proxied(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Names a proxy in the environment, for http and https, and nothing else."""
+    """Set a proxy for http and https in the environment, and remove all exemptions."""
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
@@ -472,7 +475,7 @@ def proxied(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
 
 
 def tunnel(tls: ssl.SSLContext) -> Callable[[socket.socket], None]:
-    """What a proxy does after CONNECT, with the issuer itself at the other end."""
+    """Return the answer of a proxy to CONNECT, and of the issuer behind it."""
 
     def speak(connection: socket.socket) -> None:
         connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
@@ -503,7 +506,7 @@ def test_https_is_tunnelled_and_the_certificate_of_the_issuer_is_checked(
     proxy = serve(tunnel(certified(authority, ELSEWHERE)))
     proxied(f"http://127.0.0.1:{proxy.port}")
     assert fetcher(ca_certs=roots)(f"https://{ELSEWHERE}/jwks").body == jwks()
-    # http.client speaks 1.0 here before Python 3.12.
+    # http.client uses HTTP 1.0 here before Python 3.12.
     assert first_line(proxy).startswith(f"CONNECT {ELSEWHERE}:443 HTTP/1.")
 
 
@@ -527,7 +530,7 @@ def test_no_proxy_is_used_for_loopback(
     assert proxy.requests == []
 
 
-# 0.0.0.0 leads to this machine without being one of its loopback names.
+# 0.0.0.0 reaches this machine, but is not treated as loopback.
 @pytest.mark.parametrize("exempt", [True, False], ids=["exempt", "not exempt"])
 def test_no_proxy_is_used_for_a_host_that_the_environment_exempts(
     exempt: bool,

@@ -1,4 +1,4 @@
-"""Keys that come and go: who is told, and what is withdrawn at once."""
+"""Rotation of keys: the `on_rotation` hook, and keys that are revoked."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def key_set(*keys: str | SigningKey) -> KeySet:
 
 
 class Remote:
-    """A source on a clock of its own; `published` is what the next fetch finds, or the failure it is."""
+    """A source with its own clock. `published` is what the next fetch returns or raises."""
 
     def __init__(self, *published: str | SigningKey, **options: Any) -> None:
         self.clock = Clock(1000.0)
@@ -64,7 +64,7 @@ def idle() -> None:
         time.sleep(0.002)
 
 
-# --- what has changed
+# --- changed kids
 
 
 @pytest.mark.parametrize(
@@ -95,26 +95,26 @@ def test_on_rotation_receives_the_kids_that_a_refresh_has_changed(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO, "jwt_wsgi.jwks")
-    told: list[tuple[frozenset[str], frozenset[str]]] = []
-    remote = Remote("a", on_rotation=lambda added, removed: told.append((added, removed)))
+    calls: list[tuple[frozenset[str], frozenset[str]]] = []
+    remote = Remote("a", on_rotation=lambda added, removed: calls.append((added, removed)))
     remote.find("a")
     idle()
     remote.refresh("a")
-    assert told == [], "neither the first set nor the same again is a rotation"
+    assert calls == [], "neither the first set nor an equal one is a rotation"
     remote.refresh("a", "b")
     remote.refresh("b")
-    assert told == [({"b"}, frozenset()), (frozenset(), {"a"})]
+    assert calls == [({"b"}, frozenset()), (frozenset(), {"a"})]
     assert "added ['b'], removed []" in caplog.text
     assert "added [], removed ['a']" in caplog.text
 
 
 def test_a_failed_refresh_is_not_a_rotation() -> None:
-    told: list[object] = []
-    remote = Remote("a", on_rotation=lambda *changed: told.append(changed))
+    calls: list[object] = []
+    remote = Remote("a", on_rotation=lambda *changed: calls.append(changed))
     remote.find("a")
     remote.published = OSError()
     remote.refresh()
-    assert told == []
+    assert calls == []
     assert remote.fetches == 2
 
 
@@ -152,7 +152,7 @@ def test_the_same_kid_with_another_key_takes_effect_at_the_next_refresh() -> Non
     assert remote.source.held() is not epoch
 
 
-# --- what is withdrawn
+# --- revoked kids
 
 
 def test_a_revoked_kid_is_unknown_at_once_and_stays_unknown() -> None:
@@ -164,7 +164,9 @@ def test_a_revoked_kid_is_unknown_at_once_and_stays_unknown() -> None:
     assert remote.source.held() is not epoch
     remote.refresh("a", "b")
     assert (remote.find("a"), remote.find("b"), remote.fetches) == (False, True, 2)
-    assert len(remote.source.find(None, "ES256")) == 1, "nor does it serve a token without kid"
+    assert len(remote.source.find(None, "ES256")) == 1, (
+        "it does not serve a token without kid either"
+    )
 
 
 def test_a_revoked_kid_is_refused_before_a_fetch_and_in_an_outage() -> None:
@@ -201,7 +203,8 @@ def test_removing_kids_that_a_set_lacks_returns_the_same_object(kids: frozenset[
 
 
 def test_a_revoked_kid_of_a_static_set_stays_revoked_when_the_file_changes(tmp_path: Path) -> None:
-    path, clock = tmp_path / "keys.json", Clock()
+    path = tmp_path / "keys.json"
+    clock = Clock()
     path.write_text(json.dumps(jwks("a", "b")))
     source = StaticJWKS(path, clock=clock)
     source.revoke("a")
@@ -226,7 +229,8 @@ def test_a_hook_that_is_not_callable_is_refused(hook: Any) -> None:
 
 
 def test_a_kid_that_is_revoked_during_a_fetch_stays_revoked() -> None:
-    reached, go_on = threading.Event(), threading.Event()
+    reached = threading.Event()
+    go_on = threading.Event()
 
     def fetch(url: str) -> bytes:
         reached.set()

@@ -1,4 +1,4 @@
-"""When keys are fetched: the pure state machine, told the time and the chance it takes."""
+"""The schedule of fetches: a pure state machine that receives the time and the jitter."""
 
 from __future__ import annotations
 
@@ -103,10 +103,12 @@ def test_a_late_result_does_not_replace_a_newer_one() -> None:
     assert machine.usable_until == until
 
 
-@pytest.mark.parametrize(("asked", "pause"), [(0, 1), (30, 30), (60, 60), (61, 60), (10**9, 60)])
-def test_retry_after_is_honoured_up_to_a_minute(asked: float, pause: float) -> None:
+@pytest.mark.parametrize(
+    ("retry_after", "pause"), [(0, 1), (30, 30), (60, 60), (61, 60), (10**9, 60)]
+)
+def test_retry_after_is_honoured_up_to_a_minute(retry_after: float, pause: float) -> None:
     machine = schedule()
-    machine.record_failure(begin(machine, NOW), NOW, asked)
+    machine.record_failure(begin(machine, NOW), NOW, retry_after)
     assert machine.retry_after(NOW) == pause
 
 
@@ -131,7 +133,9 @@ def test_a_late_success_ends_the_back_off_of_a_newer_failure() -> None:
 
 
 def test_failures_back_off_from_one_second_doubling_to_sixty() -> None:
-    machine, now, pauses = schedule(requests_per_minute=100), NOW, []
+    machine = schedule(requests_per_minute=100)
+    now = NOW
+    pauses = []
     for _ in range(12):
         machine.record_failure(begin(machine, now), now)
         assert machine.awaiting_success
@@ -150,7 +154,8 @@ def test_the_back_off_is_jittered_by_a_fifth(random: float, pause: float) -> Non
 
 
 def test_a_success_resets_the_back_off() -> None:
-    machine, now = schedule(requests_per_minute=100), NOW
+    machine = schedule(requests_per_minute=100)
+    now = NOW
     for _ in range(3):
         machine.record_failure(begin(machine, now), now)
         now += machine.retry_after(now)
@@ -174,8 +179,8 @@ def test_a_set_is_usable_for_its_lifetime_and_the_stale_window() -> None:
 @pytest.mark.parametrize(
     ("max_age", "lifetime"),
     [
-        pytest.param(None, 600, id="what is configured where the reply says nothing"),
-        pytest.param(3600, 3600, id="what the reply grants"),
+        pytest.param(None, 600, id="the configured one if the reply grants none"),
+        pytest.param(3600, 3600, id="granted by the reply"),
         pytest.param(0, 60, id="the floor"),
         pytest.param(59, 60, id="just below the floor"),
         pytest.param(86401, 86400, id="the ceiling"),
@@ -206,8 +211,8 @@ def test_the_cool_down_does_not_delay_a_refresh() -> None:
     assert machine.start(NOW) is not None
 
 
-def spend(machine: Schedule, times: int, *, unknown_kid: bool) -> list[bool]:
-    """Whether each of so many fetches, a second apart and all good, may start."""
+def start_fetches(machine: Schedule, times: int, *, unknown_kid: bool) -> list[bool]:
+    """Try so many fetches, a second apart and all good; return which ones could start."""
     started = []
     for second in range(times):
         lease = machine.start(NOW + second, unknown_kid=unknown_kid)
@@ -220,13 +225,13 @@ def spend(machine: Schedule, times: int, *, unknown_kid: bool) -> list[bool]:
 @pytest.mark.parametrize(
     ("unknown_kid", "granted"),
     [
-        pytest.param(False, 5, id="refreshes may spend all of it"),
-        pytest.param(True, 4, id="unknown kids leave one for a refresh"),
+        pytest.param(False, 5, id="all of it for refreshes"),
+        pytest.param(True, 4, id="one less for unknown kids"),
     ],
 )
 def test_the_budget_limits_the_fetches_of_a_minute(unknown_kid: bool, granted: int) -> None:
     machine = schedule(requests_per_minute=5, cooldown=0)
-    assert spend(machine, 10, unknown_kid=unknown_kid).count(True) == granted
+    assert start_fetches(machine, 10, unknown_kid=unknown_kid).count(True) == granted
     if unknown_kid:
         assert machine.start(NOW + 10) is not None
     assert machine.start(NOW + 10) is None

@@ -1,4 +1,4 @@
-"""Several key sources, asked in order; and a source that a fork takes along."""
+"""Several key sources in order, and a source that is used across a fork."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def static(*keys: SigningKey) -> StaticJWKS:
 
 
 class Unavailable:
-    """A source that can never tell."""
+    """A source that is never available."""
 
     def held(self) -> KeySet | None:
         return None

@@ -1,4 +1,4 @@
-"""Keys at hand: mappings, files that change under us, shared secrets."""
+"""Static keys: mappings, files that change, shared secrets."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def jwks(*keys: SigningKey) -> dict[str, Any]:
 
 
 def write(path: Path, content: str) -> Path:
-    """Replace the file as a deployment does, so that its identity changes with its content."""
+    """Replace the file as a deployment does: the inode changes with the content."""
     fresh = path.with_suffix(".fresh")
     fresh.write_text(content)
     fresh.replace(path)
@@ -108,7 +108,7 @@ def test_a_file_above_the_bound_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("argument", "message"),
     [
         ("-----BEGIN PUBLIC KEY-----", "this is a key itself"),
         ('{"keys": []}', "this is a key itself"),
@@ -116,9 +116,9 @@ def test_a_file_above_the_bound_is_refused(tmp_path: Path) -> None:
         ({"keys": []}, "no usable key among 0"),
     ],
 )
-def test_an_invalid_argument_is_refused(given: Any, message: str) -> None:
+def test_an_invalid_argument_is_refused(argument: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        StaticJWKS(given)
+        StaticJWKS(argument)
 
 
 def test_a_missing_file_is_an_os_error(tmp_path: Path) -> None:
@@ -169,7 +169,8 @@ def test_the_file_is_checked_at_most_twice_a_second(tmp_path: Path, clock: Clock
 
 def test_a_replacement_with_the_same_size_and_time_is_noticed(tmp_path: Path, clock: Clock) -> None:
     path = write(tmp_path / "keys.json", json.dumps(jwks(OLD)))
-    source, before = StaticJWKS(path, clock=clock), path.stat()
+    source = StaticJWKS(path, clock=clock)
+    before = path.stat()
     other = write(tmp_path / "other.json", json.dumps(jwks(NEW)).ljust(before.st_size))
     os.utime(other, ns=(before.st_atime_ns, before.st_mtime_ns))
     other.replace(path)

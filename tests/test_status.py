@@ -1,4 +1,4 @@
-"""How a key source is doing, for readiness checks and logs; and warming it up."""
+"""The status of a key source, for readiness checks and logs, and `warm_up`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ KEYS = [SigningKey("ES256", kid).jwk for kid in "ab"]
 
 
 class Watched:
-    """A source on a clock of its own, over a fetcher that answers or raises `answer`."""
+    """A source with its own clock, over a fetcher that returns or raises `answer`."""
 
     def __init__(self, **options: Any) -> None:
         self.clock = Clock(1000.0)
@@ -59,7 +59,7 @@ def test_warm_up_fetches_once_and_returns_the_status() -> None:
     )
     assert 700 <= status.next_attempt <= 900
     assert (status.attempts, status.successes, status.failures) == (1, 1, 0)
-    assert watched.source.warm_up().attempts == 1, "there is nothing left to do"
+    assert watched.source.warm_up().attempts == 1, "a usable set is not fetched again"
 
 
 def test_the_status_follows_the_clock_until_the_stale_window_ends() -> None:
@@ -99,7 +99,7 @@ def test_warm_up_waits_no_longer_than_a_request() -> None:
     source = RemoteJWKS(
         "https://issuer.test/jwks", fetch=lambda url: released.wait() and b"", timeout=0.1
     )
-    assert not source.warm_up().usable  # and the fetch is still under way
+    assert not source.warm_up().usable  # the fetch is still in flight
     assert source.status().failures == 0
     released.set()
     idle()
@@ -108,7 +108,8 @@ def test_warm_up_waits_no_longer_than_a_request() -> None:
 
 def test_the_last_error_stays_after_a_success() -> None:
     watched = Watched()
-    good, watched.answer = watched.answer, b"[]"
+    good = watched.answer
+    watched.answer = b"[]"
     watched.source.warm_up()
     watched.answer = good
     watched.clock.advance(2)
