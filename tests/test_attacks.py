@@ -33,6 +33,7 @@ from jwt_wsgi.jose import KeySet, encoding, verify
 from jwt_wsgi.jose.algorithms import ALGORITHMS, Algorithm
 from jwt_wsgi.jose.compact import Compact, check_signature, parse
 from jwt_wsgi.jose.jwk import Key, from_entry
+from jwt_wsgi.jwks.loading import KeyLoader, LoadedKeys
 from jwt_wsgi.testing import LocalIssuer
 
 SUCCEEDS = "the attack succeeds"
@@ -210,11 +211,13 @@ def issuer_in_part(verifier: Verifier, claims: dict[str, Any]) -> Issuer:
     )
 
 
-def load_what_there_is(keys: RemoteJWKS, load: Callable[..., Any] = RemoteJWKS._load) -> Any:
+def load_what_there_is(
+    loader: KeyLoader, load: Callable[..., LoadedKeys] = KeyLoader.load
+) -> LoadedKeys:
     try:
-        return load(keys)
+        return load(loader)
     except FetchError:
-        return KeySet(()), None
+        return LoadedKeys(KeySet(()), None)
 
 
 ANY_ALGORITHM = without("jose.compact.check_algorithm", lambda header, _: header["alg"])
@@ -226,8 +229,8 @@ ANY_LENGTH = knowing("HS256", ALGORITHMS["HS256"]._replace(min_secret_bytes=0))
 ANY_MEMBER = without("jose.compact._check_header", lambda header: None)
 ANY_MIXTURE = without("jose.keys.SYMMETRIC", frozenset())
 ANY_PARSE = without("jose.compact.parse", loose_parse)
-ANY_REPLY = without("jwks.remote.RemoteJWKS._load", load_what_there_is)
-ANY_SCHEME = without("jwks.discovery.must", lambda *_: None)
+ANY_REPLY = without("jwks.loading.KeyLoader.load", load_what_there_is)
+ANY_SCHEME = without("jwks.discovery._check_scheme", lambda *_, **__: None)
 ANY_SECRET = without("jose.jwk._is_asymmetric", lambda _: False)
 ANY_SIZE = without("jose.compact.parse", partial(parse, max_bytes=2**30))
 ANY_SOURCE = without("jose.compact.check_signature", believe_the_header)
