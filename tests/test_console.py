@@ -288,7 +288,7 @@ def test_the_demo_serves_loopback_alone(host):
     assert (ended.returncode, ended.stdout) == (2, "")
     assert (
         ended.stderr
-        == f"app.py: HOST={host!r}: the demo mints tokens, so it serves loopback alone; leave HOST out\n"
+        == f"app.py: HOST={host!r}: the demo mints tokens, so it serves loopback only; leave HOST out\n"
     )
 
 
