@@ -15,7 +15,7 @@ SOAK_SEED ?= $(shell date +%s)
 PURE := jwt_wsgi/jose/*,jwt_wsgi/policy/*,jwt_wsgi/errors.py,jwt_wsgi/options.py,jwt_wsgi/auth.py,jwt_wsgi/issuer.py,$\
 	jwt_wsgi/verifier.py,jwt_wsgi/jwks/schedule.py,jwt_wsgi/middleware/responses.py,jwt_wsgi/middleware/decisions.py,$\
 	jwt_wsgi/middleware/extraction.py,jwt_wsgi/middleware/verification.py,jwt_wsgi/middleware/authorization.py,jwt_wsgi/middleware/protect.py,$\
-	jwt_wsgi/middleware/cors.py,jwt_wsgi/explain/*
+	jwt_wsgi/middleware/cors.py,jwt_wsgi/middleware/origins.py,jwt_wsgi/explain/*
 
 BENCH := .venv-bench
 BENCH_ARGS ?=

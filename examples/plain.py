@@ -1,4 +1,7 @@
-"""Plain WSGI behind jwt-wsgi: `ISSUER=https://… AUDIENCE=https://… python examples/plain.py`."""
+"""Plain WSGI behind jwt-wsgi.
+
+Run it with `ISSUER=https://… AUDIENCE=https://… python examples/plain.py`.
+"""
 
 import os
 
@@ -8,7 +11,7 @@ RULES = {"/public": PUBLIC, "/private": AUTHENTICATED, "/messages": scope("read:
 
 
 def api(environ, start_response):
-    """Serve three paths. Deleting messages needs one more scope than the rule asks for."""
+    """Answer three paths. DELETE /messages needs one scope more than its rule."""
     if environ["PATH_INFO"] == "/public":
         text = "hello, whoever you are"
     elif environ["PATH_INFO"] == "/private":
@@ -24,8 +27,10 @@ def api(environ, start_response):
 
 
 def not_found(environ, error):
-    """Answer 404 if no rule covers the path, and keep all other responses."""
-    return missing if error.reason == "no_rule" else None
+    """Answer 404 if no rule matches. None means the usual answer."""
+    if error.reason == "no_rule":
+        return missing
+    return None
 
 
 def missing(environ, start_response):

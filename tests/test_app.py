@@ -237,7 +237,7 @@ def test_a_dotenv_file_that_is_no_text_is_named(tmp_path):
     dotenv = tmp_path / ".env"
     dotenv.write_bytes(b"PORT=\xff")
     with pytest.raises(ValueError, match=f"cannot read {re.escape(str(dotenv))}: "):
-        app._written(dotenv)
+        app._read_dotenv(dotenv)
 
 
 # --- served
@@ -264,7 +264,7 @@ def demo(tmp_path_factory) -> Iterator[Running]:
 
 def test_the_demo_says_what_it_is_and_what_to_do(demo):
     assert re.match(r"Serving the demo on http://127\.0\.0\.1:\d+, with an issuer", demo.output)
-    assert "Paste these lines into another terminal; Ctrl-C stops the demo.\n" in demo.output
+    assert "Or paste these lines into another terminal. Ctrl-C stops the demo.\n" in demo.output
     assert re.findall(r"# (.*)\ncurl ", demo.output) == list(CALLS)
 
 
@@ -407,4 +407,4 @@ def complaint_of(settings: dict[str, str]) -> str:
     ids=["IPv4", "IPv6"],
 )
 def test_the_address_that_is_printed_is_a_url(host, url):
-    assert app._base(host, 3010) == url
+    assert app._base_url(host, 3010) == url

@@ -60,7 +60,7 @@ def claims(token: str) -> dict[str, Any]:
 @pytest.mark.parametrize("path", FILES)
 def test_the_page_and_its_files_are_public_and_strict(console, path):
     answer = console.get(path, headers={"Host": HOST}, status=200)
-    assert answer.content_type == FILES[path][1]
+    assert answer.content_type == FILES[path].media_type
     assert {name: answer.headers[name] for name in HEADERS} == HEADERS
     assert "Set-Cookie" not in answer.headers
     assert console.head(path, headers={"Host": HOST}, status=200).body == b""
@@ -137,13 +137,16 @@ def test_a_token_of_each_kind_is_what_it_says(console, kind, status, reason):
         "/api/private-scoped", headers={"Authorization": f"Bearer {token}"}, status=status
     )
     assert answer.json.get("reason") == reason
-    walk = post(
-        console, "/console/walk", {"path": "/api/private-scoped"}, Authorization=f"Bearer {token}"
+    explanation = post(
+        console,
+        "/console/explanation",
+        {"path": "/api/private-scoped"},
+        Authorization=f"Bearer {token}",
     )
-    assert walk["reason"] == reason
-    assert [step["passed"] for step in walk["steps"]].count(False) == (reason is not None)
+    assert explanation["reason"] == reason
+    assert [step["passed"] for step in explanation["steps"]].count(False) == (reason is not None)
     for segment in token.split("."):
-        assert segment not in json.dumps(walk)
+        assert segment not in json.dumps(explanation)
 
 
 def test_tokens_are_fresh_and_short_lived(console):
@@ -153,10 +156,10 @@ def test_tokens_are_fresh_and_short_lived(console):
 
 
 def test_each_step_names_its_layer(console):
-    walk = post(console, "/console/walk", {"path": "/api/private"})
-    layers = dict.fromkeys(step["layer"] for step in walk["steps"])
+    explanation = post(console, "/console/explanation", {"path": "/api/private"})
+    layers = dict.fromkeys(step["layer"] for step in explanation["steps"])
     assert list(layers) == ["TokenExtractor", "TokenVerifier", "ScopeAuthorizer"]
-    assert walk["steps"][-1] == {
+    assert explanation["steps"][-1] == {
         "layer": "ScopeAuthorizer",
         "name": "rule",
         "passed": False,
@@ -167,7 +170,7 @@ def test_each_step_names_its_layer(console):
 
 @pytest.mark.parametrize("path", ["/api//private", "/é/☃", "//", "x", "/a\x00b", "/%2e%2e/"])
 def test_any_path_is_walked(console, path):
-    assert post(console, "/console/walk", {"path": path})["reason"] in (
+    assert post(console, "/console/explanation", {"path": path})["reason"] in (
         "path_ambiguous",
         "missing_token",
     )
@@ -210,7 +213,7 @@ OTHER_PAGES = [
 ]
 
 
-@pytest.mark.parametrize("path", ["/console/token", "/console/walk"])
+@pytest.mark.parametrize("path", ["/console/token", "/console/explanation"])
 @pytest.mark.parametrize(("headers", "environ"), [*STRANGERS, *OTHER_PAGES])
 def test_only_its_own_page_on_loopback_gets_a_token(console, path, headers, environ):
     sent = {name: value for name, value in {**OWN, **headers}.items() if value is not None}
@@ -267,7 +270,7 @@ def test_a_preflight_is_granted_nothing(console):
         ),
     ],
 )
-@pytest.mark.parametrize("path", ["/console/token", "/console/walk"])
+@pytest.mark.parametrize("path", ["/console/token", "/console/explanation"])
 def test_what_is_no_question_is_400(console, path, what, headers):
     assert list(post(console, path, what, 400, **headers)) == ["message"]
 
@@ -288,7 +291,7 @@ def test_the_demo_serves_loopback_alone(host):
     assert (ended.returncode, ended.stdout) == (2, "")
     assert (
         ended.stderr
-        == f"app.py: HOST={host!r}: the demo mints tokens, so it serves loopback alone; leave HOST out\n"
+        == f"app.py: HOST={host!r}: the demo mints tokens, so it serves loopback only; leave HOST out\n"
     )
 
 

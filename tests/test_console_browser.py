@@ -24,7 +24,7 @@ PUBLIC, PRIVATE, SCOPED, ELSEWHERE = (
 BUTTONS = [
     "No token", "A good token", "A token without the scope", "An expired token", "A forged token", "The pasted token",
 ]  # fmt: skip
-FIELD = "Or a token of your own"
+FIELD = "Or your own token"
 LAYERS = ["TokenExtractor", "TokenVerifier", "ScopeAuthorizer"]
 
 
@@ -197,11 +197,13 @@ def test_every_button_is_in_the_table_but_the_one_for_a_pasted_token(page):
 
 def test_the_answer_says_which_layer_refused_and_the_pipeline_shows_it(page):
     shown = call(page, SCOPED, "An expired token")
-    expect(shown.get_by_role("status")).to_contain_text("TokenVerifier refused it: token_expired.")
+    expect(shown.get_by_role("status")).to_contain_text(
+        "TokenVerifier refused the request: token_expired."
+    )
     boxes = page.get_by_role("region", name="The pipeline").get_by_role("listitem")
     assert [box.get_attribute("class") for box in boxes.all()] == ["passed", "failed", "", ""]
     shown = call(page, SCOPED, "A good token")
-    expect(shown.get_by_role("status")).to_contain_text("All three layers let it pass.")
+    expect(shown.get_by_role("status")).to_contain_text("All three layers accepted the request.")
     assert [box.get_attribute("class") for box in boxes.all()] == ["passed"] * 4
 
 
@@ -250,9 +252,9 @@ def test_where_nobody_answers_it_says_so_and_recovers(page, watched):
     watched.context.set_offline(True)
     shown = call(page, SCOPED, "No token")
     expect(shown.get_by_role("status")).to_have_text(
-        "Nobody answered. Is the demo still running?", use_inner_text=True
+        "The demo does not answer. Is it still running?", use_inner_text=True
     )
-    expect(shown.get_by_role("heading", name="The walk of checks")).to_be_hidden()
+    expect(shown.get_by_role("heading", name="Every check")).to_be_hidden()
     watched.context.set_offline(False)
     expect(call(page, SCOPED, "A good token").get_by_role("status")).to_contain_text("200 OK")
     # The browser tells its console of what could not be reached.
@@ -269,7 +271,7 @@ def test_an_answer_that_was_overtaken_is_not_shown(page, demo):
         page.get_by_role("button", name="A good token").click()
     page.get_by_role("button", name="No token").click()
     expect(answer(page).get_by_role("status")).to_contain_text("401 Unauthorized")
-    with page.expect_response(f"{demo}/console/walk"):
+    with page.expect_response(f"{demo}/console/explanation"):
         held[0].continue_()
     page.evaluate(
         "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
@@ -332,9 +334,7 @@ def test_roles_and_names_are_those_of_the_page(page):
     headings = [heading.inner_text() for heading in page.get_by_role("heading", level=2).all()]
     assert headings == ["The pipeline", "Make a call", "The answer"]
     expect(page.get_by_role("form", name="Make a call")).to_have_count(1)
-    groups = page.get_by_role("group", name="Endpoint, and the rule that guards it").get_by_role(
-        "radio"
-    )
+    groups = page.get_by_role("group", name="Endpoint and its rule").get_by_role("radio")
     assert groups.count() == 4
     expect(page.get_by_role("radio", name=PUBLIC)).to_be_checked()
 

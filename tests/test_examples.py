@@ -178,10 +178,10 @@ def test_an_override_inside_gets_past_the_rule_of_its_method(issuer: LocalIssuer
 #: The line of an example without which the framework answers an AuthError of a handler by itself, and with what.
 CAUGHT = {
     "flask": ("    @app.errorhandler(AuthError)\n", 500),
-    "falcon": ("    app.add_error_handler(AuthError, refused)\n", 500),
-    "bottle": ("    app.install(refusals)\n", 500),
-    "cherrypy": (', config={"/": {"request.error_response": refused}}', 500),
-    "pyramid": ("    config.add_exception_view(refused, context=AuthError)\n", 403),
+    "falcon": ("    app.add_error_handler(AuthError, answer_auth_error)\n", 500),
+    "bottle": ("    app.install(answer_auth_errors)\n", 500),
+    "cherrypy": (', config={"/": {"request.error_response": answer_auth_error}}', 500),
+    "pyramid": ("    config.add_exception_view(answer_auth_error, context=AuthError)\n", 403),
 }
 
 
@@ -257,8 +257,8 @@ def test_a_page_shows_what_its_example_runs(name: str) -> None:
 
 
 @pytest.mark.parametrize("example", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.name)
-def test_an_example_fits_on_a_screen(example: Path) -> None:
-    assert len(example.read_text(encoding="utf-8").splitlines()) <= 60
+def test_an_example_is_at_most_90_lines_long(example: Path) -> None:
+    assert len(example.read_text(encoding="utf-8").splitlines()) <= 90
 
 
 @pytest.mark.parametrize("name", FRAMEWORKS)

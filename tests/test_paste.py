@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ from paste.deploy import loadapp
 from ports import free_port
 from webtest import TestApp
 
-from jwt_wsgi.paste import filter_app_factory, filter_factory
+from jwt_wsgi import Issuer
+from jwt_wsgi.paste import _DEFAULT_LEEWAY, filter_app_factory, filter_factory
 from jwt_wsgi.testing import LocalIssuer, SigningKey
 
 ROOT = Path(__file__).parent.parent
@@ -285,6 +287,10 @@ def test_keys_come_from_a_uri_or_are_discovered(conf: dict[str, str]) -> None:
         "openid-configuration",
         "jwks.json",
     ]
+
+
+def test_the_default_leeway_is_that_of_an_issuer() -> None:
+    assert signature(Issuer).parameters["leeway"].default == _DEFAULT_LEEWAY
 
 
 def test_one_filter_may_stand_before_several_applications(conf: dict[str, str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Callable
 from functools import partial
@@ -25,6 +26,7 @@ from jwt_wsgi import (
 )
 from jwt_wsgi.policy.requirements import Requirement
 from jwt_wsgi.presets import ANY_TENANT, CONSUMERS, auth0, cognito, entra, keycloak, okta
+from jwt_wsgi.presets._preset_issuer import IssuerOptions
 from jwt_wsgi.testing import LocalIssuer
 from jwt_wsgi.testing.shapes import SHAPES
 
@@ -218,6 +220,11 @@ def test_what_it_grants_is_found_where_the_provider_puts_it(
     for claims, status in ((granted, 200), ({}, 403)):
         token = provider.token(name, **claims)
         assert app.get("/", headers={"Authorization": f"Bearer {token}"}, status=status)
+
+
+def test_presets_take_every_option_of_an_issuer() -> None:
+    parameters = set(inspect.signature(Issuer).parameters) - {"issuer", "audience"}
+    assert set(IssuerOptions.__annotations__) == parameters
 
 
 WRONG: dict[str, tuple[Callable[[], Any], str]] = {

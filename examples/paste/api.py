@@ -1,4 +1,4 @@
-"""A Pyramid application that reads the caller and nothing else of the token."""
+"""A Pyramid application. It uses the token only to greet the caller by name."""
 
 from pyramid.config import Configurator
 
