@@ -154,6 +154,14 @@ def test_an_invalid_option_is_refused_by_name(options: dict[str, Any]) -> None:
         RemoteJWKS(**{"uri": URI, **options})
 
 
+@pytest.mark.parametrize(
+    "options", [{"headers": {"X-Tenant": "one"}}, {"ca_certs": "roots.pem"}, {"public_only": True}]
+)
+def test_an_option_of_the_built_in_client_is_refused_beside_fetch(options: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="leave out fetch"):
+        RemoteJWKS(URI, fetch=Endpoint(b""), **options)
+
+
 def test_the_repr_names_the_location() -> None:
     assert repr(Remote().source) == f"RemoteJWKS({URI})"
 

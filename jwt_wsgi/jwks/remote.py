@@ -154,7 +154,7 @@ class RemoteJWKS:
         return self.status()
 
     def status(self) -> KeyStatus:
-        """Return the condition of the source, without waiting and without fetching."""
+        """Return the status of the source, without waiting and without fetching."""
         with self._worker.condition():
             return self._worker.status()
 

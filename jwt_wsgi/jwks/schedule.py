@@ -76,7 +76,7 @@ def _check_seconds(option: str, value: float) -> None:
 
 
 class KeyStatus(NamedTuple):
-    """The condition of a key source, from `RemoteJWKS.status()`. Durations are in seconds.
+    """The state of a key source, from `RemoteJWKS.status()`. Durations are in seconds.
 
     Attributes:
         usable: True if the source holds keys that may be used.

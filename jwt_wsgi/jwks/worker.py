@@ -89,7 +89,7 @@ class FetchWorker:
         return current.keys
 
     def status(self) -> KeyStatus:
-        """Return the condition of the source."""
+        """Return the status of the source."""
         keys = self.usable_keys()
         kids = None if keys is None else keys.kids
         return self._schedule.status(self._clock(), kids, self._last_error)
