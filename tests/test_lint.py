@@ -25,9 +25,9 @@ from jwt_wsgi import (
     report_only,
     scope,
 )
-from jwt_wsgi.policy import lint
+from jwt_wsgi.policy import implication
 from jwt_wsgi.policy.algebra import Requirement
-from jwt_wsgi.policy.lint import implies
+from jwt_wsgi.policy.implication import implies
 from jwt_wsgi.testing import LocalIssuer
 
 A, B, C = scope("a"), scope("b"), scope("c")
@@ -149,14 +149,14 @@ def test_two_long_combinations_are_compared_pair_by_pair_and_no_oftener(
     for number in range(60):
         every, other = every & scope(f"x{number}"), other | scope(f"y{number}")
     asked = 0
-    compare = lint.implies
+    compare = implication.implies
 
     def counted(one: Requirement, two: Requirement) -> bool:
         nonlocal asked
         asked += 1
         return compare(one, two)
 
-    monkeypatch.setattr(lint, "implies", counted)
+    monkeypatch.setattr(implication, "implies", counted)
     assert not counted(every, other)
     assert asked < 3 * 61 * 61
 
@@ -212,8 +212,8 @@ def test_a_finding_says_what_where_and_what_to_do() -> None:
             "write a rule '/admin' for the others, DENY where that is meant"
         ),
         "exact_stricter": (
-            "exact_stricter: rule '/a/{$}' covers its path alone, and beneath it less is asked, scope('a'); "
-            "leave {$} out, or write the rule for what is beneath"
+            "exact_stricter: rule '/a/{$}' covers its path alone, and the paths below it ask for less, scope('a'); "
+            "leave {$} out, or write a rule for the paths below"
         ),
         "parameter_names": "parameter_names: rule '/u/{x}/y' calls {x} what '/u/{id}' calls {id}; use one name",
         "any_issuer": (

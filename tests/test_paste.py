@@ -312,7 +312,7 @@ WRONG = {
     ),
     "a policy that is none": (
         {"policy": "bad.toml"},
-        r"policy = bad.toml: .* rule '/': 'SECRET' is no requirement",
+        r"policy = bad.toml: .* rule '/': 'SECRET' is not a requirement",
     ),
     "an issuer over http": (
         {"issuer": "http://issuer.test/"},

@@ -48,10 +48,10 @@ def test_a_key_is_methods_and_a_pattern(
 
 
 BEGIN = "one space and a path: 'GET,HEAD /users/{id}'"
-NO_METHOD, BARE = "is no upper-case method", "a segment that no request may hold"
+NO_METHOD, BARE = "is not an upper-case method", "a segment that no request may hold"
 WHOLE = "a parameter is a whole segment, {$} stands at the end only"
 FOREIGN = (
-    "is another router's spelling; write {name} for one segment, and nothing for what is beneath"
+    "is another router's spelling; write {name} for one segment, and nothing for the paths below"
 )
 
 MALFORMED = [

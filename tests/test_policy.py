@@ -315,10 +315,10 @@ SCOPED = scope("a")
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"rules": {"/a": "read:a"}}, r"rule '/a': 'read:a' is no requirement; write PUBLIC, OPT"),
-        ({"rules": {"/a": None}}, r"rule '/a': None is no requirement"),
-        ({"rules": {"/a": scope}}, r"rule '/a': <function scope.*is no requirement"),
-        ({"rules": {}, "default": "DENY"}, r"default: 'DENY' is no requirement"),
+        ({"rules": {"/a": "read:a"}}, r"rule '/a': 'read:a' is not a requirement; write PUBLIC, OPT"),
+        ({"rules": {"/a": None}}, r"rule '/a': None is not a requirement"),
+        ({"rules": {"/a": scope}}, r"rule '/a': <function scope.*is not a requirement"),
+        ({"rules": {}, "default": "DENY"}, r"default: 'DENY' is not a requirement"),
         ({"rules": "/a"}, r"rules='/a': write a mapping of paths to requirements"),
         ({"rules": None}, r"rules=None: write a mapping"),
         ({"rules": 7}, r"rules=7: write a mapping"),
@@ -379,7 +379,7 @@ def test_what_requests_were_matched_is_remembered_within_a_bound() -> None:
     for number in range(1030):
         assert policy.match(environ(f"/a/{number}")).params == {"x": str(number)}
     assert policy.match(environ("/a/b")) is not again[0]
-    assert len(policy._matches) == 1030 + 2 - 1024
+    assert len(policy._match_cache) == 1030 + 2 - 1024
 
 
 def test_a_long_path_is_matched_anew_each_time() -> None:
@@ -387,14 +387,14 @@ def test_a_long_path_is_matched_anew_each_time() -> None:
     long = environ("/a/" + "b" * 300)
     assert policy.match(long).params == {"x": "b" * 300}
     assert policy.match(long) is not policy.match(long)
-    assert policy._matches == {}
+    assert policy._match_cache == {}
 
 
 def test_so_is_one_with_a_long_method() -> None:
     policy = Policy({"/a/{x}": PUBLIC})
     for method in ("A" * 200, "A" * 300):
         policy.match(environ("/a/" + "b" * 100, method))
-    assert policy._matches == {}
+    assert policy._match_cache == {}
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])

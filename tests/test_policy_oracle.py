@@ -339,8 +339,8 @@ def parameters_first(branches: list[Any], segment: str | None) -> list[Any]:
     return [step for step in steps if step is not None]
 
 
-def without_the_cover(cover: Any, nodes: list[Any], meet: Any = overlaps._meet) -> Any:
-    return meet(None, nodes)
+def without_the_cover(cover: Any, nodes: list[Any], intersect: Any = overlaps._intersection) -> Any:
+    return intersect(None, nodes)
 
 
 def larger_than(wanted: int, find: Any = overlaps.missing_intersections) -> Callable[[Any], Any]:
@@ -363,9 +363,9 @@ BROKEN_PACKAGES: dict[str, tuple[str, Any]] = {
     "a shallow overlap is not seen": ("missing_intersections", larger_than(1)),
     "what is asked for is larger than the intersection": ("missing_intersections", as_subtrees),
     "more is asked for than is missing": ("missing_intersections", with_what_is_there),
-    "a shorter cover is forgotten": ("_meet", without_the_cover),
+    "a shorter cover is forgotten": ("_intersection", without_the_cover),
     "parameters come before literals": ("step", parameters_first),
-    "only the branches of the smaller one are walked": ("_shared", lambda branches, cover: []),
+    "only the branches of the smaller one are walked": ("_steps_to_search", lambda nodes, cover: []),
     "all missing rules are listed": ("_MAX_REPORTED", 1000),
     "the deepest place is not looked at": (
         "innermost",

@@ -270,7 +270,7 @@ def test_what_would_be_refused_is_one_line_at_info(
         (lambda: report_only(PUBLIC), r"report_only\(PUBLIC\) watches nothing"),
         (lambda: report_only(OPTIONAL), "watches nothing"),
         (lambda: report_only(report_only(A)), "watches nothing"),
-        (lambda: report_only("a"), r"report_only\(\): 'a' is no requirement"),  # type: ignore[arg-type]
+        (lambda: report_only("a"), r"report_only\(\): 'a' is not a requirement"),  # type: ignore[arg-type]
         (lambda: guard(report_only(A)), "report_only belongs to the rules of a policy"),
         (lambda: guard(A & report_only(B)), "report_only belongs to the rules of a policy"),
         (lambda: require({}, report_only(A)), "report_only belongs to the rules of a policy"),

@@ -10,7 +10,7 @@ import threading
 from typing import NamedTuple
 
 from jwt_wsgi import AUTHENTICATED, PUBLIC, scope
-from jwt_wsgi.policy.algebra import Requirement, leaves
+from jwt_wsgi.policy.algebra import AtomicCondition, Requirement, leaves
 
 ANY_METHOD = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 READING = ("GET", "HEAD")
@@ -54,8 +54,8 @@ def rules(names: tuple[str, ...] = tuple(PLACES)) -> dict[str, Requirement]:
 
 def demanded(name: str) -> frozenset[str]:
     """The scopes that a handler's rule asks for."""
-    found = (getattr(leaf, "lacking", None) for leaf in leaves(PLACES[name].demand))
-    return frozenset(scope for weight in found if weight for scope in weight.scopes)
+    conditions = [leaf for leaf in leaves(PLACES[name].demand) if isinstance(leaf, AtomicCondition)]
+    return frozenset(scope for condition in conditions for scope in condition.failure.scopes)
 
 
 class _Reached(threading.local):

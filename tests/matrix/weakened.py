@@ -42,9 +42,9 @@ class Weakened(Policy):
         )
 
     def match(self, environ: Mapping[str, Any]) -> Match:
-        if not self.any_mount and environ["SCRIPT_NAME"] not in self._mounts:
+        if not self.any_mount and environ["SCRIPT_NAME"] not in self.mounts:
             raise InvalidRequest("mount_unknown")
-        if "HTTP_X_VHM_ROOT" in environ and not self._allow_vhm_root:
+        if "HTTP_X_VHM_ROOT" in environ and not self.allow_vhm_root:
             raise InvalidRequest("path_ambiguous")
         method = environ["REQUEST_METHOD"]
         if not self.any_method and not METHOD.fullmatch(method):
