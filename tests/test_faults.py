@@ -471,7 +471,7 @@ def test_a_hundred_thousand_invented_kids_cost_the_issuer_little_and_valid_token
             stranger[verdict(invented(api.good, number))] += 1
         known[verdict(api.good)] += 1
 
-    verifier = api.app.app._app._verifier
+    verifier = api.app.app.app._verifier
 
     def verdict(token: str) -> int:
         try:

@@ -45,11 +45,12 @@ class ScopeAuthorizer:
         on_decision: OnDecision | None = None,
     ) -> None:
         check_callables(app=app, on_error=on_error, on_decision=on_decision)
-        self._app, self._inside = app, answer_auth_errors(app, on_error)
-        self._policy = policy if isinstance(policy, Policy) else Policy(policy)
+        self.app = app
+        self._inside = answer_auth_errors(app, on_error)
+        self.policy = policy if isinstance(policy, Policy) else Policy(policy)
         self._realm = validate_realm(realm)
         self._on_error, self._on_decision = on_error, on_decision
-        for finding in self._policy.lint(issuers=issuers):
+        for finding in self.policy.lint(issuers=issuers):
             logger.warning("%s", finding)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -76,7 +77,7 @@ class ScopeAuthorizer:
         error: AuthError | None
         would_be = None
         try:
-            environ[RULE_KEY] = match = self._policy.match(environ)
+            environ[RULE_KEY] = match = self.policy.match(environ)
         except InvalidRequest as ambiguous:
             error = ambiguous
         else:
@@ -84,7 +85,7 @@ class ScopeAuthorizer:
             error = asked.refusal(auth, request)
             if error is None and type(asked) is ReportOnly:
                 would_be = asked.would_refuse(auth, request)
-        return (None, error or would_be) if self._policy.report_only else (error, would_be)
+        return (None, error or would_be) if self.policy.report_only else (error, would_be)
 
 
 def guard(

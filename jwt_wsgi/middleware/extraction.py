@@ -31,7 +31,8 @@ class TokenExtractor:
 
     def __init__(self, app: WSGIApplication, *, get_token: GetToken | None = None) -> None:
         check_callables(app=app, get_token=get_token)
-        self._app, self._inside = app, answer_auth_errors(app)
+        self.app = app
+        self._inside = answer_auth_errors(app)
         self._get_token = get_token
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

@@ -49,7 +49,8 @@ class TokenVerifier:
     ) -> None:
         check_callables(app=app, exempt=exempt, is_revoked=is_revoked, remote_user=remote_user)
         check_callables(report_only=report_only, on_error=on_error, on_decision=on_decision)
-        self._app, self._inside = app, answer_auth_errors(app, on_error)
+        self.app = app
+        self._inside = answer_auth_errors(app, on_error)
         self._verifier = (
             issuers if isinstance(issuers, Verifier) else Verifier(issuers, clock=clock)
         )
