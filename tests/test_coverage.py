@@ -543,7 +543,7 @@ def test_a_django_project_without_routes_is_an_error() -> None:
 
 
 def test_rules_are_no_policy() -> None:
-    with pytest.raises(TypeError, match=r"dict is no policy; write Policy\(rules\)"):
+    with pytest.raises(TypeError, match=r"dict is not a policy; write Policy\(rules\)"):
         coverage(PLAIN, RULES)  # type: ignore[arg-type]
 
 
@@ -591,7 +591,7 @@ def test_an_exception_that_names_no_uncovered_endpoint_is_an_error(stale: str) -
         assert_covered(SHOP, SHOP_POLICY, accept=["POST /a", "GET /b/{id}/c", stale])
     assert (
         str(failed.value)
-        == f"accept names what is no uncovered endpoint, so take it out: {stale!r}"
+        == f"accept names endpoints that are covered or unknown, so remove them: {stale!r}"
     )
 
 

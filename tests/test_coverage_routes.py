@@ -10,23 +10,23 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from jwt_wsgi import AUTHENTICATED, PUBLIC, InvalidRequest, Policy, scope
-from jwt_wsgi.coverage.endpoints import Judge
-from jwt_wsgi.coverage.routes import Parameter, Piece, Route, assemble, read_regex
+from jwt_wsgi.coverage.endpoints import RouteChecker
+from jwt_wsgi.coverage.routes import Route, Variable, VariableSegment, assemble, read_regex
 
 ROUTES = [
     # pieces, shown as, segments, depth, deep, beneath, uncertain
     (("/",), "/", [], 0, "exactly"),
     (("/a/b",), "/a/b", ["a", "b"], 2, "exactly"),
     (("/a/b/",), "/a/b/", ["a", "b"], 2, "exactly"),
-    (("/a/", Piece("id"), "/b"), "/a/{id}/b", ["a", "{id}", "b"], 3, "exactly"),
-    (("/a/", Piece("id", r"\d+"), ".json"), "/a/{id}.json", ["a", "{id}.json"], 2, "exactly"),
-    (("/a/", Piece("rest", ".*")), "/a/{rest...}", ["a"], 1, "deep"),
-    (("/a/", Piece("rest", ".+")), "/a/{rest...}", ["a"], 1, "beneath"),
-    (("/a/", Piece("rest", "[^/].*?"), "/"), "/a/{rest...}/", ["a"], 1, "beneath"),
-    (("/a/", Piece("rest", ".+"), "/b/c"), "/a/{rest...}/b/c", ["a"], 4, "beneath"),
-    (("/a/x-", Piece("rest", ".*")), "/a/x-{rest...}", ["a"], 1, "uncertain"),
-    (("/a/", Piece("x", "(?!b).+")), "/a/{x...}", ["a"], 1, "uncertain"),
-    (("/a/", Piece("x", "a/b"), "/c"), "/a/{x...}/c", ["a"], 3, "uncertain"),
+    (("/a/", Variable("id"), "/b"), "/a/{id}/b", ["a", "{id}", "b"], 3, "exactly"),
+    (("/a/", Variable("id", r"\d+"), ".json"), "/a/{id}.json", ["a", "{id}.json"], 2, "exactly"),
+    (("/a/", Variable("rest", ".*")), "/a/{rest...}", ["a"], 1, "deep"),
+    (("/a/", Variable("rest", ".+")), "/a/{rest...}", ["a"], 1, "beneath"),
+    (("/a/", Variable("rest", "[^/].*?"), "/"), "/a/{rest...}/", ["a"], 1, "beneath"),
+    (("/a/", Variable("rest", ".+"), "/b/c"), "/a/{rest...}/b/c", ["a"], 4, "beneath"),
+    (("/a/x-", Variable("rest", ".*")), "/a/x-{rest...}", ["a"], 1, "uncertain"),
+    (("/a/", Variable("x", "(?!b).+")), "/a/{x...}", ["a"], 1, "uncertain"),
+    (("/a/", Variable("x", "a/b"), "/c"), "/a/{x...}/c", ["a"], 3, "uncertain"),
     (("/a//b",), "/a//b", ["a"], 1, "uncertain"),
     (("/a/../b",), "/a/../b", ["a"], 1, "uncertain"),
     (("/a/./b",), "/a/./b", ["a"], 1, "uncertain"),
@@ -36,7 +36,7 @@ ROUTES = [
 
 def shown(route: Route) -> list[str]:
     return [
-        segment.shown if isinstance(segment, Parameter) else segment for segment in route.segments
+        segment.text if isinstance(segment, VariableSegment) else segment for segment in route.segments
     ]
 
 
@@ -49,7 +49,7 @@ def test_pieces_make_a_route(
 ) -> None:
     route = assemble(pieces)
     assert (route.path, shown(route), route.depth) == (path, segments, depth)
-    said = {"deep": route.deep, "beneath": route.beneath, "uncertain": route.uncertain}
+    said = {"deep": route.deep, "beneath": route.below_only, "uncertain": route.uncertain}
     expected = {
         "exactly": [],
         "deep": ["deep"],
@@ -130,13 +130,13 @@ MORE += [
 
 @pytest.mark.parametrize("regex", ONE)
 def test_an_expression_without_a_slash_is_one_segment(regex: str) -> None:
-    route = assemble(("/", Piece("x", regex)))
+    route = assemble(("/", Variable("x", regex)))
     assert (shown(route), route.deep) == (["{x}"], False)
 
 
 @pytest.mark.parametrize("regex", MORE)
 def test_any_other_may_hold_slashes(regex: str) -> None:
-    route = assemble(("/", Piece("x", regex)))
+    route = assemble(("/", Variable("x", regex)))
     assert (shown(route), route.deep, route.uncertain) == ([], True, True)
 
 
@@ -152,7 +152,7 @@ def test_whatever_is_taken_for_one_segment_matches_no_slash(regex: str) -> None:
         compiled = re.compile(f"(?:{regex})")
     except (re.error, FutureWarning):
         assume(False)
-    route = assemble(("/", Piece("x", regex)))
+    route = assemble(("/", Variable("x", regex)))
     if route.deep:
         return
     for text in ("/", "a/", "/a", "a/b", "0/", "/0", "//", "-/", "./", "/1", "9/9"):
@@ -191,18 +191,18 @@ def test_a_regular_expression_is_read_as_far_as_it_is_plain(
 
 
 KEYS = [
-    (("/a/", Piece("id"), "/b"), "/a/{id}/b"),
-    (("/a/", Piece("id", r"\d+"), "-", Piece("k")), "/a/{p2}"),
-    (("/a/", Piece("é")), "/a/{p2}"),
+    (("/a/", Variable("id"), "/b"), "/a/{id}/b"),
+    (("/a/", Variable("id", r"\d+"), "-", Variable("k")), "/a/{p2}"),
+    (("/a/", Variable("é")), "/a/{p2}"),
     (("/",), "/"),
 ]
 
 
 @pytest.mark.parametrize(("pieces", "key"), KEYS, ids=[key for _, key in KEYS])
 def test_the_remedy_is_a_key_that_a_policy_takes(pieces: Any, key: str) -> None:
-    (endpoint,) = Judge(Policy({})).endpoints(assemble(pieces), {"GET": False}, "name")
+    (endpoint,) = RouteChecker(Policy({})).endpoints(assemble(pieces), {"GET": False}, "name")
     assert endpoint.remedy == f"GET {key}"
-    (again,) = Judge(Policy({endpoint.remedy: PUBLIC})).endpoints(
+    (again,) = RouteChecker(Policy({endpoint.remedy: PUBLIC})).endpoints(
         assemble(pieces), {"GET": False}, "name"
     )
     assert again.covered
@@ -210,7 +210,7 @@ def test_the_remedy_is_a_key_that_a_policy_takes(pieces: Any, key: str) -> None:
 
 @pytest.mark.parametrize("literal", ["/a/:b", "/a/*", "/a/100%25", "/a/{b"])
 def test_there_is_no_remedy_where_no_pattern_says_it(literal: str) -> None:
-    (endpoint,) = Judge(Policy({})).endpoints(assemble((literal,)), {"GET": False}, "name")
+    (endpoint,) = RouteChecker(Policy({})).endpoints(assemble((literal,)), {"GET": False}, "name")
     assert (endpoint.remedy, endpoint.covered) == ("", False)
 
 
@@ -230,7 +230,7 @@ REGEXES = {
 pieces = st.lists(
     st.one_of(
         st.sampled_from(["a", "b", "7", "/", "/a/", "/b/", "/7/", "-", ".json"]),
-        st.sampled_from(list(REGEXES)).map(lambda regex: Piece("x", regex)),
+        st.sampled_from(list(REGEXES)).map(lambda regex: Variable("x", regex)),
     ),
     max_size=6,
 ).map(lambda run: ("/", *run))
@@ -270,7 +270,7 @@ def policies(draw: st.DrawFn) -> Policy:
 def test_what_decides_a_path_of_a_route_is_in_its_report(
     route: Any, certain: bool, policy: Policy, methods: Any, data: Any
 ) -> None:
-    endpoints = list(Judge(policy).endpoints(assemble(route, certain=certain), methods, "name"))
+    endpoints = list(RouteChecker(policy).endpoints(assemble(route, certain=certain), methods, "name"))
     by_method = {endpoint.method: endpoint for endpoint in endpoints}
     for _ in range(4):
         path = "".join(
