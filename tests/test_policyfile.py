@@ -1,4 +1,4 @@
-"""A policy as data: what a file says is what Python would say, and what it cannot say is named."""
+"""A policy as data: a file makes the same policy as Python, and errors name the mistake."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_a_requirement_is_read_as_it_is_printed(requirement: Any) -> None:
         ("fresh(0)", "write whole seconds, above 0"),
     ],
 )
-def test_what_is_no_requirement_is_told_from_what_is(text: str, message: str) -> None:
+def test_text_that_is_not_a_requirement_is_refused(text: str, message: str) -> None:
     with pytest.raises(ValueError, match=message) as raised:
         parse_requirement(text)
     assert len(str(raised.value)) < 500
@@ -119,7 +119,7 @@ report_only = true
 """
 
 
-def test_a_file_says_what_python_says(tmp_path: Path) -> None:
+def test_a_file_makes_the_same_policy_as_python(tmp_path: Path) -> None:
     file = tmp_path / "policy.toml"
     file.write_text(WHOLE, "utf-8")
     rules = {
@@ -142,7 +142,7 @@ def test_a_file_says_what_python_says(tmp_path: Path) -> None:
         assert policy.report_only is True
 
 
-def test_what_a_file_leaves_out_is_as_in_python() -> None:
+def test_omitted_options_have_the_defaults_of_python() -> None:
     policy = parse_policy('[rules]\n"/a" = "PUBLIC"')
     assert (policy.default, policy.report_only) == (DENY, False)
     assert str(policy) == str(Policy({"/a": PUBLIC}))
@@ -154,25 +154,25 @@ RULES = "[rules]\n"
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        pytest.param("rules =", "Invalid value", id="no TOML"),
+        pytest.param("rules =", "Invalid value", id="not TOML"),
         pytest.param('[rules]\n"/a" = "PUBLIC"\n"/a" = "DENY"', "Cannot overwrite", id="a rule twice"),
-        pytest.param("", r"write a table \[rules\]", id="nothing"),
+        pytest.param("", r"write a table \[rules\]", id="empty"),
         pytest.param('rules = ["/a"]', r"write a table \[rules\]", id="rules as a list"),
-        pytest.param('mount = [""]\n[rules]', "mount: no such key; choose from rules, default", id="an odd key"),
+        pytest.param('mount = [""]\n[rules]', "mount: no such key; choose from rules, default", id="an unknown key"),
         pytest.param('mounts = "/a"\n[rules]', "mounts: '/a' is not a list", id="mounts as text"),
-        pytest.param("report_only = 1\n[rules]", "report_only: 1 is not a bool", id="a number for a yes"),
-        pytest.param("default = 'NO'\n[rules]", "default: 'NO' is not a requirement", id="an odd default"),
-        pytest.param(RULES + '"/a" = true', "rule '/a': write the requirement as text", id="no text"),
+        pytest.param("report_only = 1\n[rules]", "report_only: 1 is not a bool", id="a number instead of a boolean"),
+        pytest.param("default = 'NO'\n[rules]", "default: 'NO' is not a requirement", id="an invalid default"),
+        pytest.param(RULES + '"/a" = true', "rule '/a': write the requirement as text", id="not text"),
         pytest.param(RULES + '"/a" = ["a"]', "rule '/a': write the requirement as text", id="a list"),
-        pytest.param(RULES + "\"/a\" = 'scop(1)'", r"rule '/a': 'scop\(1\)' is not a requirement", id="odd"),
-        pytest.param(RULES + '"a" = "PUBLIC"', "rule 'a': write a path", id="no path"),
+        pytest.param(RULES + "\"/a\" = 'scop(1)'", r"rule '/a': 'scop\(1\)' is not a requirement", id="an unknown function"),
+        pytest.param(RULES + '"a" = "PUBLIC"', "rule 'a': write a path", id="not a path"),
         pytest.param(RULES + '"get /a" = "PUBLIC"', "'get' is not an upper-case method", id="a method in lower case"),
         pytest.param(RULES + '"/{a" = "PUBLIC"', "a parameter is a whole segment", id="an open parameter"),
         pytest.param(RULES + "\"/{a}\" = 'claim(\"x\", path_param(\"b\"))'", "{b} that the pattern does not have",
                      id="a parameter of another rule"),
         pytest.param(RULES + '"/{a}/x" = "PUBLIC"\n"/y" = "DENY"', "add the rules .*: /y/x", id="an overlap"),
         pytest.param(RULES + '"/a" = "PUBLIC"\n"/a/" = "DENY"', "keep one", id="one place twice"),
-        pytest.param("mounts = [1]\n[rules]", "mounts=", id="odd mounts"),
+        pytest.param("mounts = [1]\n[rules]", "mounts=", id="invalid mounts"),
     ],
 )  # fmt: skip
 def test_an_error_names_the_file_the_key_and_the_remedy(

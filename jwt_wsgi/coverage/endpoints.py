@@ -195,7 +195,7 @@ class RouteChecker:
 
 
 class _Strength(IntEnum):
-    """How much a requirement asks for, roughly."""
+    """A rough order of requirements, the weakest first."""
 
     PUBLIC = 0
     OPTIONAL = 1

@@ -88,7 +88,9 @@ def assert_covered(
         messages += [f"{endpoint.key}: {_advice(endpoint)}" for endpoint in remaining]
     if stale:
         names = ", ".join(map(repr, stale))
-        messages.append(f"accept names endpoints that are covered or unknown, so remove them: {names}")
+        messages.append(
+            f"accept names endpoints that are covered or unknown, so remove them: {names}"
+        )
     if messages:
         raise AssertionError("\n".join(messages))
 

@@ -51,7 +51,7 @@ class Variable(NamedTuple):
 
     @property
     def text(self) -> str:
-        """How it is shown in the path of a route."""
+        """The variable in the path of a route, as it is shown."""
         if self.may_contain_slash:
             return f"{{{self.name}...}}"
         return f"{{{self.name}}}"

@@ -1,11 +1,11 @@
-"""How far a token is from satisfying a condition, and what would help. Pure."""
+"""Shortfalls: the distance of a token from a condition, and what would help. Pure."""
 
 from enum import IntEnum
 from typing import Final, NamedTuple
 
 
 class Distance(IntEnum):
-    """How far a token is from satisfying a condition; smaller is nearer.
+    """The distance of a token from satisfying a condition; smaller is nearer.
 
     `SCOPE_LACKING`: a token with more scopes would satisfy it. `STEP_UP`: a token after a
     stronger or fresher login would. `FORBIDDEN`: the client can do nothing about it.

@@ -8,7 +8,7 @@ from jwt_wsgi.policy.patterns import PARAMETER, PatternPath
 #: The key, in a place, of the rule for the methods that no other rule of the place names.
 OTHER_METHODS: Final = ""
 
-#: The rules with one and the same pattern, by method. Without rules, there is no place.
+#: The rules with one and the same pattern, by method. An empty one is not a place.
 Place = dict[str, Any]
 
 
