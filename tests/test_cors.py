@@ -21,8 +21,16 @@ from hypothesis import strategies as st
 from test_any_request import environ as any_environ
 from webtest import TestApp, lint
 
-from jwt_wsgi import AUTHENTICATED, PUBLIC, Issuer, KeysUnavailable, StaticJWKS, protect, scope
-from jwt_wsgi.middleware.cors import CrossOrigin
+from jwt_wsgi import (
+    AUTHENTICATED,
+    PUBLIC,
+    CrossOrigin,
+    Issuer,
+    KeysUnavailable,
+    StaticJWKS,
+    protect,
+    scope,
+)
 from jwt_wsgi.testing import LocalIssuer
 
 PAGE = "https://app.example.com"
