@@ -440,7 +440,10 @@ def test_a_framework_that_answers_by_itself_gives_the_same_answer() -> None:
         (lambda: ScopeAuthorizer(app, ASKS_A, on_error=1), r"on_error=1: write a callable"),
         (lambda: ScopeAuthorizer(app, ASKS_A, on_decision=""), r"on_decision='': write a call"),
         (lambda: ScopeAuthorizer(app, ASKS_A, realm=""), r"realm='': write printable ASCII"),
-        (lambda: ScopeAuthorizer(app, {"/a": "read:a"}), r"rule '/a': 'read:a' is not a requirement"),
+        (
+            lambda: ScopeAuthorizer(app, {"/a": "read:a"}),
+            r"rule '/a': 'read:a' is not a requirement",
+        ),
         (lambda: ScopeAuthorizer(app, None), r"rules=None: write a mapping"),
         (lambda: guard("read:a"), r"guard: 'read:a' is not a requirement"),
         (
