@@ -39,6 +39,7 @@ from jwt_wsgi import (
     claim,
     guard,
     protect,
+    report_only,
     scope,
 )
 from jwt_wsgi.coverage import Report, assert_covered, coverage
@@ -323,7 +324,13 @@ def test_the_weakest_of_many_rules_is_shown_first() -> None:
     assert "/5, /4, /2 and 4 more" in str(report)
 
 
-def test_the_default_is_no_rule_for_a_path() -> None:
+def test_a_report_only_rule_is_as_weak_as_its_enforced_part() -> None:
+    rules = {"/a": OPTIONAL, "/b": report_only(scope("b")), "/c": scope("c") & report_only(DENY)}
+    endpoint = coverage(routing(("GET", "/<x>")), Policy(rules, default=AUTHENTICATED)).endpoints[0]
+    assert [rule and rule.key for rule in endpoint.rules] == ["/a", "/b", None, "/c"]
+
+
+def test_the_default_is_not_a_rule_for_a_path() -> None:
     (endpoint, *_) = coverage(routing(("GET", "/a")), Policy({}, default=AUTHENTICATED))
     assert (endpoint.rules, endpoint.requirement, endpoint.covered) == (
         (None,),

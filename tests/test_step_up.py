@@ -102,6 +102,7 @@ NAMED: list[Any] = [
     (acr("phr", "phrh", "phr"), auth(), STEP, ((), ("phr", "phrh"), None)),
     (FRESH, auth(), STEP, ((), (), 300)),
     (PHR & FRESH, auth(acr="phr"), STEP, ((), ("phr",), 300)),
+    (FRESH & PHR, auth(acr="phr"), STEP, ((), ("phr",), 300)),
     (FRESH & fresh(60) & fresh(900), auth(), STEP, ((), (), 60)),
     (A & PHR, auth("a"), STEP, (("a",), ("phr",), None)),
     (A & PHR, auth(), STEP, (("a",), ("phr",), None)),

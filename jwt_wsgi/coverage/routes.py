@@ -15,7 +15,10 @@ from jwt_wsgi.policy.tree import Node, step
 
 #: A segment that no policy can name, because patterns refuse it as another router's spelling.
 UNNAMED = "*"
-ONE_SEGMENT, ONE_SEGMENT_OR_NONE, ANY_DEPTH = "[^/]+", "[^/]*", ".*"
+# The regular expressions of variables that every framework has.
+ONE_SEGMENT = "[^/]+"
+ONE_SEGMENT_OR_NONE = "[^/]*"
+ANY_DEPTH = ".*"
 
 # Regular expressions that certainly match no slash. A range between letters or digits contains
 # none. A negated class contains none if it names the slash. A dot, \D and \W might.

@@ -224,11 +224,7 @@ class AllOf(Combined):
 
 
 class AnyOf(Combined):
-    """One of the two must hold; otherwise the refusal is that of the nearer one.
-
-    The nearer one is the one that new scopes alone would satisfy. The next one needs a stronger
-    or fresher login, and the last one is forbidden whatever the client does.
-    """
+    """One of the two must hold; otherwise the refusal is that of the nearer one (`Distance`)."""
 
     __slots__ = ()
 

@@ -76,12 +76,12 @@ class Policy:
         report_only: bool = False,
     ) -> None:
         self.default = validate_rule_requirement(default, "default", ())
-        self.report_only = report_only
         self.mounts = _validate_mounts(mounts)
-        self._mount_reported = False
         self.allow_vhm_root = allow_vhm_root
+        self.report_only = report_only
+        self._mount_reported = False
         self._root = tree.Node()
-        self.rules = tuple(self._add_rule(key, asked) for key, asked in rule_pairs(rules))
+        self.rules = tuple(self._add_rule(*pair) for pair in rule_pairs(rules))
         _check_overlaps(self._root)
         self._default_match = _match_of_default(self.default)
         self._constant_matches = {
