@@ -159,7 +159,6 @@ def test_every_constant_has_its_heading(name: str) -> None:
     [
         "jwt_wsgi.presets.auth0",
         "jwt_wsgi.policyfile.read_policy",
-        "jwt_wsgi.middleware.cors.CrossOrigin",
         "jwt_wsgi.testing.LocalIssuer.token",
         "jwt_wsgi.coverage.assert_covered",
         "jwt_wsgi.explain.Explainer",
