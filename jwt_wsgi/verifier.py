@@ -13,17 +13,7 @@ from jwt_wsgi.errors import InvalidToken, KeysUnavailable
 from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.issuer_registry import IssuerRegistry, Resolver
 from jwt_wsgi.jose.algorithms import ALGORITHMS
-from jwt_wsgi.jose.claims import (
-    Dates,
-    check_audience,
-    check_claims,
-    check_predicates,
-    check_times,
-    check_type,
-    granted_scopes,
-    required_claim,
-    validity_window,
-)
+from jwt_wsgi.jose.claims import granted_scopes, required_claim
 from jwt_wsgi.jose.compact import (
     MAX_TOKEN_BYTES,
     Compact,
@@ -33,6 +23,15 @@ from jwt_wsgi.jose.compact import (
     read_segment,
 )
 from jwt_wsgi.jose.keys import KeySet
+from jwt_wsgi.jose.profile import (
+    Dates,
+    check_audience,
+    check_claims,
+    check_predicates,
+    check_times,
+    check_type,
+    validity_window,
+)
 
 logger = logging.getLogger("jwt_wsgi.verifier")
 

@@ -11,20 +11,15 @@ from typing import Any
 import pytest
 
 from jwt_wsgi import InvalidToken
-from jwt_wsgi.jose.claims import (
-    ABSENT,
+from jwt_wsgi.jose.claims import ABSENT, check_claim_name, granted_scopes, lookup, same, satisfies
+from jwt_wsgi.jose.profile import (
     Dates,
     TokenProfile,
     check_audience,
-    check_claim_name,
     check_claims,
     check_predicates,
     check_times,
     check_type,
-    granted_scopes,
-    lookup,
-    same,
-    satisfies,
     validity_window,
 )
 

@@ -98,9 +98,14 @@ def public_key_pem() -> str:
             {"keys": StaticJWKS(RSA), "algorithms": ["ES256"]}, "serve", id="another kind of key"
         ),
         pytest.param(
-            {"keys": [StaticJWKS(RSA), SharedSecret(SECRET)], "algorithms": ["RS256", "HS256"]},
+            {"keys": [StaticJWKS(RSA), SharedSecret(SECRET)], "algorithms": ["RS256"]},
             "serve",
-            id="public keys and a secret",
+            id="a secret beside public keys, and no algorithm for it",
+        ),
+        pytest.param(
+            {"keys": SharedSecret(SECRET), "algorithms": ["HS256", "RS256"]},
+            "a secret cannot serve \\['RS256'\\]",
+            id="a secret alone, and an algorithm of public keys",
         ),
     ],
 )
