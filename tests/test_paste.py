@@ -247,6 +247,15 @@ def test_a_setting_changes_the_verdict(
     assert refused is None or answer.json["reason"] == refused
 
 
+def test_types_and_id_tokens_are_accepted_by_name(conf: dict[str, str], local: LocalIssuer) -> None:
+    special = local.token(header={"typ": "vnd.acme+jwt"}, at_hash="x")
+    api = protected(conf, local, types="JOSE vnd.acme+jwt", allow_id_tokens="true")
+    headers = {"Authorization": f"Bearer {special}"}
+    assert api.get("/private", headers=headers).status_int == 200
+    api = protected(conf, local)
+    assert api.get("/private", headers=headers, status=401).json["reason"] == "type_mismatch"
+
+
 def test_the_realm_and_the_scope_claim_are_used(conf: dict[str, str], local: LocalIssuer) -> None:
     api = protected(conf, local, realm="billing", scope_claim="roles")
     assert api.get("/", status=401).headers["WWW-Authenticate"].startswith('Bearer realm="billing"')
@@ -298,6 +307,7 @@ def test_one_filter_can_protect_several_applications(conf: dict[str, str]) -> No
 
 
 WRONG = {
+    "no boolean": ({"allow_id_tokens": "maybe"}, "allow_id_tokens = maybe: write true or false"),
     "an unknown setting": (
         {"audiences": "a"},
         "unknown setting 'audiences': choose from issuer, audience, policy",
