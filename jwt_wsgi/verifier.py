@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from jwt_wsgi.auth import Auth
 from jwt_wsgi.cache import TokenCache
-from jwt_wsgi.callbacks import CallbackFailed, call, check_callables
+from jwt_wsgi.callbacks import CallbackFailed, ask, check_callables
 from jwt_wsgi.errors import InvalidToken, KeysUnavailable
 from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.issuer_registry import IssuerRegistry, Resolver
@@ -262,7 +262,7 @@ def _all_algorithms(issuers: IssuerRegistry) -> frozenset[str]:
 def _check_revocation(auth: Auth, is_revoked: IsRevoked) -> None:
     """Refuse a revoked token; raise `KeysUnavailable` if the callback fails."""
     try:
-        revoked = call(is_revoked, auth, name="is_revoked", consequence="refusing", logger=logger)
+        revoked = ask(is_revoked, auth, name="is_revoked", consequence="refusing", logger=logger)
     except CallbackFailed:
         raise KeysUnavailable("revocation_unknown") from None
     if revoked:

@@ -255,7 +255,7 @@ def test_a_predicate_that_raises_refuses_the_claim(caplog: pytest.LogCaptureFixt
     # The log names the exception's type and nothing of the claim.
     warning = (
         "jwt_wsgi.claims",
-        logging.WARNING,
+        logging.ERROR,
         "a claim predicate raised KeyError; it is not satisfied",
     )
     assert caplog.record_tuples == [warning]

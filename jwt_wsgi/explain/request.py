@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 from jwt_wsgi.auth import AUTH_KEY, CREDENTIALS_KEY, RULE_KEY, Auth, Credentials
+from jwt_wsgi.callbacks import check_callables
 from jwt_wsgi.errors import AuthError, InvalidToken, KeysUnavailable
 from jwt_wsgi.explain.token import Step, TokenTrace, in_words, step_names
 from jwt_wsgi.issuer import Issuer
@@ -85,6 +86,7 @@ class Explainer:
         clock: Callable[[], float] = time.time,
         **options: Any,
     ) -> None:
+        check_callables(get_token=get_token)
         if isinstance(issuers, str):
             raise ValueError(f"issuers={issuers!r}: write the Issuer that the application uses")
         verifier = Verifier(issuers, is_revoked=is_revoked, clock=clock)

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from jwt_wsgi.callbacks import CallbackFailed, ask
 from jwt_wsgi.errors import InvalidToken
 
 logger = logging.getLogger("jwt_wsgi.claims")
@@ -62,13 +63,17 @@ def same(value: Any, other: Any) -> bool:
 def satisfies(predicate: Callable[[Any], object], value: Any) -> bool:
     """Return whether a user callback accepts `value`.
 
-    A callback that raises does not accept it, and is logged.
+    A callback that fails does not accept it, and is logged.
     """
     try:
-        return bool(predicate(value))
-    except Exception as error:  # noqa: BLE001 (a user callback may raise anything)
-        # The exception's text may quote the claim, so only its type is logged.
-        logger.warning("a claim predicate raised %s; it is not satisfied", type(error).__name__)
+        return ask(
+            predicate,
+            value,
+            name="a claim predicate",
+            consequence="it is not satisfied",
+            logger=logger,
+        )
+    except CallbackFailed:
         return False
 
 

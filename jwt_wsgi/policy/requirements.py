@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from jwt_wsgi.auth import Auth
+from jwt_wsgi.callbacks import check_callables
 from jwt_wsgi.jose.claims import (
     ABSENT,
     ClaimName,
@@ -104,6 +105,7 @@ def claim(name: ClaimName, value: Any) -> Condition:
         )
     path = check_claim_name("claim()", name)
     if callable(value):
+        check_callables(**{f"claim({name!r})": value})
         return _claim_satisfies(name, path, value)
 
     def holds(auth: Auth, request: Request) -> bool:
