@@ -6,6 +6,7 @@ import logging
 from typing import Any
 
 import pytest
+from refusals import reason_of
 
 from jwt_wsgi import InvalidToken
 from jwt_wsgi.jose.claims import (
@@ -36,17 +37,9 @@ CLAIMS: dict[str, Any] = {
 }
 
 
-def reason(judge: Any, *arguments: Any) -> str | None:
-    try:
-        judge(*arguments)
-    except InvalidToken as error:
-        return error.reason
-    return None
-
-
 def standing(changes: dict[str, Any], **profile: Any) -> str | None:
     claims = {name: value for name, value in {**CLAIMS, **changes}.items() if value is not ...}
-    return reason(check_claims, claims, TokenProfile(AUDIENCES, **profile))
+    return reason_of(check_claims, claims, TokenProfile(AUDIENCES, **profile))
 
 
 @pytest.mark.conforms(33, 45, 55)
@@ -73,7 +66,7 @@ def test_the_audience(changes: dict[str, Any], expected: str | None) -> None:
 def test_a_waived_audience_is_not_looked_at() -> None:
     for audience in (..., None, "x", {}):
         claims = {**CLAIMS, "aud": audience}
-        assert reason(check_claims, claims, TokenProfile(None)) is None
+        assert reason_of(check_claims, claims, TokenProfile(None)) is None
 
 
 @pytest.mark.conforms(36)
@@ -173,7 +166,7 @@ def test_a_fixed_claim_is_compared_with_its_type(
     ],
 )
 def test_times(now: float, dates: Dates, profile: dict[str, Any], expected: str | None) -> None:
-    assert reason(check_times, dates, TokenProfile(None, **profile), now) == expected
+    assert reason_of(check_times, dates, TokenProfile(None, **profile), now) == expected
 
 
 @pytest.mark.parametrize(
@@ -206,7 +199,7 @@ def test_between_two_moments_no_time_is_judged(
     assert (begin, end) == between
     for now in (begin, (begin + end) / 2, end - 0.001):
         if begin <= now < end:
-            assert reason(check_times, dates, profile, now) is None
+            assert reason_of(check_times, dates, profile, now) is None
 
 
 @pytest.mark.conforms(22, 48, 53)
@@ -227,8 +220,8 @@ def test_between_two_moments_no_time_is_judged(
 )
 def test_the_type(typ: Any, jwt: str | None, at_jwt: str | None) -> None:
     header = {} if typ is ... else {"typ": typ}
-    assert reason(check_type, header, TokenProfile(None)) == jwt
-    assert reason(check_type, header, TokenProfile(None, name="at+jwt")) == at_jwt
+    assert reason_of(check_type, header, TokenProfile(None)) == jwt
+    assert reason_of(check_type, header, TokenProfile(None, name="at+jwt")) == at_jwt
 
 
 def test_predicates_are_asked_and_one_that_raises_says_no(caplog: pytest.LogCaptureFixture) -> None:
@@ -236,7 +229,7 @@ def test_predicates_are_asked_and_one_that_raises_says_no(caplog: pytest.LogCapt
         raise KeyError(value)
 
     def asked(predicate: Any) -> str | None:
-        return reason(
+        return reason_of(
             check_predicates, {"x": "hidden"}, TokenProfile(None, predicates=(("x", predicate),))
         )
 
@@ -249,9 +242,9 @@ def test_predicates_are_asked_and_one_that_raises_says_no(caplog: pytest.LogCapt
     assert caplog.record_tuples == [warning]
     assert "hidden" not in caplog.text
     absent = TokenProfile(None, predicates=(("y", lambda value: True),))
-    assert reason(check_predicates, {}, absent) == "claim_missing"
+    assert reason_of(check_predicates, {}, absent) == "claim_missing"
     assert satisfies(lambda value: "yes", None)
-    assert reason(check_predicates, {}, TokenProfile(None)) is None
+    assert reason_of(check_predicates, {}, TokenProfile(None)) is None
 
 
 @pytest.mark.parametrize(

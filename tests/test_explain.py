@@ -14,10 +14,9 @@ from conftest import Clock
 from differential.breaking import build, recipe
 from differential.judges import AUDIENCE, ISSUER, LEEWAY, NOW
 from differential.keyrings import SECRET, keyring
+from environs import full_environ, octets, paths
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_any_request import environ as any_environ
-from test_any_request import octets, paths
 
 from jwt_wsgi import (
     ANY_AUDIENCE,
@@ -59,7 +58,7 @@ def environ(
     path: str = "/scoped", token: str | None = None, method: str = "GET", **more: str
 ) -> dict[str, Any]:
     sent = {} if token is None else {"AUTHORIZATION": f"Bearer {token}"}
-    return any_environ(method, path, "", "", {**sent, **more})
+    return full_environ(method, path, "", "", {**sent, **more})
 
 
 def answer(stack: Any, request: dict[str, Any]) -> tuple[int, tuple[tuple[str, str], ...], bytes]:
@@ -179,8 +178,8 @@ def test_any_request_gets_the_verdict_that_the_stack_gives(
     explainer, stack, reasons = which
     sent = {} if authorization is None else {"AUTHORIZATION": authorization}
     sent |= {"X_VHM_ROOT": "/"} if vhm else {}
-    explanation = explainer.explain(any_environ(method, path, script, "", sent))
-    agrees(explanation, stack, any_environ(method, path, script, "", sent), reasons)
+    explanation = explainer.explain(full_environ(method, path, script, "", sent))
+    agrees(explanation, stack, full_environ(method, path, script, "", sent), reasons)
     assert [step.name for step in explanation.steps] == STEPS
 
 

@@ -6,8 +6,7 @@ import http.client
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 import pytest
 from fault_server import FaultServer
 from ports import free_port
+from waiting import eventually
 
 from jwt_wsgi.testing import LocalIssuer
 
@@ -80,13 +80,6 @@ class Api:
 
 def free_address() -> str:
     return f"127.0.0.1:{free_port()}"
-
-
-def eventually(holds: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 60
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 @contextmanager

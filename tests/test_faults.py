@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 from conftest import Clock
 from fault_server import BAD, METADATA, REFUSE, RETRY_AFTER, SLOW, FaultServer
+from waiting import eventually, idle
 from webtest import TestApp
 
 from jwt_wsgi import AUTHENTICATED, Issuer, RemoteJWKS, StaticJWKS, protect
@@ -45,18 +46,6 @@ def server(process: FaultServer) -> Iterator[FaultServer]:
     yield process
     process.reset()
     idle()
-
-
-def eventually(holds: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 30
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
-
-
-def idle() -> None:
-    """Wait until no fetch is under way."""
-    eventually(lambda: all(thread.name != "jwt_wsgi.jwks" for thread in threading.enumerate()))
 
 
 def plain(environ: dict[str, Any], start_response: Any) -> list[bytes]:

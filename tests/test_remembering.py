@@ -10,17 +10,9 @@ from typing import Any
 import pytest
 from conftest import Clock
 from counting import calls
+from refusals import reason
 
-from jwt_wsgi import (
-    InvalidToken,
-    Issuer,
-    KeysUnavailable,
-    RemoteJWKS,
-    StaticJWKS,
-    Verifier,
-    protect,
-    scope,
-)
+from jwt_wsgi import Issuer, KeysUnavailable, RemoteJWKS, StaticJWKS, Verifier, protect, scope
 from jwt_wsgi.jose import KeySet
 from jwt_wsgi.jose.jwk import Key
 from jwt_wsgi.testing import LocalIssuer
@@ -60,14 +52,6 @@ def verifier(
         issuer.issuer, audience=issuer.audience, keys=keys, algorithms=["ES256"], **trust
     )
     return Verifier(trusted, **{"clock": issuer.clock, **(options or {})})
-
-
-def reason(judge: Verifier, token: Any) -> str | None:
-    try:
-        judge.verify(token)
-    except (InvalidToken, KeysUnavailable) as error:
-        return error.reason
-    return None
 
 
 def test_ten_identical_requests_cost_one_signature(issuer: LocalIssuer, keys: Counted) -> None:

@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 from conftest import Clock
+from waiting import eventually, idle
 
 from jwt_wsgi import KeysUnavailable, RemoteJWKS
 from jwt_wsgi.http.fetching import Reply
@@ -94,18 +95,6 @@ def loaded(**options: Any) -> Remote:
     remote = Remote(**options)
     assert remote.ask() == FOUND
     return remote
-
-
-def eventually(holds: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 10
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
-
-
-def idle() -> None:
-    """Wait until no fetch is under way."""
-    eventually(lambda: all(thread.name != "jwt_wsgi.jwks" for thread in threading.enumerate()))
 
 
 @pytest.fixture
