@@ -33,3 +33,12 @@ def calls(work: Callable[[], object], most: float = 5_000_000, of: str | None = 
         sys.setprofile(before)
         gc.enable()
     return counted
+
+
+class ForbiddenLock:
+    """A lock that nobody may take."""
+
+    def __enter__(self) -> None:
+        raise AssertionError("a lock was taken")
+
+    def __exit__(self, *_: object) -> None: ...

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from conftest import Clock
 from cryptography.exceptions import InvalidSignature
+from ports import listens
 from serving import served
 
 from benchmarks import __main__ as program
@@ -570,11 +571,6 @@ def test_a_round_with_a_failed_load_leaves_nothing_behind_and_is_tried_once_more
         loads._twice(measure)
 
 
-def listening(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
 def test_a_server_is_ended_whatever_happens():
     ports: list[int] = []
 
@@ -584,12 +580,12 @@ def test_a_server_is_ended_whatever_happens():
             servers.running("waitress", environment, None) as port,
         ):
             ports.append(port)
-            assert listening(port)
+            assert listens(port)
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         fail_while_it_runs()
-    assert not listening(*ports)
+    assert not listens(*ports)
 
 
 def test_a_server_that_does_not_come_up_says_why():

@@ -8,6 +8,7 @@ import tracemalloc
 from typing import Any
 
 import pytest
+from counting import ForbiddenLock
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -65,18 +66,9 @@ def test_without_room_nothing_is_remembered(entries: int, max_bytes: int) -> Non
     assert filled(["x" * 1000], entries, max_bytes).get("x" * 1000) is None
 
 
-class _NoLock:
-    """A lock that nobody may take."""
-
-    def __enter__(self) -> None:
-        raise AssertionError("a lock was taken")
-
-    def __exit__(self, *_: object) -> None: ...
-
-
 def test_reading_takes_no_lock() -> None:
     memory = filled(["a"])
-    memory._lock = _NoLock()  # type: ignore[assignment]
+    memory._lock = ForbiddenLock()  # type: ignore[assignment]
     assert (memory.get("a"), memory.get("b")) == ("A", None)
     with pytest.raises(AssertionError, match="a lock was taken"):
         memory.put("c", "C")

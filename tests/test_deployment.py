@@ -9,7 +9,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import ssl
 import subprocess
 import sys
@@ -22,7 +21,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import trustme
-from ports import free_port
+from ports import free_port, listens
 from webtest import TestApp
 
 from jwt_wsgi.testing import LocalIssuer
@@ -162,14 +161,6 @@ def running(
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-
-
-def listens(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=PATIENCE).close()
-    except OSError:
-        return False
-    return True
 
 
 def output(site: Site) -> str:

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -19,7 +18,7 @@ from typing import Any
 import pytest
 import requests
 from paste.deploy import loadapp
-from ports import free_port
+from ports import free_port, listens
 from webtest import TestApp
 
 from jwt_wsgi.paste import filter_app_factory, filter_factory
@@ -53,11 +52,6 @@ def conf(tmp_path: Path) -> dict[str, str]:
 # --- the example
 
 
-def listening(port: int) -> bool:
-    with socket.socket() as client:
-        return client.connect_ex(("127.0.0.1", port)) == 0
-
-
 @contextmanager
 def pserve(folder: Path, port: int) -> Iterator[str]:
     """The example as Pyramid's own command serves it."""
@@ -73,7 +67,7 @@ def pserve(folder: Path, port: int) -> Iterator[str]:
         )
         try:
             deadline = time.monotonic() + 60
-            while not listening(port):
+            while not listens(port):
                 assert process.poll() is None, log.read_text()
                 assert time.monotonic() < deadline, log.read_text()
                 time.sleep(0.05)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from conftest import Clock
-from counting import calls
+from counting import ForbiddenLock, calls
 from refusals import reason
 
 from jwt_wsgi import Issuer, KeysUnavailable, RemoteJWKS, StaticJWKS, Verifier, protect, scope
@@ -322,21 +322,12 @@ def test_what_is_no_text_is_malformed_and_not_looked_up(
     assert reason(verifier(issuer, keys), token) == "token_malformed"
 
 
-class _NoLock:
-    """A lock that nobody may take."""
-
-    def __enter__(self) -> None:
-        raise AssertionError("a lock was taken")
-
-    def __exit__(self, *_: object) -> None: ...
-
-
 def test_no_lock_is_taken_for_a_token_that_was_seen(issuer: LocalIssuer) -> None:
     source = RemoteJWKS(issuer.jwks_uri, fetch=issuer.fetch)
     judge, token = verifier(issuer, source), issuer.token()
     judge.verify(token)
     judge.verify(token)
-    judge._memory._lock = source._changed = _NoLock()  # type: ignore[assignment]
+    judge._memory._lock = source._changed = ForbiddenLock()  # type: ignore[assignment]
     assert judge.verify(token).subject == "user-1"
 
 

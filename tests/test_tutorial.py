@@ -6,7 +6,6 @@ import os
 import re
 import shlex
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -16,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ports import free_port
+from ports import free_port, listens
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
@@ -36,11 +35,6 @@ def commands(title: str) -> list[tuple[str, str]]:
 def as_shown(shown: str) -> re.Pattern[str]:
     """A pattern of what is shown, where three dots stand for anything."""
     return re.compile(".*?".join(map(re.escape, shown.split("..."))), re.DOTALL)
-
-
-def listening(port: int) -> bool:
-    with socket.socket() as asking:
-        return asking.connect_ex(("127.0.0.1", port)) == 0
 
 
 class Reader:
@@ -108,7 +102,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     )
     try:
         deadline = time.monotonic() + 60
-        while not listening(reader.port):
+        while not listens(reader.port):
             assert server.poll() is None, (reader.folder / "log").read_text()
             assert time.monotonic() < deadline
             time.sleep(0.05)
