@@ -149,7 +149,9 @@ def test_keys_of_ones_own_need_two_methods_only() -> None:
 
 
 @pytest.mark.parametrize(
-    "audience", ["a", ["a", "b"], ("a",), {"a"}, iter(["a"]), ANY_AUDIENCE], ids=repr
+    "audience",
+    ["a", ["a", "b"], ("a",), {"a"}, pytest.param(iter(["a"]), id="an iterator"), ANY_AUDIENCE],
+    ids=repr,
 )
 def test_an_audience_is_one_several_or_anyones(audience: Any) -> None:
     accepted = Issuer(URL, audience=audience).profile.audiences
