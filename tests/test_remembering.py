@@ -65,6 +65,7 @@ def test_ten_identical_requests_cost_one_signature(issuer: LocalIssuer, keys: Co
     assert [auth.header for auth in auths] == [auths[0].header] * 10
 
 
+@pytest.mark.counts_calls
 def test_a_header_that_is_known_and_claims_that_were_judged_are_not_read_again(
     issuer: LocalIssuer, keys: Counted
 ) -> None:
@@ -368,6 +369,7 @@ def app(environ: Any, start_response: Any) -> list[bytes]:
     return []
 
 
+@pytest.mark.counts_calls
 def test_a_token_that_was_seen_costs_a_fixed_number_of_calls(issuer: LocalIssuer) -> None:
     trusted = Issuer(
         issuer.issuer, audience=issuer.audience, keys=StaticJWKS(issuer.jwks), algorithms=["ES256"]
