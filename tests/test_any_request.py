@@ -115,14 +115,14 @@ def test_every_request_is_answered_and_no_token_is_echoed(
 @pytest.mark.conforms(85)
 @settings(max_examples=100, deadline=None)
 @given(path=paths, authorization=authorizations)
-def test_the_validator_agrees(path: str, authorization: str) -> None:
+def test_the_pep_3333_validator_accepts_the_stack(path: str, authorization: str) -> None:
     request = full_environ("GET", path if path.startswith("/") else "/", "", "", {})
     request["HTTP_AUTHORIZATION"] = authorization
     assert call(validator(STACK), request)[0] in (200, 400, 401, 403)
 
 
 @pytest.mark.parametrize("missing", ["PATH_INFO", "SCRIPT_NAME", "REQUEST_METHOD"])
-def test_what_a_server_leaves_out_is_no_500(missing: str) -> None:
+def test_a_key_that_a_server_leaves_out_never_causes_a_500(missing: str) -> None:
     request = full_environ("GET", "/private", "", "", {"AUTHORIZATION": f"Bearer {TOKEN}"})
     del request[missing]
     assert call(STACK, request)[0] in (200, 400, 403)

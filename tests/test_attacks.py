@@ -631,7 +631,7 @@ def test_an_attack_without_its_checks_succeeds(
 
 
 @each_line
-def test_one_of_several_checks_is_enough(
+def test_each_of_several_checks_stops_the_attack_alone(
     attack: Attack, kept: int, lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for switch in attack.switches[:kept] + attack.switches[kept + 1 :]:
@@ -654,7 +654,7 @@ def test_a_key_in_the_header_is_never_parsed(
     assert parsed == []
 
 
-def test_the_http_client_takes_no_file_either(tmp_path: Path) -> None:
+def test_the_http_client_refuses_file_urls(tmp_path: Path) -> None:
     # CVE-2026-48522: the second line where no fetcher of one's own is given is the library's.
     file = tmp_path / "keys.json"
     file.write_text("{}")

@@ -106,9 +106,7 @@ def fails_if_called(environ: dict[str, Any], start_response: Any) -> Any:
         ("/users/7", auth("read:users")),
     ],
 )
-def test_who_may_reaches_the_app_and_its_answer_is_untouched(
-    path: str, caller: Auth | None
-) -> None:
+def test_an_allowed_request_gets_the_apps_own_answer(path: str, caller: Auth | None) -> None:
     answered = answer(ScopeAuthorizer(app, Policy(RULES)), environ_of(path, caller))
     assert answered.starts == [("200 OK", [("Content-Type", "text/plain")])]
     assert answered.returned is BODY
@@ -126,7 +124,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("path", "caller", "status", "reason", "challenge"), REFUSED)
-def test_who_may_not_is_answered_and_the_app_is_not_called(
+def test_a_refused_request_does_not_reach_the_app(
     path: str, caller: Auth | None, status: int, reason: str, challenge: str | None
 ) -> None:
     layer = ScopeAuthorizer(fails_if_called, Policy(RULES))
@@ -137,7 +135,7 @@ def test_who_may_not_is_answered_and_the_app_is_not_called(
 
 
 @pytest.mark.conforms(14)
-def test_a_lacking_scope_is_named_in_a_challenge_of_the_layers_realm() -> None:
+def test_a_missing_scope_is_named_in_a_challenge_of_the_layers_realm() -> None:
     layer = ScopeAuthorizer(fails_if_called, Policy(RULES), realm="billing")
     answered = answer(layer, environ_of("/users/7", auth("write:users")))
     assert answered.status == 403
@@ -165,14 +163,14 @@ def test_the_app_finds_the_rule_that_decided_and_cannot_change_it() -> None:
 
 
 @pytest.mark.parametrize("path", ["/..", "/other"])
-def test_a_rule_of_an_earlier_layer_is_never_left_behind(path: str) -> None:
+def test_a_rule_of_an_outer_layer_is_cleared(path: str) -> None:
     stale = Policy({"/": PUBLIC}).match(environ_of("/"))
     request = environ_of(path, **{"jwt_wsgi.rule": stale})
     answer(ScopeAuthorizer(fails_if_called, Policy(RULES)), request)
     assert request.get("jwt_wsgi.rule") != stale
 
 
-def test_9_everything_else_in_the_environ_is_left_alone() -> None:
+def test_everything_else_in_the_environ_is_left_alone() -> None:
     request = environ_of("/private/", auth(), **{"wsgi.input": object(), "REMOTE_USER": "x"})
     before = dict(request)
     answer(ScopeAuthorizer(app, Policy(RULES)), request)
@@ -193,7 +191,7 @@ every_layer = pytest.mark.parametrize("layer", LAYERS)
 
 @pytest.mark.conforms(86)
 @every_layer
-def test_the_iterable_of_the_app_is_returned_itself(layer: str) -> None:
+def test_the_apps_iterable_is_returned_unchanged(layer: str) -> None:
     answered = answer(LAYERS[layer](app), environ_of("/", auth("a")))
     assert answered.returned is BODY
 
@@ -219,7 +217,7 @@ ERRORS = [
 @every_layer
 @pytest.mark.parametrize("started", [False, True])
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.reason)
-def test_an_auth_error_that_the_app_raises_is_answered_with_exc_info_where_a_response_was_started(
+def test_an_auth_error_after_start_response_is_answered_with_exc_info(
     layer: str, error: AuthError, started: bool
 ) -> None:
     answered = answer(LAYERS[layer](raising(error, started=started)), environ_of("/", auth("a")))
@@ -237,7 +235,7 @@ def page(environ: dict[str, Any], start_response: Any) -> list[bytes]:
 
 @pytest.mark.parametrize("layer", ["ScopeAuthorizer", "guard"])
 @pytest.mark.parametrize("started", [False, True])
-def test_a_replacement_by_on_error_takes_the_same_way(layer: str, started: bool) -> None:
+def test_a_response_of_on_error_is_started_with_exc_info_too(layer: str, started: bool) -> None:
     application = raising(Forbidden(), started=started)
     outer = LAYERS[layer](application, on_error=lambda environ, error: page)
     answered = answer(outer, environ_of("/", auth("a")))
@@ -270,7 +268,7 @@ def hesitant(environ: dict[str, Any], start_response: Any) -> list[bytes]:
 @pytest.mark.parametrize(
     "application", [hesitant, raising(Forbidden(), started=False)], ids=["app", "replacement"]
 )
-def test_an_exc_info_of_their_own_reaches_the_server(layer: str, application: Any) -> None:
+def test_an_exc_info_of_the_response_reaches_the_server(layer: str, application: Any) -> None:
     outer = LAYERS[layer](application, on_error=lambda environ, error: hesitant)
     answered = answer(outer, environ_of("/", auth("a")))
     assert answered.returned is BODY
@@ -302,7 +300,7 @@ def test_on_error_never_replaces_the_decision(layer: str) -> None:
 
 
 @every_layer
-def test_an_on_error_that_raises_opens_nothing(layer: str) -> None:
+def test_an_on_error_that_raises_lets_no_request_pass(layer: str) -> None:
     def explode(environ: dict[str, Any], error: AuthError) -> None:
         raise NOT_OURS
 
@@ -321,7 +319,7 @@ def test_an_on_error_that_raises_opens_nothing(layer: str) -> None:
         ("/..", auth(), ("path_ambiguous", None)),
     ],
 )
-def test_on_decision_is_told_of_every_decision(
+def test_on_decision_is_called_for_every_decision(
     path: str, caller: Auth | None, expected: tuple[str | None, str | None]
 ) -> None:
     told: list[tuple[dict[str, Any], Decision]] = []
@@ -334,7 +332,7 @@ def test_on_decision_is_told_of_every_decision(
     assert decision.auth is caller
 
 
-def test_a_guard_tells_of_every_decision_too() -> None:
+def test_a_guard_calls_on_decision_for_every_decision() -> None:
     told: list[tuple[dict[str, Any], Decision]] = []
     guarded = guard(scope("a"), on_decision=lambda *both: told.append(both))(app)
     requests = [environ_of("/", auth("a")), environ_of("/", auth("b"))]
@@ -359,7 +357,7 @@ def test_a_guard_tells_of_every_decision_too() -> None:
         ),
     ],
 )
-def test_a_refusal_is_logged_where_nobody_else_is_told(
+def test_a_refusal_is_logged_without_a_hook(
     path: str, lines: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO, "jwt_wsgi.decision"):
@@ -371,7 +369,7 @@ def test_a_refusal_is_logged_where_nobody_else_is_told(
 
 @pytest.mark.parametrize(("path", "status"), [("/public", 200), ("/private", 401)])
 @pytest.mark.parametrize("raised", [NOT_OURS, InvalidToken(), None], ids=repr)
-def test_what_on_decision_raises_or_answers_changes_nothing(
+def test_on_decision_cannot_change_the_decision(
     path: str, status: int, raised: Exception | None
 ) -> None:
     def observe(environ: dict[str, Any], decision: Decision) -> bool:
@@ -403,7 +401,7 @@ def test_guard_and_require_see_the_parameters_of_the_rule_that_decided() -> None
     assert answer(guard(Owner())(app), environ_of("/users/7", auth(sub="7"))).status == 403
 
 
-def test_require_answers_with_the_auth_or_raises_the_refusal() -> None:
+def test_require_returns_the_auth_or_raises_the_refusal() -> None:
     caller = auth("read:a")
     assert require(environ_of("/", caller), AUTHENTICATED) is caller
     assert require(environ_of("/", caller), scope("read:a")) is caller
@@ -417,7 +415,7 @@ def test_require_answers_with_the_auth_or_raises_the_refusal() -> None:
     assert missing.value.scopes == ("read:a",)
 
 
-def test_a_framework_that_answers_by_itself_gives_the_same_answer() -> None:
+def test_respond_in_a_framework_gives_the_layers_answer() -> None:
     site = flask.Flask("site")
     site.register_error_handler(AuthError, respond)
     site.add_url_rule("/a", view_func=lambda: str(require(flask.request, scope("a")).subject))

@@ -24,7 +24,7 @@ def filled(texts: list[str], entries: int = 100, max_bytes: int = MIB) -> TokenC
     return memory
 
 
-def test_what_was_put_is_found_by_its_very_text() -> None:
+def test_a_value_is_found_by_the_exact_text_of_its_token() -> None:
     memory = filled(["a", "b"])
     assert [memory.get(text) for text in ("a", "b", "A", "")] == ["A", "B", None, None]
 
@@ -62,7 +62,7 @@ def test_there_are_never_more_bytes_than_allowed(length: int) -> None:
 
 
 @pytest.mark.parametrize(("entries", "max_bytes"), [(0, MIB), (1, MIB), (100, 0), (100, 2000)])
-def test_without_room_nothing_is_remembered(entries: int, max_bytes: int) -> None:
+def test_a_cache_of_size_zero_remembers_nothing(entries: int, max_bytes: int) -> None:
     assert filled(["x" * 1000], entries, max_bytes).get("x" * 1000) is None
 
 
@@ -74,7 +74,7 @@ def test_reading_takes_no_lock() -> None:
         memory.put("c", "C")
 
 
-def test_threads_find_what_is_right_or_nothing_and_the_bounds_hold() -> None:
+def test_threads_find_the_right_value_or_none_within_the_bounds() -> None:
     memory: TokenCache[str] = TokenCache(64, MIB)
     wrong: list[Any] = []
     switch = sys.getswitchinterval()

@@ -274,7 +274,7 @@ def test_mod_wsgi_starts_answers_finds_a_rotated_key_and_stops(site: Site) -> No
 @pytest.mark.parametrize(
     "site", [pytest.param(None, marks=needs_mod_wsgi)], indirect=True, ids=["apache"]
 )
-def test_without_pass_authorization_every_token_is_missing(site: Site) -> None:
+def test_without_wsgi_pass_authorization_every_token_is_missing(site: Site) -> None:
     settings = blocks("apache")[0].replace("WSGIPassAuthorization On\n", "")
     with apache(site, settings):
         answer = site.ask(token=site.issuer.token())
@@ -397,7 +397,7 @@ def test_waitress_drops_the_scheme_unless_it_is_told_to_leave_it(site: Site) -> 
 @pytest.mark.parametrize(
     "layered", [UNMOUNTED, OUTSIDE], ids=["without mounts", "outside ProxyFix"]
 )
-def test_any_other_way_is_refused_with_and_without_a_token(
+def test_an_unknown_mount_is_refused_with_and_without_a_token(
     command: str, layered: str, site: Site
 ) -> None:
     assert layered != LAYERED
@@ -409,7 +409,7 @@ def test_any_other_way_is_refused_with_and_without_a_token(
 # --- mounts
 
 
-def test_a_policy_outside_of_a_mount_judges_the_whole_path(site: Site) -> None:
+def test_a_policy_outside_a_mount_matches_the_whole_path(site: Site) -> None:
     namespace: dict[str, Any] = {}
     for snippet in blocks("python"):
         exec(compile(site.here(snippet), "deployment.md", "exec"), namespace)

@@ -96,7 +96,7 @@ def test_a_token_with_the_scope_opens_all_three_endpoints(journey):
     assert answers[2].json()["message"].endswith("grants read:messages.")
 
 
-def test_a_token_without_the_scope_is_told_which_one_it_lacks(journey):
+def test_a_refusal_names_the_scope_that_the_token_lacks(journey):
     token = journey.token("read:profile")
     assert journey.get("/api/private", token).status_code == 200
     answer = journey.get("/api/private-scoped", token)
@@ -141,7 +141,7 @@ def test_a_token_whose_payload_was_altered_is_refused(journey, claims):
 
 
 @pytest.mark.conforms(56, 82)
-def test_a_rotated_key_is_followed_without_a_restart(journey, servers):
+def test_a_rotated_key_is_fetched_without_a_restart(journey, servers):
     old = journey.token("read:messages")
     assert journey.get("/api/private-scoped", old).status_code == 200
 

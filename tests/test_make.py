@@ -103,7 +103,7 @@ def test_make_serve_prepares_then_runs_the_demo(tmp_path):
         pytest.param("conformance", ".test", ["python tests/conformance.py"], id="conformance"),
     ],
 )
-def test_an_environment_that_is_ready_is_used_as_it_is(tmp_path, target, stamp, left):
+def test_a_finished_environment_is_not_made_again(tmp_path, target, stamp, left):
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "python").touch()
     (tmp_path / stamp).touch()
@@ -111,7 +111,7 @@ def test_an_environment_that_is_ready_is_used_as_it_is(tmp_path, target, stamp, 
     assert said == [f"{tmp_path}/bin/{step}" for step in left]
 
 
-def test_a_newcomer_needs_no_environment(tmp_path):
+def test_make_test_readme_needs_no_environment(tmp_path):
     said = recipe("newcomer", f"VENV={tmp_path}/venv")
     assert re.fullmatch(r"\S*python\S* tests/newcomer\.py\n", said)
 
@@ -139,13 +139,13 @@ def test_make_fuzz_prepares_then_runs_every_fuzzer_and_the_long_campaigns(tmp_pa
     assert in_order(steps, said), said
 
 
-def test_a_fuzzer_runs_two_minutes_and_chance_begins_elsewhere_each_time():
+def test_each_fuzzer_runs_two_minutes_with_a_new_seed():
     said = recipe("fuzz")
     assert said.count(" -max_total_time=120\n") == len(HARNESSES)
     assert re.search(r" DIFFERENTIAL_SEED=[0-9]{10,} ", said)
 
 
-def test_the_soak_prepares_and_runs_two_minutes_and_chance_begins_elsewhere_each_time(tmp_path):
+def test_make_soak_prepares_then_runs_two_minutes_with_a_new_seed(tmp_path):
     venv = tmp_path / "venv"
     said = recipe("soak", f"VENV={venv}")
     assert in_order(
@@ -156,7 +156,7 @@ def test_the_soak_prepares_and_runs_two_minutes_and_chance_begins_elsewhere_each
     assert "tests/soak" not in recipe("test")
 
 
-def test_the_fuzzer_is_not_installed_for_the_tests():
+def test_only_the_fuzz_extra_installs_atheris():
     extras = configparser.ConfigParser()
     extras.read(CHECKOUT / "setup.cfg")
     holding = {
@@ -184,7 +184,7 @@ def test_make_bench_prepares_the_peers_then_measures(tmp_path):
     assert in_order(steps, said), said
 
 
-def test_make_test_all_runs_the_suite_on_each_python_that_is_there(tmp_path):
+def test_make_test_all_runs_the_suite_on_each_installed_python(tmp_path):
     pythons = {version: stand_in(tmp_path, f"python{version}") for version in ("3.11", "3.13")}
     path = f"{tmp_path}:{os.environ['PATH']}"
     said = recipe("test-all", PATH=path, PYENV_ROOT=str(tmp_path))
@@ -193,7 +193,7 @@ def test_make_test_all_runs_the_suite_on_each_python_that_is_there(tmp_path):
         assert f".venv-{version}/bin/python -m pytest --cov" in said
 
 
-def test_make_test_all_does_not_pass_where_there_is_no_python(tmp_path):
+def test_make_test_all_fails_without_a_python(tmp_path):
     for version in ("3.11", "3.12", "3.13"):
         stand_in(tmp_path, f"python{version}", status=127)
     path = f"{tmp_path}:{os.environ['PATH']}"
@@ -209,7 +209,7 @@ def stand_in(folder: Path, name: str, *, status: int = 0) -> Path:
     return program
 
 
-def test_the_gate_of_the_continuous_integration_is_make_test_with_a_browser_and_servers():
+def test_ci_installs_browser_and_servers_then_runs_make_test():
     lines = (CHECKOUT / ".ci" / "run").read_text().splitlines()
     commands = [line for line in lines if line and not line.startswith(("#", "set ", "cd "))]
     assert commands == [".ci/chromium", ".ci/servers", 'make test PYTEST_ARGS="--fail-on-skip"']
@@ -219,7 +219,7 @@ def test_the_gate_of_the_continuous_integration_is_make_test_with_a_browser_and_
 
 
 @pytest.mark.parametrize("user", [0, 1000], ids=["as root", "as another"])
-def test_the_browser_is_installed_where_it_is_missing_and_only_there(tmp_path, user):
+def test_ci_installs_the_browser_only_where_it_is_missing(tmp_path, user):
     """With stand-ins for all that it calls: what it would do on a machine without chromium, and on one with it."""
     log = tmp_path / "log"
     log.touch()
@@ -246,7 +246,7 @@ def test_the_browser_is_installed_where_it_is_missing_and_only_there(tmp_path, u
     assert said.count("sudo") == (2 if user else 0)
 
 
-def test_the_servers_are_installed_where_they_are_missing_and_only_there(tmp_path):
+def test_ci_installs_the_servers_only_where_they_are_missing(tmp_path):
     log, module = tmp_path / "log", tmp_path / "mod_wsgi.so"
     log.touch()
     writing = {
@@ -266,7 +266,7 @@ def test_the_servers_are_installed_where_they_are_missing_and_only_there(tmp_pat
     assert " install --yes --no-install-recommends apache2 libapache2-mod-wsgi-py3 " in said[-1]
 
 
-def test_what_the_gate_adds_reaches_pytest():
+def test_pytest_args_reach_pytest():
     assert "-m pytest --cov --cov-report= --fail-on-skip\n" in recipe(
         "test", "PYTEST_ARGS=--fail-on-skip"
     )

@@ -76,7 +76,7 @@ def test_no_spelling_gets_around_the_policy(app, record_property):
 
 
 @each_app
-def test_every_handler_is_reached_in_plain_writing_by_the_right_callers_alone(app):
+def test_only_permitted_callers_reach_each_handler_by_its_plain_path(app):
     application = APPS[app].make()
     protected = ScopeAuthorizer(application, Policy(rules(APPS[app].names)))
     for name, (methods, path) in APPS[app].plain().items():
@@ -95,7 +95,7 @@ def issuer() -> LocalIssuer:
 
 
 @each_app
-def test_nor_does_it_with_real_tokens_through_the_whole_stack(app, issuer):
+def test_no_spelling_gets_around_the_whole_stack_with_real_tokens(app, issuer):
     application = APPS[app].make()
     trusted = Issuer(
         issuer.issuer, audience=issuer.audience, keys=StaticJWKS(issuer.jwks), algorithms=["ES256"]
@@ -124,7 +124,7 @@ def test_nor_does_it_with_real_tokens_through_the_whole_stack(app, issuer):
     assert passed or REQUESTS < WITH_TOKENS
 
 
-def test_one_chance_is_one_request_and_others_are_others():
+def test_a_seed_gives_one_request_and_other_seeds_other_requests():
     for app in ("flask strict", "bottle"):
         assert [drawn(app, chance) for chance in range(500)] == [
             drawn(app, chance) for chance in range(500)
@@ -150,7 +150,7 @@ def test_every_change_changes_paths_and_keeps_them_in_an_environ(change):
 
 
 @pytest.mark.parametrize("name", WEAKENED)
-def test_the_same_requests_get_around_a_weaker_matcher(name, record_property):
+def test_the_campaign_finds_bypasses_of_a_weakened_matcher(name, record_property):
     campaigns = {app: judged_by_chance(app) for app in APPS}
     bypasses = {
         app: judged.weakened[name] for app, judged in campaigns.items() if judged.weakened[name]
@@ -165,7 +165,7 @@ def test_the_same_requests_get_around_a_weaker_matcher(name, record_property):
         } == bypasses.keys()
 
 
-def test_a_weakened_matcher_that_leaves_nothing_out_is_the_policy():
+def test_a_weakened_matcher_without_weakness_is_the_policy():
     whole, policy = Weakened(rules()), Policy(rules())
     for chance in range(2000):
         environ = drawn("webob", chance).environ()

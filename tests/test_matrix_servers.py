@@ -112,20 +112,20 @@ PATHS = {
 
 @pytest.mark.parametrize("target", PATHS, ids=bytes.decode)
 @each_server
-def test_what_stands_in_path_info(server, target):
+def test_each_server_puts_this_into_path_info(server, target):
     environ = told(server, b"GET " + target + b" HTTP/1.1")
     assert (environ and environ["PATH_INFO"]) == PATHS[target][server.name]
 
 
 @each_server
-def test_two_authorization_headers_are_joined_with_a_comma_and_cheroot_keeps_the_last(server):
+def test_servers_join_two_authorization_headers_but_cheroot_keeps_the_last(server):
     found = told(server, b"GET / HTTP/1.1", b"Authorization: Bearer a", b"Authorization: Bearer b")
     value = found["HTTP_AUTHORIZATION"].replace(", ", ",")
     assert value == ("Bearer b" if server.name == "cheroot" else "Bearer a,Bearer b")
 
 
 @each_server
-def test_two_tokens_never_add_up(server):
+def test_two_tokens_never_grant_more_than_one(server):
     refused, right = callers("hall")
     good, other = token(right), token(refused[1])
     own = [f"{name}: {value}".encode() for name, value in fields("bottle", "protected").items()]

@@ -66,7 +66,7 @@ def test_ten_identical_requests_cost_one_signature(issuer: LocalIssuer, keys: Co
 
 
 @pytest.mark.counts_calls
-def test_a_header_that_is_known_and_claims_that_were_judged_are_not_read_again(
+def test_known_headers_and_judged_claims_are_not_parsed_again(
     issuer: LocalIssuer, keys: Counted
 ) -> None:
     judge = verifier(issuer, keys)
@@ -76,7 +76,7 @@ def test_a_header_that_is_known_and_claims_that_were_judged_are_not_read_again(
     assert calls(lambda: judge.verify(second), of="read_object") == 0
 
 
-def test_another_token_is_another_signature(issuer: LocalIssuer, keys: Counted) -> None:
+def test_another_token_costs_another_signature(issuer: LocalIssuer, keys: Counted) -> None:
     judge = verifier(issuer, keys)
     for _ in range(3):
         judge.verify(issuer.token())
@@ -111,14 +111,16 @@ def test_a_remembered_token_grows_too_old(issuer: LocalIssuer, keys: Counted, cl
     assert reason(judge, token) == "token_too_old"
 
 
-def test_when_it_was_judged_is_now(issuer: LocalIssuer, keys: Counted, clock: Clock) -> None:
+def test_judged_at_is_the_time_of_the_request(
+    issuer: LocalIssuer, keys: Counted, clock: Clock
+) -> None:
     judge, token = verifier(issuer, keys), issuer.token()
     assert judge.verify(token).judged_at == clock()
     clock.advance(10)
     assert judge.verify(token).judged_at == clock()
 
 
-def test_a_removed_key_takes_its_tokens_along_at_once(issuer: LocalIssuer, keys: Counted) -> None:
+def test_removing_a_key_ends_its_cached_tokens_at_once(issuer: LocalIssuer, keys: Counted) -> None:
     judge, token = verifier(issuer, keys), issuer.token()
     assert reason(judge, token) is None
     issuer.rotate()
@@ -126,9 +128,7 @@ def test_a_removed_key_takes_its_tokens_along_at_once(issuer: LocalIssuer, keys:
     assert reason(judge, token) == "kid_unknown"
 
 
-def test_a_kid_with_new_material_takes_its_tokens_along_at_once(
-    issuer: LocalIssuer, keys: Counted
-) -> None:
+def test_replacing_a_key_ends_its_cached_tokens_at_once(issuer: LocalIssuer, keys: Counted) -> None:
     judge, token, kid = verifier(issuer, keys), issuer.token(), issuer.key().kid
     assert reason(judge, token) is None
     issuer.rotate()
@@ -136,7 +136,7 @@ def test_a_kid_with_new_material_takes_its_tokens_along_at_once(
     assert reason(judge, token) == "signature_invalid"
 
 
-def test_keys_that_can_no_longer_be_had_are_missed_at_once(
+def test_cached_tokens_end_when_the_keys_become_unavailable(
     issuer: LocalIssuer, keys: Counted
 ) -> None:
     judge, token = verifier(issuer, keys), issuer.token()
@@ -145,9 +145,7 @@ def test_keys_that_can_no_longer_be_had_are_missed_at_once(
     assert reason(judge, token) == "keys_unavailable"
 
 
-def test_a_set_that_comes_again_costs_a_signature_and_nothing_else(
-    issuer: LocalIssuer, keys: Counted
-) -> None:
+def test_an_equal_key_set_costs_one_signature_more(issuer: LocalIssuer, keys: Counted) -> None:
     judge, token = verifier(issuer, keys), issuer.token()
     for _ in range(3):
         assert reason(judge, token) is None
@@ -157,7 +155,7 @@ def test_a_set_that_comes_again_costs_a_signature_and_nothing_else(
     assert keys.asked == 2
 
 
-def test_keys_that_change_while_a_token_is_judged_are_not_remembered(issuer: LocalIssuer) -> None:
+def test_a_token_is_not_cached_when_keys_change_during_its_check(issuer: LocalIssuer) -> None:
     class Rotating(Counted):
         """The issuer rotates while the signature is being checked."""
 
@@ -172,9 +170,7 @@ def test_keys_that_change_while_a_token_is_judged_are_not_remembered(issuer: Loc
     assert reason(judge, token) == "kid_unknown"
 
 
-def test_keys_that_came_for_the_signature_vouch_for_nothing_when_the_first_come_back(
-    issuer: LocalIssuer,
-) -> None:
+def test_a_token_of_newer_keys_is_not_cached_for_the_older_keys(issuer: LocalIssuer) -> None:
     first = KeySet.from_jwks(LocalIssuer(algorithms=("ES256",)).jwks)
     second = KeySet.from_jwks(issuer.jwks)
 
@@ -194,7 +190,7 @@ def test_keys_that_came_for_the_signature_vouch_for_nothing_when_the_first_come_
     assert reason(judge, token) == "kid_unknown"
 
 
-def test_a_key_file_that_changes_takes_its_tokens_along(
+def test_changing_a_key_file_ends_its_cached_tokens(
     issuer: LocalIssuer, clock: Clock, tmp_path: Path
 ) -> None:
     file = tmp_path / "jwks.json"
@@ -209,7 +205,7 @@ def test_a_key_file_that_changes_takes_its_tokens_along(
     assert reason(judge, token) == "kid_unknown"
 
 
-def test_an_outage_ends_what_is_remembered_with_the_keys(issuer: LocalIssuer, clock: Clock) -> None:
+def test_in_an_outage_cached_tokens_end_with_their_keys(issuer: LocalIssuer, clock: Clock) -> None:
     source = RemoteJWKS(issuer.jwks_uri, fetch=issuer.fetch, clock=clock, stale_for=100)
     judge, token = verifier(issuer, source), issuer.token(expires_in=10_000)
     for _ in range(2):
@@ -221,7 +217,9 @@ def test_an_outage_ends_what_is_remembered_with_the_keys(issuer: LocalIssuer, cl
     assert reason(judge, token) == "keys_unavailable"
 
 
-def test_several_sources_are_one_epoch(issuer: LocalIssuer, keys: Counted) -> None:
+def test_a_change_of_one_of_several_sources_ends_cached_tokens(
+    issuer: LocalIssuer, keys: Counted
+) -> None:
     other = Counted(LocalIssuer(algorithms=("ES256",)))
     judge, token = verifier(issuer, [other, keys]), issuer.token()
     for _ in range(3):
@@ -232,7 +230,7 @@ def test_several_sources_are_one_epoch(issuer: LocalIssuer, keys: Counted) -> No
     assert (other.asked, keys.asked) == (2, 2)
 
 
-def test_predicates_and_revocation_may_change_their_minds(
+def test_predicates_and_revocation_are_asked_for_cached_tokens(
     issuer: LocalIssuer, keys: Counted
 ) -> None:
     answers = {"predicate": True, "revoked": False}
@@ -258,7 +256,7 @@ def test_predicates_and_revocation_may_change_their_minds(
     [{"expires_in": -60}, {"nbf": 2_000_000_000}, {"aud": "other"}, {"at_hash": "x"}],
     ids=["expired", "not yet valid", "another audience", "an ID token"],
 )
-def test_a_refused_token_is_not_kept(
+def test_a_refused_token_is_not_cached(
     issuer: LocalIssuer, keys: Counted, claims: dict[str, Any]
 ) -> None:
     judge, token = verifier(issuer, keys), issuer.token(**claims)
@@ -267,7 +265,7 @@ def test_a_refused_token_is_not_kept(
     assert keys.asked == 3
 
 
-def test_a_forged_token_is_not_kept(issuer: LocalIssuer, keys: Counted) -> None:
+def test_a_forged_token_is_not_cached(issuer: LocalIssuer, keys: Counted) -> None:
     forged = LocalIssuer(algorithms=("ES256",), clock=issuer.clock).token(
         header={"kid": issuer.key().kid}
     )
@@ -277,7 +275,7 @@ def test_a_forged_token_is_not_kept(issuer: LocalIssuer, keys: Counted) -> None:
     assert keys.asked == 3
 
 
-def test_what_the_app_does_to_an_auth_reaches_no_other(issuer: LocalIssuer, keys: Counted) -> None:
+def test_changing_an_auth_changes_no_other_request(issuer: LocalIssuer, keys: Counted) -> None:
     judge, token = verifier(issuer, keys), issuer.token("read", nested={"roles": ["user"]})
     for _ in range(3):
         auth = judge.verify(token)
@@ -296,7 +294,7 @@ def test_what_the_app_does_to_an_auth_reaches_no_other(issuer: LocalIssuer, keys
 @pytest.mark.parametrize(
     "options", [{"max_remembered": 0}, {"max_remembered_bytes": 0}, {"max_remembered_bytes": 99}]
 )
-def test_it_can_be_switched_off(
+def test_the_cache_can_be_switched_off(
     issuer: LocalIssuer, keys: Counted, options: dict[str, int]
 ) -> None:
     judge, token = verifier(issuer, keys, options), issuer.token()
@@ -307,7 +305,7 @@ def test_it_can_be_switched_off(
 
 @pytest.mark.parametrize("option", ["max_remembered", "max_remembered_bytes"])
 @pytest.mark.parametrize("value", [-1, 1.5, True, None, "9"], ids=repr)
-def test_a_bound_is_a_whole_number(
+def test_the_bounds_of_the_cache_are_whole_numbers(
     issuer: LocalIssuer, keys: Counted, option: str, value: Any
 ) -> None:
     with pytest.raises(
@@ -317,13 +315,13 @@ def test_a_bound_is_a_whole_number(
 
 
 @pytest.mark.parametrize("token", [None, b"a.b.c", ["a"], {}, 5], ids=repr)
-def test_what_is_no_text_is_malformed_and_not_looked_up(
+def test_a_token_that_is_not_text_is_malformed_and_not_looked_up(
     issuer: LocalIssuer, keys: Counted, token: Any
 ) -> None:
     assert reason(verifier(issuer, keys), token) == "token_malformed"
 
 
-def test_no_lock_is_taken_for_a_token_that_was_seen(issuer: LocalIssuer) -> None:
+def test_a_cached_token_takes_no_lock(issuer: LocalIssuer) -> None:
     source = RemoteJWKS(issuer.jwks_uri, fetch=issuer.fetch)
     judge, token = verifier(issuer, source), issuer.token()
     judge.verify(token)
@@ -332,7 +330,7 @@ def test_no_lock_is_taken_for_a_token_that_was_seen(issuer: LocalIssuer) -> None
     assert judge.verify(token).subject == "user-1"
 
 
-def test_headers_under_good_signatures_are_read_once_and_within_a_bound(
+def test_only_headers_with_good_signatures_are_cached_within_a_bound(
     issuer: LocalIssuer, keys: Counted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("jwt_wsgi.verifier._HEADERS", 2)
@@ -370,7 +368,7 @@ def app(environ: Any, start_response: Any) -> list[bytes]:
 
 
 @pytest.mark.counts_calls
-def test_a_token_that_was_seen_costs_a_fixed_number_of_calls(issuer: LocalIssuer) -> None:
+def test_a_cached_token_costs_a_fixed_number_of_calls(issuer: LocalIssuer) -> None:
     trusted = Issuer(
         issuer.issuer, audience=issuer.audience, keys=StaticJWKS(issuer.jwks), algorithms=["ES256"]
     )
