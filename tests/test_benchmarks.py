@@ -631,6 +631,7 @@ def quick(tmp_path_factory):
     return ended, results.read(path)
 
 
+@pytest.mark.slow
 def test_the_whole_run_measures_or_names_what_every_row_needs(quick):
     ended, found = quick
     assert list(found) == list(program.SECTIONS)

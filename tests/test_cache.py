@@ -47,6 +47,7 @@ def test_there_are_never_more_entries_than_allowed_and_none_is_wrong(
     assert all(memory.get(text) == text.upper() for text in kept)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("length", [10, 1000, 16_000])
 def test_there_are_never_more_bytes_than_allowed(length: int) -> None:
     memory: TokenCache[object] = TokenCache(10**6, MIB)

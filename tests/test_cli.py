@@ -526,6 +526,7 @@ def test_routes_says_what_to_do_about_a_route_that_cannot_be_read(policy, tmp_pa
 # --- as a program of its own
 
 
+@pytest.mark.slow
 def test_each_command_as_a_program(served, policy, trust):
     token = served.token("openid")
     table = [

@@ -61,6 +61,7 @@ def test_the_issuer_greets_as_the_page_says(place):
     assert greeting.replace(port, "8917") in PAGE
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_every_command_of_the_page_runs_in_its_order_and_ends_as_it_says(place):
     folder, env, port, _ = place

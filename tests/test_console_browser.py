@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from ports import free_port
 from running_app import APP, DEADLINE, running
 
-pytestmark = needs_chromium
+pytestmark = [needs_chromium, pytest.mark.slow]
 
 PHONE, DESK = 360, 1280
 PUBLIC, PRIVATE, SCOPED, ELSEWHERE = (

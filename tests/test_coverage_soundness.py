@@ -21,6 +21,8 @@ from jwt_wsgi import AUTHENTICATED, PUBLIC, InvalidRequest, Policy, scope
 from jwt_wsgi.coverage import Endpoint, coverage
 from jwt_wsgi.policy.algebra import NO_RULE, Requirement
 
+pytestmark = pytest.mark.slow
+
 each_framework = pytest.mark.parametrize("name", FRAMEWORKS)
 
 # Segments that the routes name, that their parameters take or refuse, and the empty one.

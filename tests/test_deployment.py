@@ -26,6 +26,8 @@ from webtest import TestApp
 
 from jwt_wsgi.testing import LocalIssuer
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
 PAGE = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")

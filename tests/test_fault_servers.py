@@ -18,6 +18,8 @@ from waiting import eventually
 
 from jwt_wsgi.testing import LocalIssuer
 
+pytestmark = pytest.mark.slow
+
 TESTS = Path(__file__).parent
 BIN = Path(sys.executable).parent
 

@@ -448,6 +448,7 @@ def test_of_duplicate_kids_four_are_tried(before: int, status: int, server: Faul
 # --- many requests
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_invented_kids_cost_the_issuer_little_and_valid_tokens_nothing(
     server: FaultServer,
 ) -> None:
@@ -480,6 +481,7 @@ def test_a_hundred_thousand_invented_kids_cost_the_issuer_little_and_valid_token
     assert server.counted() == 1 + 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "stale_for", [12 * 3600, None], ids=["stale for twelve hours", "stale for four, as usual"]
 )

@@ -393,7 +393,7 @@ def test_a_slow_server_is_waited_for_no_longer_than_the_time_out(
     started = time.monotonic()
     with pytest.raises(KeysUnavailable):
         source.find("a", "ES256")
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 5
 
 
 def test_a_dripping_body_is_given_up_at_the_time_out(serve: Callable[..., Server]) -> None:

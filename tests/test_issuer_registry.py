@@ -246,6 +246,7 @@ def test_a_resolved_issuer_is_not_changed_and_its_keys_survive_a_lookup() -> Non
 # --- many of them
 
 
+@pytest.mark.slow
 def test_thousands_of_unused_issuers_fetch_nothing() -> None:
     contexts = sum(type(thing) is ssl.SSLContext for thing in gc.get_objects())
     threads = {*threading.enumerate()}

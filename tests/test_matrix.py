@@ -14,42 +14,29 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from random import Random
 
 import pytest
-from coverage import Coverage
 from matrix.apps import APPS
 from matrix.oracle import WITHOUT_SCOPES, Campaign, callers, campaign, drawn, run
 from matrix.places import PLACES, SCOPES, demanded, rules
 from matrix.requests import Spelled
 from matrix.spellings import CHANGES, filled
 from matrix.weakened import WEAKENED, Weakened
+from measuring import unmeasured
 
 from jwt_wsgi import Issuer, Policy, ScopeAuthorizer, StaticJWKS, protect
 from jwt_wsgi.testing import LocalIssuer
 
-REQUESTS = int(os.environ.get("MATRIX_REQUESTS", "20000"))
+pytestmark = pytest.mark.slow
+
+REQUESTS = int(os.environ.get("MATRIX_REQUESTS", "10000"))
 SEED = int(os.environ.get("MATRIX_SEED", "0"))
 #: Requests that bring real tokens through all three layers.
 WITH_TOKENS = min(REQUESTS, 200)
 
 #: Below this many requests, chance need not have found its way to every handler.
 ENOUGH = 10_000
-
-
-@contextmanager
-def unmeasured() -> Iterator[None]:
-    """Without the tracing of coverage, which would double what a campaign costs and tell nothing new."""
-    measuring = Coverage.current()
-    if measuring is not None:
-        measuring.stop()
-    try:
-        yield
-    finally:
-        if measuring is not None:
-            measuring.start()
 
 
 def judged_by_chance(app: str) -> Campaign:
@@ -167,13 +154,14 @@ def test_the_campaign_finds_bypasses_of_a_weakened_matcher(name, record_property
 
 def test_a_weakened_matcher_without_weakness_is_the_policy():
     whole, policy = Weakened(rules()), Policy(rules())
-    for chance in range(2000):
-        environ = drawn("webob", chance).environ()
-        assert run(ScopeAuthorizer(_always, whole), {**environ}) == run(
-            ScopeAuthorizer(_always, policy), {**environ}
-        )
-        for auth in (None, WITHOUT_SCOPES):
-            assert _status(whole, environ, auth) == _status(policy, environ, auth)
+    with unmeasured():
+        for chance in range(2000):
+            environ = drawn("webob", chance).environ()
+            assert run(ScopeAuthorizer(_always, whole), {**environ}) == run(
+                ScopeAuthorizer(_always, policy), {**environ}
+            )
+            for auth in (None, WITHOUT_SCOPES):
+                assert _status(whole, environ, auth) == _status(policy, environ, auth)
 
 
 def _always(_environ, start_response):

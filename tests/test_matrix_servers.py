@@ -19,6 +19,8 @@ from matrix.servers import COMMANDS, serving
 from jwt_wsgi import Auth
 from jwt_wsgi.testing import LocalIssuer
 
+pytestmark = pytest.mark.slow
+
 ISSUER = LocalIssuer(algorithms=("ES256",))
 TRUSTED = json.dumps({"issuer": ISSUER.issuer, "audience": ISSUER.audience, "jwks": ISSUER.jwks})
 

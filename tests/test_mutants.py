@@ -85,6 +85,7 @@ def of_the_sample(replace: str, by: str, test: str) -> Mutant:
     return Mutant("sample", "sample.py", "A mistake.", replace, by, f"test_sample.py::{test}")
 
 
+@pytest.mark.slow
 def test_only_a_failing_test_kills(sample: Path) -> None:
     same = of_the_sample("one >", "one >=", "test_the_same_is_not_more")
     expected = [
@@ -99,6 +100,7 @@ def test_only_a_failing_test_kills(sample: Path) -> None:
     assert (sample / "sample.py").read_text() == MODULE
 
 
+@pytest.mark.slow
 def test_a_test_that_fails_anyway_kills_nothing(sample: Path) -> None:
     (sample / "test_sample.py").write_text("def test_more():\n    assert False\n")
     with pytest.raises(SystemExit, match="do not pass without a mutant"):

@@ -73,6 +73,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
+@pytest.mark.slow
 def test_the_wheel_holds_the_typed_package_and_no_tests(wheel):
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
@@ -88,6 +89,7 @@ def test_the_wheel_holds_the_typed_package_and_no_tests(wheel):
     }
 
 
+@pytest.mark.slow
 def test_the_installed_wheel_protects_outside_the_checkout(wheel, tmp_path):
     environment = tmp_path / "environment"
     venv.create(environment, with_pip=False)
@@ -107,6 +109,7 @@ def test_the_installed_wheel_protects_outside_the_checkout(wheel, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_every_entry_point_of_the_wheel_can_be_loaded(wheel):
     with zipfile.ZipFile(wheel) as archive:
         (listed,) = (name for name in archive.namelist() if name.endswith("/entry_points.txt"))
@@ -168,11 +171,13 @@ def run_of_tests(folder: Path, *options: str, body: str) -> int:
     return completed(*command, cwd=folder).returncode
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("body", SKIPS.values(), ids=SKIPS)
 def test_fail_on_skip_fails_a_run_with_a_skipped_test(tmp_path, body):
     assert run_of_tests(tmp_path, "--fail-on-skip", body=body) == pytest.ExitCode.TESTS_FAILED
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "body"),
     [

