@@ -279,3 +279,21 @@ def test_ci_installs_the_servers_only_where_they_are_missing(tmp_path):
 
 def test_pytest_args_reach_pytest():
     assert "--cov --cov-report= --fail-on-skip\n" in recipe("test", "PYTEST_ARGS=--fail-on-skip")
+
+
+def test_the_hooks_of_pre_commit_run_what_make_lint_runs(tmp_path):
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python").touch()
+    (tmp_path / ".test").touch()
+    linted = recipe("lint", f"VENV={tmp_path}").replace(str(tmp_path), ".venv").splitlines()
+    hooks = (CHECKOUT / ".pre-commit-config.yaml").read_text()
+    entries = re.findall(r"^ +entry: (.+)$", hooks, re.MULTILINE)
+    # The hooks of ruff are given the files that are committed.
+    assert entries == [command.removesuffix(" .") for command in linted]
+    assert re.findall(r"repo: (.+)$", hooks, re.MULTILINE) == ["local"]
+
+
+def test_contributing_names_every_command_and_no_other():
+    phony = re.search(r"^\.PHONY: (.*)$", (CHECKOUT / "Makefile").read_text(), re.MULTILINE)
+    named = set(re.findall(r"`make ([a-z-]+)`", (CHECKOUT / "CONTRIBUTING.md").read_text()))
+    assert named == set(phony[1].split()) - {"serve", "pytest", "clean"}
