@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 
 import pytest
+from hypothesis import settings
 
 from jwt_wsgi import Issuer, StaticJWKS
 from jwt_wsgi.testing import Clock, LocalIssuer
@@ -23,6 +24,10 @@ ASYMMETRIC = (
     "Ed25519",
 )
 SYMMETRIC = ("HS256", "HS384", "HS512")
+
+# No test asserts how long an example takes: on a busy machine, any of them takes long now and then.
+settings.register_profile("without deadlines", deadline=None)
+settings.load_profile("without deadlines")
 
 
 @pytest.fixture

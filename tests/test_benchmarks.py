@@ -652,6 +652,7 @@ def test_the_whole_run_measures_or_names_what_every_row_needs(quick):
         )
 
 
+@pytest.mark.slow
 def test_the_exit_status_is_1_exactly_where_a_goal_was_missed(quick):
     ended, found = quick
     missed = figures.failed(found, QUICK.rounds)
