@@ -1,8 +1,7 @@
 """The sample: a small WebOb router of plain WSGI handlers, behind the three layers.
 
-`python app.py` serves it with waitress on 127.0.0.1:3010. It is configured by
-the environment, or by a `.env` file beside it; `python app.py --demo` needs
-nothing and brings an issuer of its own.
+`python app.py` serves it with waitress on 127.0.0.1:3010. The environment configures it, or a
+`.env` file beside it. `python app.py --demo` needs no configuration and starts its own issuer.
 """
 
 from __future__ import annotations
@@ -42,10 +41,10 @@ RULES = {
     "/api/private-scoped": scope("read:messages"),
 }
 
-#: Where the demo may listen.
+#: The hosts on which the demo may listen.
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
-#: What may be set, each in the environment, in `.env`, or as a lower-case Paste setting.
+#: The settings: variables of the environment or of `.env`, or settings of Paste in lower case.
 NAMES = (
     "ISSUER_BASE_URL",
     "AUDIENCE",
@@ -61,7 +60,7 @@ NAMES = (
 
 
 class Router:
-    """Exact paths to WSGI handlers; anything else is a 404."""
+    """A WSGI application that finds a handler by the exact path, and answers 404 without one."""
 
     methods = ("GET", "HEAD")
 
@@ -72,133 +71,34 @@ class Router:
         """Answer one request (PEP 3333)."""
         request = Request(environ)
         handler = self.routes.get(request.path_info.rstrip("/"))
-        if handler is None:
-            response = Response(json={"message": "There is nothing here."}, status=404)
-        elif request.method not in self.methods:
-            response = Response(json={"message": "This can only be read."}, status=405)
-            response.allow = self.methods
-        else:
+        if handler is not None and request.method in self.methods:
             return handler(environ, start_response)
+        if handler is None:
+            response = Response(json={"message": "Not found."}, status=404)
+        else:
+            response = Response(json={"message": "Only GET and HEAD are allowed."}, status=405)
+            response.allow = self.methods
         return response(environ, start_response)
 
 
 def public(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    """Asks for nothing."""
-    return _message(
-        environ, start_response, "Hello from a public endpoint! You don't need a token to see this."
-    )
+    """Answer every caller."""
+    message = "Hello from a public endpoint! You don't need a token to see this."
+    return Response(json={"message": message})(environ, start_response)
 
 
 def private(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    """Asks for any valid token."""
-    return _message(
-        environ,
-        start_response,
-        "Hello from a private endpoint! Your token is valid.",
-        subject=_subject(environ),
-    )
+    """Answer callers with a valid token."""
+    message = "Hello from a private endpoint! Your token is valid."
+    response = Response(json={"message": message, "subject": _subject(environ)})
+    return response(environ, start_response)
 
 
 def private_scoped(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    """Asks for the scope read:messages."""
-    return _message(
-        environ,
-        start_response,
-        "Hello from a private endpoint! Your token is valid and grants read:messages.",
-        subject=_subject(environ),
-    )
-
-
-def router() -> Router:
-    """The application by itself, unprotected."""
-    return Router(
-        {"/api/public": public, "/api/private": private, "/api/private-scoped": private_scoped}
-    )
-
-
-def main(global_config: Mapping[str, str] | None = None, **settings: str) -> WSGIApplication:
-    """The protected application, as PasteDeploy's app factory; never mints a token.
-
-    `settings` are the names of `NAMES` in lower case; what they leave out comes
-    from the environment, or from `.env`. Raises `ValueError` that says what to set.
-    """
-    del global_config  # what Paste shares between applications has nothing for this one
-    configured = configuration(settings)
-    return protect(
-        router(), issuer=_issuer(configured), rules=_policy(configured.get("POLICY_FILE"))
-    )
-
-
-def configuration(settings: Mapping[str, str]) -> dict[str, str]:
-    """What is set, by the names of `NAMES`: in settings, else the environment, else `.env`."""
-    known = [name.lower() for name in NAMES]
-    for name in settings:
-        if name not in known:
-            raise ValueError(f"unknown setting {name!r}: choose from {', '.join(known)}")
-    written = {**_written(Path(__file__).with_name(".env")), **os.environ}
-    found = {name: settings.get(name.lower(), written.get(name)) for name in NAMES}
-    return {name: value for name, value in found.items() if value}
-
-
-def _written(dotenv: Path) -> dict[str, str | None]:
-    try:
-        return dotenv_values(dotenv)
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"cannot read {dotenv}: {error}") from None
-
-
-def _issuer(configured: Mapping[str, str]) -> Issuer:
-    name = configured.get("ISSUER_BASE_URL") or _auth0_issuer(configured.get("AUTH0_DOMAIN"))
-    audience = configured.get("AUDIENCE") or configured.get("API_IDENTIFIER")
-    if not name or not audience:
-        raise ValueError(
-            "set ISSUER_BASE_URL and AUDIENCE (or AUTH0_DOMAIN and API_IDENTIFIER) in the "
-            "environment or in .env, or try it with --demo"
-        )
-    keys = _keys(name, configured.get("JWKS_URI"), configured.get("SECRET"))
-    usual = "HS256" if isinstance(keys, SharedSecret) else "RS256"
-    with _naming("TOKEN_SIGNING_ALG"):
-        algorithm = configured.get("TOKEN_SIGNING_ALG", usual)
-        return Issuer(name, audience=audience, keys=keys, algorithms=[algorithm])
-
-
-def _policy(file: str | None) -> Policy:
-    with _naming("POLICY_FILE"):
-        return read_policy(file) if file else Policy(RULES)
-
-
-def _auth0_issuer(domain: str | None) -> str | None:
-    if domain and ("/" in domain or ":" in domain):
-        raise ValueError(f"AUTH0_DOMAIN={domain!r}: write the domain alone, or ISSUER_BASE_URL")
-    return f"https://{domain}/" if domain else None
-
-
-def _keys(issuer: str, uri: str | None, secret: str | None) -> RemoteJWKS | SharedSecret:
-    if secret and uri:
-        raise ValueError("set SECRET or JWKS_URI, not both: a secret is not published")
-    if secret:
-        with _naming("SECRET"):
-            return SharedSecret(secret)
-    if uri:
-        with _naming("JWKS_URI"):
-            return RemoteJWKS(uri)
-    with _naming("ISSUER_BASE_URL"):
-        return RemoteJWKS.discovered(issuer)
-
-
-@contextmanager
-def _naming(variable: str) -> Iterator[None]:
-    """The library's errors name its own options; here the variable is what can be set."""
-    try:
-        yield
-    except ValueError as error:
-        raise ValueError(f"{variable}: {error}") from None
-
-
-def _message(
-    environ: WSGIEnvironment, start_response: StartResponse, message: str, **proved: str | None
-) -> Iterable[bytes]:
-    return Response(json={"message": message, **proved})(environ, start_response)
+    """Answer callers whose token grants the scope read:messages."""
+    message = "Hello from a private endpoint! Your token is valid and grants read:messages."
+    response = Response(json={"message": message, "subject": _subject(environ)})
+    return response(environ, start_response)
 
 
 def _subject(environ: WSGIEnvironment) -> str | None:
@@ -206,17 +106,114 @@ def _subject(environ: WSGIEnvironment) -> str | None:
     return None if auth is None else auth.subject
 
 
+def router() -> Router:
+    """Return the application without protection."""
+    return Router(
+        {"/api/public": public, "/api/private": private, "/api/private-scoped": private_scoped}
+    )
+
+
+def main(global_config: Mapping[str, str] | None = None, **settings: str) -> WSGIApplication:
+    """Return the protected application; this is an app factory of PasteDeploy.
+
+    Args:
+        global_config: The settings that Paste shares between applications. They are ignored.
+        **settings: Values for the names of `NAMES`, in lower case. Other values come from the
+            environment, or from `.env`.
+
+    Raises:
+        ValueError: A setting is missing or invalid. The text says what to set.
+    """
+    del global_config
+    values = configuration(settings)
+    return protect(router(), issuer=_issuer(values), rules=_policy(values.get("POLICY_FILE")))
+
+
+def configuration(settings: Mapping[str, str]) -> dict[str, str]:
+    """Return the values that are set, by the names of `NAMES`.
+
+    `settings` take precedence over the environment, and the environment over `.env`. An empty value
+    counts as not set.
+    """
+    choices = [name.lower() for name in NAMES]
+    for name in settings:
+        if name not in choices:
+            raise ValueError(f"unknown setting {name!r}: choose from {', '.join(choices)}")
+    variables = {**_read_dotenv(Path(__file__).with_name(".env")), **os.environ}
+    values = {name: settings.get(name.lower(), variables.get(name)) for name in NAMES}
+    return {name: value for name, value in values.items() if value}
+
+
+def _read_dotenv(dotenv: Path) -> dict[str, str | None]:
+    try:
+        return dotenv_values(dotenv)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"cannot read {dotenv}: {error}") from None
+
+
+def _issuer(values: Mapping[str, str]) -> Issuer:
+    name = values.get("ISSUER_BASE_URL") or _auth0_issuer(values.get("AUTH0_DOMAIN"))
+    audience = values.get("AUDIENCE") or values.get("API_IDENTIFIER")
+    if not name or not audience:
+        raise ValueError(
+            "set ISSUER_BASE_URL and AUDIENCE (or AUTH0_DOMAIN and API_IDENTIFIER) in the "
+            "environment or in .env, or try it with --demo"
+        )
+    keys = _keys(name, values.get("JWKS_URI"), values.get("SECRET"))
+    usual_algorithm = "HS256" if isinstance(keys, SharedSecret) else "RS256"
+    algorithm = values.get("TOKEN_SIGNING_ALG", usual_algorithm)
+    with _translate_errors("TOKEN_SIGNING_ALG"):
+        return Issuer(name, audience=audience, keys=keys, algorithms=[algorithm])
+
+
+def _auth0_issuer(domain: str | None) -> str | None:
+    if not domain:
+        return None
+    if "/" in domain or ":" in domain:
+        raise ValueError(f"AUTH0_DOMAIN={domain!r}: write the domain alone, or ISSUER_BASE_URL")
+    return f"https://{domain}/"
+
+
+def _keys(issuer: str, uri: str | None, secret: str | None) -> RemoteJWKS | SharedSecret:
+    if secret and uri:
+        raise ValueError("set SECRET or JWKS_URI, not both: a secret is not published")
+    if secret:
+        with _translate_errors("SECRET"):
+            return SharedSecret(secret)
+    if uri:
+        with _translate_errors("JWKS_URI"):
+            return RemoteJWKS(uri)
+    with _translate_errors("ISSUER_BASE_URL"):
+        return RemoteJWKS.discovered(issuer)
+
+
+def _policy(file: str | None) -> Policy:
+    if not file:
+        return Policy(RULES)
+    with _translate_errors("POLICY_FILE"):
+        return read_policy(file)
+
+
+@contextmanager
+def _translate_errors(variable: str) -> Iterator[None]:
+    """Put the name of a variable before errors that name the library's options."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{variable}: {error}") from None
+
+
 def _serve(
-    application: WSGIApplication, host: str, port: int, greeting: str, *, hide_proxies: bool = True
+    application: WSGIApplication, host: str, port: int, greeting: str, *, clear_proxies: bool = True
 ) -> None:
     try:
         server = create_server(
-            application, host=host, port=port, clear_untrusted_proxy_headers=hide_proxies
+            application, host=host, port=port, clear_untrusted_proxy_headers=clear_proxies
         )
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ValueError(
-            f"cannot serve on {_base(host, port)} ({reason}): "
+            f"cannot serve on {_base_url(host, port)} ({reason}): "
             "set HOST to an address of this machine, PORT to a free port"
         ) from None
     print(greeting, flush=True)
@@ -226,50 +223,53 @@ def _serve(
 def _serve_demo(host: str, port: int) -> None:
     if host not in LOOPBACK:
         raise ValueError(
-            f"HOST={host!r}: the demo mints tokens, so it serves loopback alone; leave HOST out"
+            f"HOST={host!r}: the demo mints tokens, so it serves loopback only; leave HOST out"
         )
-    # Nothing that could sign a token is even imported without --demo.
+    # Without --demo, no code that can sign a token is imported.
     from demo.console import with_console
     from jwt_wsgi.testing import LocalIssuer
 
     local = LocalIssuer(audience="https://api.example.com")
     with local.serve():
-        # What is configured for another issuer must not reach this one.
-        settings = dict.fromkeys(map(str.lower, NAMES), "")
+        # The empty settings hide a configuration for another issuer.
+        settings = {name.lower(): "" for name in NAMES}
         settings |= {"issuer_base_url": local.issuer, "audience": local.audience}
         application = with_console(router(), local, _issuer(configuration(settings)), RULES)
-        # The console tells a proxy by the headers that it adds, which waitress would take off.
-        _serve(application, host, port, _recipe(local, _base(host, port)), hide_proxies=False)
+        recipe = _recipe(local, _base_url(host, port))
+        # The console recognizes proxies by their headers, so waitress must not remove them.
+        _serve(application, host, port, recipe, clear_proxies=False)
 
 
-def _recipe(local: LocalIssuer, base: str) -> str:
+def _recipe(local: LocalIssuer, base_url: str) -> str:
     good = local.token("read:messages", expires_in=86400)
-    other = local.token("openid", expires_in=86400)
+    unscoped = local.token("openid", expires_in=86400)
     expired = local.token("read:messages", expires_in=-3600)
     calls = (
         ("200: public, no token needed", "public", None),
         ("401: private, and no token", "private", None),
         ("200: a token with the scope read:messages", "private-scoped", good),
-        ("403: a token without that scope", "private-scoped", other),
+        ("403: a token without that scope", "private-scoped", unscoped),
         ("401: an expired token", "private-scoped", expired),
     )
     lines = [
-        f"Serving the demo on {base}, with an issuer of its own on {local.issuer}",
-        f"Open {base}/ in a browser: a console to try it by eye.",
-        "Paste these lines into another terminal; Ctrl-C stops the demo.",
+        f"Serving the demo on {base_url}, with an issuer of its own on {local.issuer}",
+        f"Open {base_url}/ in a browser: the console there makes calls and explains the answers.",
+        "Or paste these lines into another terminal. Ctrl-C stops the demo.",
     ]
-    for outcome, place, token in calls:
+    for outcome, endpoint, token in calls:
         header = f" -H 'Authorization: Bearer {token}'" if token else ""
-        lines += ["", f"# {outcome}", f"curl -i {base}/api/{place}{header}"]
+        lines += ["", f"# {outcome}", f"curl -i {base_url}/api/{endpoint}{header}"]
     return "\n".join([*lines, ""])
 
 
-def _base(host: str, port: int) -> str:
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+def _base_url(host: str, port: int) -> str:
+    if ":" in host:
+        return f"http://[{host}]:{port}"
+    return f"http://{host}:{port}"
 
 
 def run(arguments: list[str] | None = None) -> int:
-    """Serve until interrupted; the exit status, 2 where the configuration is wrong."""
+    """Serve until Ctrl-C and return the exit status, which is 2 for a wrong configuration."""
     parser = argparse.ArgumentParser(prog="app.py", description="The sample API of jwt-wsgi.")
     parser.add_argument(
         "--demo", action="store_true", help="start an issuer on loopback and print curl lines"
@@ -277,12 +277,13 @@ def run(arguments: list[str] | None = None) -> int:
     demo: bool = parser.parse_args(arguments).demo
     try:
         with suppress(KeyboardInterrupt):
-            configured = configuration({})
-            host, port = configured.get("HOST", "127.0.0.1"), _port(configured.get("PORT", "3010"))
+            values = configuration({})
+            host = values.get("HOST", "127.0.0.1")
+            port = _port(values.get("PORT", "3010"))
             if demo:
                 _serve_demo(host, port)
             else:
-                _serve(main(), host, port, f"Serving on {_base(host, port)}")
+                _serve(main(), host, port, f"Serving on {_base_url(host, port)}")
     except ValueError as error:
         print(f"app.py: {error}", file=sys.stderr)
         return 2

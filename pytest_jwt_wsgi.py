@@ -1,7 +1,7 @@
-"""The pytest plugin of jwt-wsgi: `jwt_clock`, `jwt_key` and `jwt_issuer`.
+"""The pytest plugin of jwt-wsgi: the fixtures `jwt_clock`, `jwt_key` and `jwt_issuer`.
 
-It stands outside the package, and imports it in the fixtures alone: a run of tests that uses none of
-them loads nothing of it, and a measurement of coverage sees the package imported.
+This module is outside the package, and only its fixtures import the package. A test run without
+the fixtures loads nothing of it, and coverage tools start before it is imported.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def jwt_clock() -> Clock:
 
 @pytest.fixture(scope="session")
 def jwt_key() -> SigningKey:
-    """The RS256 key that every `jwt_issuer` begins with: it takes a while to make one."""
+    """The first RS256 key of every `jwt_issuer`, made once because that takes a while."""
     from jwt_wsgi.testing import SigningKey
 
     return SigningKey("RS256")
@@ -32,7 +32,7 @@ def jwt_key() -> SigningKey:
 
 @pytest.fixture
 def jwt_issuer(jwt_clock: Clock, jwt_key: SigningKey) -> LocalIssuer:
-    """An issuer of real tokens, on `jwt_clock`; every test has its own."""
+    """An issuer of real tokens that uses `jwt_clock`; each test has its own."""
     from jwt_wsgi.testing import LocalIssuer
 
     return LocalIssuer(keys=[jwt_key], clock=jwt_clock)

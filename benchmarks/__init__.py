@@ -1,1 +1,1 @@
-"""What the package costs, measured beside its peers in one run: `make bench`."""
+"""Benchmarks of the package and its peers, measured in one run: `make bench`."""

@@ -1,7 +1,7 @@
-"""`python -m benchmarks` (`make bench`): measure, keep the results, print the table, say whether the goals are met.
+"""`python -m benchmarks` (`make bench`): measure, save the results and print the table of goals.
 
-The exit status is 0 where every goal that was measured is met, 1 where one is
-missed or time ran out, 2 for wrong arguments.
+The exit status is 0 if every measured goal is met, 1 if a goal is missed or time ran out, and 2 for
+wrong arguments.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ RESULTS = HERE / "results.json"
 PAGE = HERE.parent / "docs" / "performance.md"
 PLOTS = HERE.parent / "docs" / "performance"
 
-Measure = Callable[[Scale, Deadline], sections.Found]
+Measure = Callable[[Scale, Deadline], sections.Measurements]
 SECTIONS: Mapping[str, Measure] = {
     "stack": sections.stack,
     "scaling": sections.scaling,
@@ -37,95 +37,108 @@ SECTIONS: Mapping[str, Measure] = {
 
 
 def arguments(words: Sequence[str] | None) -> argparse.Namespace:
-    """What was asked for."""
+    """Parse the command line; `only` becomes a list of sections."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description=__doc__.partition("\n")[0]
     )
-    names = ", ".join(SECTIONS)
+    choices = ", ".join(SECTIONS)
     parser.add_argument(
-        "--only", help=f"some of {names}, with commas between; the results of the others stay"
+        "--only",
+        help=f"sections to measure, separated by commas ({choices}); others stay as they are",
     )
     parser.add_argument(
-        "--quick", action="store_true", help="one tiny round, to see that everything runs"
+        "--quick", action="store_true", help="one tiny round, to check that everything runs"
     )
     parser.add_argument(
-        "--minutes", type=float, default=12.0, help="no round begins after so many (12)"
+        "--minutes", type=float, default=12.0, help="start no round after this time (12)"
     )
     parser.add_argument(
         "--results",
         type=Path,
-        help="another file than benchmarks/results.json; the page stays as it is",
+        help="use another file than benchmarks/results.json, and leave the page as it is",
     )
     parser.add_argument(
         "--page",
         action="store_true",
-        help="measure nothing, make page and plots of the results again",
+        help="measure nothing; generate the page and the plots from the results",
     )
-    asked = parser.parse_args(words)
-    asked.only = list(SECTIONS) if asked.only is None else asked.only.split(",")
-    for name in asked.only:
+    options = parser.parse_args(words)
+    options.only = list(SECTIONS) if options.only is None else options.only.split(",")
+    for name in options.only:
         if name not in SECTIONS:
-            parser.error(f"there is no section {name!r}: choose from {names}")
-    if asked.quick and asked.results is None:
-        parser.error("--quick measures nothing worth keeping: name another file with --results")
-    return asked
+            parser.error(f"there is no section {name!r}: choose from {choices}")
+    if options.quick and options.results is None:
+        parser.error("--quick measures nothing worth saving: name another file with --results")
+    return options
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Run what was asked for; the exit status."""
-    asked = arguments(words)
-    scale = QUICK if asked.quick else FULL
-    path: Path = asked.results or RESULTS
-    kept = results.read(path)
+    """Run the command and return the exit status."""
+    options = arguments(words)
+    scale = QUICK if options.quick else FULL
+    path: Path = options.results or RESULTS
+    all_results = results.read(path)
     least_rounds = min(LEAST_ROUNDS, scale.rounds)
-    if not asked.page:
-        _measure(asked, scale, kept, path)
-        kept = results.read(
-            path
-        )  # as it was rounded, so that the page can be made again of the file
-    print(figures.terminal(figures.table(kept, least_rounds)))
-    if asked.results is None:
-        _write_page(kept)
-    missed = figures.failed({name: kept[name] for name in asked.only if name in kept}, least_rounds)
-    late = [name for name in asked.only if _is_late(kept.get(name))]
-    for what in (*missed, *(f"{name}: out of time" for name in late)):
-        print(f"missed: {what}", file=sys.stderr)
-    return 1 if missed or late else 0
+    if not options.page:
+        _measure(options, scale, all_results, path)
+        # The file holds rounded values; the table and the page must show the same ones.
+        all_results = results.read(path)
+    print(figures.terminal(figures.table(all_results, least_rounds)))
+    if options.results is None:
+        _write_page(all_results)
+    return _report_misses(options.only, all_results, least_rounds)
 
 
-def _measure(asked: argparse.Namespace, scale: Scale, kept: results.Results, path: Path) -> None:
-    """Every section is written as soon as it is there, so that a run that is cut short leaves what it has."""
-    deadline = Deadline(asked.minutes * 60)
-    for name in asked.only:
+def _report_misses(
+    section_names: Sequence[str], all_results: results.Results, least_rounds: int
+) -> int:
+    measured = {name: all_results[name] for name in section_names if name in all_results}
+    misses = figures.failed(measured, least_rounds)
+    misses += [f"{name}: out of time" for name in section_names if _is_late(measured.get(name))]
+    for miss in misses:
+        print(f"missed: {miss}", file=sys.stderr)
+    return 1 if misses else 0
+
+
+def _measure(
+    options: argparse.Namespace, scale: Scale, all_results: results.Results, path: Path
+) -> None:
+    """Measure the sections; save each one at once, so that an interrupted run loses none."""
+    deadline = Deadline(options.minutes * 60)
+    for name in options.only:
         if deadline.passed:
-            kept.pop(name, None)
+            all_results.pop(name, None)
             continue
-        place = results.environment(clients.name(scale.seconds) if name == "servers" else None)
+        client = clients.name(scale.seconds) if name == "servers" else None
+        environment = results.environment(client)
         started = time.monotonic()
-        found = SECTIONS[name](scale, deadline)
-        kept[name] = results.Section(place, found.figures, found.absent)
-        ordered = {each: kept[each] for each in SECTIONS if each in kept}
-        results.write(path, ordered)
+        measurements = SECTIONS[name](scale, deadline)
+        all_results[name] = results.Section(environment, measurements.figures, measurements.absent)
+        results.write(path, _in_order(all_results))
         print(f"{name}: {time.monotonic() - started:.0f} s", file=sys.stderr)
 
 
+def _in_order(all_results: results.Results) -> results.Results:
+    return {name: all_results[name] for name in SECTIONS if name in all_results}
+
+
 def _is_late(section: results.Section | None) -> bool:
-    return (
-        section is None
-        or (not section.figures and not section.absent)
-        or OUT_OF_TIME in section.absent.values()
-    )
+    if section is None:
+        return True
+    if not section.figures and not section.absent:
+        return True
+    return OUT_OF_TIME in section.absent.values()
 
 
-def _write_page(kept: results.Results) -> None:
-    ordered = {name: kept[name] for name in SECTIONS if name in kept}
-    figures.put(PAGE, figures.block(ordered, LEAST_ROUNDS))
+def _write_page(all_results: results.Results) -> None:
+    figures.put(PAGE, figures.block(_in_order(all_results), LEAST_ROUNDS))
     if importlib.util.find_spec("matplotlib") is None:
-        print("plots: matplotlib is not installed, they stay as they are", file=sys.stderr)
-    else:
-        plots.drawn(ordered, PLOTS)
+        print("plots: matplotlib is not installed, the plots stay as they are", file=sys.stderr)
+        return
+    plots.draw(all_results, PLOTS)
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
+    # A normal exit ends the processes that were started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     sys.exit(main())

@@ -1,8 +1,8 @@
-"""The client that loads a server where wrk is missing: keep-alive connections, one request on each at a time.
+"""A client that loads a server if wrk is missing.
 
-`python -m benchmarks.client` reads a job as a line of JSON from standard input
-and answers with one: how many answers in how many seconds, and how many of
-them were refusals.
+It uses keep-alive connections with one request at a time on each. `python -m benchmarks.client`
+reads a job as one line of JSON from standard input, and writes one: the number of answers, the
+seconds, and the number of refusals.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ END_OF_HEAD = b"\r\n\r\n"
 
 
 class Connection:
-    """One keep-alive connection; `status` is that of the answer that just came in whole."""
+    """A keep-alive connection with one request at a time."""
 
     def __init__(self, port: int, timeout: float = 10.0) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=timeout)
@@ -31,54 +31,58 @@ class Connection:
         self.socket.sendall(request)
 
     def receive(self) -> int | None:
-        """The status of the answer, or None where more of it is to come.
+        """Read once; return the status of the answer, or None if more of it must arrive.
 
-        Raises `ConnectionError` where the server hung up.
+        Raises:
+            ConnectionError: The server closed the connection.
         """
-        octets = self.socket.recv(65536)
-        if not octets:
-            raise ConnectionError("the server hung up")
-        self._received += octets
-        head, found, rest = self._received.partition(END_OF_HEAD)
-        if not found or not _is_whole(head, rest):
+        chunk = self.socket.recv(65536)
+        if not chunk:
+            raise ConnectionError("the server closed the connection")
+        self._received += chunk
+        head, separator, body = self._received.partition(END_OF_HEAD)
+        if not separator or not _is_complete(head, body):
             return None
         self._received = b""
         return int(head.split(b" ", 2)[1])
 
 
-def _is_whole(head: bytes, rest: bytes) -> bool:
-    lowered = head.lower()
-    if b"\r\ntransfer-encoding: chunked" in lowered:
-        return rest.endswith(b"0" + END_OF_HEAD)
-    _, _, length = lowered.partition(b"\r\ncontent-length:")
-    return len(rest) >= int(length.partition(b"\r\n")[0] or b"0")
+def _is_complete(head: bytes, body: bytes) -> bool:
+    headers = head.lower()
+    if b"\r\ntransfer-encoding: chunked" in headers:
+        return body.endswith(b"0" + END_OF_HEAD)
+    _, _, rest = headers.partition(b"\r\ncontent-length:")
+    length = rest.partition(b"\r\n")[0] or b"0"
+    return len(body) >= int(length)
 
 
 def load(
     port: int, path: str, tokens: Sequence[str], *, seconds: float, connections: int
 ) -> dict[str, float]:
-    """What came of sending each token in turn for so long, in the form that wrk.lua has."""
+    """Send each token in turn for `seconds`, and return the counts that wrk.lua returns."""
     requests = cycle(request(port, path, token) for token in tokens)
     selector = selectors.DefaultSelector()
-    opened = [Connection(port) for _ in range(connections)]
+    open_connections = [Connection(port) for _ in range(connections)]
+    answers = 0
+    refused = 0
     try:
-        for connection in opened:
+        for connection in open_connections:
             selector.register(connection.socket, selectors.EVENT_READ, connection)
             connection.send(next(requests))
         started = time.perf_counter()
-        answers = refused = 0
-        for status in _answers(selector, requests, started + seconds):
+        for status in _statuses(selector, requests, started + seconds):
             answers += 1
-            refused += status >= 400
-        spent = time.perf_counter() - started
+            if status >= 400:
+                refused += 1
+        duration = time.perf_counter() - started
     finally:
-        for connection in opened:
+        for connection in open_connections:
             connection.socket.close()
         selector.close()
-    return {"answers": answers, "seconds": spent, "refused": refused, "failed": 0}
+    return {"answers": answers, "seconds": duration, "refused": refused, "failed": 0}
 
 
-def _answers(
+def _statuses(
     selector: selectors.BaseSelector, requests: Iterator[bytes], end: float
 ) -> Iterator[int]:
     while time.perf_counter() < end:
@@ -91,7 +95,7 @@ def _answers(
 
 
 def request(port: int, path: str, token: str) -> bytes:
-    """The same bytes that wrk sends."""
+    """Return the bytes that wrk sends, too."""
     lines = (
         f"GET {path} HTTP/1.1",
         f"Authorization: Bearer {token}",
@@ -103,7 +107,7 @@ def request(port: int, path: str, token: str) -> bytes:
 
 
 def main(job: Mapping[str, Any]) -> dict[str, float]:
-    """The load that a job describes."""
+    """Run the load that a job describes."""
     return load(
         job["port"],
         job["path"],

@@ -1,4 +1,4 @@
-"""The load on a server: from wrk where it is installed, else from the client that the benchmark brings."""
+"""The load on a server: wrk if it is installed, else the benchmark's own client."""
 
 from __future__ import annotations
 
@@ -16,19 +16,23 @@ from benchmarks.worker import CHECKOUT
 
 SCRIPT = CHECKOUT / "benchmarks" / "wrk.lua"
 
-#: As many as each Python server has threads: none waits in a queue, none is idle.
+#: One for each thread of a Python server, so that no request waits and no thread is idle.
 CONNECTIONS = THREADS
 
 
 def name(seconds: float) -> str:
-    """The client that loads of so many seconds come from; wrk counts whole ones."""
-    return "wrk" if seconds >= 1 and shutil.which("wrk") else "the benchmark's own client"
+    """Return the name of the client for loads of so many seconds; wrk takes whole seconds only."""
+    if seconds >= 1 and shutil.which("wrk"):
+        return "wrk"
+    return "the benchmark's own client"
 
 
 class Load:
-    """The client: wrk where it is installed, else the benchmark's own; on a core of its own.
+    """A client on one core.
 
-    `seconds` is how long each load lasts.
+    Args:
+        seconds: The duration of each load.
+        core: The core of the client, or None for any.
     """
 
     def __init__(self, seconds: float, core: int | None) -> None:
@@ -37,17 +41,22 @@ class Load:
         self.client = name(seconds)
 
     def pace(self, port: int, path: str, tokens: Sequence[str], *, distinct: bool = False) -> float:
-        """Answers a second. Raises `RuntimeError` where one was refused, or the distinct tokens ran out."""
-        found = (self._with_wrk if self.client == "wrk" else self._own)(port, path, tokens)
-        if found["refused"] or found["failed"] or not found["answers"]:
-            raise RuntimeError(
-                f"{path}: {found['refused']:.0f} refused, {found['failed']:.0f} failed"
-            )
-        if distinct and found["answers"] + CONNECTIONS > len(tokens):
-            raise RuntimeError(f"{len(tokens)} distinct tokens were too few")
-        return found["answers"] / found["seconds"]
+        """Return the answers per second.
 
-    def _own(self, port: int, path: str, tokens: Sequence[str]) -> dict[str, float]:
+        Raises:
+            RuntimeError: An answer was a refusal, or there were too few distinct tokens.
+        """
+        run = self._with_wrk if self.client == "wrk" else self._with_own_client
+        counts = run(port, path, tokens)
+        if counts["refused"] or counts["failed"] or not counts["answers"]:
+            raise RuntimeError(
+                f"{path}: {counts['refused']:.0f} refused, {counts['failed']:.0f} failed"
+            )
+        if distinct and counts["answers"] + CONNECTIONS > len(tokens):
+            raise RuntimeError(f"{len(tokens)} distinct tokens were too few")
+        return counts["answers"] / counts["seconds"]
+
+    def _with_own_client(self, port: int, path: str, tokens: Sequence[str]) -> dict[str, float]:
         job = {
             "port": port,
             "path": path,
@@ -55,9 +64,7 @@ class Load:
             "seconds": self._seconds,
             "connections": CONNECTIONS,
         }
-        return self._completed(
-            [sys.executable, "-m", "benchmarks.client"], json.dumps(job) + "\n", {}
-        )
+        return self._run([sys.executable, "-m", "benchmarks.client"], json.dumps(job) + "\n", {})
 
     def _with_wrk(self, port: int, path: str, tokens: Sequence[str]) -> dict[str, float]:
         options = ["-t1", f"-c{CONNECTIONS}", f"-d{round(self._seconds)}s", "-s", str(SCRIPT)]
@@ -65,22 +72,22 @@ class Load:
             file.write("\n".join(tokens) + "\n")
             file.flush()
             url = f"http://127.0.0.1:{port}{path}"
-            return self._completed(["wrk", *options, url], "", {"BENCH_TOKENS": file.name})
+            return self._run(["wrk", *options, url], "", {"BENCH_TOKENS": file.name})
 
-    def _completed(
-        self, words: list[str], said: str, environment: Mapping[str, str]
+    def _run(
+        self, command: list[str], stdin: str, environment: Mapping[str, str]
     ) -> dict[str, float]:
-        ended = subprocess.run(
-            pinned.command(self._core, *words),
+        process = subprocess.run(
+            pinned.command(self._core, *command),
             cwd=CHECKOUT,
             env={**os.environ, **environment},
-            input=said,
+            input=stdin,
             capture_output=True,
             text=True,
             timeout=self._seconds + 30,
             check=False,
         )
-        if ended.returncode:
-            raise RuntimeError(f"{self.client} failed: {ended.stderr[-800:]}")
-        found: dict[str, float] = json.loads(ended.stdout.splitlines()[-1])
-        return found
+        if process.returncode:
+            raise RuntimeError(f"{self.client} failed: {process.stderr[-800:]}")
+        counts: dict[str, float] = json.loads(process.stdout.splitlines()[-1])
+        return counts

@@ -1,9 +1,10 @@
-"""The tables of a run, for a terminal and for the page; whatever a page says of figures is made here."""
+"""The tables of a run, for the terminal and for the page."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from benchmarks.goals import ROWS, Row, Verdict, measured, verdict
 from benchmarks.measuring import Spread, spread
@@ -12,66 +13,86 @@ from benchmarks.results import Results, Section
 BEGIN = "<!-- figures: made by `make bench` from benchmarks/results.json -->"
 END = "<!-- figures: end -->"
 
-#: What is wrong with a run in which a row ends like this.
+#: The verdicts on a row that make a run fail.
 FAILURES: tuple[Verdict, ...] = ("missed", "too few rounds")
 
 HEAD = ("what", "goal", "median", "lowest to highest", "verdict")
 
 
-def judged(results: Results, least_rounds: int) -> Iterator[tuple[Row, Spread | None, Verdict]]:
-    """Every row of the sections that there are."""
+class RowResult(NamedTuple):
+    """A row of the table, its spread if it was measured, and the verdict on it."""
+
+    row: Row
+    spread: Spread | None
+    verdict: Verdict
+
+
+def row_results(results: Results, least_rounds: int) -> Iterator[RowResult]:
+    """Yield the results of the rows whose section was measured."""
     for row in ROWS:
         if row.section in results:
-            found = measured(row, results[row.section].figures)
-            yield row, found, verdict(row, found, least_rounds)
+            row_spread = measured(row, results[row.section].figures)
+            yield RowResult(row, row_spread, verdict(row, row_spread, least_rounds))
 
 
 def failed(results: Results, least_rounds: int) -> list[str]:
-    """The rows whose goal is missed."""
-    return [row.what for row, _, ending in judged(results, least_rounds) if ending in FAILURES]
+    """Return the titles of the rows whose goal is missed."""
+    return [
+        result.row.what
+        for result in row_results(results, least_rounds)
+        if result.verdict in FAILURES
+    ]
 
 
 def table(results: Results, least_rounds: int) -> list[Sequence[str]]:
-    """The rows as text."""
+    """Return the table of goals as text, line by line."""
     lines: list[Sequence[str]] = [HEAD]
-    for row, found, ending in judged(results, least_rounds):
-        if found is None:
-            lines.append((row.what, row.goal, "n/a", "", _why(row, results[row.section])))
+    for result in row_results(results, least_rounds):
+        row = result.row
+        if result.spread is None:
+            reason = _reason_of_absence(row, results[row.section])
+            lines.append((row.what, row.goal, "n/a", "", reason))
         else:
-            span = f"{number(found.low)} to {number(found.high)}"
-            said = "" if ending == "no goal" else ending
-            lines.append((row.what, row.goal, number(found.median), span, said))
+            text = "" if result.verdict == "no goal" else result.verdict
+            median = number(result.spread.median)
+            lines.append((row.what, row.goal, median, _range(result.spread), text))
     return lines
 
 
-def _why(row: Row, section: Section) -> str:
+def _range(values: Spread) -> str:
+    return f"{number(values.low)} to {number(values.high)}"
+
+
+def _reason_of_absence(row: Row, section: Section) -> str:
     for name in (row.over, row.under or row.over):
-        for absent, why in section.absent.items():
+        for absent, reason in section.absent.items():
             if name == absent or name.startswith(f"{absent},"):
-                return f"not measured: {why}"
+                return f"not measured: {reason}"
     return "not measured: not part of this run"
 
 
 def number(value: float) -> str:
-    """Three digits, and no more zeros than a reader wants."""
+    """Return the number as text, with about three significant digits."""
     if value >= 100:
         return f"{float(f'{value:.3g}'):,.0f}"
-    return f"{value:.2f}" if value >= 1 else f"{value:.3f}"
+    if value >= 1:
+        return f"{value:.2f}"
+    return f"{value:.3f}"
 
 
 def absolutes(section: Section) -> list[Sequence[str]]:
-    """Every figure of a section by itself."""
+    """Return the table of a section's figures, line by line."""
     lines: list[Sequence[str]] = [("figure", "median", "lowest to highest", "unit", "rounds")]
     for name, figure in section.figures.items():
         if figure.rounds:
-            found = spread(figure)
-            span = f"{number(found.low)} to {number(found.high)}"
-            lines.append((name, number(found.median), span, figure.unit, str(found.rounds)))
+            values = spread(figure)
+            median = number(values.median)
+            lines.append((name, median, _range(values), figure.unit, str(values.rounds)))
     return lines
 
 
 def terminal(lines: Sequence[Sequence[str]]) -> str:
-    """Columns, as wide as they must be."""
+    """Return a table for the terminal, with aligned columns."""
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
@@ -80,42 +101,48 @@ def terminal(lines: Sequence[Sequence[str]]) -> str:
 
 
 def markdown(lines: Sequence[Sequence[str]]) -> str:
-    """A table for the page."""
+    """Return a table for the page."""
     head, *body = ["| " + " | ".join(line) + " |" for line in lines]
     return "\n".join([head, "|" + " --- |" * len(lines[0]), *body])
 
 
 def block(results: Results, least_rounds: int) -> str:
-    """What stands between the marks of the page."""
+    """Return the generated part of the page."""
     parts = [markdown(table(results, least_rounds))]
     for name, section in results.items():
-        parts += [f"### {name}", taken(section), markdown(absolutes(section))]
+        parts += [f"### {name}", description(section), markdown(absolutes(section))]
     return "\n\n".join(parts)
 
 
-def taken(section: Section) -> str:
-    """With what a section was measured, in a sentence or two."""
-    place = section.environment
-    software = ", ".join(f"{name} {version}" for name, version in place["versions"].items())
-    said = (
-        f"Taken {place['taken']} with {place['python']} and OpenSSL {place['openssl']} on {place['cores']} cores of "
-        f"{place['processor']} ({place['system']}); load before it began {place['load before']}. {software}."
+def description(section: Section) -> str:
+    """Return sentences about the environment of a section."""
+    environment = section.environment
+    first = (
+        f"Measured on {environment['taken']} with {environment['python']} and "
+        f"OpenSSL {environment['openssl']} on {environment['cores']} cores of "
+        f"{environment['processor']} ({environment['system']}); "
+        f"the load average before it was {environment['load before']}."
     )
-    if place.get("client"):
-        said += f" Load from {place['client']}."
-    if place.get("node"):
-        said += (
-            f" Node {place['node']}: "
-            + ", ".join(f"{name} {each}" for name, each in place["express"].items())
-            + "."
-        )
-    return said
+    sentences = [first, f"{_versions(environment['versions'])}."]
+    if environment.get("client"):
+        sentences.append(f"The load came from {environment['client']}.")
+    if environment.get("node"):
+        sentences.append(f"Node {environment['node']}: {_versions(environment['express'])}.")
+    return " ".join(sentences)
+
+
+def _versions(versions: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in versions.items())
 
 
 def put(page: Path, text: str) -> None:
-    """Put `text` between the marks of the page; raises `ValueError` where they are not there."""
-    before, begun, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-    _, ended, after = rest.partition(END)
-    if not begun or not ended:
+    """Replace the generated part of the page.
+
+    Raises:
+        ValueError: The page lacks the marks around that part.
+    """
+    before, begin, rest = page.read_text(encoding="utf-8").partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
         raise ValueError(f"{page.name} lacks the marks {BEGIN} and {END}")
     page.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The table: which figure over which, and how far it should be. Ratios hold on any machine; seconds do not."""
+"""The rows of the table of goals. Most are ratios, which hold on any machine; seconds do not."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 
 from benchmarks.measuring import Figure, Spread, spread
 
-#: Fewer rounds than this are no measurement.
+#: A measurement needs at least so many rounds.
 LEAST_ROUNDS = 7
 
 Verdict = Literal["met", "missed", "too few rounds", "not measured", "no goal"]
@@ -16,7 +16,17 @@ Verdict = Literal["met", "missed", "too few rounds", "not measured", "no goal"]
 
 @dataclass(frozen=True)
 class Row:
-    """`what` is `over` divided by `under` (by nothing where that is None), at most or at least so much."""
+    """A row of the table: a figure, or its ratio to another, and its goal.
+
+    Args:
+        section: The section of the figures.
+        what: The title of the row.
+        over: The name of the figure, the dividend of a ratio.
+        under: The name of the figure that is the divisor, or None.
+        at_most: The goal, if the value must not be higher.
+        at_least: The goal, if the value must not be lower.
+        once: True if one round is a measurement.
+    """
 
     section: str
     what: str
@@ -28,34 +38,40 @@ class Row:
 
     @property
     def goal(self) -> str:
-        """As it stands in the table."""
+        """The goal as text."""
         if self.at_most is not None:
             return f"≤ {self.at_most:g}"
-        return "–" if self.at_least is None else f"≥ {self.at_least:g}"
+        if self.at_least is not None:
+            return f"≥ {self.at_least:g}"
+        return "–"
 
     def holds(self, value: float) -> bool:
-        """Whether the goal is met; one that has none is."""
-        return (self.at_most is None or value <= self.at_most) and (
-            self.at_least is None or value >= self.at_least
-        )
+        """Return whether the value meets the goal, or there is no goal."""
+        if self.at_most is not None and value > self.at_most:
+            return False
+        return self.at_least is None or value >= self.at_least
 
 
 def measured(row: Row, figures: Mapping[str, Figure]) -> Spread | None:
-    """What came out for this row; None where one of its figures is missing."""
-    if row.over not in figures or (row.under is not None and row.under not in figures):
+    """Return the spread of a row, or None if a figure of the row is missing."""
+    if row.over not in figures:
         return None
-    return spread(figures[row.over], None if row.under is None else figures[row.under])
+    if row.under is None:
+        return spread(figures[row.over])
+    if row.under not in figures:
+        return None
+    return spread(figures[row.over], figures[row.under])
 
 
-def verdict(row: Row, found: Spread | None, least_rounds: int = LEAST_ROUNDS) -> Verdict:
-    """Whether the row's goal is met by what was found; the median is what counts."""
-    if found is None:
+def verdict(row: Row, values: Spread | None, least_rounds: int = LEAST_ROUNDS) -> Verdict:
+    """Return the verdict on a row; the median is compared with the goal."""
+    if values is None:
         return "not measured"
     if row.at_most is None and row.at_least is None:
         return "no goal"
-    if not row.once and found.rounds < least_rounds:
+    if not row.once and values.rounds < least_rounds:
         return "too few rounds"
-    return "met" if row.holds(found.median) else "missed"
+    return "met" if row.holds(values.median) else "missed"
 
 
 def _over_bare(algorithm: str, at_most: float) -> Row:
@@ -85,8 +101,8 @@ def _protecting(server: str, at_least: float | None = None) -> Row:
 
 def _over_express(tokens: str, at_least: float) -> Row:
     what = f"app.py under waitress over the Express stack: {tokens} tokens"
-    served = f"protected, {tokens} tokens"
-    return Row("servers", what, f"waitress, {served}", f"Express, {served}", at_least=at_least)
+    load = f"protected, {tokens} tokens"
+    return Row("servers", what, f"waitress, {load}", f"Express, {load}", at_least=at_least)
 
 
 def _threads(name: str, at_least: float | None = None) -> Row:
@@ -123,11 +139,11 @@ ROWS = (
     _threads("bare verify"),
     _processes("stack", 1.85),
     _processes("bare verify"),
-    Row("memory", "bytes that a seen token of some 830 bytes takes", "token", at_most=1536),
-    Row("memory", "growth over a million distinct tokens, over the configured bytes", "grown", "configured",
+    Row("memory", "cached bytes for a seen token of about 830 bytes", "token", at_most=1536),
+    Row("memory", "growth with a million distinct tokens, over the configured bytes", "grown", "configured",
         at_most=1.0, once=True),
     Row("imports", "import jwt_wsgi over importing its dependencies", "import jwt_wsgi", "import dependencies",
         at_most=1.1),
-    Row("imports", "import jwt_wsgi and its HTTP client over the same", "import jwt_wsgi and its HTTP client",
+    Row("imports", "import jwt_wsgi and its HTTP client over importing its dependencies", "import jwt_wsgi and its HTTP client",
         "import dependencies"),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What it costs to import the package, over importing what it is built on."""
+"""The cost of importing the package, and of importing its dependencies."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ import jwt_wsgi
 
 PACKAGE = Path(jwt_wsgi.__file__).parent
 
-#: The distributions of `install_requires`, as they are imported.
+#: The import names of the distributions in `install_requires`.
 DEPENDENCIES = ("josepy", "cryptography", "urllib3")
 
-#: What is imported with the first keys that have to be fetched, and brings urllib3 along.
+#: The module that imports urllib3. The first key source that fetches imports it.
 CLIENT = "jwt_wsgi.http.client"
 
-#: Milliseconds of processor time; another process for each, since a module is imported once.
+#: Prints milliseconds of processor time. Each measurement needs a fresh process, because a process
+#: imports a module once.
 PROGRAM = """
 import importlib, sys, time
 names = sys.argv[1:]
@@ -30,25 +31,25 @@ print((time.process_time_ns() - started) / 1e6)
 """
 
 
-def built_on() -> list[str]:
-    """The modules of the dependencies that the package's own sources import, those for test suites left out."""
-    found: set[str] = set()
+def imported_dependencies() -> list[str]:
+    """Return the modules of the dependencies that the package imports, except in `testing`."""
+    names: set[str] = set()
     for source in PACKAGE.rglob("*.py"):
         if source.relative_to(PACKAGE).parts[0] != "testing":
-            found.update(_imported(ast.parse(source.read_text(encoding="utf-8"))))
+            names.update(_imported_names(ast.parse(source.read_text(encoding="utf-8"))))
     return sorted(
-        name for name in found if name.partition(".")[0] in DEPENDENCIES and _is_module(name)
+        name for name in names if name.partition(".")[0] in DEPENDENCIES and _is_module(name)
     )
 
 
-def _imported(tree: ast.Module) -> Iterator[str]:
-    """What may be a module: `from package import name` may name one, or something in the package."""
+def _imported_names(tree: ast.Module) -> Iterator[str]:
+    """Yield names that may be modules; `from package import name` may import one."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            yield from (each.name for each in node.names)
+            yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module is not None and node.level == 0:
             yield node.module
-            yield from (f"{node.module}.{each.name}" for each in node.names)
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
 def _is_module(name: str) -> bool:
@@ -59,10 +60,10 @@ def _is_module(name: str) -> bool:
     return True
 
 
-def spent(*names: str) -> float:
-    """Milliseconds that a fresh process takes to import these modules."""
+def import_time(*names: str) -> float:
+    """Return the milliseconds in which a fresh process imports the modules."""
     command = [sys.executable, "-c", PROGRAM, *names]
-    ended = subprocess.run(
+    process = subprocess.run(
         command, cwd=PACKAGE.parent, capture_output=True, text=True, timeout=60, check=True
     )
-    return float(ended.stdout)
+    return float(process.stdout)

@@ -1,4 +1,4 @@
-"""The section that needs servers: answers a second, round by round, each round from servers that just began."""
+"""The section `servers`: answers per second, round by round, each from servers that just started."""
 
 from __future__ import annotations
 
@@ -12,52 +12,69 @@ from benchmarks import minting, pinned
 from benchmarks.clients import Load
 from benchmarks.measuring import Deadline, rotated
 from benchmarks.scale import Scale
-from benchmarks.sections import Found
+from benchmarks.sections import Measurements
 from benchmarks.servers import SERVERS, running
 from jwt_wsgi.testing import LocalIssuer
 
-PROTECTED, PUBLIC = "/api/private-scoped", "/api/public"
+PROTECTED = "/api/private-scoped"
+PUBLIC = "/api/public"
 
-#: What is asked of a server: its name in the figures, and the path.
+#: The path of each load with a repeated token, by its name in the figures.
 REPEATED = {"protected, repeated tokens": PROTECTED, "unprotected, the same headers": PUBLIC}
 DISTINCT = "protected, distinct tokens"
 
-#: Servers that are compared with each other stand at the same time, and take turns; only they get distinct tokens.
+#: These servers are compared: they run at the same time and take turns. Only they get distinct tokens.
 PAIR = ("waitress", "Express")
 
 
 @dataclass(frozen=True)
 class Place:
-    """What a server finds in its environment, and the core that it is put on."""
+    """The environment variables of a server, and its core, or None for any."""
 
     environment: Mapping[str, str]
     core: int | None
 
 
-def servers(scale: Scale, deadline: Deadline) -> Found:
-    """Every server on one core, the client on another."""
-    found = Found()
-    found.absent = {
-        name: why for name, server in SERVERS.items() if (why := server.missing()) is not None
-    }
-    there = [name for name in SERVERS if name not in found.absent]
-    pair = tuple(name for name in there if name in PAIR)
-    groups = [group for group in (pair, *((name,) for name in there if name not in PAIR)) if group]
+def servers(scale: Scale, deadline: Deadline) -> Measurements:
+    """Measure every server on one core, with the client on another."""
+    measurements = Measurements()
+    measurements.absent = _missing_servers()
+    groups = _groups([name for name in SERVERS if name not in measurements.absent])
+    server_core = None
+    client_core = None
     cores = pinned.cores()
-    core, other = (cores[0], cores[1]) if len(cores) > 1 else (None, None)
-    load = Load(scale.seconds, other)
+    if len(cores) > 1:
+        server_core = cores[0]
+        client_core = cores[1]
+    load = Load(scale.seconds, client_core)
     with published() as (issuer, environment):
         tokens = minting.mint(issuer, scale.distinct)
         for turn in deadline.rounds(scale.rounds):
             for group in groups:
-                measure = partial(_measured, load, group, Place(environment, core), tokens, turn)
-                found.add("requests/s", _twice(measure))
-    return found
+                place = Place(environment, server_core)
+                measure = partial(_measure_group, load, group, place, tokens, turn)
+                measurements.add("requests/s", _with_one_retry(measure))
+    return measurements
+
+
+def _missing_servers() -> dict[str, str]:
+    """Return the servers that cannot run here, and the reason for each."""
+    reasons = {name: server.missing() for name, server in SERVERS.items()}
+    return {name: reason for name, reason in reasons.items() if reason is not None}
+
+
+def _groups(names: Sequence[str]) -> list[Sequence[str]]:
+    """Return the servers that run at the same time: the pair, then each other one alone."""
+    pair = [name for name in names if name in PAIR]
+    groups: list[Sequence[str]] = [[name] for name in names if name not in PAIR]
+    if pair:
+        groups.insert(0, pair)
+    return groups
 
 
 @contextmanager
 def published() -> Iterator[tuple[LocalIssuer, dict[str, str]]]:
-    """An issuer on loopback, and the environment that makes a server trust it."""
+    """Yield an issuer on loopback, and the environment variables that make a server trust it."""
     issuer = LocalIssuer(audience=minting.AUDIENCE)
     with issuer.serve():
         settings = {
@@ -65,37 +82,43 @@ def published() -> Iterator[tuple[LocalIssuer, dict[str, str]]]:
             "AUDIENCE": issuer.audience,
             "JWKS_URI": issuer.jwks_uri,
         }
-        others = dict.fromkeys(("SECRET", "TOKEN_SIGNING_ALG"), "")
-        yield issuer, {**others, **settings}
+        # An empty variable hides a setting of the machine.
+        yield issuer, {"SECRET": "", "TOKEN_SIGNING_ALG": "", **settings}
 
 
-def _measured(
+def _measure_group(
     load: Load, group: Sequence[str], place: Place, tokens: Sequence[str], turn: int
 ) -> dict[str, float]:
-    """One round of a group: all of its figures, or none, so that rounds stay comparable."""
-    repeated, distinct = tokens[:1], tokens[1:]
+    """Measure one round of a group.
+
+    A failure discards the whole round, so that the rounds of its figures stay comparable.
+    """
+    repeated = tokens[:1]
+    distinct = tokens[1:]
     paces: dict[str, float] = {}
-    with ExitStack() as ending:
+    with ExitStack() as cleanup:
         ports = {
-            name: ending.enter_context(running(name, place.environment, place.core))
+            name: cleanup.enter_context(running(name, place.environment, place.core))
             for name in group
         }
         for port in ports.values():
             load.pace(port, PROTECTED, repeated)
-        for what, path in rotated(list(REPEATED.items()), turn):
+        for title, path in rotated(list(REPEATED.items()), turn):
             for name in rotated(group, turn):
-                paces[f"{name}, {what}"] = load.pace(ports[name], path, repeated)
-        for name in rotated(group, turn) if set(group) <= set(PAIR) else ():
+                paces[f"{name}, {title}"] = load.pace(ports[name], path, repeated)
+        if not set(group) <= set(PAIR):
+            return paces
+        for name in rotated(group, turn):
             paces[f"{name}, {DISTINCT}"] = load.pace(
                 ports[name], PROTECTED, distinct, distinct=True
             )
     return paces
 
 
-def _twice(measure: Callable[[], dict[str, float]]) -> dict[str, float]:
-    """A port that was taken in between, or a machine that stood still, is worth a second try."""
+def _with_one_retry(measure: Callable[[], dict[str, float]]) -> dict[str, float]:
+    """Measure; retry once, because a port may have been taken or the machine may have stalled."""
     try:
         return measure()
     except RuntimeError as error:
-        print(f"once more, for {error}", file=sys.stderr)
+        print(f"retry after: {error}", file=sys.stderr)
         return measure()

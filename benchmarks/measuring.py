@@ -1,4 +1,4 @@
-"""The arithmetic of a measurement: alternating batches, medians of rounds, ratios, their spread."""
+"""The arithmetic of a measurement: alternating batches, medians of rounds, ratios, spreads."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from typing import TypeVar
 #: A clock in nanoseconds.
 Clock = Callable[[], int]
 
-Each = TypeVar("Each")
+Item = TypeVar("Item")
 
-#: Makes one batch of tokens ready, outside the measured time; what it answers does the work.
+#: Prepares one batch of tokens, outside the measured time; the function it returns does the work.
 Prepare = Callable[[Sequence[str]], Callable[[], None]]
 
 
 @dataclass(frozen=True)
 class Contender:
-    """Something that does the same work on each of its tokens.
+    """A program under measurement, which does the same work on each of its tokens.
 
-    `check`, where given, is called after every batch, outside the measured
-    time, and raises where the work was not done.
+    `check`, if present, is called after every batch with the number of tokens, outside the measured
+    time. It raises if the work was not done.
     """
 
     prepare: Prepare
@@ -33,7 +33,7 @@ class Contender:
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured quantity: a value a round, in `unit`."""
+    """A measured quantity: one value for each round, in `unit`."""
 
     unit: str
     rounds: list[float] = field(default_factory=list)
@@ -41,7 +41,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Spread:
-    """The median of the rounds, the lowest and the highest of them."""
+    """The median, the lowest and the highest value of the rounds."""
 
     median: float
     low: float
@@ -50,13 +50,14 @@ class Spread:
 
 
 def spread(figure: Figure, over: Figure | None = None) -> Spread:
-    """`figure` by itself, or divided round by round by `over`: what was measured together is compared.
+    """Return the spread of a figure, or of its ratio to the figure `over`, round by round.
 
-    Raises `ValueError` where there is no round, or the two were not measured together.
+    Raises:
+        ValueError: There is no round, or the figures were not measured in the same rounds.
     """
     values = list(figure.rounds)
     if over is not None:
-        values = [one / other for one, other in zip(figure.rounds, over.rounds, strict=True)]
+        values = [value / base for value, base in zip(figure.rounds, over.rounds, strict=True)]
     if not values:
         raise ValueError("no round was measured")
     return Spread(statistics.median(values), min(values), max(values), len(values))
@@ -69,34 +70,45 @@ def alternate(
     turn: int = 0,
     clock: Clock = time.process_time_ns,
 ) -> dict[str, float]:
-    """The cost of one token for each contender: the median of `batches` batches, in nanoseconds.
+    """Return the cost of one token for each contender, in nanoseconds.
 
-    The contenders take turns batch by batch, so that whatever disturbs the
-    machine disturbs all of them, and in another order each time (`turn` is where
-    the first order starts). The first batch warms up and is not counted.
+    The contenders take turns batch by batch, so that disturbances of the machine affect all of
+    them. The order rotates with each batch.
+
+    Args:
+        contenders: The contenders by name.
+        batches: The number of batches whose median is the result. One more batch warms up.
+        turn: The position of the contender that comes first in the first batch.
+        clock: The clock in nanoseconds.
     """
     costs: dict[str, list[float]] = {name: [] for name in contenders}
     gc.collect()
-    gc.freeze()  # what was made ready before is no work of the contenders'
+    # Collections during the measurement must not visit the objects that exist already.
+    gc.freeze()
     for batch in range(batches + 1):
         for name in rotated(list(contenders), turn + batch):
             contender = contenders[name]
             tokens = _slice(contender.tokens, batch, batches + 1)
-            run = contender.prepare(tokens)
-            started = clock()
-            run()
-            spent = clock() - started
-            if contender.check is not None:
-                contender.check(len(tokens))
-            if batch:
-                costs[name].append(spent / len(tokens))
-    return {name: statistics.median(spent) for name, spent in costs.items()}
+            duration = _duration(contender, tokens, clock)
+            if batch > 0:
+                costs[name].append(duration / len(tokens))
+    return {name: statistics.median(values) for name, values in costs.items()}
 
 
-def rotated(several: Sequence[Each], turn: int) -> list[Each]:
-    """The same ones, another one first each turn."""
-    start = turn % len(several)
-    return [*several[start:], *several[:start]]
+def _duration(contender: Contender, tokens: Sequence[str], clock: Clock) -> int:
+    run = contender.prepare(tokens)
+    started = clock()
+    run()
+    duration = clock() - started
+    if contender.check is not None:
+        contender.check(len(tokens))
+    return duration
+
+
+def rotated(items: Sequence[Item], turn: int) -> list[Item]:
+    """Return the items; with each turn, the next one comes first."""
+    start = turn % len(items)
+    return [*items[start:], *items[:start]]
 
 
 def _slice(tokens: Sequence[str], batch: int, batches: int) -> Sequence[str]:
@@ -107,7 +119,7 @@ def _slice(tokens: Sequence[str], batch: int, batches: int) -> Sequence[str]:
 
 
 class Deadline:
-    """The moment after which no other round begins; seconds from now."""
+    """A moment, in seconds from now, after which no round begins."""
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -118,20 +130,20 @@ class Deadline:
         return self._clock() >= self._end
 
     def rounds(self, count: int) -> Iterator[int]:
-        """0, 1, … `count` - 1, fewer where time runs out."""
-        for each in range(count):
+        """Yield the numbers of `count` rounds, from 0, until time runs out."""
+        for number in range(count):
             if self.passed:
                 return
-            yield each
+            yield number
 
 
-class Collected:
-    """Figures as they come in, round by round."""
+class FigureCollector:
+    """A collector of figures, round by round."""
 
     def __init__(self) -> None:
         self.figures: dict[str, Figure] = {}
 
     def add(self, unit: str, values: Mapping[str, float], prefix: str = "") -> None:
-        """One more round of each of `values`, which are in `unit`."""
+        """Add one round of each of `values`, which are in `unit`."""
         for name, value in values.items():
             self.figures.setdefault(prefix + name, Figure(unit)).rounds.append(value)

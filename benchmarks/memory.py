@@ -1,4 +1,4 @@
-"""What accepted tokens leave behind in memory."""
+"""The memory that accepted tokens occupy."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from pathlib import Path
 from benchmarks.stack import Requests
 from jwt_wsgi.verifier import Verifier
 
-#: Below this many bytes a token, nothing of it is remembered: lists that grew, and the like.
-NOTHING = 64
+#: Fewer bytes per token come from other causes, such as a list that grew: no token is cached.
+NO_CACHE = 64
 
 
-def kept(requests: Requests, tokens: Sequence[str]) -> float:
-    """Bytes a token, by tracemalloc (started by the caller), the request itself long gone."""
+def bytes_per_token(requests: Requests, tokens: Sequence[str]) -> float:
+    """Return the bytes that one token occupies after its request.
+
+    The caller has started tracemalloc.
+    """
     gc.collect()
     before, _ = tracemalloc.get_traced_memory()
     for token in tokens:
@@ -30,7 +33,7 @@ def kept(requests: Requests, tokens: Sequence[str]) -> float:
 
 
 def growth(requests: Requests, tokens: Iterable[str]) -> float:
-    """Bytes by which the resident memory of this process grew over all the tokens."""
+    """Return the bytes by which the resident memory of this process grew with the tokens."""
     gc.collect()
     before = resident()
     for token in tokens:
@@ -41,12 +44,12 @@ def growth(requests: Requests, tokens: Iterable[str]) -> float:
 
 
 def resident() -> int:
-    """Bytes of memory that this process occupies (Linux)."""
+    """Return the bytes of memory that this process occupies (Linux)."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def configured() -> int | None:
-    """The bytes that a `Verifier` may remember by default; None where it remembers nothing."""
+    """Return the default size of a `Verifier`'s cache in bytes, or None if it has no cache."""
     for name, parameter in inspect.signature(Verifier).parameters.items():
         if "bytes" in name and name != "max_token_bytes" and isinstance(parameter.default, int):
             return parameter.default

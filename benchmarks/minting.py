@@ -1,4 +1,4 @@
-"""The tokens that are measured: of the size that issuers send, really signed, each another one."""
+"""The measured tokens: distinct, signed, and of the usual size."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ AUDIENCE = "https://api.example.com"
 ISSUER = "https://tenant.example.com/"
 SCOPE = "openid profile email read:messages"
 
-#: Seconds; longer than any run.
+#: The lifetime of a token in seconds; longer than any run.
 LIFETIME = 6 * 3600
 
 
 def local_issuer(algorithm: str = "RS256") -> LocalIssuer:
-    """An issuer with a key of its own."""
+    """Return an issuer with a new key."""
     return LocalIssuer(ISSUER, audience=AUDIENCE, algorithms=(algorithm,))
 
 
@@ -31,10 +31,15 @@ def mint(
     expired: bool = False,
     padding: int = 0,
 ) -> list[str]:
-    """`count` distinct tokens with the claims of a usual access token, some 830 bytes with RS256.
+    """Return distinct tokens with the claims of a usual access token, about 830 bytes with RS256.
 
-    `kids` and `issuers` spread them over that many key ids and issuers (`nth`
-    names them), `padding` adds bytes to the payload.
+    Args:
+        issuer: The issuer that signs.
+        count: The number of tokens.
+        kids: The number of key IDs that take turns; 0 for the ID of the key.
+        issuers: The number of issuer names that take turns; 0 for the name of the issuer.
+        expired: True for tokens that have expired.
+        padding: Bytes to add to the payload.
     """
     return list(
         minting(issuer, count, kids=kids, issuers=issuers, expired=expired, padding=padding)
@@ -50,9 +55,11 @@ def minting(
     expired: bool = False,
     padding: int = 0,
 ) -> Iterator[str]:
-    """The tokens of `mint`, each signed when it is asked for."""
+    """Yield the tokens of `mint`, each signed when it is needed."""
     key = issuer.key()
-    now = int(time.time()) - (2 * LIFETIME if expired else 0)
+    now = int(time.time())
+    if expired:
+        now -= 2 * LIFETIME
     for number in range(count):
         header = {
             "alg": key.algorithm,
@@ -77,12 +84,14 @@ def minting(
 
 
 def nth(name: str, number: int) -> str:
-    """The name of the `number`th of many."""
-    return f"{name}{number}/" if name.endswith("/") else f"{name}-{number}"
+    """Return the name of the `number`th of many key IDs or issuers."""
+    if name.endswith("/"):
+        return f"{name}{number}/"
+    return f"{name}-{number}"
 
 
 def forged(token: str) -> str:
-    """The same token with another signature, as well-formed as its own."""
+    """Return the token with a wrong but well-formed signature."""
     body, _, signature = token.rpartition(".")
     middle = len(signature) // 2
     other = "A" if signature[middle] != "A" else "B"
@@ -90,5 +99,5 @@ def forged(token: str) -> str:
 
 
 def malformed(token: str) -> str:
-    """The same token without its signature."""
+    """Return the token without its signature."""
     return token.rpartition(".")[0]

@@ -1,4 +1,4 @@
-"""The peers: the bare signature, and the libraries that decode a token and judge its claims."""
+"""The peers: the bare signature, and the libraries that decode a token and check its claims."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import base64
 import importlib.util
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding
@@ -15,30 +15,37 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from benchmarks.measuring import Prepare
 from benchmarks.minting import AUDIENCE, ISSUER
 
-#: From the public key as PEM to what decodes one RS256 token, or raises.
-Make = Callable[[str], Callable[[str], object]]
+#: Returns, for a public key as PEM, the function that decodes one RS256 token or raises.
+DecoderFactory = Callable[[str], Callable[[str], object]]
+
+
+class Library(NamedTuple):
+    """A library: the module that must be importable, and the factory of its decoder."""
+
+    module: str
+    make_decoder: DecoderFactory
 
 
 def bare(pem: str, algorithm: str) -> Prepare:
-    """The `key.verify` of cryptography and nothing else: everything around it is done beforehand."""
+    """Return a contender that only calls the `key.verify` of cryptography."""
     key = serialization.load_pem_public_key(pem.encode())
     verify: Callable[..., None] = key.verify  # type: ignore[union-attr]  # public keys that verify are made here
-    rest = _rest(algorithm)
+    parameters = _parameters(algorithm)
 
     def prepare(tokens: Sequence[str]) -> Callable[[], None]:
-        signed = [_signed(token, algorithm) for token in tokens]
+        signatures = [_signature(token, algorithm) for token in tokens]
 
         def run() -> None:
-            for signature, message in signed:
-                verify(signature, message, *rest)
+            for signature, message in signatures:
+                verify(signature, message, *parameters)
 
         return run
 
     return prepare
 
 
-def _rest(algorithm: str) -> tuple[Any, ...]:
-    """What `key.verify` wants besides signature and message."""
+def _parameters(algorithm: str) -> tuple[Any, ...]:
+    """Return the arguments of `key.verify` after the signature and the message."""
     sha256 = hashes.SHA256()
     salted = padding.PSS(mgf=padding.MGF1(sha256), salt_length=padding.PSS.DIGEST_LENGTH)
     return {
@@ -49,19 +56,21 @@ def _rest(algorithm: str) -> tuple[Any, ...]:
     }[algorithm]
 
 
-def _signed(token: str, algorithm: str) -> tuple[bytes, bytes]:
+def _signature(token: str, algorithm: str) -> tuple[bytes, bytes]:
+    """Return the signature and the message of a token, as cryptography takes them."""
     message, _, segment = token.rpartition(".")
     signature = base64.urlsafe_b64decode(segment + "==")
-    if algorithm == "ES256":  # cryptography reads DER, a token carries r and s side by side
+    if algorithm == "ES256":
+        # cryptography reads DER; a token holds r and s side by side.
         half = len(signature) // 2
-        signature = encode_dss_signature(
-            *(int.from_bytes(part, "big") for part in (signature[:half], signature[half:]))
-        )
+        r = int.from_bytes(signature[:half], "big")
+        s = int.from_bytes(signature[half:], "big")
+        signature = encode_dss_signature(r, s)
     return signature, message.encode()
 
 
 def decoding(decode: Callable[[str], object]) -> Prepare:
-    """The contender that calls `decode` with each token."""
+    """Return a contender that calls `decode` with each token."""
 
     def prepare(tokens: Sequence[str]) -> Callable[[], None]:
         def run() -> None:
@@ -132,7 +141,7 @@ def _jwcrypto(pem: str) -> Callable[[str], object]:
     key = jwk.JWK.from_pem(pem.encode())
 
     def decode(token: str) -> object:
-        # The list of audiences is part of the claims, which jwcrypto compares with the one that is asked for.
+        # jwcrypto checks that the list of audiences contains the expected one.
         return jwt.JWT(
             jwt=token, key=key, algs=["RS256"], check_claims={"iss": ISSUER, "aud": AUDIENCE}
         ).claims
@@ -140,36 +149,38 @@ def _jwcrypto(pem: str) -> Callable[[str], object]:
     return decode
 
 
-#: By the name of the distribution: the module that must be importable, and how to use it.
-LIBRARIES: Mapping[str, tuple[str, Make]] = {
-    "PyJWT": ("jwt", _pyjwt),
-    "joserfc": ("joserfc", _joserfc),
-    "Authlib": ("authlib", _authlib),
-    "python-jose": ("jose", _python_jose),
-    "jwcrypto": ("jwcrypto", _jwcrypto),
+#: The libraries by the names of their distributions.
+LIBRARIES: Mapping[str, Library] = {
+    "PyJWT": Library("jwt", _pyjwt),
+    "joserfc": Library("joserfc", _joserfc),
+    "Authlib": Library("authlib", _authlib),
+    "python-jose": Library("jose", _python_jose),
+    "jwcrypto": Library("jwcrypto", _jwcrypto),
 }
 
 
-def libraries(pem: str) -> dict[str, Prepare]:
-    """The contenders that are installed here, with RS256."""
-    return {
-        name: decoding(make(pem))
-        for name, (module, make) in LIBRARIES.items()
-        if importlib.util.find_spec(module) is not None
-    }
+def installed() -> list[str]:
+    """Return the names of the libraries that are installed."""
+    return [
+        name
+        for name, library in LIBRARIES.items()
+        if importlib.util.find_spec(library.module) is not None
+    ]
 
 
 def absent() -> dict[str, str]:
-    """The libraries that are not, and why."""
-    return {
-        name: f"{name} is not installed"
-        for name, (module, _) in LIBRARIES.items()
-        if importlib.util.find_spec(module) is None
-    }
+    """Return the libraries that are not installed, and the reason for their absence."""
+    names = [name for name in LIBRARIES if name not in installed()]
+    return {name: f"{name} is not installed" for name in names}
+
+
+def libraries(pem: str) -> dict[str, Prepare]:
+    """Return the contenders of the installed libraries, with RS256."""
+    return {name: decoding(LIBRARIES[name].make_decoder(pem)) for name in installed()}
 
 
 def subject(decoded: object) -> str:
-    """The `sub` of whatever a library answered, to see that each of them read the token."""
+    """Return the `sub` of the object that a library returned."""
     claims: Any = getattr(decoded, "claims", decoded)
     members = json.loads(claims) if isinstance(claims, str) else claims
     name: str = members["sub"]

@@ -1,4 +1,7 @@
-"""`python -m benchmarks.pinned CORE COMMAND…`: become the command, on one core, and end with whoever started it."""
+"""`python -m benchmarks.pinned CORE COMMAND…`: run the command on one core.
+
+The process becomes the command, and ends when its parent ends.
+"""
 
 from __future__ import annotations
 
@@ -7,22 +10,25 @@ import os
 import signal
 import sys
 
-#: prctl(2): the signal that this process gets when its parent ends. It outlives exec.
+#: prctl(2): sets the signal that this process gets when its parent ends. exec preserves it.
 PR_SET_PDEATHSIG = 1
 
 
 def cores() -> list[int]:
-    """The cores that this process may use; empty where the system does not tell."""
-    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    """Return the cores that this process may use, or none if the system does not name them."""
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return []
 
 
 def command(core: int | None, *words: str) -> list[str]:
-    """The command line that runs `words` on `core` alone; wherever it is put, without one."""
-    return [sys.executable, "-m", "benchmarks.pinned", "any" if core is None else str(core), *words]
+    """Return the command line that runs `words` on one core, or on any if `core` is None."""
+    argument = "any" if core is None else str(core)
+    return [sys.executable, "-m", "benchmarks.pinned", argument, *words]
 
 
 def main(core: str, *words: str) -> None:
-    """Never returns: the process becomes the command."""
+    """Replace this process by the command. This function does not return."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     if core != "any":

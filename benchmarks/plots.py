@@ -1,4 +1,4 @@
-"""The plots of the page: cost against rules, keys, issuers, the size of a token, and threads. SVG, by matplotlib."""
+"""The plots of the page as SVG, drawn with matplotlib."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from benchmarks.measuring import Spread, spread
 from benchmarks.results import Results
 
-#: Text stays text, and the same figures make the same file.
+#: These settings keep text as text, and make the files reproducible.
 SETTINGS: Mapping[str, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "jwt-wsgi",
@@ -23,7 +23,18 @@ SETTINGS: Mapping[str, Any] = {
 
 @dataclass(frozen=True)
 class Plot:
-    """`lines` are the legend's names, each with the pattern of its figures, whose one group is the x."""
+    """A plot of the figures of one section.
+
+    Args:
+        name: The name of the file, without the extension.
+        section: The section of the figures.
+        title: The title.
+        x: The label of the x axis.
+        y: The label of the y axis.
+        lines: The pattern of figure names for each label of the legend. The group of the pattern
+            is the x value.
+        log: True for a logarithmic x axis.
+    """
 
     name: str
     section: str
@@ -71,18 +82,17 @@ PLOTS = (
 
 
 def points(plot: Plot, results: Results, pattern: str) -> list[tuple[int, Spread]]:
-    """The points of one line, from left to right."""
-    figures = results[plot.section].figures
-    found = [
-        (int(match[1]), spread(figure))
-        for name, figure in figures.items()
-        if (match := re.fullmatch(pattern, name))
-    ]
-    return sorted(found, key=lambda point: point[0])
+    """Return the points of one line, from left to right: x values and spreads."""
+    values: dict[int, Spread] = {}
+    for name, figure in results[plot.section].figures.items():
+        match = re.fullmatch(pattern, name)
+        if match is not None:
+            values[int(match[1])] = spread(figure)
+    return sorted(values.items())
 
 
-def drawn(results: Results, folder: Path) -> list[str]:
-    """Draw every plot whose section was measured; answers the names of the files."""
+def draw(results: Results, folder: Path) -> list[str]:
+    """Draw every plot whose section was measured, and return the names of the files."""
     import matplotlib as mpl
 
     mpl.use("svg")
@@ -94,7 +104,7 @@ def drawn(results: Results, folder: Path) -> list[str]:
         for plot in PLOTS:
             if plot.section in results:
                 figure, axes = plt.subplots(figsize=(4.8, 2.8), layout="constrained")
-                _draw(axes, plot, results)
+                _draw_plot(axes, plot, results)
                 names.append(f"{plot.name}.svg")
                 figure.savefig(folder / names[-1], metadata={"Date": None, "Creator": None})
                 plt.close(figure)
@@ -103,12 +113,12 @@ def drawn(results: Results, folder: Path) -> list[str]:
     return names
 
 
-def _draw(axes: Any, plot: Plot, results: Results) -> None:
+def _draw_plot(axes: Any, plot: Plot, results: Results) -> None:
     for label, pattern in plot.lines.items():
         line = points(plot, results, pattern)
-        medians = [found.median for _, found in line]
-        low = [found.median - found.low for _, found in line]
-        high = [found.high - found.median for _, found in line]
+        medians = [values.median for _, values in line]
+        low = [values.median - values.low for _, values in line]
+        high = [values.high - values.median for _, values in line]
         axes.errorbar(
             [x for x, _ in line], medians, yerr=[low, high], marker="o", capsize=3, label=label
         )

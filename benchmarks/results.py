@@ -1,4 +1,4 @@
-"""What was measured, as it is kept: `results.json`, one part for each section, each with where it was taken."""
+"""The results of measurements in `results.json`: a part for each section, with its environment."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -27,7 +28,7 @@ EXPRESS = Path(__file__).parent / "express" / "package.json"
 
 @dataclass(frozen=True)
 class Section:
-    """One section: where and with what it was taken, its figures, and why others are missing."""
+    """A section: its environment, its figures, and for each absent figure the reason."""
 
     environment: Mapping[str, Any]
     figures: Mapping[str, Figure]
@@ -38,8 +39,8 @@ Results = dict[str, Section]
 
 
 def environment(client: str | None = None) -> dict[str, Any]:
-    """The versions and the kind of machine; nothing that names one."""
-    found: dict[str, Any] = {
+    """Return the versions and the kind of machine, without anything that identifies the machine."""
+    values: dict[str, Any] = {
         "taken": datetime.now(UTC).date().isoformat(),
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "system": f"{platform.system()} {platform.machine()}",
@@ -50,16 +51,16 @@ def environment(client: str | None = None) -> dict[str, Any]:
         "versions": versions(),
     }
     if client is not None:
-        found |= {
+        values |= {
             "client": client,
             "node": node(),
             "express": json.loads(EXPRESS.read_text())["dependencies"],
         }
-    return found
+    return values
 
 
 def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
-    """The processor's model, as Linux names it."""
+    """Return the model of the processor, as Linux names it."""
     if cpuinfo.exists():
         for line in cpuinfo.read_text().splitlines():
             name, _, value = line.partition(":")
@@ -69,49 +70,49 @@ def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
 
 
 def versions() -> dict[str, str]:
-    """What is installed of everything that is measured."""
-    found: dict[str, str] = {}
+    """Return the versions of the measured distributions that are installed."""
+    installed: dict[str, str] = {}
     for name in DISTRIBUTIONS:
         try:
-            found[name] = importlib.metadata.version(name)
+            installed[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             continue
-    return found
+    return installed
 
 
 def node() -> str | None:
-    """The version of Node, where there is one."""
+    """Return the version of Node, or None if it is not installed."""
     program = shutil.which("node")
     if program is None:
         return None
-    ended = subprocess.run(
+    process = subprocess.run(
         [program, "--version"], capture_output=True, text=True, timeout=30, check=True
     )
-    return ended.stdout.strip()
+    return process.stdout.strip()
 
 
 def read(path: Path) -> Results:
-    """What an earlier run has left; nothing where there was none."""
+    """Read the results of earlier runs, or none if there is no file."""
     if not path.exists():
         return {}
-    kept = json.loads(path.read_text(encoding="utf-8"))
+    document = json.loads(path.read_text(encoding="utf-8"))
     return {
         name: Section(
             section["environment"],
-            {each: Figure(**figure) for each, figure in section["figures"].items()},
+            {title: Figure(**figure) for title, figure in section["figures"].items()},
             section["absent"],
         )
-        for name, section in kept["sections"].items()
+        for name, section in document["sections"].items()
     }
 
 
 def write(path: Path, results: Results) -> None:
-    """Keep the results, four digits of each value."""
+    """Write the results, with four digits of each value."""
     sections = {
         name: {
             "environment": dict(section.environment),
             "absent": dict(section.absent),
-            "figures": {each: _kept(figure) for each, figure in section.figures.items()},
+            "figures": {title: _rounded(figure) for title, figure in section.figures.items()},
         }
         for name, section in results.items()
     }
@@ -119,17 +120,15 @@ def write(path: Path, results: Results) -> None:
     path.write_text(_lists_on_one_line(text) + "\n", encoding="utf-8")
 
 
-def _kept(figure: Figure) -> dict[str, Any]:
+def _rounded(figure: Figure) -> dict[str, Any]:
     return {"unit": figure.unit, "rounds": [float(f"{value:.4g}") for value in figure.rounds]}
 
 
 def _lists_on_one_line(text: str) -> str:
-    lines: list[str] = []
-    within = False
-    for line in text.splitlines():
-        if within:
-            lines[-1] += line.strip() if line.strip().startswith("]") else line.strip() + " "
-        else:
-            lines.append(line)
-        within = (within or line.endswith("[")) and not line.strip().startswith("]")
-    return "\n".join(line.replace(" ]", "]") for line in lines)
+    """Join the lines of each list of numbers in indented JSON."""
+    return re.sub(r"\[[^\[\]{}\"]*\]", _on_one_line, text)
+
+
+def _on_one_line(match: re.Match[str]) -> str:
+    values = match[0].strip("[]").split()
+    return f"[{' '.join(values)}]"

@@ -1,4 +1,4 @@
-"""How much a run measures."""
+"""The amount of work of a run."""
 
 from __future__ import annotations
 
@@ -7,12 +7,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Scale:
-    """`rounds` of every figure; in one round, `batches` of `batch` tokens for each contender.
+    """The numbers that make a run long or short.
 
-    `repetitions` of what is timed as a whole. `seconds` is how long a server is
-    put under load, `distinct` the number of tokens that are there for one load,
-    `remembered` and `growth` the distinct tokens that memory is measured with,
-    `sizes` how many rules, keys and issuers are compared.
+    Args:
+        rounds: The rounds of every figure.
+        batches: The measured batches of each contender in one round.
+        batch: The tokens of one batch.
+        repetitions: How often threads and processes repeat their work in one round.
+        seconds: The duration of each load on a server.
+        distinct: The distinct tokens for one load.
+        remembered: The distinct tokens for the measurement of memory per token.
+        growth: The distinct tokens for the measurement of a process's growth.
+        sizes: The numbers of rules, keys and issuers that are compared.
     """
 
     rounds: int
@@ -27,7 +33,7 @@ class Scale:
 
     @property
     def tokens(self) -> int:
-        """Distinct tokens that one contender needs in one round, with those that warm up."""
+        """The distinct tokens of one contender in one round, with those of the warm-up."""
         return (self.batches + 1) * self.batch
 
 

@@ -1,4 +1,4 @@
-"""The sections of a run that need no server: what is measured, round by round, in fresh processes."""
+"""The sections of a run that need no server. Fresh processes measure each round."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from benchmarks import importing, memory, minting, peers, worker
-from benchmarks.measuring import Collected, Deadline, rotated
+from benchmarks.measuring import Deadline, FigureCollector, rotated
 from benchmarks.scale import Scale
 from benchmarks.stack import ACCEPTED, REFUSED
 from jwt_wsgi.testing import LocalIssuer
@@ -21,12 +21,12 @@ PADDING = (0, 800, 3200, 7000)
 
 OUT_OF_TIME = "out of time"
 
-#: The name of a contender, and what a worker needs to make it.
+#: For each contender, the part of a worker's job from which the worker makes it.
 Contenders = dict[str, dict[str, Any]]
 
 
-class Found(Collected):
-    """The figures of a section, and why others are not among them."""
+class Measurements(FigureCollector):
+    """The figures of a section, and for each absent figure the reason."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -34,32 +34,34 @@ class Found(Collected):
 
 
 def pem(issuer: LocalIssuer) -> str:
-    """The issuer's public key, as every library reads it."""
+    """Return the issuer's public key as PEM, which every library reads."""
     public = issuer.key().private.public_key()
     text: bytes = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     return text.decode()
 
 
-def stack(scale: Scale, deadline: Deadline) -> Found:
-    """The whole stack, the bare signature and the libraries: fresh tokens, seen tokens, refusals."""
-    found = Found()
-    found.absent = {f"{name}, fresh": why for name, why in peers.absent().items()}
+def stack(scale: Scale, deadline: Deadline) -> Measurements:
+    """Measure the stack, the bare signature and the libraries with fresh, seen and bad tokens."""
+    measurements = Measurements()
+    measurements.absent = {f"{name}, fresh": reason for name, reason in peers.absent().items()}
     groups = [_algorithm(algorithm, scale) for algorithm in ALGORITHMS]
     groups.append(_refusals(scale))
-    _rounds(found, scale, deadline, groups)
-    return found
+    _measure_rounds(measurements, scale, deadline, groups)
+    return measurements
 
 
-def scaling(scale: Scale, deadline: Deadline) -> Found:
-    """The cost of a request as rules, keys, issuers and tokens grow."""
-    found = Found()
-    _rounds(found, scale, deadline, [_rules(scale), _keys(scale), _issuers(scale), _sizes(scale)])
-    return found
+def scaling(scale: Scale, deadline: Deadline) -> Measurements:
+    """Measure the cost of a request for growing numbers of rules, keys, issuers and bytes."""
+    measurements = Measurements()
+    _measure_rounds(
+        measurements, scale, deadline, [_rules(scale), _keys(scale), _issuers(scale), _sizes(scale)]
+    )
+    return measurements
 
 
-def concurrency(scale: Scale, deadline: Deadline) -> Found:
-    """Threads of one process, and processes beside each other: tokens a second, over all of them."""
-    found = Found()
+def concurrency(scale: Scale, deadline: Deadline) -> Measurements:
+    """Measure tokens per second with several threads, and with several processes."""
+    measurements = Measurements()
     issuer = minting.local_issuer()
     tokens = minting.mint(issuer, worker.WARM + scale.tokens)
     contenders: Contenders = {
@@ -76,63 +78,75 @@ def concurrency(scale: Scale, deadline: Deadline) -> Found:
             repetitions=scale.repetitions,
             turn=turn,
         )
-        found.add("tokens/s", paces)
+        measurements.add("tokens/s", paces)
         for name in ("stack", "bare verify"):
             for count in (1, 2):
                 pace = _processes(count, contenders[name], repetitions=scale.repetitions + 1)
-                found.add("tokens/s", {f"{name}, {count} processes": pace})
-    return found
+                measurements.add("tokens/s", {f"{name}, {count} processes": pace})
+    return measurements
 
 
-def memories(scale: Scale, deadline: Deadline) -> Found:
-    """What a token leaves behind, and how far a process grows over very many of them."""
-    found = Found()
+def memories(scale: Scale, deadline: Deadline) -> Measurements:
+    """Measure the memory per token, and the growth of a process with very many tokens."""
+    measurements = Measurements()
     issuer = minting.local_issuer()
     tokens = minting.mint(issuer, scale.remembered + 50)
     for _ in deadline.rounds(scale.rounds):
-        left = worker.run("remembered", jwks=issuer.jwks, warm=tokens[:50], tokens=tokens[50:])
-        found.add("bytes", left)
-    if "token" in found.figures and max(found.figures["token"].rounds) < memory.NOTHING:
-        del found.figures["token"]
-        found.absent["token"] = "no token is remembered"
+        memory_use = worker.run(
+            "token_memory", jwks=issuer.jwks, warm=tokens[:50], tokens=tokens[50:]
+        )
+        measurements.add("bytes", memory_use)
+    if (
+        "token" in measurements.figures
+        and max(measurements.figures["token"].rounds) < memory.NO_CACHE
+    ):
+        del measurements.figures["token"]
+        measurements.absent["token"] = "no token is cached"
+    _measure_growth(measurements, scale, deadline)
+    return measurements
+
+
+def _measure_growth(measurements: Measurements, scale: Scale, deadline: Deadline) -> None:
     limit = memory.configured()
-    if "token" not in found.figures or limit is None:
-        found.absent["grown"] = "no token is remembered"
+    if "token" not in measurements.figures or limit is None:
+        measurements.absent["grown"] = "no token is cached"
     elif deadline.passed:
-        found.absent["grown"] = OUT_OF_TIME
+        measurements.absent["grown"] = OUT_OF_TIME
     else:
-        found.add("bytes", {"grown": _growth(scale), "configured": limit})
-    return found
+        measurements.add("bytes", {"grown": _growth(scale), "configured": limit})
 
 
-def imports(scale: Scale, deadline: Deadline) -> Found:
-    """Importing the package beside importing what it is built on."""
-    found = Found()
+def imports(scale: Scale, deadline: Deadline) -> Measurements:
+    """Measure the import of the package and of its dependencies."""
+    measurements = Measurements()
     modules = {
-        "dependencies": importing.built_on(),
+        "dependencies": importing.imported_dependencies(),
         "jwt_wsgi": ["jwt_wsgi"],
         "jwt_wsgi and its HTTP client": ["jwt_wsgi", importing.CLIENT],
     }
     for names in modules.values():
-        importing.spent(*names)  # once to have everything compiled and in the page cache
+        # The first import compiles the modules and fills the page cache.
+        importing.import_time(*names)
     for turn in deadline.rounds(scale.rounds * 2 + 1):
         for name in rotated(list(modules), turn):
-            found.add("ms", {f"import {name}": importing.spent(*modules[name])})
-    return found
+            measurements.add("ms", {f"import {name}": importing.import_time(*modules[name])})
+    return measurements
 
 
-def _rounds(found: Found, scale: Scale, deadline: Deadline, groups: Sequence[Contenders]) -> None:
+def _measure_rounds(
+    measurements: Measurements, scale: Scale, deadline: Deadline, groups: Sequence[Contenders]
+) -> None:
     for turn in deadline.rounds(scale.rounds):
         for contenders in groups:
-            spent = worker.run("costs", contenders=contenders, batches=scale.batches, turn=turn)
-            found.add("µs", {name: cost / 1000 for name, cost in spent.items()})
+            costs = worker.run("costs", contenders=contenders, batches=scale.batches, turn=turn)
+            measurements.add("µs", {name: cost / 1000 for name, cost in costs.items()})
 
 
 def _algorithm(algorithm: str, scale: Scale) -> Contenders:
     issuer = minting.local_issuer(algorithm)
     tokens = minting.mint(issuer, scale.tokens)
     public = pem(issuer)
-    whole = {"kind": "stack", "jwks": issuer.jwks, "algorithm": algorithm}
+    whole_stack = {"kind": "stack", "jwks": issuer.jwks, "algorithm": algorithm}
     contenders: Contenders = {
         f"{algorithm}, bare verify": {
             "kind": "bare",
@@ -140,15 +154,15 @@ def _algorithm(algorithm: str, scale: Scale) -> Contenders:
             "algorithm": algorithm,
             "tokens": tokens,
         },
-        f"{algorithm}, fresh": {**whole, "tokens": tokens},
+        f"{algorithm}, fresh": {**whole_stack, "tokens": tokens},
     }
     if algorithm == "RS256":
         contenders[f"{algorithm}, seen"] = {
-            **whole,
+            **whole_stack,
             "warm": tokens[:1],
             "tokens": tokens[:1] * scale.tokens,
         }
-        for name in (name for name in peers.LIBRARIES if name not in peers.absent()):
+        for name in peers.installed():
             contenders[f"{name}, fresh"] = {"kind": name, "pem": public, "tokens": tokens}
     return contenders
 
@@ -162,12 +176,12 @@ def _refusals(scale: Scale) -> Contenders:
         "expired": minting.mint(issuer, scale.tokens, expired=True),
         "forged": [minting.forged(token) for token in good],
     }
-    whole = {"kind": "stack", "jwks": issuer.jwks}
+    whole_stack = {"kind": "stack", "jwks": issuer.jwks}
     refused: Contenders = {
-        f"refused, {name}": {**whole, "status": REFUSED, "tokens": tokens}
+        f"refused, {name}": {**whole_stack, "status": REFUSED, "tokens": tokens}
         for name, tokens in kinds.items()
     }
-    return {"accepted": {**whole, "status": ACCEPTED, "tokens": good}, **refused}
+    return {"accepted": {**whole_stack, "status": ACCEPTED, "tokens": good}, **refused}
 
 
 def _rules(scale: Scale) -> Contenders:
@@ -187,7 +201,11 @@ def _rules(scale: Scale) -> Contenders:
 
 
 def _keys(scale: Scale) -> Contenders:
-    """Every key has a name and an object of its own, and all of them the same numbers; each has worked before."""
+    """Return contenders with many keys.
+
+    All keys hold the same numbers, but each has its own ID and its own object. Each key has verified
+    a token before the measurement.
+    """
     issuer = minting.local_issuer()
     (published,) = issuer.jwks["keys"]
     contenders: Contenders = {}
@@ -206,14 +224,22 @@ def _keys(scale: Scale) -> Contenders:
 
 
 def _issuers(scale: Scale) -> Contenders:
-    """Every issuer has a key object of its own, all of them with the same numbers; each has worked before."""
+    """Return contenders with many issuers.
+
+    All issuers use keys with the same numbers, but each has its own key object. Each issuer has
+    verified a token before the measurement.
+    """
     issuer = minting.local_issuer()
     contenders: Contenders = {}
     for count in (size for size in scale.sizes if size <= 1000):
         tokens = minting.mint(issuer, scale.tokens + count, issuers=count)
         names = [minting.nth(issuer.issuer, number) for number in range(count)]
-        whole = {"kind": "stack", "jwks": issuer.jwks, "issuers": names}
-        contenders[f"{count} issuers"] = {**whole, "warm": tokens[:count], "tokens": tokens[count:]}
+        whole_stack = {"kind": "stack", "jwks": issuer.jwks, "issuers": names}
+        contenders[f"{count} issuers"] = {
+            **whole_stack,
+            "warm": tokens[:count],
+            "tokens": tokens[count:],
+        }
     return contenders
 
 
@@ -222,47 +248,49 @@ def _sizes(scale: Scale) -> Contenders:
     contenders: Contenders = {}
     for padding in PADDING:
         tokens = minting.mint(issuer, scale.tokens, padding=padding)
-        whole = {"kind": "stack", "jwks": issuer.jwks}
-        named = f"a token of {len(tokens[0])} bytes"
-        contenders[f"{named}, fresh"] = {**whole, "tokens": tokens}
-        contenders[f"{named}, seen"] = {
-            **whole,
+        whole_stack = {"kind": "stack", "jwks": issuer.jwks}
+        title = f"a token of {len(tokens[0])} bytes"
+        contenders[f"{title}, fresh"] = {**whole_stack, "tokens": tokens}
+        contenders[f"{title}, seen"] = {
+            **whole_stack,
             "warm": tokens[:1],
             "tokens": tokens[:1] * scale.tokens,
         }
         bare = {"kind": "bare", "pem": pem(issuer), "algorithm": "RS256"}
-        contenders[f"{named}, bare verify"] = {**bare, "tokens": tokens}
+        contenders[f"{title}, bare verify"] = {**bare, "tokens": tokens}
     return contenders
 
 
 def _processes(count: int, contender: Mapping[str, Any], repetitions: int) -> float:
-    """Tokens a second of `count` processes that begin together."""
-    with ExitStack() as ending:
+    """Return the tokens per second of `count` processes that start together."""
+    with ExitStack() as cleanup:
         workers = []
         for _ in range(count):
             process = worker.start("paced", contender=contender, repetitions=repetitions)
-            ending.callback(_end, process)
+            cleanup.callback(_kill, process)
             workers.append(process)
         for process in workers:
             assert process.stdout is not None
-            process.stdout.readline()  # "ready", or nothing from one that failed, which `finish` reports
+            # The line is "ready", or empty if the process failed, which `finish` reports.
+            process.stdout.readline()
         for process in workers:
             worker.feed(process, ["go"])
         spans = [worker.finish(process) for process in workers]
-    lasted = max(span["ended"] for span in spans) - min(span["started"] for span in spans)
-    return sum(span["tokens"] for span in spans) / lasted
+    started = min(span["started"] for span in spans)
+    ended = max(span["ended"] for span in spans)
+    return sum(span["tokens"] for span in spans) / (ended - started)
 
 
 def _growth(scale: Scale) -> float:
     issuer = minting.local_issuer("EdDSA")
     warm = minting.mint(issuer, 50)
-    with ExitStack() as ending:
+    with ExitStack() as cleanup:
         process = worker.start("growth", jwks=issuer.jwks, algorithm="EdDSA", warm=warm)
-        ending.callback(_end, process)
+        cleanup.callback(_kill, process)
         worker.feed(process, minting.minting(issuer, scale.growth))
         return worker.finish(process)["grown"]
 
 
-def _end(process: subprocess.Popen[str]) -> None:
+def _kill(process: subprocess.Popen[str]) -> None:
     process.kill()
     process.wait()

@@ -1,4 +1,4 @@
-"""The sample application as gunicorn, uWSGI and Granian load it; configured by the environment."""
+"""The sample application for gunicorn, uWSGI and Granian. The environment configures it."""
 
 import app
 

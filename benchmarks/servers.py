@@ -1,4 +1,4 @@
-"""The servers: the same application behind each of them, and the Express stack."""
+"""The servers: the sample application behind each Python server, and the Express stack."""
 
 from __future__ import annotations
 
@@ -21,16 +21,18 @@ from benchmarks.worker import CHECKOUT
 
 EXPRESS = CHECKOUT / "benchmarks" / "express"
 
-#: Of every Python server, in its one process.
+#: The threads of every Python server, in one process.
 THREADS = 4
 
-#: Seconds until a server must answer, and until one that was told to end must have ended.
-STARTING, ENDING = 20.0, 5.0
+#: Seconds within which a server must answer.
+START_TIMEOUT = 20.0
+#: Seconds within which a server must end after a signal.
+END_TIMEOUT = 5.0
 
 
 @dataclass(frozen=True)
 class Server:
-    """A way to serve the sample; `missing` says why it cannot be done here, or None."""
+    """A server: its command for a port, and the reason why it cannot run here, or None."""
 
     command: Callable[[int], list[str]]
     missing: Callable[[], str | None]
@@ -40,127 +42,105 @@ def _beside_python(name: str) -> str | None:
     return shutil.which(name, path=str(Path(sys.executable).parent))
 
 
-def _lacks(*modules: str) -> Callable[[], str | None]:
+def _requires(*modules: str) -> Callable[[], str | None]:
+    """Return a function that names a module that is not installed, if there is one."""
+
     def missing() -> str | None:
-        absent = [name for name in modules if importlib.util.find_spec(name) is None]
-        return f"{absent[0]} is not installed" if absent else None
+        for name in modules:
+            if importlib.util.find_spec(name) is None:
+                return f"{name} is not installed"
+        return None
 
     return missing
+
+
+def _uwsgi_missing() -> str | None:
+    if _beside_python("uwsgi") is None:
+        return _requires(*SAMPLE)() or "uWSGI is not installed"
+    return _requires(*SAMPLE)()
 
 
 def _express_missing() -> str | None:
     if shutil.which("node") is None:
         return "Node is not installed"
-    return (
-        None
-        if (EXPRESS / "node_modules").is_dir()
-        else "the Express stack is not installed (npm ci)"
-    )
+    if not (EXPRESS / "node_modules").is_dir():
+        return "the Express stack is not installed (npm ci)"
+    return None
 
 
+#: The modules that the sample application needs.
 SAMPLE = ("waitress", "webob", "dotenv")
 
 
 def _gunicorn(port: int) -> list[str]:
-    options = [
-        "--workers",
-        "1",
-        "--worker-class",
-        "gthread",
-        "--threads",
-        str(THREADS),
-        "--log-level",
-        "critical",
-    ]
-    bound = ["--bind", f"127.0.0.1:{port}", "--no-control-socket"]
-    return [sys.executable, "-m", "gunicorn", *bound, *options, "benchmarks.served:application"]
+    command = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}"]
+    command += ["--workers", "1", "--worker-class", "gthread", "--threads", str(THREADS)]
+    command += ["--no-control-socket", "--log-level", "critical"]
+    return [*command, "benchmarks.served:application"]
 
 
 def _uwsgi(port: int) -> list[str]:
-    options = [
-        "--master",
-        "--need-app",
-        "--lazy-apps",
-        "--enable-threads",
-        "--disable-logging",
-        "--die-on-term",
-    ]
-    places = [
-        "--http11-socket",
-        f"127.0.0.1:{port}",
-        "--home",
-        sys.prefix,
-        "--pythonpath",
-        str(CHECKOUT),
-    ]
-    counts = ["--processes", "1", "--threads", str(THREADS), "--buffer-size", "32768"]
-    return [
-        _beside_python("uwsgi") or "uwsgi",
-        *places,
-        *counts,
-        *options,
-        "--module",
-        "benchmarks.served:application",
-    ]
+    command = [_beside_python("uwsgi") or "uwsgi", "--http11-socket", f"127.0.0.1:{port}"]
+    command += ["--home", sys.prefix, "--pythonpath", str(CHECKOUT)]
+    command += ["--processes", "1", "--threads", str(THREADS), "--buffer-size", "32768"]
+    command += ["--master", "--need-app", "--lazy-apps", "--enable-threads"]
+    command += ["--disable-logging", "--die-on-term"]
+    return [*command, "--module", "benchmarks.served:application"]
 
 
 def _granian(port: int) -> list[str]:
-    options = ["--workers", "1", "--blocking-threads", str(THREADS), "--log-level", "critical"]
-    places = ["--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)]
-    return [sys.executable, "-m", "granian", *places, *options, "benchmarks.served:application"]
+    command = [sys.executable, "-m", "granian", "--interface", "wsgi"]
+    command += ["--host", "127.0.0.1", "--port", str(port)]
+    command += ["--workers", "1", "--blocking-threads", str(THREADS), "--log-level", "critical"]
+    return [*command, "benchmarks.served:application"]
 
 
 SERVERS: Mapping[str, Server] = {
-    "waitress": Server(lambda port: [sys.executable, "app.py"], _lacks(*SAMPLE)),
+    "waitress": Server(lambda port: [sys.executable, "app.py"], _requires(*SAMPLE)),
     "Express": Server(lambda port: ["node", str(EXPRESS / "server.js")], _express_missing),
-    "gunicorn": Server(_gunicorn, _lacks("gunicorn", *SAMPLE)),
-    "uWSGI": Server(
-        _uwsgi,
-        lambda: (
-            _lacks(*SAMPLE)() or (None if _beside_python("uwsgi") else "uWSGI is not installed")
-        ),
-    ),
-    "Granian": Server(_granian, _lacks("granian", *SAMPLE)),
+    "gunicorn": Server(_gunicorn, _requires("gunicorn", *SAMPLE)),
+    "uWSGI": Server(_uwsgi, _uwsgi_missing),
+    "Granian": Server(_granian, _requires("granian", *SAMPLE)),
 }
 
 
 @contextmanager
 def running(name: str, environment: Mapping[str, str], core: int | None) -> Iterator[int]:
-    """The server, on its core; yields its port, and ends it whatever happens.
+    """Run a server on its core, yield its port, and end it.
 
-    Raises `RuntimeError` where it does not come up.
+    Raises:
+        RuntimeError: The server does not answer in time.
     """
     port = free_port()
-    given = {
+    variables = {
         **os.environ,
         **environment,
         "HOST": "127.0.0.1",
         "PORT": str(port),
         "NODE_ENV": "production",
     }
-    with tempfile.TemporaryFile() as complaints:
+    with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
             pinned.command(core, *SERVERS[name].command(port)),
             cwd=CHECKOUT,
-            env=given,
+            env=variables,
             stdin=subprocess.DEVNULL,
-            stdout=complaints,
-            stderr=complaints,
+            stdout=log,
+            stderr=log,
             start_new_session=True,
         )
         try:
             if not _answers(process, port):
-                complaints.seek(0)
-                raise RuntimeError(
-                    f"{name} does not answer: {complaints.read().decode(errors='replace')[-800:]}"
-                )
+                log.seek(0)
+                text = log.read().decode(errors="replace")
+                raise RuntimeError(f"{name} does not answer: {text[-800:]}")
             yield port
         finally:
             end(process)
 
 
 def free_port() -> int:
-    """A port that nobody listens on now."""
+    """Return a port on which no process listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -168,8 +148,9 @@ def free_port() -> int:
 
 
 def _answers(process: subprocess.Popen[bytes], port: int) -> bool:
-    end_of_patience = time.monotonic() + STARTING
-    while process.poll() is None and time.monotonic() < end_of_patience:
+    """Wait until the server accepts a connection; return False if it ends or takes too long."""
+    deadline = time.monotonic() + START_TIMEOUT
+    while process.poll() is None and time.monotonic() < deadline:
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1.0).close()
             return True
@@ -179,14 +160,14 @@ def _answers(process: subprocess.Popen[bytes], port: int) -> bool:
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    """End the process and everything that it started."""
-    for how in (signal.SIGTERM, signal.SIGKILL):
+    """End the process and its descendants."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
         try:
-            os.killpg(process.pid, how)
+            os.killpg(process.pid, number)
         except ProcessLookupError:
             break
         try:
-            process.wait(ENDING)
+            process.wait(END_TIMEOUT)
         except subprocess.TimeoutExpired:
             continue
     process.wait()

@@ -1,4 +1,4 @@
-"""The whole stack around an application that does nothing, sent the requests that a server would make."""
+"""The stack around an application that does nothing, and the requests that a server would make."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from benchmarks.measuring import Contender
 from benchmarks.minting import AUDIENCE, ISSUER
 from jwt_wsgi import Issuer, StaticJWKS, protect, scope
 
-ACCEPTED, REFUSED = "200 OK", "401 Unauthorized"
+ACCEPTED = "200 OK"
+REFUSED = "401 Unauthorized"
 
-#: What waitress hands over for a GET, the streams left out.
+#: The environ of waitress for a GET, without the streams.
 ENVIRON: Mapping[str, Any] = {
     "REMOTE_ADDR": "127.0.0.1",
     "REMOTE_HOST": "127.0.0.1",
@@ -38,7 +39,7 @@ ENVIRON: Mapping[str, Any] = {
 
 
 def trivial(_: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    """The application that does nothing."""
+    """Answer without any work. This is the application."""
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [b"ok"]
 
@@ -50,24 +51,36 @@ def stack(
     rules: int = 1,
     issuers: Sequence[str] = (ISSUER,),
 ) -> WSGIApplication:
-    """Three layers and a policy around the trivial application."""
-    trusted = [
+    """Return the trivial application behind the three layers.
+
+    Args:
+        jwks: The key set of every issuer.
+        algorithm: The algorithm of the tokens.
+        rules: The number of rules that `rule_path` names, beside the rule of the path in `ENVIRON`.
+        issuers: The names of the issuers.
+    """
+    trusted_issuers = [
         Issuer(name, audience=AUDIENCE, keys=StaticJWKS(jwks), algorithms=[algorithm])
         for name in issuers
     ]
-    places = {ruled(number): scope("read:messages") for number in range(rules)}
-    return protect(
-        trivial, issuer=trusted, rules={"/api/private-scoped": scope("read:messages"), **places}
-    )
+    numbered_rules = {rule_path(number): scope("read:messages") for number in range(rules)}
+    all_rules = {"/api/private-scoped": scope("read:messages"), **numbered_rules}
+    return protect(trivial, issuer=trusted_issuers, rules=all_rules)
 
 
-def ruled(number: int) -> str:
-    """The path of the `number`th of many rules, a hundred to a collection."""
+def rule_path(number: int) -> str:
+    """Return the path of one of many rules; each collection has a hundred."""
     return f"/api/collection-{number // 100}/item-{number % 100}"
 
 
 class Requests:
-    """A contender that sends each token through `app`, and looks at the status of every answer."""
+    """A contender that sends each token through an application and records the statuses.
+
+    Args:
+        app: The application.
+        status: The status that every answer must have.
+        paths: Paths for the requests, in turn; by default all have the path of `ENVIRON`.
+    """
 
     def __init__(
         self, app: WSGIApplication, *, status: str = ACCEPTED, paths: Sequence[str] = ()
@@ -79,14 +92,15 @@ class Requests:
         self.statuses: list[str] = []
 
     def contend(self, tokens: Sequence[str]) -> Contender:
-        """For `alternate`; an empty token stands for a request without one."""
+        """Return the contender. An empty token stands for a request without a token."""
         return Contender(self.prepare, tokens, self.check)
 
     def prepare(self, tokens: Sequence[str]) -> Callable[[], None]:
-        """The requests, ready to be sent."""
+        """Prepare the requests; return the function that sends them."""
         self.statuses.clear()
         environs = [self._environ(token) for token in tokens]
-        app, start_response = self._app, self._start_response
+        app = self._app
+        start_response = self._start_response
 
         def run() -> None:
             for environ in environs:
@@ -95,10 +109,14 @@ class Requests:
         return run
 
     def check(self, count: int) -> None:
-        """Raises `RuntimeError` where the last `count` answers were not what is measured here."""
+        """Check the last `count` answers.
+
+        Raises:
+            RuntimeError: An answer is missing or has another status.
+        """
         if self.statuses != [self._status] * count:
             raise RuntimeError(
-                f"answered {sorted(set(self.statuses))}, and {self._status} is what is measured"
+                f"the answers were {sorted(set(self.statuses))}, but each must be {self._status}"
             )
 
     def _environ(self, token: str) -> WSGIEnvironment:
@@ -118,4 +136,4 @@ class Requests:
 
 
 def _write(_: bytes) -> None:
-    """Nobody calls it."""
+    """Do nothing; the trivial application does not call it."""

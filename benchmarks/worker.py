@@ -1,7 +1,7 @@
-"""One fresh process: a job on standard input, its result on standard output, both as one line of JSON.
+"""A fresh process that runs one job and returns the result, each as one line of JSON.
 
-A round is measured in a process that has never seen its tokens, so that
-whatever a library remembers, it has nothing to remember yet.
+Each round is measured in a process that has never seen its tokens, so that no library has cached
+them.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from benchmarks.measuring import Contender, alternate, rotated
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
-#: The first tokens of a list, which warm a contender up where it is timed as a whole.
+#: So many first tokens of a list warm a contender up before all its work is timed at once.
 WARM = 40
 
-#: Seconds; a worker that takes longer is ended.
+#: Seconds after which a worker is killed.
 TIMEOUT = 240.0
 
 
 def costs(job: Mapping[str, Any]) -> dict[str, float]:
-    """The cost of a token for every contender of the job, in nanoseconds of this process's own time."""
-    contenders = {name: _contender(**described) for name, described in job["contenders"].items()}
+    """Return the cost of a token for every contender, in nanoseconds of processor time."""
+    contenders = {name: _contender(**options) for name, options in job["contenders"].items()}
     return alternate(contenders, batches=job["batches"], turn=job["turn"])
 
 
@@ -52,8 +52,18 @@ def _requests(
     rules: int = 1,
     **options: Any,
 ) -> stack.Requests:
-    """`spread` sends the requests to all the rules in turn; what is `warm` was sent before."""
-    paths = [stack.ruled(number) for number in range(rules)] if spread else []
+    """Return requests to a new stack.
+
+    Args:
+        status: The status that every answer must have.
+        spread: True sends the requests to the paths of all rules in turn.
+        warm: Tokens to send before the measurement.
+        rules: The number of rules.
+        **options: Other arguments of `stack.stack`.
+    """
+    paths = []
+    if spread:
+        paths = [stack.rule_path(number) for number in range(rules)]
     requests = stack.Requests(stack.stack(rules=rules, **options), status=status, paths=paths)
     requests.prepare(warm)()
     requests.check(len(warm))
@@ -61,25 +71,27 @@ def _requests(
 
 
 def threads(job: Mapping[str, Any]) -> dict[str, float]:
-    """Tokens a second, over all threads, for every number of threads and every contender.
+    """Return the tokens per second of all threads, for each number of threads and each contender.
 
-    The median of the repetitions; the numbers of threads take turns.
+    The result is the median of the repetitions. The numbers of threads take turns.
     """
     paces: dict[str, list[float]] = {}
     for repetition in range(job["repetitions"]):
-        for name, described in job["contenders"].items():
+        for name, options in job["contenders"].items():
             for count in rotated(job["counts"], job["turn"] + repetition):
-                paces.setdefault(f"{name}, {count} threads", []).append(
-                    _in_threads(described, count)
-                )
-    return {name: statistics.median(found) for name, found in paces.items()}
+                pace = _pace_of_threads(options, count)
+                paces.setdefault(f"{name}, {count} threads", []).append(pace)
+    return {name: statistics.median(values) for name, values in paces.items()}
 
 
-def _in_threads(described: Mapping[str, Any], count: int) -> float:
-    """Each thread has tokens of its own, and all of them one contender that is warm and has seen none of them."""
-    tokens = described["tokens"][WARM:]
+def _pace_of_threads(options: Mapping[str, Any], count: int) -> float:
+    """Return the tokens per second of threads that share one warm contender.
+
+    Each thread has its own tokens, and the contender has seen none of them.
+    """
+    tokens = options["tokens"][WARM:]
     share = len(tokens) // count
-    contender = _warm(described)
+    contender = _warm_contender(options)
     runs = [
         contender.prepare(tokens[number * share : (number + 1) * share]) for number in range(count)
     ]
@@ -89,32 +101,33 @@ def _in_threads(described: Mapping[str, Any], count: int) -> float:
         ready.wait()
         run()
 
-    workers = [threading.Thread(target=work, args=(run,)) for run in runs]
-    for worker in workers:
-        worker.start()
+    all_threads = [threading.Thread(target=work, args=(run,)) for run in runs]
+    for thread in all_threads:
+        thread.start()
     ready.wait()
     started = time.perf_counter()
-    for worker in workers:
-        worker.join()
-    spent = time.perf_counter() - started
+    for thread in all_threads:
+        thread.join()
+    duration = time.perf_counter() - started
     if contender.check is not None:
         contender.check(share * count)
-    return share * count / spent
+    return share * count / duration
 
 
-def _warm(described: Mapping[str, Any]) -> Contender:
-    contender = _contender(**{**described, "tokens": []})
-    contender.prepare(described["tokens"][:WARM])()
+def _warm_contender(options: Mapping[str, Any]) -> Contender:
+    tokens = options["tokens"][:WARM]
+    contender = _contender(**{**options, "tokens": []})
+    contender.prepare(tokens)()
     if contender.check is not None:
-        contender.check(len(described["tokens"][:WARM]))
+        contender.check(len(tokens))
     return contender
 
 
 def paced(job: Mapping[str, Any]) -> dict[str, float]:
-    """Says that it is ready, works when told to, and answers when it began and ended (seconds) and the tokens."""
+    """Report readiness, wait for a line, and return start and end in seconds and the tokens."""
     tokens = job["contender"]["tokens"][WARM:]
-    # Every repetition meets a stack that has seen none of the tokens.
-    runs = [_warm(job["contender"]).prepare(tokens) for _ in range(job["repetitions"])]
+    # The stack of each repetition has seen none of the tokens.
+    runs = [_warm_contender(job["contender"]).prepare(tokens) for _ in range(job["repetitions"])]
     print("ready", flush=True)
     sys.stdin.readline()
     started = time.monotonic()
@@ -123,15 +136,15 @@ def paced(job: Mapping[str, Any]) -> dict[str, float]:
     return {"started": started, "ended": time.monotonic(), "tokens": len(tokens) * len(runs)}
 
 
-def remembered(job: Mapping[str, Any]) -> dict[str, float]:
-    """Bytes that one token leaves behind after it was accepted."""
+def token_memory(job: Mapping[str, Any]) -> dict[str, float]:
+    """Return the bytes that one token occupies after it was accepted."""
     requests = _requests(warm=job["warm"], jwks=job["jwks"])
     tracemalloc.start()
-    return {"token": memory.kept(requests, job["tokens"])}
+    return {"token": memory.bytes_per_token(requests, job["tokens"])}
 
 
 def growth(job: Mapping[str, Any]) -> dict[str, float]:
-    """How far this process grows (bytes) over the tokens that follow on standard input, one a line."""
+    """Return the growth of this process in bytes; the tokens are lines of standard input."""
     requests = _requests(warm=job["warm"], jwks=job["jwks"], algorithm=job["algorithm"])
     return {"grown": memory.growth(requests, (line.strip() for line in sys.stdin))}
 
@@ -140,13 +153,13 @@ TASKS: Mapping[str, Callable[[Mapping[str, Any]], dict[str, float]]] = {
     "costs": costs,
     "threads": threads,
     "paced": paced,
-    "remembered": remembered,
+    "token_memory": token_memory,
     "growth": growth,
 }
 
 
 def start(task: str, **job: Any) -> subprocess.Popen[str]:
-    """A worker that has got its job; whoever starts it ends it."""
+    """Start a worker and send the job. The caller must end the worker."""
     command = [sys.executable, "-m", "benchmarks.worker", task]
     pipe = subprocess.PIPE
     process = subprocess.Popen(
@@ -161,27 +174,33 @@ def start(task: str, **job: Any) -> subprocess.Popen[str]:
 def finish(
     process: subprocess.Popen[str], send: str | None = None, timeout: float = TIMEOUT
 ) -> dict[str, float]:
-    """What the worker found. Raises `RuntimeError` where it failed, `TimeoutExpired` where it took too long."""
+    """Return the result of a worker.
+
+    Raises:
+        RuntimeError: The worker failed.
+        TimeoutExpired: The worker took too long.
+    """
     try:
-        said, complaint = process.communicate(send, timeout=timeout)
+        stdout, stderr = process.communicate(send, timeout=timeout)
     finally:
         process.kill()
         process.wait()
     if process.returncode:
-        raise RuntimeError(f"a worker failed: {complaint.strip().splitlines()[-1:]}\n{complaint}")
-    found: dict[str, float] = json.loads(said.splitlines()[-1])
-    return found
+        raise RuntimeError(f"a worker failed: {stderr.strip().splitlines()[-1:]}\n{stderr}")
+    result: dict[str, float] = json.loads(stdout.splitlines()[-1])
+    return result
 
 
 def run(task: str, **job: Any) -> dict[str, float]:
-    """What a fresh process finds."""
+    """Return the result of a fresh process."""
     return finish(start(task, **job))
 
 
 def feed(process: subprocess.Popen[str], lines: Iterable[str]) -> None:
     """Send lines to a worker as fast as it reads them."""
     assert process.stdin is not None
-    with suppress(BrokenPipeError):  # one that failed says so when it is asked for its result
+    # `finish` reports a worker that failed.
+    with suppress(BrokenPipeError):
         for line in lines:
             process.stdin.write(line + "\n")
         process.stdin.flush()

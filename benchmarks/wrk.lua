@@ -1,4 +1,4 @@
--- wrk sends each token of the file BENCH_TOKENS in turn, and says in JSON what came of it.
+-- wrk sends each token of the file BENCH_TOKENS in turn, and prints the counts as JSON.
 local requests = {}
 local sent = 0
 

@@ -1,1 +1,1 @@
-"""The console of `app.py --demo`, and nothing that serves without it."""
+"""The console of `app.py --demo`. The sample without `--demo` does not import it."""

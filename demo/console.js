@@ -1,98 +1,102 @@
 "use strict";
 
-// Everything that is shown is set as text, so nothing of an answer is ever markup.
+// Everything is shown as text, so that no part of an answer can become markup.
 
-const found = (id) => document.getElementById(id);
-const form = found("call");
+const byId = (id) => document.getElementById(id);
+const form = byId("call");
 const buttons = [...form.querySelectorAll("button")];
 
-let latest = 0;
+let latestCall = 0;
 
 async function call(button) {
-  const number = ++latest;
+  const thisCall = ++latestCall;
   const path = new FormData(form).get("path");
-  for (const each of buttons) each.setAttribute("aria-pressed", String(each === button));
-  found("answer").setAttribute("aria-busy", "true");
+  for (const other of buttons) other.setAttribute("aria-pressed", String(other === button));
+  byId("answer").setAttribute("aria-busy", "true");
   let show;
   try {
     const token = await tokenOf(button.dataset.token);
     const headers = token === null ? {} : { Authorization: `Bearer ${token}` };
-    const answer = await fetch(path, { headers, cache: "no-store", credentials: "omit" });
-    const body = await answer.text();
-    const walk = await asked("/console/walk", { path }, headers);
-    show = () => showAnswer(path, button.textContent, answer, body, walk);
+    const response = await fetch(path, { headers, cache: "no-store", credentials: "omit" });
+    const body = await response.text();
+    const explanation = await post("/console/explanation", { path }, headers);
+    show = () => showAnswer(path, button.textContent, response, body, explanation);
   } catch (error) {
     show = () => showProblem(error);
   }
-  // A call that was overtaken by another one says nothing.
-  if (number !== latest) return;
+  // The answer of a call is dropped if the user has made another call since.
+  if (thisCall !== latestCall) return;
   show();
-  found("answer").removeAttribute("aria-busy");
-  bringIntoSight(found("answer"));
+  byId("answer").removeAttribute("aria-busy");
+  scrollIntoView(byId("answer"));
 }
 
-// On a phone the answer is below the buttons; where it can be seen, nothing moves.
-function bringIntoSight(answer) {
+// On a phone the answer is below the buttons. Where the answer is visible, nothing moves.
+function scrollIntoView(answer) {
   if (answer.getBoundingClientRect().top < innerHeight / 2) return;
-  const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  answer.scrollIntoView({ block: "start", behavior: still ? "auto" : "smooth" });
+  const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  answer.scrollIntoView({ block: "start", behavior: reducedMotion ? "auto" : "smooth" });
 }
 
 async function tokenOf(kind) {
   if (kind === "none") return null;
-  if (kind === "pasted") return pasted();
-  return (await asked("/console/token", { kind })).token;
+  if (kind === "pasted") return pastedToken();
+  return (await post("/console/token", { kind })).token;
 }
 
-function pasted() {
-  const token = found("pasted").value.trim().replace(/^bearer\s+/i, "");
+function pastedToken() {
+  const token = byId("pasted").value.trim().replace(/^bearer\s+/i, "");
   if (token === "") throw new Error("Paste a token into the field first.");
-  if (/[^\x20-\x7e]/.test(token)) throw new Error("This text cannot be sent: a token is one line of ASCII.");
+  if (/[^\x20-\x7e]/.test(token)) throw new Error("This text cannot be sent: a token is one line of ASCII characters.");
   return token;
 }
 
-async function asked(url, what, headers = {}) {
-  const answer = await fetch(url, {
+async function post(url, question, headers = {}) {
+  const response = await fetch(url, {
     method: "POST",
     headers: { ...headers, "Content-Type": "application/json" },
-    body: JSON.stringify(what),
+    body: JSON.stringify(question),
     credentials: "omit",
   });
-  const said = await answer.json();
-  if (!answer.ok) throw new Error(said.message);
-  return said;
+  const reply = await response.json();
+  if (!response.ok) throw new Error(reply.message);
+  return reply;
 }
 
-function reveal(answered) {
-  found("waiting").hidden = answered;
-  found("verdict").hidden = found("said").hidden = !answered;
+function reveal(hasAnswer) {
+  byId("waiting").hidden = hasAnswer;
+  byId("verdict").hidden = !hasAnswer;
+  byId("details").hidden = !hasAnswer;
 }
 
 function showProblem(error) {
   reveal(false);
-  // What fetch itself throws is a TypeError: nobody answered.
-  found("waiting").textContent =
-    error instanceof TypeError ? "Nobody answered. Is the demo still running?" : error.message;
-  mark([], null);
+  // fetch throws a TypeError if the server does not answer.
+  byId("waiting").textContent =
+    error instanceof TypeError ? "The demo does not answer. Is it still running?" : error.message;
+  markPipeline([], false);
 }
 
-function showAnswer(path, sent, answer, body, walk) {
+function showAnswer(path, buttonText, response, body, explanation) {
   reveal(true);
-  found("request").textContent = `GET ${path}`;
-  found("with").textContent = `· ${sent.toLowerCase()}`;
-  found("status").textContent = `${answer.status} ${answer.statusText}`.trim();
-  found("status").className = answer.ok ? "status good" : "status bad";
-  found("challenge").textContent = answer.headers.get("WWW-Authenticate") ?? "none";
-  found("body").textContent = pretty(body);
-  const failed = walk.steps.find((step) => step.passed === false);
-  found("summary").textContent = failed
-    ? `${failed.layer} refused it: ${walk.reason}.`
-    : "All three layers let it pass.";
-  found("walk").replaceChildren(...groups(walk.steps));
-  mark(walk.steps, answer.ok);
+  byId("request").textContent = `GET ${path}`;
+  byId("with").textContent = `· ${buttonText.toLowerCase()}`;
+  byId("status").textContent = `${response.status} ${response.statusText}`.trim();
+  byId("status").className = response.ok ? "status good" : "status bad";
+  byId("challenge").textContent = response.headers.get("WWW-Authenticate") ?? "none";
+  byId("body").textContent = formatBody(body);
+  byId("summary").textContent = summarize(explanation);
+  byId("checks").replaceChildren(...checksByLayer(explanation.steps));
+  markPipeline(explanation.steps, response.ok);
 }
 
-function pretty(body) {
+function summarize({ steps, reason }) {
+  const failed = steps.find((step) => step.passed === false);
+  if (failed === undefined) return "All three layers accepted the request.";
+  return `${failed.layer} refused the request: ${reason}.`;
+}
+
+function formatBody(body) {
   try {
     return JSON.stringify(JSON.parse(body), null, 2);
   } catch {
@@ -100,55 +104,69 @@ function pretty(body) {
   }
 }
 
-function groups(steps) {
+function checksByLayer(steps) {
   const layers = [...new Set(steps.map((step) => step.layer))];
   return layers.flatMap((layer) => {
-    const list = element("ol", "", ...steps.filter((step) => step.layer === layer).map(line));
+    const items = steps.filter((step) => step.layer === layer).map(checkItem);
+    const list = element("ol", "", ...items);
     list.setAttribute("aria-label", layer);
     return [element("h4", "", layer), list];
   });
 }
 
-function line(step) {
-  const [state, sign, word] = {
+function checkItem(step) {
+  const [className, symbol, label] = {
     true: ["passed", "✓", "passed"],
     false: ["failed", "✗", "failed"],
-    null: ["unmade", "–", "not made"],
+    null: ["skipped", "–", "not made"],
   }[step.passed];
-  const mark = element("span", "mark", sign);
+  const mark = element("span", "mark", symbol);
   mark.setAttribute("role", "img");
-  mark.setAttribute("aria-label", word);
-  return element("li", state, mark, element("span", "name", step.name), element("span", "detail", detail(step)));
+  mark.setAttribute("aria-label", label);
+  const name = element("span", "name", step.name);
+  return element("li", className, mark, name, element("span", "detail", formatDates(step.name, detail(step))));
 }
 
 function detail({ name, passed, expected, found }) {
   if (passed === null) return found ?? "";
-  const asks = passed ? expected : expected && `expected ${expected}`;
-  // What was found says enough of a check that passed; of a rule, both sides are of interest.
-  const parts = passed && found && name !== "rule" ? [found] : passed ? [asks, found] : [found, asks];
-  return dated(name, parts.filter(Boolean).join(" · "));
+  if (passed === false) return join(found, expected && `expected ${expected}`);
+  // The value alone explains a check that passed. A rule needs both sides.
+  if (found && name !== "rule") return found;
+  return join(expected, found);
 }
 
-function dated(name, text) {
+function join(...parts) {
+  return parts.filter(Boolean).join(" · ");
+}
+
+function formatDates(name, text) {
   if (!["expiry", "not before", "age"].includes(name)) return text;
-  const written = (seconds) => new Date(seconds * 1000).toISOString().slice(0, 19).replace("T", " ");
-  return text.replace(/\b\d{9,11}(\.\d+)?\b/g, (seconds) => `${written(seconds)} UTC`);
+  return text.replace(/\b\d{9,11}(\.\d+)?\b/g, formatDate);
 }
 
-function mark(steps, reached) {
+function formatDate(seconds) {
+  const iso = new Date(seconds * 1000).toISOString();
+  return `${iso.slice(0, 19).replace("T", " ")} UTC`;
+}
+
+function markPipeline(steps, isAnswered) {
   for (const box of document.querySelectorAll(".pipeline li")) {
-    const own = steps.filter((step) => step.layer === box.dataset.layer);
-    const failed = own.some((step) => step.passed === false);
-    const passed = box.dataset.layer === "application" ? reached === true : own.some((step) => step.passed);
-    box.className = failed ? "failed" : passed ? "passed" : "";
+    box.className = pipelineState(box.dataset.layer, steps, isAnswered);
   }
 }
 
-function element(name, className, ...children) {
-  const made = document.createElement(name);
-  if (className) made.className = className;
-  made.append(...children);
-  return made;
+function pipelineState(layer, steps, isAnswered) {
+  if (layer === "application") return isAnswered ? "passed" : "";
+  const ofLayer = steps.filter((step) => step.layer === layer);
+  if (ofLayer.some((step) => step.passed === false)) return "failed";
+  return ofLayer.some((step) => step.passed) ? "passed" : "";
+}
+
+function element(tag, className, ...children) {
+  const node = document.createElement(tag);
+  if (className) node.className = className;
+  node.append(...children);
+  return node;
 }
 
 for (const button of buttons) button.addEventListener("click", () => call(button));

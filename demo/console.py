@@ -1,13 +1,13 @@
-"""The console: a page that calls the sample's endpoints and shows what was decided, and why.
+"""The console of the demo: a page that calls the sample's endpoints and explains the answers.
 
-It mints tokens, so it answers loopback alone (`jwt_wsgi.testing.loopback`) and, where it mints or
-explains, its own page.
+The console mints tokens. It therefore answers only requests on loopback
+(`jwt_wsgi.testing.loopback`), and mints or explains only for its own page.
 """
 
 import html
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from webob import Request, Response
@@ -20,30 +20,38 @@ from jwt_wsgi.testing.loopback import is_local, is_proxied
 
 HERE = Path(__file__).parent
 
-#: path -> the file behind it, and its media type.
+
+class File(NamedTuple):
+    """A file of the page and its media type."""
+
+    name: str
+    media_type: str
+
+
+#: The files of the page by their paths.
 FILES = {
-    "/": ("console.html", "text/html"),
-    "/console.css": ("console.css", "text/css"),
-    "/console.js": ("console.js", "text/javascript"),
-    "/console.svg": ("console.svg", "image/svg+xml"),
+    "/": File("console.html", "text/html"),
+    "/console.css": File("console.css", "text/css"),
+    "/console.js": File("console.js", "text/javascript"),
+    "/console.svg": File("console.svg", "image/svg+xml"),
 }
-#: What the console adds to the policy of the API; nothing is beneath these places.
+#: The rules that the console adds to those of the API; `{$}` excludes the paths beneath.
 RULES = {
     "/{$}": PUBLIC,
     **{f"{path}/{{$}}": PUBLIC for path in FILES if path != "/"},
     "/console/token/{$}": PUBLIC,
-    "/console/walk/{$}": PUBLIC,
+    "/console/explanation/{$}": PUBLIC,
 }
-#: A place that no rule covers, to show what holds there.
+#: A path without a rule, to show the policy's default.
 ELSEWHERE = "/elsewhere"
 
-#: Bytes of what the page's script sends.
+#: The maximum size of a request body, in bytes.
 MAX_BODY = 4096
 
 HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
-    "require-trusted-types-for 'script'",
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'; require-trusted-types-for 'script'",
     "Cache-Control": "no-store",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -55,9 +63,13 @@ HEADERS = {
 def with_console(
     api: WSGIApplication, local: LocalIssuer, issuer: Issuer, rules: dict[str, Any]
 ) -> WSGIApplication:
-    """`api` behind `rules` as `protect` has it, with the console beside its endpoints.
+    """Return the protected API with the console beside its endpoints.
 
-    `issuer` is what the API trusts, `local` what signs for it.
+    Args:
+        api: The application without protection.
+        local: The issuer that signs tokens for the page.
+        issuer: The issuer that the API trusts.
+        rules: The rules of the API.
     """
     policy = Policy({**rules, **RULES})
     console = Console(api, local, Explainer(issuer, policy), Policy(rules))
@@ -65,98 +77,103 @@ def with_console(
 
 
 class Console:
-    """The page, tokens to try it with, and the walk of a call; every other request is the API's."""
+    """A WSGI application that answers requests for the console and passes all others to the API."""
 
     def __init__(
         self, api: WSGIApplication, local: LocalIssuer, explainer: Explainer, policy: Policy
     ) -> None:
         self._api = api
         self._explainer = explainer
-        self._mint = _mints(local)
-        self._files = {
-            path: ((HERE / name).read_text(encoding="utf-8"), kind)
-            for path, (name, kind) in FILES.items()
+        self._token_factories = _token_factories(local)
+        self._texts = {
+            path: (HERE / file.name).read_text(encoding="utf-8") for path, file in FILES.items()
         }
-        page, kind = self._files["/"]
-        self._files["/"] = page.replace("<!-- endpoints -->", _endpoints(policy)), kind
+        self._texts["/"] = self._texts["/"].replace("<!-- endpoints -->", _endpoints(policy))
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""
         request = Request(environ)
-        asked = (request.method, request.path_info)
-        answers: dict[tuple[str, str], Callable[[Request], Response]] = {
-            ("POST", "/console/token"): self._token,
-            ("POST", "/console/walk"): self._walk,
-            **{(method, path): self._file for path in self._files for method in ("GET", "HEAD")},
-        }
-        if asked not in answers:
+        handler = self._handler(request.method, request.path_info)
+        if handler is None:
             return self._api(environ, start_response)
         refusal = _refusal(request)
-        response = _message(refusal, 403) if refusal else answers[asked](request)
+        response = handler(request) if refusal is None else _message(refusal, 403)
         response.headers.update(HEADERS.items())
         return response(environ, start_response)
 
-    def _file(self, request: Request) -> Response:
-        text, kind = self._files[request.path_info]
-        return Response(text, content_type=kind, charset="utf-8")
+    def _handler(self, method: str, path: str) -> Callable[[Request], Response] | None:
+        if method in ("GET", "HEAD") and path in FILES:
+            return self._send_file
+        if method == "POST" and path == "/console/token":
+            return self._mint_token
+        if method == "POST" and path == "/console/explanation":
+            return self._explain
+        return None
 
-    def _token(self, request: Request) -> Response:
-        kind = _asked(request, "kind")
-        if kind not in self._mint:
-            return _message(f"The kind is one of {', '.join(self._mint)}.", 400)
-        return Response(json_body={"token": self._mint[kind]()})
+    def _send_file(self, request: Request) -> Response:
+        media_type = FILES[request.path_info].media_type
+        return Response(self._texts[request.path_info], content_type=media_type, charset="utf-8")
 
-    def _walk(self, request: Request) -> Response:
-        """The walk of a GET of this path, with the Authorization header that this request has."""
-        path = _asked(request, "path")
+    def _mint_token(self, request: Request) -> Response:
+        kind = _member(request, "kind")
+        if kind not in self._token_factories:
+            choices = ", ".join(self._token_factories)
+            return _message(f"This kind of token is unknown: choose from {choices}.", 400)
+        return Response(json_body={"token": self._token_factories[kind]()})
+
+    def _explain(self, request: Request) -> Response:
+        """Explain a GET of the path in the body with the Authorization header of this request."""
+        path = _member(request, "path")
         if path is None:
-            return _message("The path is a text.", 400)
-        called = {
+            return _message("The path must be a text.", 400)
+        environ = {
+            **request.environ,
             "REQUEST_METHOD": "GET",
             "PATH_INFO": path.encode("utf-8").decode("latin-1"),
             "QUERY_STRING": "",
         }
-        explanation = self._explainer.explain({**request.environ, **called})
+        explanation = self._explainer.explain(environ)
         steps = [{"layer": _layer(step), **step._asdict()} for step in explanation.steps]
         return Response(json_body={"reason": explanation.reason, "steps": steps})
 
 
-def _mints(local: LocalIssuer) -> dict[str, Callable[[], str]]:
-    """For each kind, what makes a fresh token of it."""
+def _token_factories(local: LocalIssuer) -> dict[str, Callable[[], str]]:
+    """Return a function for each kind of token that makes a fresh one."""
     forger = LocalIssuer(local.issuer, audience=local.audience)
     return {
         "good": lambda: local.token("read:messages"),
         "unscoped": lambda: local.token("openid"),
         "expired": lambda: local.token("read:messages", expires_in=-3600),
-        # Another's key under the name of the issuer's own.
+        # The header names the issuer's key, but another key signs.
         "forged": lambda: forger.token("read:messages", header={"kid": local.key().kid}),
     }
 
 
 def _refusal(request: Request) -> str | None:
-    """Why the console does not answer this request, or None."""
-    environ, host = request.environ, request.headers.get("Host", "")
-    if not is_local(environ):
-        return (
-            "The console mints tokens, so it answers on loopback and by a name of loopback alone."
-        )
-    if is_proxied(environ):
+    """Return why the console does not answer this request, or None."""
+    if not is_local(request.environ):
+        return "The console mints tokens, so it answers only this machine, on a loopback address."
+    if is_proxied(request.environ):
         return "The console mints tokens, so it does not answer through a proxy."
-    if request.method != "POST":
-        return None
-    # RFC 6454 §7, and Fetch Metadata where the browser has it.
-    own = request.headers.get("Origin") == f"http://{host}"
-    if not own or request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
-        return "The console mints tokens, so it answers its own page alone."
+    if request.method == "POST" and not _is_from_own_page(request):
+        return "The console mints tokens, so it answers only its own page."
     return None
 
 
-def _asked(request: Request, name: str) -> str | None:
-    """The text of this name in the JSON that was sent, or None where there is none."""
-    if (
-        request.content_type != "application/json"
-        or (request.content_length or MAX_BODY + 1) > MAX_BODY
-    ):
+def _is_from_own_page(request: Request) -> bool:
+    """Return whether the page sent this request (RFC 6454 §7, and Fetch Metadata if present)."""
+    origin = f"http://{request.headers.get('Host', '')}"
+    if request.headers.get("Origin") != origin:
+        return False
+    site: str = request.headers.get("Sec-Fetch-Site", "same-origin")
+    return site == "same-origin"
+
+
+def _member(request: Request, name: str) -> str | None:
+    """Return a text of the JSON object in the body, or None if there is no such text."""
+    if request.content_type != "application/json":
+        return None
+    if not request.content_length or request.content_length > MAX_BODY:
         return None
     try:
         value = read_object(request.body).get(name)
@@ -166,24 +183,27 @@ def _asked(request: Request, name: str) -> str | None:
 
 
 def _layer(step: Step) -> str:
-    return {
-        "credentials": "TokenExtractor",
-        "path": "ScopeAuthorizer",
-        "rule": "ScopeAuthorizer",
-    }.get(step.name, "TokenVerifier")
+    """Return the name of the layer that makes this check."""
+    if step.name == "credentials":
+        return "TokenExtractor"
+    if step.name in ("path", "rule"):
+        return "ScopeAuthorizer"
+    return "TokenVerifier"
 
 
 def _endpoints(policy: Policy) -> str:
-    """A choice for each rule as the policy states it, and one for what no rule covers."""
-    choices = [_choice(rule.key, str(rule), checked=not at) for at, rule in enumerate(policy.rules)]
+    """Return the HTML of a choice for each rule, and one for a path without a rule."""
+    choices = [_choice(rule.key, str(rule)) for rule in policy.rules]
+    choices[0] = choices[0].replace("<input ", "<input checked ")
     example = f"<small>e.g. {ELSEWHERE}</small>"
     return "\n".join([*choices, _choice(ELSEWHERE, f"otherwise: {policy.default!r}", example)])
 
 
-def _choice(path: str, text: str, example: str = "", *, checked: bool = False) -> str:
-    place, _, asked = map(html.escape, text.partition(": "))
-    button = f'<input type="radio" name="path" value="{html.escape(path)}"{" checked" * checked}>'
-    return f'<label class="endpoint">{button}<code><b>{place}</b>: {asked}</code>{example}</label>'
+def _choice(path: str, rule: str, example: str = "") -> str:
+    pattern, _, requirement = map(html.escape, rule.partition(": "))
+    button = f'<input type="radio" name="path" value="{html.escape(path)}">'
+    text = f"<code><b>{pattern}</b>: {requirement}</code>"
+    return f'<label class="endpoint">{button}{text}{example}</label>'
 
 
 def _message(text: str, status: int) -> Response:

@@ -1,4 +1,7 @@
-"""Bottle behind jwt-wsgi: `ISSUER=https://… AUDIENCE=https://… python examples/bottle_app.py`."""
+"""Bottle behind jwt-wsgi.
+
+Run it with `ISSUER=https://… AUDIENCE=https://… python examples/bottle_app.py`.
+"""
 
 import os
 
@@ -9,28 +12,40 @@ from jwt_wsgi import AUTHENTICATED, PUBLIC, AuthError, get_auth, protect, requir
 RULES = {"/public": PUBLIC, "/private": AUTHENTICATED, "/messages": scope("read:messages")}
 
 
-def refusals(callback):
-    """A plugin: Bottle turns whatever a handler raises into a 500, before the layers can see it."""
+def answer_auth_errors(callback):
+    """Answer the AuthError of a handler, for which Bottle would answer 500. This is a plugin."""
 
-    def answered(*arguments, **named):
+    def wrapper(*args, **kwargs):
         try:
-            return callback(*arguments, **named)
+            return callback(*args, **kwargs)
         except AuthError as error:
-            start = []
-            body = b"".join(respond(error)(request.environ, lambda *given: start.extend(given)))
-            return HTTPResponse(body, start[0], dict(start[1]))
+            status, headers, body = call(respond(error), request.environ)
+            return HTTPResponse(body, status, dict(headers))
 
-    return answered
-
-
-def not_found(environ, error):
-    """Answer what no rule covers as if it were not there; all else as usual."""
-    return missing if error.reason == "no_rule" else None
+    return wrapper
 
 
-def missing(environ, start_response):
-    start_response("404 Not Found", [("Content-Type", "text/plain; charset=utf-8")])
-    return [b"nothing here"]
+def call(app, environ):
+    """Call a WSGI application and return the status, headers and body of its answer."""
+    start = {}
+
+    def start_response(status, headers, exc_info=None):
+        start.update(status=status, headers=headers)
+
+    body = b"".join(app(environ, start_response))
+    return start["status"], start["headers"], body
+
+
+def public():
+    return "hello, whoever you are"
+
+
+def private():
+    return f"hello {get_auth(request.environ).subject}"
+
+
+def messages():
+    return "your messages"
 
 
 def delete():
@@ -38,13 +53,25 @@ def delete():
     return f"deleted for {auth.subject}"
 
 
+def not_found(environ, error):
+    """Answer 404 if no rule matches. None means the usual answer."""
+    if error.reason == "no_rule":
+        return missing
+    return None
+
+
+def missing(environ, start_response):
+    start_response("404 Not Found", [("Content-Type", "text/plain; charset=utf-8")])
+    return [b"nothing here"]
+
+
 def application(issuer, audience):
-    """The Bottle application behind the layers."""
+    """Return the Bottle application behind the layers."""
     app = Bottle()
-    app.install(refusals)
-    app.get("/public", callback=lambda: "hello, whoever you are")
-    app.get("/private", callback=lambda: f"hello {get_auth(request.environ).subject}")
-    app.get("/messages", callback=lambda: "your messages")
+    app.install(answer_auth_errors)
+    app.get("/public", callback=public)
+    app.get("/private", callback=private)
+    app.get("/messages", callback=messages)
     app.delete("/messages", callback=delete)
     return protect(app, issuer=issuer, audience=audience, rules=RULES, on_error=not_found)
 

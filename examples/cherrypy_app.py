@@ -1,4 +1,7 @@
-"""CherryPy behind jwt-wsgi: `ISSUER=https://… AUDIENCE=https://… python examples/cherrypy_app.py`."""
+"""CherryPy behind jwt-wsgi.
+
+Run it with `ISSUER=https://… AUDIENCE=https://… python examples/cherrypy_app.py`.
+"""
 
 import os
 import sys
@@ -22,26 +25,39 @@ class Api:
     @cherrypy.expose
     def messages(self):
         if cherrypy.request.method == "DELETE":
-            return f"deleted for {require(cherrypy.request.wsgi_environ, scope('delete:messages')).subject}"
+            auth = require(cherrypy.request.wsgi_environ, scope("delete:messages"))
+            return f"deleted for {auth.subject}"
         return "your messages"
 
 
-def refused():
-    """CherryPy turns whatever a handler raises into a 500; this answers an AuthError as the layers would."""
-    error, start, answer = sys.exc_info()[1], [], cherrypy.response
-    if isinstance(error, AuthError):
-        answer.body = respond(error)(
-            cherrypy.request.wsgi_environ, lambda *given: start.extend(given)
-        )
-        answer.status = start[0]
-        answer.headers.update(dict(start[1]))
-    else:
+def answer_auth_error():
+    """Answer the AuthError of a handler, for which CherryPy would answer 500."""
+    error = sys.exc_info()[1]
+    if not isinstance(error, AuthError):
         cherrypy.HTTPError(500).set_response()
+        return
+    status, headers, body = call(respond(error), cherrypy.request.wsgi_environ)
+    cherrypy.response.status = status
+    cherrypy.response.headers.update(dict(headers))
+    cherrypy.response.body = [body]
+
+
+def call(app, environ):
+    """Call a WSGI application and return the status, headers and body of its answer."""
+    start = {}
+
+    def start_response(status, headers, exc_info=None):
+        start.update(status=status, headers=headers)
+
+    body = b"".join(app(environ, start_response))
+    return start["status"], start["headers"], body
 
 
 def not_found(environ, error):
-    """Answer what no rule covers as if it were not there; all else as usual."""
-    return missing if error.reason == "no_rule" else None
+    """Answer 404 if no rule matches. None means the usual answer."""
+    if error.reason == "no_rule":
+        return missing
+    return None
 
 
 def missing(environ, start_response):
@@ -50,8 +66,8 @@ def missing(environ, start_response):
 
 
 def application(issuer, audience):
-    """The CherryPy application behind the layers."""
-    app = cherrypy.Application(Api(), config={"/": {"request.error_response": refused}})
+    """Return the CherryPy application behind the layers."""
+    app = cherrypy.Application(Api(), config={"/": {"request.error_response": answer_auth_error}})
     return protect(app, issuer=issuer, audience=audience, rules=RULES, on_error=not_found)
 
 

@@ -1,4 +1,7 @@
-"""Django behind jwt-wsgi: `ISSUER=https://… AUDIENCE=https://… python examples/django_app.py`."""
+"""Django behind jwt-wsgi.
+
+Run it with `ISSUER=https://… AUDIENCE=https://… python examples/django_app.py`.
+"""
 
 import os
 
@@ -14,32 +17,49 @@ RULES = {"/public": PUBLIC, "/private": AUTHENTICATED, "/messages": scope("read:
 
 
 class Refusals(MiddlewareMixin):
-    """Django turns whatever a view raises into a 500, unless a middleware like this one answers it."""
+    """A middleware that answers the AuthError of a view, for which Django would answer 500."""
 
     def process_exception(self, request, error):
         if not isinstance(error, AuthError):
             return None
-        start = []
-        body = b"".join(respond(error)(request.META, lambda *given: start.extend(given)))
-        return HttpResponse(body, status=int(start[0].split()[0]), headers=dict(start[1]))
+        status, headers, body = call(respond(error), request.META)
+        return HttpResponse(body, status=int(status.split()[0]), headers=dict(headers))
+
+
+def call(app, environ):
+    """Call a WSGI application and return the status, headers and body of its answer."""
+    start = {}
+
+    def start_response(status, headers, exc_info=None):
+        start.update(status=status, headers=headers)
+
+    body = b"".join(app(environ, start_response))
+    return start["status"], start["headers"], body
+
+
+def public(request):
+    return HttpResponse("hello, whoever you are")
+
+
+def private(request):
+    return HttpResponse(f"hello {get_auth(request).subject}")
 
 
 def messages(request):
     if request.method == "DELETE":
-        return HttpResponse(f"deleted for {require(request, scope('delete:messages')).subject}")
+        auth = require(request, scope("delete:messages"))
+        return HttpResponse(f"deleted for {auth.subject}")
     return HttpResponse("your messages")
 
 
-urlpatterns = [
-    path("public", lambda request: HttpResponse("hello, whoever you are")),
-    path("private", lambda request: HttpResponse(f"hello {get_auth(request).subject}")),
-    path("messages", messages),
-]
+urlpatterns = [path("public", public), path("private", private), path("messages", messages)]
 
 
 def not_found(environ, error):
-    """Answer what no rule covers as if it were not there; all else as usual."""
-    return missing if error.reason == "no_rule" else None
+    """Answer 404 if no rule matches. None means the usual answer."""
+    if error.reason == "no_rule":
+        return missing
+    return None
 
 
 def missing(environ, start_response):
@@ -48,7 +68,7 @@ def missing(environ, start_response):
 
 
 def application(issuer, audience):
-    """What stands in the project's `wsgi.py`."""
+    """Return the application, as the project's `wsgi.py` does."""
     return protect(
         get_wsgi_application(), issuer=issuer, audience=audience, rules=RULES, on_error=not_found
     )
@@ -57,8 +77,8 @@ def application(issuer, audience):
 if __name__ == "__main__":
     from waitress import serve
 
-    listen = f"127.0.0.1:{os.environ.get('PORT', '8000')}"
     settings.configure(
         ROOT_URLCONF=__name__, ALLOWED_HOSTS=["127.0.0.1"], MIDDLEWARE=[f"{__name__}.Refusals"]
     )
+    listen = f"127.0.0.1:{os.environ.get('PORT', '8000')}"
     serve(application(os.environ["ISSUER"], os.environ["AUDIENCE"]), listen=listen)

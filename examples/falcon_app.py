@@ -1,4 +1,7 @@
-"""Falcon behind jwt-wsgi: `ISSUER=https://… AUDIENCE=https://… python examples/falcon_app.py`."""
+"""Falcon behind jwt-wsgi.
+
+Run it with `ISSUER=https://… AUDIENCE=https://… python examples/falcon_app.py`.
+"""
 
 import os
 
@@ -24,20 +27,32 @@ class Messages:
         resp.text = "your messages"
 
     def on_delete(self, req, resp):
-        resp.text = f"deleted for {require(req, scope('delete:messages')).subject}"
+        auth = require(req, scope("delete:messages"))
+        resp.text = f"deleted for {auth.subject}"
 
 
-def refused(req, resp, error, params):
-    """Falcon turns whatever a resource raises into a 500, unless a handler like this one answers it."""
-    start = []
-    resp.data = b"".join(respond(error)(req.env, lambda *given: start.extend(given)))
-    resp.status = start[0]
-    resp.set_headers(start[1])
+def answer_auth_error(req, resp, error, params):
+    """Answer the AuthError of a resource, for which Falcon would answer 500."""
+    resp.status, headers, resp.data = call(respond(error), req.env)
+    resp.set_headers(headers)
+
+
+def call(app, environ):
+    """Call a WSGI application and return the status, headers and body of its answer."""
+    start = {}
+
+    def start_response(status, headers, exc_info=None):
+        start.update(status=status, headers=headers)
+
+    body = b"".join(app(environ, start_response))
+    return start["status"], start["headers"], body
 
 
 def not_found(environ, error):
-    """Answer what no rule covers as if it were not there; all else as usual."""
-    return missing if error.reason == "no_rule" else None
+    """Answer 404 if no rule matches. None means the usual answer."""
+    if error.reason == "no_rule":
+        return missing
+    return None
 
 
 def missing(environ, start_response):
@@ -46,19 +61,17 @@ def missing(environ, start_response):
 
 
 def application(issuer, audience):
+    """Return the Falcon application behind the layers."""
     app = falcon.App()
-    for path, resource in (
-        ("/public", Public()),
-        ("/private", Private()),
-        ("/messages", Messages()),
-    ):
-        app.add_route(path, resource)
-    app.add_error_handler(AuthError, refused)
+    app.add_route("/public", Public())
+    app.add_route("/private", Private())
+    app.add_route("/messages", Messages())
+    app.add_error_handler(AuthError, answer_auth_error)
     return protect(app, issuer=issuer, audience=audience, rules=RULES, on_error=not_found)
 
 
 if __name__ == "__main__":
     from waitress import serve
 
-    app = application(os.environ["ISSUER"], os.environ["AUDIENCE"])
-    serve(app, listen=f"127.0.0.1:{os.environ.get('PORT', '8000')}")
+    listen = f"127.0.0.1:{os.environ.get('PORT', '8000')}"
+    serve(application(os.environ["ISSUER"], os.environ["AUDIENCE"]), listen=listen)

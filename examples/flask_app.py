@@ -1,4 +1,7 @@
-"""Flask behind jwt-wsgi: `ISSUER=https://… AUDIENCE=https://… python examples/flask_app.py`."""
+"""Flask behind jwt-wsgi.
+
+Run it with `ISSUER=https://… AUDIENCE=https://… python examples/flask_app.py`.
+"""
 
 import os
 
@@ -11,12 +14,14 @@ RULES = {"/public": PUBLIC, "/private": AUTHENTICATED, "/messages": scope("read:
 
 
 def not_found(environ, error):
-    """Answer what no rule covers as if it were not there; all else as usual."""
-    return NotFound("nothing here") if error.reason == "no_rule" else None
+    """Answer 404 if no rule matches. None means the usual answer."""
+    if error.reason == "no_rule":
+        return NotFound("nothing here")
+    return None
 
 
 def application(issuer, audience):
-    """The Flask application, with the layers around its `wsgi_app`."""
+    """Return the Flask application with the layers around its `wsgi_app`."""
     app = Flask(__name__, static_folder=None)
 
     @app.get("/public")
@@ -36,9 +41,9 @@ def application(issuer, audience):
         auth = require(request, scope("delete:messages"))
         return f"deleted for {auth.subject}"
 
-    # Flask turns whatever a view raises into a 500, before the layers can see it.
+    # Without this handler, Flask answers 500 before the layers see the error.
     @app.errorhandler(AuthError)
-    def refused(error):
+    def answer_auth_error(error):
         return app.response_class.from_app(respond(error), request.environ)
 
     app.wsgi_app = protect(

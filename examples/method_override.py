@@ -1,11 +1,16 @@
-"""A method override. It stands outside: `application = MethodOverride(protect(app, …))`."""
+"""A method override. It stands outside the layers: `MethodOverride(protect(app, …))`."""
 
 
 class MethodOverride:
-    """Lets a POST be another method by `X-HTTP-Method-Override`, for clients that can send nothing else."""
+    """A WSGI middleware for clients that can send no other method than POST.
+
+    A POST with the header `X-HTTP-Method-Override` becomes a request of the method in that header,
+    if `methods` lists it.
+    """
 
     def __init__(self, app, methods=("PUT", "PATCH", "DELETE")):
-        self.app, self.methods = app, methods
+        self.app = app
+        self.methods = methods
 
     def __call__(self, environ, start_response):
         method = environ.get("HTTP_X_HTTP_METHOD_OVERRIDE", "").upper()

@@ -1,4 +1,7 @@
-"""Plain WSGI behind jwt-wsgi: `ISSUER=https://… AUDIENCE=https://… python examples/plain.py`."""
+"""Plain WSGI behind jwt-wsgi.
+
+Run it with `ISSUER=https://… AUDIENCE=https://… python examples/plain.py`.
+"""
 
 import os
 
@@ -8,13 +11,13 @@ RULES = {"/public": PUBLIC, "/private": AUTHENTICATED, "/messages": scope("read:
 
 
 def api(environ, start_response):
-    """Three places; to delete messages takes one scope more than the rule says."""
+    """Answer three paths. DELETE /messages needs one scope more than its rule."""
     if environ["PATH_INFO"] == "/public":
         text = "hello, whoever you are"
     elif environ["PATH_INFO"] == "/private":
         text = f"hello {get_auth(environ).subject}"
     elif environ["REQUEST_METHOD"] == "DELETE":
-        # Whatever AuthError leaves the application is answered by the layers around it.
+        # The layers answer an AuthError that the application raises.
         auth = require(environ, scope("delete:messages"))
         text = f"deleted for {auth.subject}"
     else:
@@ -24,8 +27,10 @@ def api(environ, start_response):
 
 
 def not_found(environ, error):
-    """Answer what no rule covers as if it were not there; all else as usual."""
-    return missing if error.reason == "no_rule" else None
+    """Answer 404 if no rule matches. None means the usual answer."""
+    if error.reason == "no_rule":
+        return missing
+    return None
 
 
 def missing(environ, start_response):
@@ -34,7 +39,7 @@ def missing(environ, start_response):
 
 
 def application(issuer, audience):
-    """The application behind the layers."""
+    """Return the application behind the layers."""
     return protect(api, issuer=issuer, audience=audience, rules=RULES, on_error=not_found)
 
 

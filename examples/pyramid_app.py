@@ -1,4 +1,7 @@
-"""Pyramid behind jwt-wsgi: `ISSUER=https://… AUDIENCE=https://… python examples/pyramid_app.py`."""
+"""Pyramid behind jwt-wsgi.
+
+Run it with `ISSUER=https://… AUDIENCE=https://… python examples/pyramid_app.py`.
+"""
 
 import os
 
@@ -28,25 +31,30 @@ def delete(request):
     return Response(f"deleted for {auth.subject}")
 
 
-def refused(error, request):
-    """Answer an AuthError that a view raised."""
+def answer_auth_error(error, request):
+    """Answer the AuthError of a view."""
     return request.get_response(respond(error))
 
 
 def not_found(environ, error):
-    """Answer what no rule covers as if it were not there; all else as usual."""
-    return HTTPNotFound("nothing here") if error.reason == "no_rule" else None
+    """Answer 404 if no rule matches. None means the usual answer."""
+    if error.reason == "no_rule":
+        return HTTPNotFound("nothing here")
+    return None
 
 
 def application(issuer, audience):
-    """What Pyramid makes, behind the layers."""
+    """Return the Pyramid application behind the layers."""
     config = Configurator()
-    for view, method in ((public, "GET"), (private, "GET"), (messages, "GET"), (delete, "DELETE")):
-        place = "messages" if view is delete else view.__name__
-        config.add_route(view.__name__, f"/{place}", request_method=method)
-        config.add_view(view, route_name=view.__name__)
-    # Without it the error reaches the layers, unless a view of Exception takes it before.
-    config.add_exception_view(refused, context=AuthError)
+    config.add_route("public", "/public")
+    config.add_route("private", "/private")
+    config.add_route("messages", "/messages")
+    config.add_view(public, route_name="public", request_method="GET")
+    config.add_view(private, route_name="private", request_method="GET")
+    config.add_view(messages, route_name="messages", request_method="GET")
+    config.add_view(delete, route_name="messages", request_method="DELETE")
+    # Without this view, a view of Exception would take the error before the layers see it.
+    config.add_exception_view(answer_auth_error, context=AuthError)
     return protect(
         config.make_wsgi_app(), issuer=issuer, audience=audience, rules=RULES, on_error=not_found
     )

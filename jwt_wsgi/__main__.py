@@ -5,7 +5,14 @@ import sys
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and exit: 0, 1 for a negative answer, 2 for misuse, 130 where it was interrupted."""
+    """Run the command line and exit.
+
+    The exit status is 0 for success, 1 for a negative answer, 2 for a usage error, and 130 after
+    Ctrl-C.
+
+    Args:
+        arguments: The arguments after the program's name, by default those of the process.
+    """
     missing = [name for name in ("click", "rich") if importlib.util.find_spec(name) is None]
     if missing:
         sys.stderr.write(

@@ -1,4 +1,4 @@
-"""What one floor hands to the next: the credentials found, the auth established."""
+"""The values that one layer hands to the next: the credentials sent and the auth verified."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -11,9 +11,17 @@ AUTH_KEY = "jwt_wsgi.auth"
 RULE_KEY = "jwt_wsgi.rule"
 REALM_KEY = "jwt_wsgi.realm"
 
+#: The attributes under which WebOb, Werkzeug and Flask, Django, and Falcon carry the environ.
+_ENVIRON_ATTRIBUTES = ("environ", "META", "env")
+
 
 class Credentials(NamedTuple):
-    """What the request offered: the authentication scheme and the token, not judged yet."""
+    """The credentials of a request, not verified yet.
+
+    Attributes:
+        scheme: The authentication scheme, such as `Bearer`.
+        token: The token's text. `repr` does not show it.
+    """
 
     scheme: str
     token: str
@@ -23,14 +31,26 @@ class Credentials(NamedTuple):
 
 
 class Auth:
-    """Who is calling, as one verified token says it. A value of this request alone.
+    """The caller of one request, as its verified token describes it.
 
-    `claims` and `header` are plain dicts that belong to this request: changing
-    them reaches no other. `issuer` is the trusted issuer, `scopes` the granted
-    scopes, `token` the compact text; where `claims` or `header` are not given,
-    they are read from it, once, when they are asked for. `judged_at` is when it
-    was judged, in seconds since the epoch; where nobody says, no authentication
-    is recent.
+    `claims` and `header` are plain dicts that belong to this request; changing them affects
+    no other request.
+
+    Args:
+        token: The token's text, in the compact serialization.
+        issuer: The trusted issuer.
+        scopes: The granted scopes.
+        judged_at: When the token was verified, in seconds since the epoch. Where it is
+            None, no authentication is recent.
+        claims: The token's claims. Where they are None, they are read from `token` on
+            first use.
+        header: The token's header. Where it is None, it is read from `token` on first use.
+
+    Attributes:
+        token: The token's text, for calls to another API on the user's behalf.
+        issuer: The trusted issuer, equal to the claim `iss`.
+        scopes: The granted scopes.
+        judged_at: When the token was verified, in seconds since the epoch, or None.
     """
 
     __slots__ = ("_claims", "_header", "issuer", "judged_at", "scopes", "token")
@@ -40,30 +60,39 @@ class Auth:
         token: str,
         issuer: str,
         scopes: frozenset[str] = frozenset(),
-        judged_at: float = float("nan"),
+        judged_at: float | None = None,
         claims: dict[str, Any] | None = None,
         header: dict[str, Any] | None = None,
     ) -> None:
-        self._claims, self._header = claims, header
-        self.token, self.issuer, self.scopes, self.judged_at = token, issuer, scopes, judged_at
+        self.token = token
+        self.issuer = issuer
+        self.scopes = scopes
+        self.judged_at = judged_at
+        self._claims = claims
+        self._header = header
 
     @property
     def claims(self) -> dict[str, Any]:
-        """What the token says, by the names of its claims."""
+        """The token's claims, by name (RFC 7519 §4)."""
         if self._claims is None:
-            self._claims = read_object(decode(self.token.split(".")[1]))
+            payload = self.token.split(".")[1]
+            self._claims = read_object(decode(payload))
         return self._claims
 
     @property
     def header(self) -> dict[str, Any]:
         """The token's header (RFC 7515 §4)."""
         if self._header is None:
-            self._header = read_object(decode(self.token.split(".")[0]))
+            protected = self.token.split(".")[0]
+            self._header = read_object(decode(protected))
         return self._header
 
     @property
     def subject(self) -> str | None:
-        """The `sub` claim, unique within its issuer only (RFC 7519 §4.1.2)."""
+        """The claim `sub`, or None where it is not a string.
+
+        It is unique within its issuer only (RFC 7519 §4.1.2).
+        """
         subject = self.claims.get("sub")
         return subject if isinstance(subject, str) else None
 
@@ -73,22 +102,33 @@ class Auth:
 
 
 def environ_of(request: object) -> Mapping[str, Any]:
-    """The WSGI environ of `request`: itself, or what WebOb, Werkzeug, Django or Falcon carry."""
+    """Return the WSGI environ of a request.
+
+    Args:
+        request: The environ itself, or a request of WebOb, Werkzeug, Flask, Django or Falcon.
+
+    Raises:
+        TypeError: `request` is neither.
+    """
     if isinstance(request, dict):
         return request
-    for environ in (getattr(request, name, None) for name in ("environ", "META", "env")):
+    for name in _ENVIRON_ATTRIBUTES:
+        environ = getattr(request, name, None)
         if isinstance(environ, dict):
             return environ
     raise TypeError(
-        f"{type(request).__name__} is no WSGI environ, and carries none as .environ, .META or .env"
+        f"{type(request).__name__} is not a WSGI environ, and has none as .environ, .META or .env"
     )
 
 
 def get_auth(request: object) -> Auth | None:
-    """The `Auth` of a request, or None where no token was verified.
+    """Return the `Auth` of a request, or None where no token was verified.
 
-    `request` is a WSGI environ, or a request object that carries one. Raises
-    `TypeError` for anything else.
+    Args:
+        request: A WSGI environ, or a request object of a framework that carries one.
+
+    Raises:
+        TypeError: `request` is neither.
     """
     auth = environ_of(request).get(AUTH_KEY)
     return auth if isinstance(auth, Auth) else None

@@ -1,43 +1,111 @@
-"""What is remembered of good tokens: bounded, shared by threads, read without a lock."""
+"""A bounded cache of verified tokens: shared by threads, read without a lock."""
 
+import os
 import threading
 from typing import Generic, TypeVar
 
-Remembered = TypeVar("Remembered")
+Entry = TypeVar("Entry")
 
-#: Bytes that an entry costs beside its characters, which are ASCII: the facts, their dates, its share of the table.
-_OVERHEAD = 750
+Scopes = frozenset[str]
+
+#: Bytes that an entry costs beside the token's characters (which are ASCII): the verified facts,
+#: their dates, and the entry's share of the dict.
+_ENTRY_BYTES = 450
+#: Bytes that a set of scopes costs beside the characters of its names: the set itself and its
+#: share of the table that finds it; and each name's object with its slots in the set.
+_SCOPE_SET_BYTES = 320
+_SCOPE_BYTES = 120
 
 
-class TokenCache(Generic[Remembered]):
-    """Values by the text of their token, in two generations; the older one is forgotten when the younger is full.
+class _Generation(Generic[Entry]):
+    """Entries that are dropped together, and the sets of scopes that they share."""
 
-    `entries` and `max_bytes` bound both generations together; 0 remembers nothing.
+    __slots__ = ("entries", "scope_sets", "size")
+
+    def __init__(self) -> None:
+        self.entries: dict[str, Entry] = {}
+        self.scope_sets: dict[Scopes, Scopes] = {}
+        self.size = 0
+
+
+class TokenCache(Generic[Entry]):
+    """A cache of values by the text of their token, in two generations.
+
+    When the young generation is full, it becomes the old one, and the previous old one is dropped
+    as a whole. Tokens with the same scopes share one set, which is counted once.
+
+    Args:
+        entries: The most entries that both generations hold together; 0 caches nothing.
+        max_bytes: The most bytes that both generations hold together; 0 caches nothing.
     """
 
-    __slots__ = ("_bytes", "_entries", "_lock", "_max_bytes", "_old", "_young")
+    __slots__ = ("_entries", "_lock", "_max_bytes", "_old", "_pid", "_young")
 
     def __init__(self, entries: int, max_bytes: int) -> None:
-        self._entries, self._max_bytes = entries // 2, max_bytes // 2
-        self._young: dict[str, Remembered] = {}
-        self._old: dict[str, Remembered] = {}
-        self._bytes = 0
+        self._entries = entries // 2
+        self._max_bytes = max_bytes // 2
+        self._young: _Generation[Entry] = _Generation()
+        self._old: _Generation[Entry] = _Generation()
+        self._own_process()
+
+    def _own_process(self) -> None:
+        self._pid = os.getpid()
         self._lock = threading.Lock()
 
-    def get(self, text: str) -> Remembered | None:
-        """What is remembered of this very text, or None."""
-        found = self._young.get(text)
-        return self._old.get(text) if found is None else found
+    @property
+    def is_off(self) -> bool:
+        """True if nothing is ever cached."""
+        return self._entries == 0 or self._max_bytes < _ENTRY_BYTES
 
-    def put(self, text: str, value: Remembered) -> None:
-        """Remember `value`, unless it alone is more than there is room for."""
-        size = len(text) + _OVERHEAD
-        if size > self._max_bytes or self._entries == 0:
+    def get(self, token: str) -> Entry | None:
+        """Return the value that is cached for exactly this token, or None."""
+        entry = self._young.entries.get(token)
+        if entry is None:
+            return self._old.entries.get(token)
+        return entry
+
+    def shared_scopes(self, scopes: Scopes) -> Scopes:
+        """Return the object that cached tokens with these scopes share, or `scopes` itself."""
+        return self._young.scope_sets.get(scopes, scopes)
+
+    def put(self, token: str, entry: Entry, scopes: Scopes) -> None:
+        """Cache a value, unless it alone exceeds the bound of a generation.
+
+        Args:
+            token: The token's text.
+            entry: The value.
+            scopes: The set of scopes that the value refers to, from `shared_scopes`.
+        """
+        if self.is_off:
             return
+        size = len(token) + _ENTRY_BYTES
+        scopes_size = _size_of(scopes)
+        if size + scopes_size > self._max_bytes:
+            return
+        if self._pid != os.getpid():
+            # A fork may have copied a lock that another thread held, and nobody would release it.
+            self._own_process()
         with self._lock:
-            if self._bytes + size > self._max_bytes or len(self._young) >= self._entries:
-                # In this order, so that a reader between the two lines finds all that is kept.
-                self._old = self._young
-                self._young, self._bytes = {}, 0
-            self._young[text] = value
-            self._bytes += size
+            young = self._young
+            is_new = scopes not in young.scope_sets
+            if is_new:
+                size += scopes_size
+            if young.size + size > self._max_bytes or len(young.entries) >= self._entries:
+                young = self._start_generation()
+                is_new = True
+                size = len(token) + _ENTRY_BYTES + scopes_size
+            if is_new:
+                young.scope_sets[scopes] = scopes
+            young.entries[token] = entry
+            young.size += size
+
+    def _start_generation(self) -> _Generation[Entry]:
+        # In this order a reader between the two lines still finds every cached entry.
+        self._old = self._young
+        self._young = _Generation()
+        return self._young
+
+
+def _size_of(scopes: Scopes) -> int:
+    """Return about how many bytes a set of scopes takes."""
+    return _SCOPE_SET_BYTES + _SCOPE_BYTES * len(scopes) + sum(map(len, scopes))

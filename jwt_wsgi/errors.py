@@ -1,55 +1,69 @@
-"""Every refusal, and the closed list of reasons that bodies, logs and metrics share.
+"""The errors with which a request is refused, and the closed list of their reasons.
 
-The classes are pure: they know nothing of WSGI, realms or the request. How one
-is answered is the business of `jwt_wsgi.middleware.responses`.
+The classes are pure: they know nothing of WSGI, realms or the request.
+`jwt_wsgi.middleware.responses` turns an error into an HTTP answer.
 """
 
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import ClassVar
 
-#: reason -> what the client is told. The list is closed: no other reason exists.
+#: The text that the client reads, by reason. Bodies, logs and metrics name the reason.
+#: The list is closed: no other reason exists.
 REASONS: dict[str, str] = {
     "missing_token": "An access token is required",
-    "malformed_header": "The Authorization header is not 'Bearer' and one token",
+    "malformed_header": "The Authorization header must be 'Bearer' followed by one token",
     "several_tokens": "More than one set of credentials was sent",
     "token_too_large": "The token is too large",
     "token_malformed": "The token is malformed",
-    "header_unsupported": "The token's header asks for something that is not supported",
-    "algorithm_not_allowed": "The token's algorithm is not allowed",
-    "type_mismatch": "The token is of another type",
-    "issuer_mismatch": "The token's issuer is not trusted here",
-    "kid_unknown": "The token's key is not one of the issuer's",
+    "header_unsupported": "The token's header contains an unsupported parameter",
+    "algorithm_not_allowed": "The token's signature algorithm is not allowed",
+    "type_mismatch": "The token's type is not accepted",
+    "issuer_mismatch": "The token's issuer is not trusted",
+    "kid_unknown": "The token's signing key is not one of the issuer's keys",
     "signature_invalid": "The token's signature is invalid",
-    "audience_mismatch": "The token is meant for another audience",
+    "audience_mismatch": "The token is intended for another audience",
     "token_expired": "The token has expired",
-    "token_not_yet_valid": "The token is not valid yet",
+    "token_not_yet_valid": "The token is not yet valid",
     "token_too_old": "The token was issued too long ago",
-    "claim_missing": "The token lacks a required claim",
-    "claim_malformed": "A claim of the token is malformed",
-    "claim_mismatch": "A claim of the token has not the required value",
-    "id_token": "An ID token is not an access token",
-    "token_bound": "The token is bound to a key that was not proven",
+    "claim_missing": "A required claim is missing",
+    "claim_malformed": "A claim is malformed",
+    "claim_mismatch": "A claim does not have the required value",
+    "id_token": "The token is an ID token, but an access token is required",
+    "token_bound": "The token is bound to a key whose possession was not proven",
     "token_revoked": "The token has been revoked",
-    "revocation_unknown": "Whether the token was revoked cannot be told at the moment",
-    "insufficient_scope": "The token lacks a scope that is required here",
-    "claim_forbidden": "The token's claims do not allow this",
-    "denied": "This is not allowed",
-    "no_rule": "This is not allowed",
+    "revocation_unknown": "The token's revocation status is temporarily unknown",
+    "insufficient_scope": "The token lacks a required scope",
+    "claim_forbidden": "The token's claims do not allow this request",
+    "denied": "This request is not allowed",
+    "no_rule": "No rule allows this request",
     "insufficient_authentication": "Stronger or more recent authentication is required",
-    "path_ambiguous": "The path can be read in more than one way",
-    "method_ambiguous": "The method is not an upper-case token",
-    "mount_unknown": "The application is not mounted here",
-    "keys_unavailable": "The issuer's keys cannot be had at the moment",
+    "path_ambiguous": "The path can be interpreted in more than one way",
+    "method_ambiguous": "The request method is not a valid upper-case name",
+    "mount_unknown": "The application is mounted at an unexpected path",
+    "keys_unavailable": "The issuer's keys are temporarily unavailable",
 }
 
 
 class AuthError(Exception):
-    """A refusal, with the answer that the protocol has for it.
+    """A refusal of a request; the base class of all errors of this package.
 
-    `status` is the HTTP status, `code` the protocol's error code or None, and
-    `reason` one of `REASONS`. `scopes` are those the client should ask for;
-    `description` replaces the reason's own text in the answer, so it must hold
-    nothing of the token. `expected` and `found` are for the log alone.
+    Every argument is also an attribute of the same name.
+
+    Args:
+        reason: One of the keys of `REASONS`; None is the class's own default.
+        scopes: The scopes that the client should ask for, named in the challenge.
+        description: The text that the client reads instead of the reason's own. It must
+            not contain anything of the token.
+        expected: The value that would have been accepted. It is logged, never sent.
+        found: The value that the request had. It is logged, never sent.
+
+    Attributes:
+        status: The HTTP status of the answer.
+        code: The protocol's error code, or None for an answer without one.
+        default_reason: The reason where none is passed.
+
+    Raises:
+        ValueError: `reason` is not one of `REASONS`.
     """
 
     status: ClassVar[int] = 401
@@ -67,7 +81,9 @@ class AuthError(Exception):
     ) -> None:
         self.reason = reason or self.default_reason
         if self.reason not in REASONS:
-            raise ValueError(f"{reason!r} is no reason; the closed list is jwt_wsgi.errors.REASONS")
+            raise ValueError(
+                f"{reason!r} is not a reason; the closed list is jwt_wsgi.errors.REASONS"
+            )
         super().__init__(self.reason)
         self.scopes = tuple(scopes)
         self.description = description or REASONS[self.reason]
@@ -79,7 +95,10 @@ class AuthError(Exception):
 
 
 class InvalidRequest(AuthError):
-    """The request itself cannot be judged: a malformed header, two tokens, an ambiguous path."""
+    """A refusal of a request that is malformed: its header, its credentials, its path.
+
+    Takes the arguments of `AuthError`. The answer is 400 `invalid_request`.
+    """
 
     status = 400
     code = "invalid_request"
@@ -87,20 +106,33 @@ class InvalidRequest(AuthError):
 
 
 class MissingToken(AuthError):
-    """No token where one is needed. Not a bad token, so there is no error code (RFC 6750 §3.1)."""
+    """A refusal of a request without a token, where one is required.
+
+    Takes the arguments of `AuthError`. The answer is 401 without an error code (RFC 6750 §3.1).
+    """
 
 
 class InvalidToken(AuthError):
-    """The token is malformed, forged, expired or meant for someone else (RFC 6750 §3.1)."""
+    """A refusal of a token that is malformed, forged, expired or intended for another API.
+
+    Takes the arguments of `AuthError`. The answer is 401 `invalid_token` (RFC 6750 §3.1).
+    """
 
     code = "invalid_token"
     default_reason = "token_malformed"
 
 
 class InsufficientAuthentication(AuthError):
-    """The user must authenticate again, more strongly or more recently (RFC 9470 §3).
+    """A refusal until the user authenticates again, more strongly or more recently.
 
-    `acr_values` are authentication context classes, `max_age` is in seconds.
+    Takes the arguments of `AuthError`, and two more. The answer is
+    401 `insufficient_user_authentication` (RFC 9470 §3).
+
+    Args:
+        acr_values: The authentication context classes of which one is required, named in
+            the challenge.
+        max_age: The greatest age of the authentication in seconds, named in the challenge.
+            None is any age.
     """
 
     code = "insufficient_user_authentication"
@@ -112,15 +144,23 @@ class InsufficientAuthentication(AuthError):
         *,
         acr_values: Iterable[str] = (),
         max_age: int | None = None,
-        **rest: Any,
+        scopes: Iterable[str] = (),
+        description: str | None = None,
+        expected: object = None,
+        found: object = None,
     ) -> None:
-        super().__init__(reason, **rest)
+        super().__init__(
+            reason, scopes=scopes, description=description, expected=expected, found=found
+        )
         self.acr_values = tuple(acr_values)
         self.max_age = max_age
 
 
 class Forbidden(AuthError):
-    """The token is good, and what it says does not allow this."""
+    """A refusal of a request that the token is valid for, but that its claims do not allow.
+
+    Takes the arguments of `AuthError`. The answer is 403 `forbidden`.
+    """
 
     status = 403
     code = "forbidden"
@@ -128,19 +168,40 @@ class Forbidden(AuthError):
 
 
 class InsufficientScope(Forbidden):
-    """The token is good and lacks a scope that would help (RFC 6750 §3.1)."""
+    """A refusal of a valid token that lacks a required scope.
+
+    Takes the arguments of `AuthError`. The answer is 403 `insufficient_scope` (RFC 6750 §3.1).
+    """
 
     code = "insufficient_scope"
     default_reason = "insufficient_scope"
 
 
 class KeysUnavailable(AuthError):
-    """We cannot tell whether the token is good. `retry_after` is in seconds."""
+    """A refusal because the token cannot be checked now: keys or revocation are unavailable.
+
+    Takes the arguments of `AuthError`, and one more. The answer is 503
+    `temporarily_unavailable`, with a `Retry-After` header.
+
+    Args:
+        retry_after: When the client should try again, in seconds from now.
+    """
 
     status = 503
     code = "temporarily_unavailable"
     default_reason = "keys_unavailable"
 
-    def __init__(self, reason: str | None = None, *, retry_after: float = 1.0, **rest: Any) -> None:
-        super().__init__(reason, **rest)
+    def __init__(
+        self,
+        reason: str | None = None,
+        *,
+        retry_after: float = 1.0,
+        scopes: Iterable[str] = (),
+        description: str | None = None,
+        expected: object = None,
+        found: object = None,
+    ) -> None:
+        super().__init__(
+            reason, scopes=scopes, description=description, expected=expected, found=found
+        )
         self.retry_after = retry_after

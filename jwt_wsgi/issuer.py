@@ -1,15 +1,20 @@
-"""`Issuer`: whom to trust, where its keys are, and what its tokens must look like."""
+"""`Issuer`: an authorization server to trust, its keys, and the form of its tokens."""
 
 import copy
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Literal
 
+from jwt_wsgi.callbacks import check_callables
 from jwt_wsgi.jose.algorithms import ALGORITHMS, SYMMETRIC
 from jwt_wsgi.jose.claims import ClaimName, TokenProfile, check_claim_name
 from jwt_wsgi.jwks.remote import RemoteJWKS
 from jwt_wsgi.jwks.source import KeySource, KeySourceChain
 from jwt_wsgi.jwks.static import SharedSecret, StaticJWKS
-from jwt_wsgi.options import is_number, must
+from jwt_wsgi.options import is_finite_number
+
+_PROFILES = ("jwt", "at+jwt")
+#: Seconds; a longer leeway would keep expired tokens alive.
+_MAX_LEEWAY = 300
 
 
 class _AnyAudience:
@@ -24,16 +29,30 @@ ANY_AUDIENCE: Final = _AnyAudience()
 class Issuer:
     """One authorization server whose tokens are accepted, and the form they must have.
 
-    `issuer` is compared exactly with `iss`; without `keys` it is the https URL
-    that keys are discovered from. `audience` is a string, several, or
-    `ANY_AUDIENCE`. `keys` is a key source or several, asked in order.
-    `algorithms` is the allow-list. `leeway` (seconds, 0 to 300) is granted to
-    every date, `max_age` (seconds) bounds the time since `iat`. `profile` is
-    "jwt", or "at+jwt" for RFC 9068. `claims` maps a claim's name (a tuple is a
-    path) to its value, to a predicate, or to `...` for "present".
-    `scope_claim` names the claim that grants scopes.
+    Args:
+        issuer: Compared exactly with the token's `iss`. Without `keys` it is also the https URL
+            that the keys are discovered from.
+        audience: The API's identifier, or several; one of them must be in the token's `aud`.
+            `ANY_AUDIENCE` waives the check.
+        keys: A key source, or several, which are asked in order. Without it, the keys are
+            discovered (OpenID Connect Discovery 1.0 §4, RFC 8414 §3).
+        algorithms: The signature algorithms that are allowed.
+        leeway: Seconds, 0 to 300, that every date is off at most.
+        max_age: Seconds that may have passed since the token's `iat`. Without it, any number.
+        profile: "jwt", or "at+jwt" for access tokens as RFC 9068 specifies them.
+        claims: Maps a claim's name (a tuple is a path into nested objects) to its required value,
+            to a predicate of the value, or to `...`, which requires that the claim is present.
+        scope_claim: The claim that grants scopes, instead of `scope` or else `scp`.
+        allow_http: Discover over plain http, too. Loopback is always allowed.
 
-    Raises `ValueError` that names the option, the value and the remedy.
+    Attributes:
+        issuer: The issuer's name, as tokens write it in `iss`.
+        algorithms: The allowed algorithms.
+        keys: The key source.
+        discovers: True if the keys are discovered from `issuer`.
+
+    Raises:
+        ValueError: For invalid arguments; the text names the option, the value and the remedy.
     """
 
     def __init__(
@@ -50,93 +69,127 @@ class Issuer:
         scope_claim: ClaimName | None = None,
         allow_http: bool = False,
     ) -> None:
-        must(
-            isinstance(issuer, str) and issuer != "",
-            f"issuer={issuer!r}: write the tokens' exact iss",
-        )
+        if not isinstance(issuer, str) or issuer == "":
+            raise ValueError(f"issuer={issuer!r}: write the tokens' exact iss")
         self.issuer = issuer
-        self.algorithms = _algorithms(algorithms)
-        self.profile = _profile(
-            audience, leeway, max_age, profile, {} if claims is None else claims
-        )
-        self.scope_claim = (
-            None if scope_claim is None else check_claim_name("scope_claim", scope_claim)
-        )
+        self.algorithms = _check_algorithms(algorithms)
+        self.profile = _token_profile(audience, leeway, max_age, profile, claims)
+        self.scope_claim = None
+        if scope_claim is not None:
+            self.scope_claim = check_claim_name("scope_claim", scope_claim)
         self.discovers = keys is None
-        given = RemoteJWKS.discovered(issuer, allow_http=allow_http) if keys is None else keys
-        sources: Sequence[Any] = given if isinstance(given, list | tuple) else [given]
-        for source in sources:
-            _check_source(source, self.algorithms)
-        must(len(sources) > 0, "keys is empty: name a key source, or leave it out for discovery")
-        self.keys: KeySource = sources[0] if len(sources) == 1 else KeySourceChain(sources)
+        if keys is None:
+            keys = RemoteJWKS.discovered(issuer, allow_http=allow_http)
+        self.keys: KeySource = _key_source(keys, self.algorithms)
 
     def __repr__(self) -> str:
         return f"Issuer({self.issuer!r}, algorithms={sorted(self.algorithms)!r})"
 
 
-def _algorithms(algorithms: Iterable[str]) -> frozenset[str]:
+def _check_algorithms(algorithms: Iterable[str]) -> frozenset[str]:
     names = () if isinstance(algorithms, str) else tuple(algorithms)
-    must(names != (), f"algorithms={algorithms!r}: write a list of names, such as ('RS256',)")
+    if not names:
+        raise ValueError(f"algorithms={algorithms!r}: write a list of names, such as ('RS256',)")
     for name in names:
-        must(
-            name in list(ALGORITHMS),
-            f"algorithms holds {name!r}: choose from {', '.join(ALGORITHMS)}",
-        )
+        # A list: a name that cannot be hashed must be refused like any other.
+        if name not in list(ALGORITHMS):
+            raise ValueError(f"algorithms holds {name!r}: choose from {', '.join(ALGORITHMS)}")
     return frozenset(names)
 
 
-def _profile(
+def _token_profile(
     audience: object,
     leeway: float,
     max_age: float | None,
     profile: str,
-    claims: Mapping[ClaimName, Any],
+    claims: Mapping[ClaimName, Any] | None,
 ) -> TokenProfile:
-    must(is_number(leeway) and 0 <= leeway <= 300, f"leeway={leeway!r}: write seconds, 0 to 300")
-    must(
-        max_age is None or (is_number(max_age) and 0 < max_age < 2**53),
-        f"max_age={max_age!r}: write seconds above 0, or leave it out",
-    )
-    must(profile in ("jwt", "at+jwt"), f"profile={profile!r}: write 'jwt' or 'at+jwt'")
-    must(isinstance(claims, Mapping), f"claims={claims!r}: write a mapping of names to values")
-    wanted = [(check_claim_name("claims", name), value) for name, value in claims.items()]
+    if not is_finite_number(leeway) or not 0 <= leeway <= _MAX_LEEWAY:
+        raise ValueError(f"leeway={leeway!r}: write seconds, 0 to {_MAX_LEEWAY}")
+    if max_age is not None and (not is_finite_number(max_age) or not 0 < max_age < 2**53):
+        raise ValueError(f"max_age={max_age!r}: write seconds above 0, or leave it out")
+    if profile not in _PROFILES:
+        raise ValueError(f"profile={profile!r}: write 'jwt' or 'at+jwt'")
+    fixed, predicates = _required_claims({} if claims is None else claims)
     return TokenProfile(
         audiences=_audiences(audience),
         leeway=leeway,
         max_age=max_age,
         name=profile,
-        fixed=tuple((name, copy.deepcopy(value)) for name, value in wanted if not callable(value)),
-        predicates=tuple((name, value) for name, value in wanted if callable(value)),
+        fixed=fixed,
+        predicates=predicates,
     )
+
+
+def _required_claims(
+    claims: Mapping[ClaimName, Any],
+) -> tuple[tuple[tuple[ClaimName, Any], ...], tuple[tuple[ClaimName, Any], ...]]:
+    """Return the claims with a fixed value, and those with a predicate."""
+    if not isinstance(claims, Mapping):
+        raise ValueError(f"claims={claims!r}: write a mapping of names to values")
+    fixed = []
+    predicates = []
+    for name, value in claims.items():
+        check_claim_name("claims", name)
+        if callable(value):
+            check_callables(**{f"claims[{name!r}]": value})
+            predicates.append((name, value))
+        else:
+            fixed.append((name, copy.deepcopy(value)))
+    return tuple(fixed), tuple(predicates)
 
 
 def _audiences(audience: object) -> frozenset[str] | None:
     if audience is ANY_AUDIENCE:
         return None
-    listed = [audience] if isinstance(audience, str) else audience
-    names = list(listed) if isinstance(listed, Iterable) and not isinstance(listed, Mapping) else []
-    named = names != [] and all(isinstance(name, str) and name for name in names)
-    must(
-        named,
-        f"audience={audience!r}: write the API's identifier, a list of them, or ANY_AUDIENCE for anyone's",
-    )
+    names: list[Any] = []
+    if isinstance(audience, str):
+        names = [audience]
+    elif isinstance(audience, Iterable) and not isinstance(audience, Mapping):
+        names = list(audience)
+    if not names or not all(isinstance(name, str) and name for name in names):
+        raise ValueError(
+            f"audience={audience!r}: write the API's identifier, a list of them, "
+            "or ANY_AUDIENCE for anyone's"
+        )
     return frozenset(names)
 
 
+def _key_source(keys: KeySource | Sequence[KeySource], algorithms: frozenset[str]) -> KeySource:
+    sources: Sequence[KeySource] = keys if isinstance(keys, list | tuple) else [keys]  # type: ignore[list-item]
+    if len(sources) == 0:
+        raise ValueError("keys is empty: name a key source, or leave it out for discovery")
+    for source in sources:
+        _check_source(source, algorithms)
+    if len(sources) == 1:
+        return sources[0]
+    return KeySourceChain(sources)
+
+
 def _check_source(source: object, algorithms: frozenset[str]) -> None:
-    remedy = "write a RemoteJWKS, StaticJWKS or SharedSecret, or a list; wrap a mapping or KeySet in StaticJWKS"
-    must(isinstance(source, KeySource), f"keys={type(source).__name__}: {remedy}")
-    symmetric, wanted = algorithms & SYMMETRIC, sorted(algorithms)
-    published = isinstance(source, RemoteJWKS) and symmetric != frozenset()
-    must(
-        not published,
-        f"algorithms {wanted} with published keys: a secret cannot be published; use SharedSecret",
-    )
-    if isinstance(source, StaticJWKS | SharedSecret):
-        served = source.held().algorithms
-        needed = algorithms if isinstance(source, SharedSecret) else symmetric
-        fits = needed <= served and not served.isdisjoint(algorithms)
-        must(
-            fits,
-            f"algorithms {wanted}, but these keys serve {sorted(served)} by their kind and size: name those",
+    if not isinstance(source, KeySource):
+        raise ValueError(
+            f"keys={type(source).__name__}: write a RemoteJWKS, StaticJWKS or SharedSecret, "
+            "or a list; wrap a mapping or KeySet in StaticJWKS"
+        )
+    if isinstance(source, RemoteJWKS) and algorithms & SYMMETRIC:
+        raise ValueError(
+            f"algorithms {sorted(algorithms)} with published keys: a secret cannot be published; "
+            "use SharedSecret"
+        )
+    if isinstance(source, SharedSecret):
+        _check_served(source, algorithms, needed=algorithms)
+    elif isinstance(source, StaticJWKS):
+        _check_served(source, algorithms, needed=algorithms & SYMMETRIC)
+
+
+def _check_served(
+    source: StaticJWKS | SharedSecret, algorithms: frozenset[str], *, needed: frozenset[str]
+) -> None:
+    """Refuse algorithms that the keys at hand do not serve."""
+    served = source.held().algorithms
+    if not needed <= served or served.isdisjoint(algorithms):
+        raise ValueError(
+            f"algorithms {sorted(algorithms)}, but these keys serve {sorted(served)} "
+            "by their kind and size: name those"
         )

@@ -1,97 +1,189 @@
-"""Which issuer a token's `iss` picks: a configured one, or one that a resolver names."""
+"""The trusted issuers by name: configured ones, and those that a resolver knows."""
 
 import copy
+import hashlib
 import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from typing import NamedTuple, TypeVar
 
+from jwt_wsgi.callbacks import CallbackFailed, call, check_callables
 from jwt_wsgi.errors import KeysUnavailable
 from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.jwks.discovery import Location
 from jwt_wsgi.jwks.remote import RemoteJWKS
-from jwt_wsgi.options import must
+from jwt_wsgi.jwks.source import KeySource
 
 logger = logging.getLogger("jwt_wsgi.issuers")
 
-#: An unverified `iss` in, the `Issuer` of that name out, or None for one that is not trusted.
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+#: Takes an unverified `iss`; returns the `Issuer` of that name, or None for an untrusted one.
 Resolver = Callable[[str], Issuer | None]
 
-#: How many answers of either kind are remembered, and for how many seconds.
-MAX_ANSWERS, REMEMBERED_FOR = 10_000, 60.0
-#: Characters of a name that a resolver is asked for.
+#: How many names that produced a good token are cached.
+MAX_PROVEN = 10_000
+#: How many names that a resolver trusts, but that produced no good token yet, are cached.
+MAX_UNPROVEN = 1_000
+#: How many names that a resolver does not trust are cached. At some 200 bytes each, they stay
+#: under 1 MiB.
+MAX_UNTRUSTED = 4_000
+#: Seconds that an answer is cached.
+REMEMBERED_FOR = 60.0
+#: The most characters of a name that a resolver is asked for.
 MAX_NAME = 2048
+#: How many configured issuers a refusal names.
+_MAX_DESCRIBED = 10
 
-_Answers = OrderedDict[str, tuple[Issuer | None, float]]
+
+class _Answer(NamedTuple):
+    """A resolver's answer, and when (in monotonic seconds) it must be asked again."""
+
+    issuer: Issuer
+    expires_at: float
+
+
+_Answers = OrderedDict[str, _Answer]
 
 
 class IssuerRegistry:
-    """Configured issuers by their names, and resolvers for those not known at the start.
+    """The issuers that are trusted, found by the exact name in `iss`.
 
-    A resolver is asked for https URLs alone, before anything is fetched. Yes and
-    no are remembered apart, so that invented names push no tenant out. The keys
-    of an issuer that it names without `keys` are discovered at public addresses
-    only. `clock` is in seconds and monotonic.
+    Resolvers are asked for https URLs alone, before anything is fetched. Their answers are cached
+    in three places, so that invented names evict no tenant: names that produced a good token,
+    names that a resolver trusts but that never produced one, and names that it does not trust. If
+    a resolver returns an issuer without `keys`, its keys are discovered at public addresses only.
+
+    Args:
+        issuers: An `Issuer`, a resolver, or several of either.
+        clock: Returns monotonic seconds.
+
+    Attributes:
+        configured: The configured issuers by name.
+        resolvers: The resolvers, in the order in which they are asked.
+        description: The configured names for a refusal: all of them, or how many there are.
+
+    Raises:
+        ValueError: For invalid arguments, or the same issuer twice.
     """
 
     def __init__(self, issuers: object, clock: Callable[[], float] = time.monotonic) -> None:
-        listed = tuple(issuers) if isinstance(issuers, Iterable) else (issuers,)
-        must(listed != (), "issuers is empty: name at least one Issuer")
         self._clock = clock
-        self._yes, self._no = _Answers(), _Answers()
+        self._proven = _Answers()
+        self._unproven = _Answers()
+        self._untrusted: OrderedDict[bytes, float] = OrderedDict()
         self.configured: dict[str, Issuer] = {}
         self.resolvers: list[Resolver] = []
-        for each in listed:
-            if isinstance(each, Issuer):
-                must(
-                    each.issuer not in self.configured,
-                    f"issuer {each.issuer!r} twice: one has several audiences",
-                )
-                self.configured[each.issuer] = each
-            else:
-                fits = callable(each) and not isinstance(each, type)
-                must(
-                    fits,
-                    f"issuers holds {each!r}: write Issuer(url, audience=...), or a resolver of such",
-                )
-                self.resolvers.append(each)
+        members = tuple(issuers) if isinstance(issuers, Iterable) else (issuers,)
+        if not members:
+            raise ValueError("issuers is empty: name at least one Issuer")
+        for member in members:
+            self._add(member)
+        # Made once: a refusal must not cost more where many issuers are configured.
+        self.description: list[str] | str = sorted(self.configured)[:_MAX_DESCRIBED]
+        if len(self.configured) > _MAX_DESCRIBED:
+            self.description = f"one of {len(self.configured)} configured issuers"
+
+    def _add(self, member: object) -> None:
+        if isinstance(member, Issuer):
+            if member.issuer in self.configured:
+                raise ValueError(f"issuer {member.issuer!r} twice: one has several audiences")
+            self.configured[member.issuer] = member
+            return
+        if not callable(member) or isinstance(member, type):
+            raise ValueError(
+                f"issuers holds {member!r}: write Issuer(url, audience=...), or a resolver of such"
+            )
+        check_callables(resolver=member)
+        self.resolvers.append(member)
 
     def get(self, name: str) -> Issuer | None:
-        """The trusted issuer of this name, or None; raises `KeysUnavailable` where a resolver raises."""
+        """Return the trusted issuer of this name, or None.
+
+        Raises:
+            KeysUnavailable: A resolver failed.
+        """
         if name in self.configured or not self.resolvers:
             return self.configured.get(name)
         now = self._clock()
-        for answers in (self._yes, self._no):
-            issuer, until = answers.get(name, (None, now))
-            if now < until:
-                return issuer
-        issuer = self._resolved(name) if _may_be_asked_for(name) else None
-        answers = self._no if issuer is None else self._yes
-        # Each step is atomic: threads need no lock here, and a fork finds none held.
-        answers.pop(name, None)
-        answers[name] = (issuer, now + REMEMBERED_FOR)
-        if len(answers) > MAX_ANSWERS:
-            answers.popitem(last=False)
+        for answers in (self._proven, self._unproven):
+            answer = answers.get(name)
+            if answer is not None and now < answer.expires_at:
+                return answer.issuer
+        # The length is judged before the name is hashed or parsed.
+        if len(name) > MAX_NAME:
+            return None
+        digest = _digest(name)
+        if now < self._untrusted.get(digest, now) or not _is_resolvable(name):
+            return None
+        issuer = self._resolve(name)
+        expires_at = now + REMEMBERED_FOR
+        if issuer is None:
+            self._proven.pop(name, None)
+            _store(self._untrusted, digest, expires_at, MAX_UNTRUSTED)
+        elif name in self._proven:
+            _store(self._proven, name, _Answer(issuer, expires_at), MAX_PROVEN)
+        else:
+            _store(self._unproven, name, _Answer(issuer, expires_at), MAX_UNPROVEN)
         return issuer
 
-    def _resolved(self, name: str) -> Issuer | None:
-        try:
-            issuer = next(filter(None, (resolve(name) for resolve in self.resolvers)), None)
-        except Exception as error:  # noqa: BLE001 (a stranger's code may raise anything)
-            logger.error("a resolver raised %s; refusing", type(error).__name__)
-            raise KeysUnavailable from None
-        if not isinstance(issuer, Issuer) or issuer.issuer != name:
+    def confirm(self, issuer: Issuer) -> None:
+        """Note that this issuer signed a good token, so that invented names cannot evict it."""
+        if not self.resolvers or issuer.issuer in self.configured:
+            return
+        answer = self._unproven.pop(issuer.issuer, None)
+        if answer is not None:
+            _store(self._proven, issuer.issuer, answer, MAX_PROVEN)
+
+    def _resolve(self, name: str) -> Issuer | None:
+        issuer = self._ask_resolvers(name)
+        if issuer is None or issuer.issuer != name:
             return None
         if issuer.discovers:
-            issuer, (before, _) = copy.copy(issuer), self._yes.get(name, (None, 0))
-            # The keys that are held survive another look at who is trusted.
-            issuer.keys = before.keys if before else RemoteJWKS.discovered(name, public_only=True)
+            issuer = copy.copy(issuer)
+            issuer.keys = self._discovered_keys(name)
         return issuer
 
+    def _ask_resolvers(self, name: str) -> Issuer | None:
+        for resolve in self.resolvers:
+            try:
+                issuer = call(
+                    resolve, name, name="a resolver", consequence="refusing", logger=logger
+                )
+            except CallbackFailed:
+                raise KeysUnavailable from None
+            if isinstance(issuer, Issuer):
+                return issuer
+        return None
 
-def _may_be_asked_for(name: str) -> bool:
+    def _discovered_keys(self, name: str) -> KeySource:
+        """Return the keys held for this name, which survive a new answer, or a new source."""
+        answer = self._proven.get(name) or self._unproven.get(name)
+        if answer is not None:
+            return answer.issuer.keys
+        return RemoteJWKS.discovered(name, public_only=True)
+
+
+def _store(cache: OrderedDict[Key, Value], key: Key, value: Value, most: int) -> None:
+    """Store an entry as the newest, and drop the oldest one beyond `most`."""
+    # Each step is atomic: threads need no lock here, and a fork finds none that is held.
+    cache.pop(key, None)
+    cache[key] = value
+    if len(cache) > most:
+        cache.popitem(last=False)
+
+
+def _digest(name: str) -> bytes:
+    """Return a short key for a name that strangers chose, however long it is."""
+    return hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def _is_resolvable(name: str) -> bool:
+    """Return True for an https URL that metadata could be fetched from."""
     try:
         Location(None, issuer=name)
     except ValueError:
         return False
-    return name.startswith("https://") and len(name) <= MAX_NAME
+    return name.startswith("https://")

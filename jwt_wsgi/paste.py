@@ -6,7 +6,7 @@
     audience = https://api.example.com
     policy = %(here)s/policy.toml
 
-What is wrong there fails when the file is loaded, before anything is served.
+A wrong setting is an error when the file is loaded, before anything is served.
 """
 
 import re
@@ -22,33 +22,39 @@ from jwt_wsgi.jwks.source import KeySource
 from jwt_wsgi.jwks.static import SharedSecret, StaticJWKS
 from jwt_wsgi.middleware.protect import protect
 from jwt_wsgi.middleware.responses import validate_realm
-from jwt_wsgi.options import must
 from jwt_wsgi.policyfile import read_policy
 
 _NUMBER = re.compile(r"\d{1,9}(\.\d{1,9})?")
-_NEEDED = {
+_REQUIRED = {
     "issuer": "the tokens' exact iss, such as https://tenant.example.com/",
     "audience": "this API's identifier, or several",
     "policy": "the file of rules, such as %(here)s/policy.toml",
 }
-#: Where keys come from, one of these at most; discovered from `issuer` without any.
-_KEYS = ("jwks_uri", "jwks_file", "secret_file")
-_OPTIONS = ("algorithms", "leeway", "max_age", "profile", "scope_claim")
-_SETTINGS = (*_NEEDED, *_KEYS, *_OPTIONS, "realm")
+#: At most one of these may be set. Without any, the keys are discovered from `issuer`.
+_KEY_SETTINGS = ("jwks_uri", "jwks_file", "secret_file")
+_ISSUER_SETTINGS = ("algorithms", "leeway", "max_age", "profile", "scope_claim")
+_DEFAULT_LEEWAY = 30.0
+_SETTINGS = (*_REQUIRED, *_KEY_SETTINGS, *_ISSUER_SETTINGS, "realm")
 
 
 def filter_app_factory(
     app: WSGIApplication, global_conf: Mapping[str, str] | None = None, **settings: str
 ) -> WSGIApplication:
-    """`app` behind the three layers (`paste.filter_app_factory`).
+    """Put `app` behind the three layers (`paste.filter_app_factory`).
 
-    `settings` are text. `issuer`, `audience` and `policy` (a file, see
-    `jwt_wsgi.policyfile`) are needed; one of `jwks_uri`, `jwks_file` and
-    `secret_file` says where keys are, else they are discovered. `algorithms`,
-    `leeway`, `max_age` (seconds), `profile` and `scope_claim` are those of
-    `Issuer`, `realm` that of `protect`. Lists are separated by blanks; files are
-    relative to the `.ini`. Raises `ValueError` that names the setting, the value
-    and the remedy.
+    Args:
+        app: The application.
+        global_conf: The defaults of the `.ini` file, as PasteDeploy passes them. Names of files are
+            relative to its `here`.
+        **settings: The settings of the section, as text. Lists are separated by spaces. `issuer`,
+            `audience` and `policy` (a file, see `jwt_wsgi.policyfile`) are required. One of
+            `jwks_uri`, `jwks_file` and `secret_file` names the keys; without one they are
+            discovered. `algorithms`, `leeway` (seconds), `max_age` (seconds), `profile` and
+            `scope_claim` are options of `Issuer`, `realm` is the option of `protect`.
+
+    Raises:
+        ValueError: A setting is missing, unknown or invalid. The text names the setting, its value
+            and the remedy.
     """
     return filter_factory(global_conf, **settings)(app)
 
@@ -56,73 +62,109 @@ def filter_app_factory(
 def filter_factory(
     global_conf: Mapping[str, str] | None = None, **settings: str
 ) -> Callable[[WSGIApplication], WSGIApplication]:
-    """What puts an application behind the three layers (`paste.filter_factory`); settings as above."""
-    for name in settings:
-        must(
-            name in _SETTINGS,
-            f"jwt-wsgi: unknown setting {name!r}: choose from {', '.join(_SETTINGS)}",
-        )
-    for name in _SETTINGS:
-        # PasteDeploy leaves out of a section what [DEFAULT] has too, which nobody would notice.
-        remedy = f"[DEFAULT] has {name} too, and hides it: name it otherwise there, or write 'get {name} = {name}' here"
-        must(name in settings or name not in (global_conf or {}), f"jwt-wsgi: {remedy}")
-    written = {name: value.strip() for name, value in settings.items() if value.strip()}
-    for name, remedy in _NEEDED.items():
-        must(name in written, f"jwt-wsgi: {name} is not set: write {remedy}")
+    """Return the function that puts an application behind the layers (`paste.filter_factory`).
+
+    Args:
+        global_conf: As for `filter_app_factory`.
+        **settings: As for `filter_app_factory`.
+
+    Raises:
+        ValueError: As for `filter_app_factory`.
+    """
+    _check_names(settings, global_conf or {})
+    values = {name: value.strip() for name, value in settings.items() if value.strip()}
+    _check_required(values)
     here = Path((global_conf or {}).get("here", ""))
-    with _naming("policy", written):
-        policy = read_policy(here / written["policy"])
-    issuer = _issuer(written, here)
-    with _naming("", written):
-        realm = validate_realm(written.get("realm", "api"))
+    with _translate_errors("policy", values):
+        policy = read_policy(here / values["policy"])
+    issuer = _issuer(values, here)
+    with _translate_errors("", values):
+        realm = validate_realm(values.get("realm", "api"))
     return lambda app: protect(app, issuer=issuer, rules=policy, realm=realm)
 
 
-def _issuer(written: Mapping[str, str], here: Path) -> Issuer:
-    options: dict[str, Any] = {
-        name: written[name] for name in ("profile", "scope_claim") if name in written
-    }
-    if "algorithms" in written:
-        options["algorithms"] = written["algorithms"].split()
-    for name in ("leeway", "max_age"):
-        if name in written:
-            fits = _NUMBER.fullmatch(written[name]) is not None
-            must(fits, f"jwt-wsgi: {name} = {written[name]}: write a number of seconds")
-            options[name] = float(written[name])
-    keys = _keys(written, here)
-    if isinstance(keys, SharedSecret):
-        options = {"algorithms": ["HS256"], **options}
-    with _naming("", written):
-        return Issuer(written["issuer"], audience=written["audience"].split(), keys=keys, **options)
-
-
-def _keys(written: Mapping[str, str], here: Path) -> KeySource:
-    named = [name for name in _KEYS if name in written]
-    must(
-        len(named) < 2,
-        f"jwt-wsgi: {' and '.join(named)} are set: keys come from one place, so leave out the others",
-    )
-    if named == []:
-        with _naming("issuer", written):
-            return RemoteJWKS.discovered(written["issuer"])
-    (name,) = named
-    with _naming(name, written):
-        if name == "jwks_uri":
-            return RemoteJWKS(written[name])
-        file = here / written[name]
-        try:
-            return (
-                StaticJWKS(file) if name == "jwks_file" else SharedSecret(file.read_bytes().strip())
+def _check_names(settings: Mapping[str, str], global_conf: Mapping[str, str]) -> None:
+    for name in settings:
+        if name not in _SETTINGS:
+            choices = ", ".join(_SETTINGS)
+            raise ValueError(f"jwt-wsgi: unknown setting {name!r}: choose from {choices}")
+    for name in _SETTINGS:
+        # PasteDeploy silently removes a setting from its section if [DEFAULT] has the same name.
+        if name in global_conf and name not in settings:
+            raise ValueError(
+                f"jwt-wsgi: [DEFAULT] has {name} too, and hides it: name it otherwise there, "
+                f"or write 'get {name} = {name}' here"
             )
-        except OSError as error:
-            raise ValueError(f"it cannot be read ({error.strerror})") from None
+
+
+def _check_required(values: Mapping[str, str]) -> None:
+    for name, remedy in _REQUIRED.items():
+        if name not in values:
+            raise ValueError(f"jwt-wsgi: {name} is not set: write {remedy}")
+
+
+def _issuer(values: Mapping[str, str], here: Path) -> Issuer:
+    leeway = _seconds(values, "leeway")
+    if leeway is None:
+        leeway = _DEFAULT_LEEWAY
+    max_age = _seconds(values, "max_age")
+    # `Issuer` checks the value.
+    profile: Any = values.get("profile", "jwt")
+    keys = _keys(values, here)
+    usual_algorithm = "HS256" if isinstance(keys, SharedSecret) else "RS256"
+    with _translate_errors("", values):
+        return Issuer(
+            values["issuer"],
+            audience=values["audience"].split(),
+            keys=keys,
+            algorithms=values.get("algorithms", usual_algorithm).split(),
+            leeway=leeway,
+            max_age=max_age,
+            profile=profile,
+            scope_claim=values.get("scope_claim"),
+        )
+
+
+def _seconds(values: Mapping[str, str], name: str) -> float | None:
+    """Return the number of seconds of a setting, or None if it is not set."""
+    if name not in values:
+        return None
+    if _NUMBER.fullmatch(values[name]) is None:
+        raise ValueError(f"jwt-wsgi: {name} = {values[name]}: write a number of seconds")
+    return float(values[name])
+
+
+def _keys(values: Mapping[str, str], here: Path) -> KeySource:
+    names = [name for name in _KEY_SETTINGS if name in values]
+    if len(names) > 1:
+        raise ValueError(
+            f"jwt-wsgi: {' and '.join(names)} are set: keys come from one place, "
+            "so leave out the others"
+        )
+    if not names:
+        with _translate_errors("issuer", values):
+            return RemoteJWKS.discovered(values["issuer"])
+    name = names[0]
+    with _translate_errors(name, values):
+        if name == "jwks_uri":
+            return RemoteJWKS(values[name])
+        return _keys_from_file(name, here / values[name])
+
+
+def _keys_from_file(name: str, file: Path) -> KeySource:
+    try:
+        if name == "jwks_file":
+            return StaticJWKS(file)
+        return SharedSecret(file.read_bytes().strip())
+    except OSError as error:
+        raise ValueError(f"it cannot be read ({error.strerror})") from None
 
 
 @contextmanager
-def _naming(setting: str, written: Mapping[str, str]) -> Iterator[None]:
-    """The library's errors name its own options; here the setting is what can be changed."""
+def _translate_errors(setting: str, values: Mapping[str, str]) -> Iterator[None]:
+    """Put the name and value of a setting before errors that name the library's options."""
     try:
         yield
     except ValueError as error:
-        where = f"{setting} = {written[setting]}: " if setting in written else ""
-        raise ValueError(f"jwt-wsgi: {where}{error}") from None
+        prefix = f"{setting} = {values[setting]}: " if setting in values else ""
+        raise ValueError(f"jwt-wsgi: {prefix}{error}") from None

@@ -1,56 +1,90 @@
-"""`Verifier`: a token in, its `Auth` out, or the reason why not. Knows nothing of WSGI."""
+"""`Verifier`: a token in, its `Auth` out, or the refusal. Knows nothing of WSGI."""
 
+import copy
 import logging
 import time
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from jwt_wsgi.auth import Auth
 from jwt_wsgi.cache import TokenCache
+from jwt_wsgi.callbacks import CallbackFailed, call, check_callables
 from jwt_wsgi.errors import InvalidToken, KeysUnavailable
 from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.issuer_registry import IssuerRegistry, Resolver
-from jwt_wsgi.jose import claims as judgement
 from jwt_wsgi.jose.algorithms import ALGORITHMS
-from jwt_wsgi.jose.claims import Dates
+from jwt_wsgi.jose.claims import (
+    Dates,
+    check_audience,
+    check_claims,
+    check_predicates,
+    check_times,
+    check_type,
+    granted_scopes,
+    required_claim,
+    validity_window,
+)
 from jwt_wsgi.jose.compact import (
     MAX_TOKEN_BYTES,
     Compact,
+    check_algorithm,
     check_signature,
     parse,
     read_segment,
-    signed_with,
 )
 from jwt_wsgi.jose.keys import KeySet
-from jwt_wsgi.options import must
 
 logger = logging.getLogger("jwt_wsgi.verifier")
 
-#: How many headers are remembered, and how long one may be.
-_HEADERS, _HEADER_CHARACTERS = 2048, 256
+#: Characters of a header that is cached when it is parsed, and bytes that one then costs.
+_MAX_HEADER_CHARACTERS = 256
+_HEADER_BYTES = 2048
+#: The part of the cache's bytes that headers may take.
+_HEADERS_SHARE = 16
 
-#: How many different sets of scopes the tokens that are remembered share.
-_SCOPES = 1024
-
-#: Whether a token that is otherwise good was revoked; what it raises refuses with 503.
+#: Tells whether a token that is otherwise good was revoked; if it raises, the answer is 503.
 IsRevoked = Callable[[Auth], object]
 
+#: Receives each check that passed: its name, and the values that were compared.
+Recorder = Callable[..., object]
 
-#: What stays true of a token as long as the key set is the one that is held; None: for this once.
-#: Between the two moments at the end nothing about its times can be wrong.
-_Facts = tuple[KeySet | None, Issuer, Dates, frozenset[str], float, float]
+
+class VerifiedToken(NamedTuple):
+    """What stays true of a token as long as its issuer holds the same key set.
+
+    Between `valid_from` and `valid_until` (seconds since the epoch) nothing about its times can be
+    wrong. `keys` is None where the key set changed during verification: the token is then good for
+    this request, and is not cached.
+    """
+
+    keys: KeySet | None
+    issuer: Issuer
+    dates: Dates
+    scopes: frozenset[str]
+    valid_from: float
+    valid_until: float
 
 
 class Verifier:
-    """Judges tokens of one or several issuers.
+    """A judge of the tokens of one or several issuers.
 
-    A resolver may stand for issuers that are not known yet: a callable that is
-    given the unverified `iss` and answers the `Issuer` of that very name, or None.
-    `is_revoked(auth)` is asked last, for every token. `max_token_bytes` bounds a
-    token before it is decoded. Good signatures are remembered, `max_remembered`
-    tokens and `max_remembered_bytes` at most, 0 for none; times, predicates and
-    revocation are judged every time. `clock` is in seconds since the epoch.
-    Raises `ValueError` for issuers that are none, or the same one twice.
+    Args:
+        issuers: An `Issuer`, a resolver, or several of either. A resolver stands for issuers that
+            are not known at construction: a callable that takes the unverified `iss` and returns
+            the `Issuer` of exactly that name, or None.
+        is_revoked: Called last, with the `Auth` of every token that is otherwise good; a true
+            result refuses the token. If it raises, the request is answered with 503.
+        max_token_bytes: The longest token that is decoded, in bytes.
+        max_remembered: How many verified tokens are cached; 0 caches none. Times, predicates and
+            revocation are checked for every request.
+        max_remembered_bytes: The most bytes that the cached tokens take, scopes included.
+        clock: Returns the time in seconds since the epoch.
+
+    Attributes:
+        trusted: How many issuers are trusted; a resolver counts as more than one.
+
+    Raises:
+        ValueError: For invalid arguments, or the same issuer twice.
     """
 
     def __init__(
@@ -63,115 +97,174 @@ class Verifier:
         max_remembered_bytes: int = 2**24,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        check_callables(is_revoked=is_revoked, clock=clock)
+        if type(max_token_bytes) is not int or max_token_bytes <= 0:
+            raise ValueError(f"max_token_bytes={max_token_bytes!r}: write a whole number above 0")
+        _check_bound("max_remembered", max_remembered)
+        _check_bound("max_remembered_bytes", max_remembered_bytes)
         self._issuers = IssuerRegistry(issuers)
-        #: How many issuers are trusted; a resolver stands for more than one.
         self.trusted = len(self._issuers.configured) + 2 * len(self._issuers.resolvers)
-        lists = [issuer.algorithms for issuer in self._issuers.configured.values()]
-        self._algorithms = frozenset(ALGORITHMS if self._issuers.resolvers else ()).union(*lists)
-        fits = type(max_token_bytes) is int and max_token_bytes > 0
-        must(fits, f"max_token_bytes={max_token_bytes!r}: write a whole number above 0")
-        for option, bound in (
-            ("max_remembered", max_remembered),
-            ("max_remembered_bytes", max_remembered_bytes),
-        ):
-            must(
-                type(bound) is int and bound >= 0,
-                f"{option}={bound!r}: write a whole number, 0 for no memory",
-            )
-        self._memory: TokenCache[_Facts] = TokenCache(max_remembered, max_remembered_bytes)
+        self._algorithms = _all_algorithms(self._issuers)
+        self._cache: TokenCache[VerifiedToken] = TokenCache(max_remembered, max_remembered_bytes)
         self._headers: dict[str, dict[str, Any]] = {}
-        self._scopes: dict[frozenset[str], frozenset[str]] = {}
+        self._max_headers = 0
+        if not self._cache.is_off:
+            self._max_headers = max_remembered_bytes // _HEADERS_SHARE // _HEADER_BYTES
         self._max_token_bytes = max_token_bytes
         self._is_revoked = is_revoked
         self._clock = clock
+        self._record: Recorder = _discard
+
+    @property
+    def checks_revocation(self) -> bool:
+        """True if every token is checked for revocation."""
+        return self._is_revoked is not None
 
     def verify(self, token: str) -> Auth:
-        """What `token` says, all of it checked.
+        """Return what `token` says, after all checks.
 
-        Raises `InvalidToken` for a token that is not good, `KeysUnavailable`
-        where that cannot be told.
+        Raises:
+            InvalidToken: The token is not good.
+            KeysUnavailable: The keys, or the token's revocation status, are temporarily unknown.
         """
-        facts = self._memory.get(token) if type(token) is str else None
-        if facts is not None and self._stand(facts):
-            return self._judge(token, facts)
+        if type(token) is str:
+            verified = self._cache.get(token)
+            if verified is not None and self._is_current(verified):
+                return self._judge_now(token, verified)
+        return self._verify_fresh(token)
+
+    def recorded(self, recorder: Recorder) -> "Verifier":
+        """Return a verifier with the same issuers and options that reports its checks.
+
+        It makes every check anew, because it caches no tokens.
+
+        Args:
+            recorder: Called as `recorder(name, *values)` after each check that passed, in the
+                order of the checks. The values are those that were compared.
+        """
+        verifier = copy.copy(self)
+        verifier._cache = TokenCache(0, 0)  # noqa: SLF001 (its own class)
+        verifier._record = recorder  # noqa: SLF001 (its own class)
+        return verifier
+
+    def _verify_fresh(self, token: str) -> Auth:
+        """Check a token that is not cached: the cheap checks first, and nothing fetched early."""
+        record = self._record
         compact = parse(token, self._max_token_bytes, self._headers)
-        signed_with(compact.header, self._algorithms)
+        record("form", token)
+        alg = check_algorithm(compact.header, self._algorithms)
+        record("algorithm", self._algorithms, alg)
         claims = read_segment(compact.payload)
-        issuer = self._issuer(claims)
-        # The keys are of this epoch where it is still the one afterwards.
-        epoch = issuer.keys.held()
-        _check_origin(compact, issuer)
-        if compact.protected not in self._headers:
-            self._know(compact.protected, compact.header)
-        dates = judgement.check_claims(claims, issuer.profile)
-        scopes = self._shared(judgement.granted_scopes(claims, issuer.scope_claim))
-        begin, end = judgement.validity_window(dates, issuer.profile)
-        keys = epoch if epoch is issuer.keys.held() else None
-        facts = keys, issuer, dates, scopes, begin, end
-        auth = self._judge(token, facts, claims)
-        if keys is not None:
-            self._memory.put(token, facts)
+        record("payload")
+        issuer = self._choose_issuer(claims)
+        record("issuer", issuer)
+        # The verified facts belong to this key set if it is still the one held afterwards.
+        keys_before = issuer.keys.held()
+        self._check_origin(compact, alg, issuer)
+        self._cache_header(compact)
+        check_audience(claims, issuer.profile)
+        record("audience", issuer.profile, claims)
+        dates = check_claims(claims, issuer.profile)
+        record("claims", issuer.profile, dates)
+        verified = self._verified_token(issuer, claims, dates, keys_before)
+        auth = self._judge_now(token, verified, claims)
+        self._issuers.confirm(issuer)
+        if verified.keys is not None:
+            self._cache.put(token, verified, verified.scopes)
         return auth
 
-    def _judge(self, token: str, facts: _Facts, claims: dict[str, Any] | None = None) -> Auth:
-        """What another moment may change; `claims` are given where they were read."""
-        _, issuer, dates, scopes, begin, end = facts
-        profile, now = issuer.profile, self._clock()
-        if not begin <= now < end:
-            judgement.check_times(dates, profile, now)
+    def _check_origin(self, compact: Compact, alg: str, issuer: Issuer) -> None:
+        """Check the algorithm, the type and the signature against this one issuer."""
+        record = self._record
+        if alg not in issuer.algorithms:
+            expected = sorted(issuer.algorithms)
+            raise InvalidToken("algorithm_not_allowed", expected=expected, found=alg)
+        record("issuer's algorithm", issuer.algorithms, alg)
+        check_type(compact.header, issuer.profile)
+        record("type", issuer.profile, compact.header)
+        keys = issuer.keys.find(compact.header.get("kid"), alg)
+        check_signature(compact, alg, keys)
+        record("signature", compact.header)
+
+    def _verified_token(
+        self, issuer: Issuer, claims: dict[str, Any], dates: Dates, keys_before: KeySet | None
+    ) -> VerifiedToken:
+        scopes = self._cache.shared_scopes(granted_scopes(claims, issuer.scope_claim))
+        valid_from, valid_until = validity_window(dates, issuer.profile)
+        keys = keys_before
+        if keys is not issuer.keys.held():
+            keys = None
+        return VerifiedToken(keys, issuer, dates, scopes, valid_from, valid_until)
+
+    def _judge_now(
+        self, token: str, verified: VerifiedToken, claims: dict[str, Any] | None = None
+    ) -> Auth:
+        """Check what another moment may change: times, predicates, revocation."""
+        _, issuer, dates, scopes, valid_from, valid_until = verified
+        profile = issuer.profile
+        now = self._clock()
+        if not valid_from <= now < valid_until:
+            check_times(dates, profile, now)
         auth = Auth(token, issuer.issuer, scopes, now, claims)
         if profile.predicates:
-            judgement.check_predicates(auth.claims, profile)
+            check_predicates(auth.claims, profile)
         if self._is_revoked is not None:
-            check_revocation(auth, self._is_revoked)
+            _check_revocation(auth, self._is_revoked)
         return auth
 
-    def _stand(self, facts: _Facts) -> bool:
-        """Whether the keys are those that are held still, and the issuer what its name stands for still."""
-        keys, issuer = facts[0], facts[1]
-        trusted = not self._issuers.resolvers or self._issuers.get(issuer.issuer) is issuer
-        return trusted and keys is issuer.keys.held()
+    def _is_current(self, verified: VerifiedToken) -> bool:
+        """True if the issuer still holds the same keys, and its name still means this issuer."""
+        issuer = verified.issuer
+        if self._issuers.resolvers and self._issuers.get(issuer.issuer) is not issuer:
+            return False
+        return verified.keys is issuer.keys.held()
 
-    def _know(self, segment: str, header: dict[str, Any]) -> None:
-        """Headers under a good signature need not be read again: an issuer has few, and strangers add none."""
-        if len(segment) <= _HEADER_CHARACTERS:
-            if len(self._headers) >= _HEADERS:
-                self._headers.clear()
-            self._headers[segment] = header
+    def _cache_header(self, compact: Compact) -> None:
+        """Cache a header under a good signature: an issuer has few, and strangers add none."""
+        segment = compact.protected
+        if segment in self._headers or len(segment) > _MAX_HEADER_CHARACTERS:
+            return
+        if self._max_headers == 0:
+            return
+        if len(self._headers) >= self._max_headers:
+            self._headers.clear()
+        self._headers[segment] = compact.header
 
-    def _shared(self, scopes: frozenset[str]) -> frozenset[str]:
-        """The same scopes are the same object for all tokens that are remembered."""
-        if len(self._scopes) >= _SCOPES:
-            self._scopes.clear()
-        return self._scopes.setdefault(scopes, scopes)
-
-    def _issuer(self, claims: dict[str, Any]) -> Issuer:
-        """Unverified, `iss` only picks among the trusted ones."""
-        name = judgement.present(claims, "iss")
+    def _choose_issuer(self, claims: dict[str, Any]) -> Issuer:
+        """Return the trusted issuer that the unverified `iss` names."""
+        name = required_claim(claims, "iss")
         if not isinstance(name, str):
             raise InvalidToken("claim_malformed", expected="iss a string", found=name)
         issuer = self._issuers.get(name)
         if issuer is None:
-            raise InvalidToken(
-                "issuer_mismatch", expected=sorted(self._issuers.configured), found=name
-            )
+            raise InvalidToken("issuer_mismatch", expected=self._issuers.description, found=name)
         return issuer
 
 
-def check_revocation(auth: Auth, is_revoked: IsRevoked) -> None:
-    """Raises `InvalidToken` for a revoked token, `KeysUnavailable` where that cannot be told."""
+def _discard(*_: object) -> None:
+    """Record nothing."""
+
+
+def _check_bound(option: str, bound: object) -> None:
+    if type(bound) is not int or bound < 0:
+        raise ValueError(f"{option}={bound!r}: write a whole number, 0 to cache none")
+
+
+def _all_algorithms(issuers: IssuerRegistry) -> frozenset[str]:
+    """Return the algorithms that any issuer allows; with a resolver, all there are."""
+    if issuers.resolvers:
+        return frozenset(ALGORITHMS)
+    allowed: set[str] = set()
+    for issuer in issuers.configured.values():
+        allowed |= issuer.algorithms
+    return frozenset(allowed)
+
+
+def _check_revocation(auth: Auth, is_revoked: IsRevoked) -> None:
+    """Refuse a revoked token; raise `KeysUnavailable` if the callback fails."""
     try:
-        revoked = bool(is_revoked(auth))
-    except Exception as error:  # noqa: BLE001 (a stranger's code may raise anything)
-        # The type alone: the text of the exception may quote the token.
-        logger.error("is_revoked raised %s; refusing", type(error).__name__)
+        revoked = call(is_revoked, auth, name="is_revoked", consequence="refusing", logger=logger)
+    except CallbackFailed:
         raise KeysUnavailable("revocation_unknown") from None
     if revoked:
         raise InvalidToken("token_revoked")
-
-
-def _check_origin(compact: Compact, issuer: Issuer) -> None:
-    """The allow-list, the key and the algorithm meet here: all of them are this issuer's."""
-    alg, kid = signed_with(compact.header, issuer.algorithms)
-    judgement.check_type(compact.header, issuer.profile)
-    check_signature(compact, alg, issuer.keys.find(kid, alg))

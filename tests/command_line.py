@@ -1,4 +1,4 @@
-"""The command line as its tests run it: in this process, and as a program of its own."""
+"""Helpers that run the command line: in this process, and in a process of its own."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ POLICY = """
 """
 
 
-class Ended(NamedTuple):
-    """How a command ended, and what it said."""
+class Result(NamedTuple):
+    """The exit status of a command, and its output."""
 
     status: int
     output: str
@@ -35,33 +35,33 @@ class Ended(NamedTuple):
         return json.loads(self.output)
 
 
-def run(*words: object, given: str | bytes = "", env: dict[str, str] | None = None) -> Ended:
-    """Run the command in this process; without a token in the environment unless `env` has one."""
+def run(*words: object, stdin: str | bytes = "", env: dict[str, str] | None = None) -> Result:
+    """Run the command in this process. The environment has no token unless `env` has one."""
     result = CliRunner().invoke(
         program,
         list(map(str, words)),
-        input=given,
+        input=stdin,
         env={"JWT_WSGI_TOKEN": None, **(env or {})},
         prog_name="jwt-wsgi",
     )
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    return Ended(result.exit_code, result.stdout, result.stderr)
+    return Result(result.exit_code, result.stdout, result.stderr)
 
 
 def run_program(
-    *words: object, given: str = "", env: dict[str, str] | None = None, cwd: Path = CHECKOUT
-) -> Ended:
-    """Run `python -m jwt_wsgi` as a process of its own."""
-    ended = subprocess.run(
+    *words: object, stdin: str = "", env: dict[str, str] | None = None, cwd: Path = CHECKOUT
+) -> Result:
+    """Run `python -m jwt_wsgi` in a process of its own."""
+    result = subprocess.run(
         command(*words),
-        input=given,
+        input=stdin,
         env=environment(env),
         cwd=cwd,
         capture_output=True,
         text=True,
         timeout=120,
     )
-    return Ended(ended.returncode, ended.stdout, ended.stderr)
+    return Result(result.returncode, result.stdout, result.stderr)
 
 
 def command(*words: object) -> Sequence[str]:
@@ -69,6 +69,5 @@ def command(*words: object) -> Sequence[str]:
 
 
 def environment(more: dict[str, str] | None = None) -> dict[str, str]:
-    return {name: text for name, text in os.environ.items() if name != "JWT_WSGI_TOKEN"} | (
-        more or {}
-    )
+    inherited = {name: text for name, text in os.environ.items() if name != "JWT_WSGI_TOKEN"}
+    return {**inherited, **(more or {})}

@@ -22,8 +22,9 @@ PAGE = CHECKOUT / "docs" / "conformance.md"
 
 HEAD = """# Conformance
 
-Each line of `tests/conformance.toml`, what the standards ask of a resource server, with the tests that prove it. \
-`make conformance` runs them and writes this page; `make test` checks that it is current.
+This page lists what the standards require of a resource server, and the tests that prove each requirement. \
+The requirements are the lines of `tests/conformance.toml`. \
+`make conformance` runs the tests and writes this page. `make test` checks that the page is current.
 
 | id | section | requirement | tests | result |
 | --- | --- | --- | --- | --- |

@@ -1,4 +1,4 @@
-"""What the servers of test_fault_servers.py run: a protected application that says which process answers."""
+"""A protected application for test_fault_servers.py that answers with its process ID."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from jwt_wsgi import AUTHENTICATED, Issuer, RemoteJWKS, protect
 
 
 def process(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    """The number of the process."""
+    """Answer with the ID of the process."""
     body = str(os.getpid()).encode()
     start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
     return [body]

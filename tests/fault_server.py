@@ -1,8 +1,8 @@
-"""A key endpoint in a process of its own that fails as it is told to, and counts what it is asked.
+"""A key endpoint in its own process that fails on command and counts its requests.
 
-`FaultServer` starts it and steers it, over a control socket that speaks one JSON object a line.
-`FAULTS` are the ways to fail. `python tests/fault_server.py FOLDER SECONDS` is the process itself; the
-certificate that signs for its TLS ports is left in FOLDER.
+`FaultServer` starts and controls it over a socket, with one JSON object per line. `FAULTS`
+are the ways to fail. `python tests/fault_server.py FOLDER SECONDS` is the process itself.
+It leaves the root certificate of its TLS ports in FOLDER.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ RETRY_AFTER = 45
 
 
 class Exchange:
-    """One request: what is published at its path, and the connection to answer it on."""
+    """One request: the document published at its path, and the connection for the answer."""
 
     def __init__(
         self,
@@ -42,8 +42,11 @@ class Exchange:
         retry_after: int,
         released: threading.Event,
     ) -> None:
-        self.connection, self.body, self.released = connection, body, released
-        self.elsewhere, self.retry_after = elsewhere, retry_after
+        self.connection = connection
+        self.body = body
+        self.released = released
+        self.elsewhere = elsewhere
+        self.retry_after = retry_after
 
     def head(self, length: int, status: str = "200 OK", **headers: object) -> bytes:
         fields = {
@@ -59,7 +62,7 @@ class Exchange:
         self.connection.sendall(self.head(len(body), status, **headers) + body)
 
     def drip(self, piece: bytes) -> None:
-        """Send it again and again until the server is told to release its callers."""
+        """Send `piece` again and again until the server releases its callers."""
         while not self.released.wait(SECONDS_BETWEEN_DRIPS):
             self.connection.sendall(piece)
 
@@ -155,7 +158,7 @@ def length_too_short(to: Exchange) -> None:
     to.connection.sendall(to.head(len(to.body) - 10) + to.body)
 
 
-#: How a reply can fail to be the key set, by name; a caller of the first four waits for it.
+#: The faults by name. A slow reply makes its caller wait.
 SLOW: dict[str, Callable[[Exchange], None]] = {
     each.__name__: each
     for each in (hang_before_headers, hang_after_headers, drip_headers, drip_body)
@@ -167,7 +170,7 @@ BAD: dict[str, Callable[[Exchange], None]] = {
         too_large, compressed, many_keys, deep_json, length_too_long, length_too_short,
     )
 }  # fmt: skip
-#: The port is closed, so that the kernel refuses.
+#: The port is closed, so the kernel refuses connections.
 REFUSE = "refuse"
 FAULTS = {"fine": fine, **SLOW, **BAD}
 
@@ -176,20 +179,22 @@ FAULTS = {"fine": fine, **SLOW, **BAD}
 
 
 class Listener(threading.Thread):
-    """Accepts on one port, with TLS where a context is given."""
+    """A thread that accepts on one port, with TLS if there is a context."""
 
     def __init__(self, name: str, site: Site, tls: ssl.SSLContext | None) -> None:
         super().__init__(daemon=True)
-        self.site, self.label, self.tls = site, name, tls
+        self.site = site
+        self.label = name
+        self.tls = tls
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
-        # By its number, for only then a socket that is shut down keeps it.
+        # Bound by number, because only then a socket that is shut down keeps its port.
         self.socket = socket.create_server(("127.0.0.1", self.port), backlog=512)
         self.opened = threading.Event()
         self.opened.set()
 
     def refuse(self) -> None:
-        # Linux: from here on the kernel refuses, and the socket can listen again.
+        # On Linux the kernel refuses from here on, and the socket can listen again.
         self.opened.clear()
         with suppress(OSError):
             self.socket.shutdown(socket.SHUT_RDWR)
@@ -216,7 +221,7 @@ class Listener(threading.Thread):
 
 
 class Site:
-    """What is published, how it fails, and what was asked for."""
+    """The published documents, the faults of their paths, and the counts of requests."""
 
     def __init__(self, folder: Path, retry_after: int) -> None:
         self.retry_after = retry_after
@@ -248,7 +253,7 @@ class Site:
         else:
             FAULTS[self.faults.get(path, "fine")](to)
 
-    def told(self, order: dict[str, Any]) -> Any:
+    def obey(self, order: dict[str, Any]) -> Any:
         return getattr(self, f"do_{order.pop('do')}")(**order)
 
     def do_publish(self, path: str, document: dict[str, Any]) -> None:
@@ -257,19 +262,23 @@ class Site:
     def do_fail(self, path: str, fault: str) -> None:
         self.do_release()
         plain = self.listeners["plain"]
-        plain.refuse() if fault == REFUSE else plain.accept_again()
-        if fault != REFUSE:
+        if fault == REFUSE:
+            plain.refuse()
+        else:
+            plain.accept_again()
             self.faults[path] = fault
 
     def do_release(self) -> None:
-        """Those who hang go on; whoever comes later hangs anew."""
+        """Let the hanging requests continue; later ones hang again."""
         self.released.set()
         self.released = threading.Event()
 
     def do_reset(self) -> None:
         self.do_release()
         self.listeners["plain"].accept_again()
-        self.published, self.faults, self.counts = {}, {}, Counter()
+        self.published = {}
+        self.faults = {}
+        self.counts = Counter()
 
     def do_counts(self) -> dict[str, int]:
         with self.lock:
@@ -277,8 +286,9 @@ class Site:
 
 
 def certified(folder: Path) -> dict[str, ssl.SSLContext]:
-    """A context for each TLS port; the one authority to be trusted goes into `folder`."""
-    authority, stranger = trustme.CA(), trustme.CA()
+    """Return a context for each TLS port; write the trusted root into `folder`."""
+    authority = trustme.CA()
+    stranger = trustme.CA()
     authority.cert_pem.write_to_path(str(folder / "roots.pem"))
     past = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
     certificates = {
@@ -300,7 +310,7 @@ def main(folder: Path, retry_after: int) -> None:
     class Control(socketserver.StreamRequestHandler):
         def handle(self) -> None:
             for line in self.rfile:
-                self.wfile.write(json.dumps(site.told(json.loads(line))).encode() + b"\n")
+                self.wfile.write(json.dumps(site.obey(json.loads(line))).encode() + b"\n")
 
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Control) as control:
         control.daemon_threads = True
@@ -309,17 +319,17 @@ def main(folder: Path, retry_after: int) -> None:
         ports = {name: listener.port for name, listener in site.listeners.items()}
         print(json.dumps({"control": control.server_address[1], **ports}), flush=True)
         threading.Thread(target=control.serve_forever, args=(0.05,), daemon=True).start()
-        # It ends when whoever started it closes this pipe, or is no more.
+        # The process ends when its parent closes this pipe or ends.
         sys.stdin.read()
 
 
-# --- its remote control
+# --- the client
 
 
 class FaultServer:
-    """The process, as tests steer it. A context manager.
+    """The process, as tests control it. A context manager.
 
-    `retry_after` is what it asks for with 429, in seconds.
+    `retry_after` is the `Retry-After` of its 429 replies, in seconds.
     """
 
     def __init__(self, folder: Path, retry_after: int = RETRY_AFTER) -> None:
@@ -355,23 +365,23 @@ class FaultServer:
         self._tell(do="publish", path=path, document=document)
 
     def fail(self, fault: str, path: str = "/jwks") -> None:
-        """Answer so from now on; those who hang are released first."""
+        """Answer with this fault from now on; release the hanging requests first."""
         self._tell(do="fail", path=path, fault=fault)
 
     def release(self) -> None:
-        """Let those who hang have the document after all."""
+        """Let the hanging requests continue and receive the document."""
         self._tell(do="release")
 
     def reset(self) -> None:
         self._tell(do="reset")
 
     def counted(self, path: str = "/jwks", listener: str = "plain") -> int:
-        """How many requests for `path` have arrived there."""
+        """Return the number of requests for `path` at this listener."""
         counts: dict[str, int] = self._tell(do="counts")
         return counts.get(f"{listener} {path}", 0)
 
     def connections(self, listener: str = "plain") -> int:
-        """How many connections were made there, whether or not a request came by them."""
+        """Return the number of connections to this listener, with or without a request."""
         return self.counted("connections", listener)
 
 

@@ -1,6 +1,6 @@
-"""The table of algorithms: which there are, what each is bound to, and which signatures pass.
+"""The table of algorithms: its rows, and the signatures that each of them accepts.
 
-The numbers in the ids are lines of the conformance list.
+The numbers in comments are lines of `conformance.toml`.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def passes(issuer: LocalIssuer, name: str, signature: bytes, message: bytes = ME
 
 
 @pytest.mark.conforms(42, 49, 58)
-def test_there_are_these_algorithms_and_no_others() -> None:
+def test_exactly_these_algorithms_are_supported() -> None:
     assert {*ASYMMETRIC, *SYMMETRIC} == ALGORITHMS.keys()
     assert set(SYMMETRIC) == algorithms.SYMMETRIC
 
@@ -51,22 +51,23 @@ def test_there_are_these_algorithms_and_no_others() -> None:
     ["none", "None", "NONE", "nOnE", "", "rs256", "RSA1_5", "dir", "A128KW", "HS1", "RS1", "ES256K",
      "PBES2-HS256+A128KW", "Ed448", "ML-DSA-44"],
 )  # fmt: skip
-def test_none_and_everything_else_does_not_exist(name: str) -> None:
-    # Lines 42 and 49.
+def test_none_and_other_names_are_not_algorithms(name: str) -> None:
     assert name not in ALGORITHMS
 
 
-def test_josepys_own_tables_which_others_share_are_left_alone() -> None:
+def test_the_tables_of_josepy_are_not_changed() -> None:
     assert {"EdDSA", "Ed25519", "none"}.isdisjoint(jwa.JWASignature.SIGNATURES)
 
 
 @every_name
-def test_a_good_signature_passes(every_algorithm: LocalIssuer, name: str) -> None:
+def test_a_valid_signature_passes(every_algorithm: LocalIssuer, name: str) -> None:
     assert passes(every_algorithm, name, every_algorithm.key(name).sign(MESSAGE))
 
 
 @every_name
-def test_another_message_does_not(every_algorithm: LocalIssuer, name: str) -> None:
+def test_a_signature_over_another_message_is_refused(
+    every_algorithm: LocalIssuer, name: str
+) -> None:
     signature = every_algorithm.key(name).sign(MESSAGE)
     for message in (b"", MESSAGE + b".", MESSAGE[:-1], b"Header.payload"):
         assert not passes(every_algorithm, name, signature, message)
@@ -100,7 +101,7 @@ def test_a_damaged_signature_is_false_and_never_an_exception(
 def test_an_rsa_signature_that_begins_with_zeros_keeps_them(
     every_algorithm: LocalIssuer, name: str
 ) -> None:
-    # RFC 8017 §8.1.2 and §8.2.2, step 1: any other length is no signature, so that each has one form.
+    # RFC 8017 §8.1.2 and §8.2.2, step 1: a signature of any other length is invalid.
     key = every_algorithm.key(name)
     message, good = next(
         (message, signed)
@@ -113,7 +114,7 @@ def test_an_rsa_signature_that_begins_with_zeros_keeps_them(
 
 
 @every_name
-def test_another_key_of_the_kind_does_not_pass(every_algorithm: LocalIssuer, name: str) -> None:
+def test_a_signature_of_another_key_is_refused(every_algorithm: LocalIssuer, name: str) -> None:
     signature = every_algorithm.key(name).sign(MESSAGE)
     assert passes(every_algorithm, name, signature)
     if name[:2] in ("RS", "PS"):
@@ -124,9 +125,7 @@ def test_another_key_of_the_kind_does_not_pass(every_algorithm: LocalIssuer, nam
 
 
 @pytest.mark.parametrize("size", HASHES)
-def test_rs_and_ps_are_different_signatures_of_one_key(
-    every_algorithm: LocalIssuer, size: str
-) -> None:
+def test_an_rs_signature_is_not_a_ps_signature(every_algorithm: LocalIssuer, size: str) -> None:
     for signed, read in (("RS", "PS"), ("PS", "RS")):
         key = every_algorithm.key(signed + size)
         check = ALGORITHMS[read + size].check
@@ -163,8 +162,9 @@ def test_a_ps_signature_with_another_mask_is_refused(
 
 @pytest.mark.conforms(32)
 @every_ecdsa
-def test_ecdsa_signatures_have_their_one_length(every_algorithm: LocalIssuer, name: str) -> None:
-    # Line 32.
+def test_an_ecdsa_signature_of_another_length_is_refused(
+    every_algorithm: LocalIssuer, name: str
+) -> None:
     good = every_algorithm.key(name).sign(MESSAGE)
     length, _ = ECDSA[name]
     half = length // 2
@@ -197,7 +197,7 @@ def test_a_psychic_signature_is_refused_cve_2022_21449(
 
 @pytest.mark.conforms(32)
 @every_ecdsa
-def test_zeros_are_refused_whatever_a_library_thinks_of_them(
+def test_zeros_are_refused_even_if_the_library_accepts_them(
     monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setattr(type(jwa.ES256), "verify", lambda *_: True)
@@ -217,7 +217,7 @@ def test_r_and_s_beyond_the_order_are_refused(every_algorithm: LocalIssuer, name
     good = every_algorithm.key(name).sign(MESSAGE)
     for r, s in ((order, 1), (1, order), (order, order), (order + 1, order + 1)):
         assert not passes(every_algorithm, name, r.to_bytes(half, "big") + s.to_bytes(half, "big"))
-    # The same s, written as another number of its residue class, where that fits.
+    # The same s plus the order, where it fits into the octets.
     other_s = int.from_bytes(good[half:], "big") + order
     if other_s < 256**half:
         assert not passes(every_algorithm, name, good[:half] + other_s.to_bytes(half, "big"))

@@ -1,7 +1,7 @@
-"""The known attacks on tokens and keys: each is stopped, and goes through without what stops it.
+"""The known attacks on tokens and keys: each is stopped, and succeeds without its checks.
 
-The one file that replaces parts of the package. The switches of a row name its checks: with all of them off
-the attack succeeds, so the vector is alive; where there are several, each is enough by itself.
+This file replaces parts of the package. The switches of an attack turn its checks off. With all of
+them off the attack succeeds, so the test would notice it; where there are several, each is enough.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from jwt_wsgi.jose import KeySet, encoding, verify
 from jwt_wsgi.jose.algorithms import ALGORITHMS, Algorithm
 from jwt_wsgi.jose.compact import Compact, check_signature, parse
 from jwt_wsgi.jose.jwk import Key, from_entry
+from jwt_wsgi.jwks.loading import KeyLoader, LoadedKeys
 from jwt_wsgi.testing import LocalIssuer
 
 SUCCEEDS = "the attack succeeds"
@@ -42,11 +43,11 @@ Switch = Callable[[pytest.MonkeyPatch], None]
 
 
 class Unharmed(Exception):
-    """What the attack was after did not happen."""
+    """The attack had no effect."""
 
 
 class Lab(NamedTuple):
-    """The trusted issuer, the intruder (on loopback, where every request is noted), a directory."""
+    """The trusted issuer, the intruder (a server on loopback that records requests), a directory."""
 
     issuer: LocalIssuer
     intruder: LocalIssuer
@@ -54,7 +55,7 @@ class Lab(NamedTuple):
 
 
 class Attack(NamedTuple):
-    """`attempt(lab, *arguments)` returns where the attack succeeds; stopped it raises, and says `stopped`."""
+    """An attack. `attempt(lab, *arguments)` returns if it succeeds, and raises `stopped` if not."""
 
     name: str
     attempt: Callable[..., object]
@@ -76,7 +77,7 @@ def lab(every_algorithm: LocalIssuer, intruder: LocalIssuer, tmp_path: Path) -> 
     return Lab(every_algorithm, intruder, tmp_path)
 
 
-# What the attempts are made of
+# Tokens, keys and verifiers for the attempts
 
 
 def token_of(header: dict[str, Any], signature: bytes = b"anything") -> str:
@@ -91,7 +92,7 @@ def hs256(secret: bytes, **header: str) -> str:
 
 
 def published(lab: Lab, algorithm: str = "RS256") -> KeySet:
-    # Many issuers name no algorithm in their keys, so nothing rests on that here.
+    # Many issuers publish keys without alg, so no check may rely on it.
     members = lab.issuer.key(algorithm).jwk or {}
     return KeySet.from_jwks(
         {"keys": [{name: value for name, value in members.items() if name != "alg"}]}
@@ -126,7 +127,7 @@ FORMS: dict[str, Callable[[Any], bytes]] = {
 }
 
 
-# The switches: what stands in the place of a check
+# The switches: each replaces one check
 
 
 def without(check: str, instead: object) -> Switch:
@@ -138,7 +139,7 @@ def knowing(name: str, row: Algorithm) -> Switch:
 
 
 def taken_for_good(name: str, kty: str) -> Switch:
-    return knowing(name, Algorithm(kty, None, 0, lambda *_: True))
+    return knowing(name, Algorithm(kty, lambda *_: True))
 
 
 def lenient(text: str) -> bytes:
@@ -210,31 +211,31 @@ def issuer_in_part(verifier: Verifier, claims: dict[str, Any]) -> Issuer:
     )
 
 
-def load_what_there_is(keys: RemoteJWKS, load: Callable[..., Any] = RemoteJWKS._load) -> Any:
+def load_what_there_is(
+    loader: KeyLoader, load: Callable[..., LoadedKeys] = KeyLoader.load
+) -> LoadedKeys:
     try:
-        return load(keys)
+        return load(loader)
     except FetchError:
-        return KeySet(()), None
+        return LoadedKeys(KeySet(()), None)
 
 
-ANY_ALGORITHM = without(
-    "jose.compact.signed_with", lambda header, _: (header["alg"], header.get("kid"))
-)
+ANY_ALGORITHM = without("jose.compact.check_algorithm", lambda header, _: header["alg"])
 ANY_ENCODING = without("jose.encoding.decode", lenient)
-ANY_ISSUER = without("verifier.Verifier._issuer", issuer_in_part)
+ANY_ISSUER = without("verifier.Verifier._choose_issuer", issuer_in_part)
 ANY_JSON = without("jose.compact.parse", parse_json_too)
-ANY_K = without("jose.jwk._octets", lambda entry, member: lenient(entry[member]))
-ANY_LENGTH = knowing("HS256", ALGORITHMS["HS256"]._replace(secret_bytes=0))
-ANY_MEMBER = without("jose.compact._checked", lambda header: header)
+ANY_K = without("jose.jwk._decode_member", lambda entry, member: lenient(entry[member]))
+ANY_LENGTH = knowing("HS256", ALGORITHMS["HS256"]._replace(min_secret_bytes=0))
+ANY_MEMBER = without("jose.compact._check_header", lambda header: None)
 ANY_MIXTURE = without("jose.keys.SYMMETRIC", frozenset())
 ANY_PARSE = without("jose.compact.parse", loose_parse)
-ANY_REPLY = without("jwks.remote.RemoteJWKS._load", load_what_there_is)
-ANY_SCHEME = without("jwks.discovery.must", lambda *_: None)
+ANY_REPLY = without("jwks.loading.KeyLoader.load", load_what_there_is)
+ANY_SCHEME = without("jwks.discovery._check_scheme", lambda *_, **__: None)
 ANY_SECRET = without("jose.jwk._is_asymmetric", lambda _: False)
 ANY_SIZE = without("jose.compact.parse", partial(parse, max_bytes=2**30))
 ANY_SOURCE = without("jose.compact.check_signature", believe_the_header)
 ANY_URL = without("jwks.discovery.check_url", lambda url, **_: urlsplit(url))
-ANY_USE = without("jose.jwk._served", lambda _: frozenset(ALGORITHMS))
+ANY_USE = without("jose.jwk._algorithms_of", lambda _: frozenset(ALGORITHMS))
 ANY_ZERO = knowing(
     "ES256", ALGORITHMS["ES256"]._replace(check=lambda *signed: jwa.ES256.verify(*signed))
 )
@@ -287,7 +288,7 @@ def sent_for(lab: Lab, member: str) -> None:
 
 
 def signed(lab: Lab, header: dict[str, Any], payload: bytes, algorithm: str = "RS256") -> None:
-    """A good signature; what the header asks for, or what the token is, must not be passed over."""
+    """Send a token with a valid signature, whose header or size must be refused."""
     keys = KeySet.from_jwks({"keys": [lab.issuer.key(algorithm).jwk]})
     verify(lab.issuer.sign(payload, header=header, algorithm=algorithm), keys, ("RS256",))
 
@@ -337,7 +338,7 @@ def bad_reply(lab: Lab, body: bytes) -> None:
 
 
 class Counted(str):
-    """A token that counts the pieces it is split into."""
+    """A token that counts its pieces when it is split."""
 
     pieces = 3  # `partition` never makes more
 
@@ -372,7 +373,7 @@ def no_secret_in_a_jwks(_: Lab) -> None:
 
 
 def spelled_otherwise(lab: Lab, spell: Callable[[str], str]) -> None:
-    """A token that was revoked by its text comes back in another spelling of its signature."""
+    """Send a token that was revoked by its text, with its signature in another spelling."""
     revoked = lab.issuer.token()
     while not {"-", "_"} <= set(revoked.rpartition(".")[2]):
         revoked = lab.issuer.token()
@@ -389,24 +390,18 @@ def kid_in(_: Lab, kid: str, secret: bytes) -> None:
 
 # The table
 
-MALFORMED, NOT_ALLOWED, UNSUPPORTED = (
-    "token_malformed",
-    "algorithm_not_allowed",
-    "header_unsupported",
-)
-NO_SECRET, NO_FETCH, KEPT = (
-    "an asymmetric key is no secret",
-    "nothing was fetched",
-    "the last good keys stay",
-)
-DEFLATED, PBES2 = (
-    zlib.compress(FORGED)[2:-4],
-    {"alg": "PBES2-HS256+A128KW", "p2c": 2**31, "p2s": "AAAAAAAAAAA"},
-)
+MALFORMED = "token_malformed"
+NOT_ALLOWED = "algorithm_not_allowed"
+UNSUPPORTED = "header_unsupported"
+NO_SECRET = "an asymmetric key is not a secret"
+NO_FETCH = "nothing was fetched"
+KEPT = "the last good keys stay"
+DEFLATED = zlib.compress(FORGED)[2:-4]
+PBES2 = {"alg": "PBES2-HS256+A128KW", "p2c": 2**31, "p2s": "AAAAAAAAAAA"}
 JWE = {"alg": "dir", "enc": "A256GCM", "zip": "DEF"}
 
 ATTACKS = [
-    # The allow-list, and the table that has no such row; an empty signature is no third segment either.
+    # Stopped by the allow-list and by the table of algorithms; an empty signature also by the parser.
     *(
         Attack(
             f"alg {name!r}, {what} (CVE-2026-28802)",
@@ -441,7 +436,8 @@ ATTACKS = [
             ("CVE-2024-33663", "ES256", "DER"),
         )
     ),
-    # A key is bound to its algorithms, a set is either secret or public, and no HMAC takes a public key's object.
+    # Stopped three times: keys are bound to algorithms, sets do not mix secrets and public keys, and
+    # HMAC does not accept a public key.
     *(
         Attack(
             f"RS256 as {form}, HS256 allowed (CVE-2015-9235)",
@@ -453,7 +449,7 @@ ATTACKS = [
         for form in FORMS
         for off in ((ANY_USE, ANY_MIXTURE, hmac_of_the_public_key(form)),)
     ),
-    # Nothing reads a key in a header, or the way to one: the switch is what would.
+    # No code reads a key or a URL of one from a header; the switch adds such code.
     *(
         Attack(
             f"{name}, kid {kid} (CVE-2018-0114, CVE-2026-27962)",
@@ -467,7 +463,7 @@ ATTACKS = [
     ),
     Attack("jku is fetched", sent_for, ("jku",), NO_FETCH, (ANY_SOURCE,)),
     Attack("x5u is fetched", sent_for, ("x5u",), NO_FETCH, (ANY_SOURCE,)),
-    # The second line is the library's, which refuses zeros as well.
+    # The second check is the library's own, which refuses zeros as well.
     *(
         Attack(
             f"zero {which} (CVE-2022-21449)",
@@ -521,7 +517,7 @@ ATTACKS = [
         "must be https",
         (ANY_URL,),
     ),
-    # What may be fetched at all, and what an https issuer's metadata may name.
+    # Two checks: the URLs that may be fetched, and the URLs that metadata may name.
     Attack(
         "file://, found (CVE-2026-48522)",
         keys_in_a_file,
@@ -544,9 +540,9 @@ ATTACKS = [
     Attack(
         "giant base64 (CVE-2026-48525)", signed, ({}, bytes(20_000)), "token_too_large", (ANY_SIZE,)
     ),
-    # Nothing inflates: with the check off a compressed payload is passed on as it is.
+    # No code decompresses: with the check off, the compressed payload is returned unchanged.
     Attack("zip (CVE-2024-33664)", signed, ({"zip": "DEF"}, DEFLATED), UNSUPPORTED, (ANY_MEMBER,)),
-    # Nothing decrypts or derives: these lines keep a token from ever coming to code that would.
+    # No code decrypts or derives keys: these checks refuse the token before any would run.
     *(
         Attack(
             name,
@@ -567,7 +563,7 @@ ATTACKS = [
         )
     ),
     Attack("empty HMAC key (CVE-2026-49852)", no_secret, (), "a secret of 0 bytes", (ANY_LENGTH,)),
-    # An empty member counts as missing, and no octets are too few.
+    # An empty member counts as missing, and a secret of 0 bytes is too short.
     Attack(
         "empty k (CVE-2026-49852)", no_secret_in_a_jwks, (), "k is missing", (ANY_K, ANY_LENGTH)
     ),
@@ -585,7 +581,7 @@ ATTACKS = [
             "with a stranger in it": lambda signature: signature[:9] + "!" + signature[9:],
         }.items()
     ),
-    # Keys are found by comparison alone: the switch is what would do more with a kid.
+    # A kid is only compared; the switch adds code that uses it as a path or a query.
     Attack("kid in a path", kid_in, ("../dev/null", b""), "kid_unknown", (PATHS,)),
     Attack(
         "kid in a query", kid_in, ("' UNION SELECT 'known' --", b"known"), "kid_unknown", (QUERIES,)
@@ -643,7 +639,7 @@ def test_each_of_several_checks_stops_the_attack_alone(
 def test_a_key_in_the_header_is_never_parsed(
     value: object, lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # CVE-2018-0114, CVE-2026-27962: whatever it is, a token that is good without it is good.
+    # CVE-2018-0114, CVE-2026-27962: a token is as valid with these members as without.
     keys, parsed = published(lab), []
     monkeypatch.setattr("jwt_wsgi.jose.jwk.from_entry", lambda entry, **_: parsed.append(entry))
     header = dict.fromkeys(("jwk", "jku", "x5u", "x5c"), value)
@@ -655,7 +651,7 @@ def test_a_key_in_the_header_is_never_parsed(
 
 
 def test_the_http_client_refuses_file_urls(tmp_path: Path) -> None:
-    # CVE-2026-48522: the second line where no fetcher of one's own is given is the library's.
+    # CVE-2026-48522: the HTTP client itself is a second check, where the user passes no fetcher.
     file = tmp_path / "keys.json"
     file.write_text("{}")
     with pytest.raises(FetchError):

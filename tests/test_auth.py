@@ -1,4 +1,4 @@
-"""The values that the layers hand on, and the requests that they are found in."""
+"""The values that the layers leave in the environ, and the requests that carry it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("carrier", CARRIERS)
-def test_the_auth_is_found_in(carrier: str) -> None:
+def test_get_auth_accepts_every_carrier(carrier: str) -> None:
     assert environ_of(CARRIERS[carrier]) is ENVIRON
     assert get_auth(CARRIERS[carrier]) is AUTH
     assert require(CARRIERS[carrier], scope("read:a")) is AUTH
@@ -51,21 +51,21 @@ def test_the_auth_is_found_in(carrier: str) -> None:
         require(CARRIERS[carrier], scope("admin"))
 
 
-def test_the_auth_is_found_in_the_request_that_flask_has_at_hand() -> None:
+def test_get_auth_accepts_flasks_current_request() -> None:
     with flask.Flask("app").test_request_context("/", environ_overrides={AUTH_KEY: AUTH}):
         assert get_auth(flask.request) is AUTH
 
 
 @pytest.mark.parametrize("other", OTHERS)
-def test_what_carries_no_environ_is_a_type_error(other: str) -> None:
+def test_an_object_without_an_environ_is_a_type_error(other: str) -> None:
     with pytest.raises(TypeError) as raised:
         get_auth(OTHERS[other])
     kind = type(OTHERS[other]).__name__
     assert (
         str(raised.value)
-        == f"{kind} is no WSGI environ, and carries none as .environ, .META or .env"
+        == f"{kind} is not a WSGI environ, and has none as .environ, .META or .env"
     )
-    with pytest.raises(TypeError, match="is no WSGI environ"):
+    with pytest.raises(TypeError, match="is not a WSGI environ"):
         require(OTHERS[other], AUTHENTICATED)
 
 
@@ -79,12 +79,12 @@ def test_what_carries_no_environ_is_a_type_error(other: str) -> None:
         pytest.param({"HTTP_JWT_WSGI.AUTH": AUTH}, id="a header of that name"),
     ],
 )
-def test_only_what_a_verifier_left_is_an_auth(environ: dict[str, Any]) -> None:
+def test_get_auth_returns_nothing_but_an_auth(environ: dict[str, Any]) -> None:
     assert get_auth(environ) is None
 
 
 @pytest.mark.parametrize("key", [CREDENTIALS_KEY, AUTH_KEY, RULE_KEY, REALM_KEY])
-def test_no_client_header_can_produce_a_key_of_ours(key: str) -> None:
+def test_no_client_header_can_produce_an_environ_key(key: str) -> None:
     assert key.startswith("jwt_wsgi.")
     assert key != key.upper()
 
@@ -105,31 +105,30 @@ def test_the_subject_is_a_string_or_none(claims: dict[str, Any], subject: str | 
     assert auth.scopes == frozenset()
 
 
-def test_an_auth_is_five_values_and_takes_no_sixth() -> None:
+def test_an_auth_has_fixed_attributes() -> None:
     assert AUTH.claims == {"sub": "user-1"}
     assert AUTH.header == {"alg": "RS256"}
     assert AUTH.token == "header.payload.signature"
     assert AUTH.issuer == "https://issuer.test/"
     assert AUTH.scopes == {"read:a", "write:a"}
+    assert AUTH.judged_at is None
     with pytest.raises(AttributeError):
         AUTH.role = "admin"  # type: ignore[attr-defined]
 
 
-def test_an_auth_prints_who_is_calling_and_no_token() -> None:
+def test_the_repr_of_an_auth_does_not_show_the_token() -> None:
     assert repr(AUTH) == (
         "Auth(issuer='https://issuer.test/', subject='user-1', scopes=['read:a', 'write:a'])"
     )
 
 
-def test_credentials_are_a_pair_that_prints_no_token() -> None:
+def test_the_repr_of_credentials_does_not_show_the_token() -> None:
     scheme, token = Credentials("Bearer", "header.payload.signature")
     assert (scheme, token) == ("Bearer", "header.payload.signature")
     assert f"{Credentials(scheme, token)}" == "Credentials(scheme='Bearer', token=…)"
 
 
-def test_claims_and_header_are_read_from_the_token_when_they_are_asked_for(
-    local: LocalIssuer,
-) -> None:
+def test_claims_and_header_are_read_from_the_token_on_first_use(local: LocalIssuer) -> None:
     token = local.token("read:a", name="Zoë", nested={"a": [1, None]})
     auth = Auth(token=token, issuer=local.issuer)
     assert (auth._claims, auth._header) == (None, None)

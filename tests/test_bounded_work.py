@@ -24,7 +24,7 @@ from jwt_wsgi.errors import InvalidToken
 from jwt_wsgi.jose import strict_json
 from jwt_wsgi.jose.compact import MAX_TOKEN_BYTES
 from jwt_wsgi.jose.encoding import encode
-from jwt_wsgi.middleware.extraction import credentials
+from jwt_wsgi.middleware.extraction import parse_authorization
 from jwt_wsgi.testing import LocalIssuer
 
 KIB = 1024
@@ -103,7 +103,7 @@ def refusal(verifier: Verifier, token: str) -> Callable[[], None]:
     """The whole way of a bad token, from the header's value to the verdict."""
 
     def refuse() -> None:
-        found: Any = credentials(f"Bearer {token}")
+        found: Any = parse_authorization(f"Bearer {token}")
         with pytest.raises(InvalidToken):
             verifier.verify(found.token)
 

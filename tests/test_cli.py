@@ -1,4 +1,4 @@
-"""The command line: what each command answers, its exit status and its JSON, in process and as a program."""
+"""The output, exit status and JSON of each command, in process and as a program."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 from command_line import POLICY, run, run_program
-from hypothesis import given as examples
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jwt_wsgi.cli.decoded_token import opened, unusual
+from jwt_wsgi.cli.decoded_token import decode_token, remarks
 from jwt_wsgi.jose import encoding
 from jwt_wsgi.testing import LocalIssuer
 
@@ -21,7 +20,7 @@ AUDIENCE = "https://api.test"
 
 @pytest.fixture(scope="module")
 def served():
-    """An issuer that is really there, on loopback."""
+    """An issuer that serves HTTP on loopback."""
     local = LocalIssuer(audience=AUDIENCE)
     with local.serve():
         yield local
@@ -61,12 +60,7 @@ def trust(served, policy):
             id="for another API",
         ),
         pytest.param(
-            "openid",
-            "/api/public",
-            {"expires_in": -3600},
-            None,
-            None,
-            id="public, and not looked at",
+            "openid", "/api/public", {"expires_in": -3600}, None, None, id="public, token ignored"
         ),
         pytest.param("openid", "/nowhere", {}, 403, "no_rule", id="no rule"),
         pytest.param("openid", "/api//private", {}, 400, "path_ambiguous", id="an ambiguous path"),
@@ -74,10 +68,10 @@ def trust(served, policy):
         pytest.param("openid", "/api/private?page=2", {}, None, None, id="a query"),
     ],
 )
-def test_explain_answers_as_the_stack_does(served, trust, scope, path, more, status, reason):
-    ended = run("explain", *trust, "--json", "GET", path, given=served.token(scope, **more))
-    assert ended.status == (0 if status is None else 1)
-    answer = ended.json
+def test_explain_gives_the_verdict_of_the_stack(served, trust, scope, path, more, status, reason):
+    result = run("explain", *trust, "--json", "GET", path, stdin=served.token(scope, **more))
+    assert result.status == (0 if status is None else 1)
+    answer = result.json
     assert (answer["allowed"], answer["reason"]) == (status is None, reason)
     assert (answer["response"] or {"status": None})["status"] == status
     assert answer.keys() == {
@@ -86,26 +80,30 @@ def test_explain_answers_as_the_stack_does(served, trust, scope, path, more, sta
     assert answer["steps"][0].keys() == {"name", "passed", "expected", "found"}
 
 
-def test_explain_shows_the_walk_and_the_response_that_would_be_sent(served, trust):
-    ended = run("explain", *trust, "GET", "/api/private-scoped", given=served.token("openid"))
-    assert ended.status == 1
-    lines = [line.split() for line in ended.output.splitlines()]
+def test_explain_prints_each_check_and_the_response(served, trust):
+    result = run("explain", *trust, "GET", "/api/private-scoped", stdin=served.token("openid"))
+    assert result.status == 1
+    lines = [line.split() for line in result.output.splitlines()]
     assert ["signature", "yes", "good"] in lines
     assert next(line for line in lines if line[:1] == ["rule"])[1] == "NO"
-    assert 'WWW-Authenticate: Bearer realm="api", error="insufficient_scope"' in ended.output
-    assert '"reason": "insufficient_scope"' in ended.output
+    assert 'WWW-Authenticate: Bearer realm="api", error="insufficient_scope"' in result.output
+    assert '"reason": "insufficient_scope"' in result.output
 
 
 def test_explain_without_a_token(trust):
-    ended = run("explain", *trust, "--no-token", "--json", "GET", "/api/private")
-    assert (ended.status, ended.json["reason"], ended.json["token"]) == (1, "missing_token", None)
+    result = run("explain", *trust, "--no-token", "--json", "GET", "/api/private")
+    assert (result.status, result.json["reason"], result.json["token"]) == (
+        1,
+        "missing_token",
+        None,
+    )
 
 
-def test_explain_says_why_keys_cannot_be_had(served, policy):
+def test_explain_says_why_the_keys_could_not_be_fetched(served, policy):
     with LocalIssuer().serve() as url:
         pass
     token = served.token(iss=url)
-    ended = run(
+    result = run(
         "explain",
         "--policy",
         policy,
@@ -115,16 +113,16 @@ def test_explain_says_why_keys_cannot_be_had(served, policy):
         AUDIENCE,
         "GET",
         "/api/private",
-        given=token,
+        stdin=token,
     )
-    assert ended.status == 1
-    assert "The keys could not be had: NewConnectionError" in ended.output
-    assert "Retry-After" in ended.output
+    assert result.status == 1
+    assert "The issuer's keys could not be fetched: NewConnectionError" in result.output
+    assert "Retry-After" in result.output
 
 
-def test_explain_judges_at_another_time(served, trust):
+def test_explain_uses_the_time_of_the_option_at(served, trust):
     token = served.token("openid")
-    ended = run(
+    result = run(
         "explain",
         *trust,
         "--json",
@@ -132,17 +130,15 @@ def test_explain_judges_at_another_time(served, trust):
         "2100-01-01T00:00:00Z",
         "GET",
         "/api/private",
-        given=token,
+        stdin=token,
     )
-    assert ended.json["reason"] == "token_expired"
+    assert result.json["reason"] == "token_expired"
 
 
-def test_explain_takes_keys_from_a_file_and_tells_a_mount(tmp_path):
-    local, jwks, policy = (
-        LocalIssuer("urn:me", algorithms=("ES256",)),
-        tmp_path / "keys.json",
-        tmp_path / "mounted.toml",
-    )
+def test_explain_reads_keys_from_a_file_and_respects_the_mount(tmp_path):
+    local = LocalIssuer("urn:me", algorithms=("ES256",))
+    jwks = tmp_path / "keys.json"
+    policy = tmp_path / "mounted.toml"
     jwks.write_text(json.dumps(local.jwks))
     policy.write_text(f'mounts = ["/app"]\n{POLICY}')
     words = (
@@ -157,14 +153,14 @@ def test_explain_takes_keys_from_a_file_and_tells_a_mount(tmp_path):
         "--algorithm",
         "ES256",
     )
-    assert run(*words, "--mount", "/app", "GET", "/api/private", given=local.token()).status == 0
+    assert run(*words, "--mount", "/app", "GET", "/api/private", stdin=local.token()).status == 0
     assert (
-        run(*words, "GET", "/api/private", "--json", given=local.token()).json["reason"]
+        run(*words, "GET", "/api/private", "--json", stdin=local.token()).json["reason"]
         == "mount_unknown"
     )
 
 
-def test_explain_takes_a_shared_secret_from_the_environment(policy):
+def test_explain_reads_a_shared_secret_from_the_environment(policy):
     local = LocalIssuer("urn:me", audience=AUDIENCE, algorithms=("HS256",))
     secret = "a secret of thirty-two bytes and more"
     signed = local.key()
@@ -180,12 +176,12 @@ def test_explain_takes_a_shared_secret_from_the_environment(policy):
         "--secret-env",
         "API_SECRET",
     )
-    ended = run(*words, "GET", "/api/private", given=local.token(), env={"API_SECRET": secret})
-    assert ended.status == 0
-    assert secret not in ended.output
+    result = run(*words, "GET", "/api/private", stdin=local.token(), env={"API_SECRET": secret})
+    assert result.status == 0
+    assert secret not in result.output
 
 
-def test_explain_names_what_a_rule_that_only_reports_would_refuse(served, tmp_path):
+def test_explain_prints_what_a_report_only_rule_would_refuse(served, tmp_path):
     policy = tmp_path / "reporting.toml"
     policy.write_text(f"report_only = true\n{POLICY}")
     words = (
@@ -199,9 +195,9 @@ def test_explain_names_what_a_rule_that_only_reports_would_refuse(served, tmp_pa
         "GET",
         "/api/private-scoped",
     )
-    ended = run(*words, given=served.token("openid"))
-    assert ended.status == 0
-    assert "would refuse it: insufficient_scope" in ended.output
+    result = run(*words, stdin=served.token("openid"))
+    assert result.status == 0
+    assert "it would refuse the request: insufficient_scope" in result.output
 
 
 # --- where the token is
@@ -225,30 +221,31 @@ def places(file, token):
 
 @pytest.mark.parametrize("place", places(Path(), ""))
 def test_a_token_is_read_from(served, tmp_path, place):
-    file, token = tmp_path / "token.txt", served.token()
+    file = tmp_path / "token.txt"
+    token = served.token()
     file.write_text(f"  {token}\n")
-    words, given, env = places(file, token)[place]
-    ended = run("inspect", "--json", *words, given=given, env=env)
-    assert ended.json["claims"]["iss"] == served.issuer
+    words, stdin, env = places(file, token)[place]
+    result = run("inspect", "--json", *words, stdin=stdin, env=env)
+    assert result.json["claims"]["iss"] == served.issuer
 
 
 # --- inspect
 
 
-def test_inspect_shows_claims_with_times_in_words_and_reminds(local):
-    ended = run(
-        "inspect", given=local.token("read:messages", expires_in=7200, exp=1_800_000_000), env=None
+def test_inspect_prints_dates_in_words_and_the_reminder(local):
+    result = run(
+        "inspect", stdin=local.token("read:messages", expires_in=7200, exp=1_800_000_000), env=None
     )
-    assert ended.status == 0
-    assert "2027-01-15 08:00:00 UTC" in ended.output
-    assert ended.output.rstrip().endswith(
+    assert result.status == 0
+    assert "2027-01-15 08:00:00 UTC" in result.output
+    assert result.output.rstrip().endswith(
         "Nothing of this is verified: anyone can write such a token."
     )
 
 
-def test_inspect_answers_json(local):
+def test_inspect_prints_json(local):
     answer = run(
-        "inspect", "--json", "--at", "1800000000", given=local.token(exp=1_800_000_060)
+        "inspect", "--json", "--at", "1800000000", stdin=local.token(exp=1_800_000_060)
     ).json
     assert answer.keys() == {
         "verified", "source", "bytes", "header", "claims", "times", "signature_bytes", "unusual", "problem",
@@ -263,17 +260,19 @@ def test_inspect_answers_json(local):
     [
         pytest.param("opaque", "not three segments", id="opaque"),
         pytest.param("e30.e30.", None, id="an empty signature can be read"),
-        pytest.param("e30.e30.!", "not base64url", id="a signature that is no base64url"),
+        pytest.param("e30.e30.!", "not base64url", id="a signature that is not base64url"),
         pytest.param("e30..e30", "the payload: not JSON", id="no payload"),
-        pytest.param("e3.e30.e30", "the header: not base64url", id="a header that is no base64url"),
+        pytest.param(
+            "e3.e30.e30", "the header: not base64url", id="a header that is not base64url"
+        ),
         pytest.param("e30.e30.e30.e30.e30", "an encrypted token (JWE)", id="a JWE"),
     ],
 )
-def test_inspect_says_what_cannot_be_read(token, problem):
-    ended = run("inspect", "--json", given=token)
-    assert ended.status == (0 if problem is None else 1)
-    assert problem is None or problem in ended.json["problem"]
-    assert problem is None or "It cannot be read: " in run("inspect", given=token).output
+def test_inspect_says_which_part_cannot_be_read(token, problem):
+    result = run("inspect", "--json", stdin=token)
+    assert result.status == (0 if problem is None else 1)
+    assert problem is None or problem in result.json["problem"]
+    assert problem is None or "The token cannot be read: " in run("inspect", stdin=token).output
 
 
 NOW = 1_800_000_000
@@ -283,33 +282,45 @@ USUAL = {"iss": "a", "aud": "b", "exp": NOW + 60, "iat": NOW, "scope": "c"}
 @pytest.mark.parametrize(
     ("header", "claims", "remark"),
     [
-        pytest.param({"alg": "none"}, {}, "alg is no signature algorithm", id="none"),
+        pytest.param({"alg": "none"}, {}, "alg is not a supported signature algorithm", id="none"),
         pytest.param(
-            {"alg": "HS256"}, {}, "whoever can verify it can also make one", id="a secret"
+            {"alg": "HS256"},
+            {},
+            "anyone who can verify such a token can also create one",
+            id="a secret",
         ),
         pytest.param({"kid": None}, {}, "no kid", id="no kid"),
-        pytest.param({"typ": "dpop+jwt"}, {}, "typ is that of no access token", id="another type"),
+        pytest.param(
+            {"typ": "dpop+jwt"}, {}, "typ is not the type of an access token", id="another type"
+        ),
         pytest.param({"crit": ["b64"]}, {}, "crit changes", id="crit"),
-        pytest.param({"jwk": {}}, {}, "jwk brings a key along", id="a key of its own"),
-        pytest.param({}, {"exp": None}, "no exp", id="no end"),
-        pytest.param({}, {"exp": "soon"}, "exp is no number", id="an end that is no number"),
-        pytest.param({}, {"exp": NOW - 60}, "it expired 1 minute ago", id="expired"),
-        pytest.param({}, {"nbf": NOW + 3600}, "nbf is 1 hour ahead", id="not yet"),
-        pytest.param({}, {"exp": NOW + 10 * 86400}, "it lives for 10 days", id="a long life"),
+        pytest.param({"jwk": {}}, {}, "jwk names a key", id="a key of its own"),
+        pytest.param({}, {"exp": None}, "no exp", id="no expiry"),
+        pytest.param(
+            {}, {"exp": "soon"}, "exp is not a number", id="an expiry that is not a number"
+        ),
+        pytest.param({}, {"exp": NOW - 60}, "the token expired 1 minute ago", id="expired"),
+        pytest.param({}, {"nbf": NOW + 3600}, "nbf is 1 hour in the future", id="not yet valid"),
+        pytest.param(
+            {}, {"exp": NOW + 10 * 86400}, "the token is valid for 10 days", id="a long lifetime"
+        ),
         pytest.param({}, {"nonce": "n"}, "it looks like an ID token", id="an ID token"),
-        pytest.param({}, {"cnf": {}}, "cnf binds it", id="bound"),
+        pytest.param({}, {"cnf": {}}, "cnf binds the token", id="bound"),
         pytest.param({}, {"scope": None}, "no scope", id="no scope"),
         pytest.param({}, {"name": "a\x1b[2Jb"}, "not printable", id="control characters"),
         pytest.param({}, {"x": "a" * 20000}, "over 16384", id="too large"),
     ],
 )
-def test_what_is_unusual(header, claims, remark):
+def test_an_unusual_token_has_a_remark(header, claims, remark):
     made = {"alg": "RS256", "typ": "at+jwt", "kid": "k", **header}
-    assert any(remark in each for each in unusual(opened(written(made, {**USUAL, **claims})), NOW))
+    assert any(
+        remark in each for each in remarks(decode_token(written(made, {**USUAL, **claims})), NOW)
+    )
 
 
-def test_a_usual_token_has_nothing_unusual():
-    assert unusual(opened(written({"alg": "RS256", "typ": "at+jwt", "kid": "k"}, USUAL)), NOW) == []
+def test_a_usual_token_has_no_remarks():
+    token = written({"alg": "RS256", "typ": "at+jwt", "kid": "k"}, USUAL)
+    assert remarks(decode_token(token), NOW) == []
 
 
 def written(header, claims):
@@ -319,14 +330,12 @@ def written(header, claims):
     )
 
 
-# --- what comes from outside is escaped, and no token is ever printed
+# --- values from outside are escaped, and no token is ever printed
 
 
 @settings(max_examples=60, deadline=None)
-@examples(
-    st.dictionaries(st.text(max_size=8), st.text(max_size=30), max_size=4), st.text(max_size=10)
-)
-def test_nothing_from_a_token_reaches_the_terminal_unescaped(claims, kid):
+@given(st.dictionaries(st.text(max_size=8), st.text(max_size=30), max_size=4), st.text(max_size=10))
+def test_inspect_escapes_everything_from_the_token(claims, kid):
     usable = (
         json.dumps([claims, kid], ensure_ascii=False)
         .encode("utf-8", "replace")
@@ -335,9 +344,9 @@ def test_nothing_from_a_token_reaches_the_terminal_unescaped(claims, kid):
     claims, kid = json.loads(usable)
     token = written({"alg": "RS256", "kid": kid}, claims)
     for words in (("inspect",), ("inspect", "--json")):
-        ended = run(*words, given=token)
-        assert token not in ended.output + ended.errors
-        kinds = {unicodedata.category(each) for each in ended.output if each != "\n"}
+        result = run(*words, stdin=token)
+        assert token not in result.output + result.errors
+        kinds = {unicodedata.category(each) for each in result.output if each != "\n"}
         assert not kinds & {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 
@@ -348,67 +357,68 @@ def test_nothing_from_a_token_reaches_the_terminal_unescaped(claims, kid):
 def test_no_command_prints_the_token(served, trust, form, spoil):
     token = spoil(served.token("openid"))
     for words in (("explain", *trust, "GET", "/api/private"), ("inspect",)):
-        ended = run(*words, *form, given=token)
-        assert token not in ended.output + ended.errors
-        assert token.split(".")[2][:40] not in ended.output + ended.errors
+        result = run(*words, *form, stdin=token)
+        assert token not in result.output + result.errors
+        assert token.split(".")[2][:40] not in result.output + result.errors
 
 
-def test_markup_and_escapes_in_a_path_are_plain_text(trust):
-    ended = run("explain", *trust, "--no-token", "GET", "/[bold]x[/bold]\x1b[2J:smile:")
-    assert "/[bold]x[/bold]\\u001b[2J:smile:" in ended.output
+def test_markup_and_control_characters_in_a_path_have_no_effect(trust):
+    result = run("explain", *trust, "--no-token", "GET", "/[bold]x[/bold]\x1b[2J:smile:")
+    assert "/[bold]x[/bold]\\u001b[2J:smile:" in result.output
 
 
 # --- keys
 
 
-def test_keys_of_a_live_issuer(served):
-    ended = run("keys", served.issuer, "--json")
-    (key,) = ended.json["keys"]
-    assert ended.status == 0
+def test_keys_describes_the_keys_of_a_live_issuer(served):
+    result = run("keys", served.issuer, "--json")
+    (key,) = result.json["keys"]
+    assert result.status == 0
     assert (key["kty"], key["use"], key["size"], key["algorithms"]) == (
         "RSA",
         "sig",
         "2048 bits",
         ["RS256"],
     )
-    assert ended.json["jwks_uri"] == served.jwks_uri
-    assert abs(ended.json["clock_skew"]) <= 30
-    assert ended.json.keys() == {
+    assert result.json["jwks_uri"] == served.jwks_uri
+    assert abs(result.json["clock_skew"]) <= 30
+    assert result.json.keys() == {
         "source", "jwks_uri", "keys", "cache_control", "max_age", "date", "clock_skew", "problem",
     }  # fmt: skip
-    assert run("keys", "--jwks", served.jwks_uri, "--json").json["keys"] == ended.json["keys"]
+    assert run("keys", "--jwks", served.jwks_uri, "--json").json["keys"] == result.json["keys"]
     assert "Cache-Control: none" in run("keys", served.issuer).output
 
 
-def test_keys_says_why_one_would_be_skipped(tmp_path, every_algorithm):
-    file, bad = tmp_path / "jwks.json", {"kty": "RSA", "kid": "a\x1b[31m", "use": "enc"}
+def test_keys_says_why_a_key_is_skipped(tmp_path, every_algorithm):
+    file = tmp_path / "jwks.json"
+    bad = {"kty": "RSA", "kid": "a\x1b[31m", "use": "enc"}
     file.write_text(json.dumps({"keys": [bad, *every_algorithm.jwks["keys"]]}))
-    ended = run("keys", "--jwks", file)
-    assert ended.status == 0
-    assert "no: use is not 'sig'" in ended.output
-    assert "a\\u001b[31m" in ended.output
-    assert "Ed25519" in ended.output
+    result = run("keys", "--jwks", file)
+    assert result.status == 0
+    assert "no: use is not 'sig'" in result.output
+    assert "a\\u001b[31m" in result.output
+    assert "Ed25519" in result.output
 
 
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        pytest.param("[]", "not a JSON object", id="no object"),
-        pytest.param('{"keys": {}}', 'no list "keys"', id="no list"),
+        pytest.param("[]", "not a JSON object", id="not an object"),
+        pytest.param('{"keys": {}}', 'no list "keys"', id="not a list"),
         pytest.param('{"keys": []}', "no usable key", id="empty"),
         pytest.param(json.dumps({"keys": [{}] * 101}), "over 100 keys", id="too many"),
         pytest.param(" " * 524289, "over 524288 bytes", id="too large"),
     ],
 )
-def test_keys_that_cannot_be_used(tmp_path, content, problem):
+def test_keys_fails_for_a_file_without_usable_keys(tmp_path, content, problem):
     file = tmp_path / "jwks.json"
     file.write_text(content)
-    ended = run("keys", "--jwks", file)
-    assert ended.status == 1
-    assert problem in ended.output
+    result = run("keys", "--jwks", file)
+    assert result.status == 1
+    assert problem in result.output
 
 
-def test_keys_of_an_issuer_that_is_not_there():
+def test_keys_says_why_an_issuer_does_not_answer():
     local = LocalIssuer()
     with local.serve() as url:
         local.available = False
@@ -416,66 +426,66 @@ def test_keys_of_an_issuer_that_is_not_there():
     gone = run("keys", url)
     assert (down.status, gone.status) == (1, 1)
     assert "the metadata: HTTP status 503" in down.output
-    assert "Its clock is" in down.output
+    assert "The server's clock is" in down.output
     assert "nothing answers there" in gone.output
 
 
 # --- check
 
 
-def test_check_finds_nothing_in_a_good_policy_and_a_good_issuer(served, policy):
-    ended = run("check", policy, "--issuer", served.issuer, "--audience", AUDIENCE)
-    assert ended.status == 0
-    assert "The linter finds nothing." in ended.output
-    assert "1 of 1 keys are usable" in ended.output
+def test_check_accepts_a_good_policy_and_a_good_issuer(served, policy):
+    result = run("check", policy, "--issuer", served.issuer, "--audience", AUDIENCE)
+    assert result.status == 0
+    assert "The linter found no problems." in result.output
+    assert "1 of 1 keys are usable" in result.output
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         pytest.param(
             '[rules]\n"/" = "PUBLIC"\n"/a" = "AUTHENTICATED"', "weaker_above", id="a finding"
         ),
-        pytest.param('[rules]\n"/" = "PUBLIK"', "PUBLIK", id="a word that is no requirement"),
-        pytest.param("[rules", "policy: ", id="no TOML"),
-        pytest.param("# \udcff", "not UTF-8", id="no UTF-8"),
+        pytest.param('[rules]\n"/" = "PUBLIK"', "PUBLIK", id="an unknown requirement"),
+        pytest.param("[rules", "policy: ", id="not TOML"),
+        pytest.param("# \udcff", "not UTF-8", id="not UTF-8"),
     ],
 )
-def test_check_finds(tmp_path, text, said):
+def test_check_reports_a_bad_policy(tmp_path, text, message):
     file = tmp_path / "policy.toml"
     file.write_bytes(text.encode("utf-8", "surrogateescape"))
-    ended = run("check", file)
-    assert ended.status == 1
-    assert said in ended.output
+    result = run("check", file)
+    assert result.status == 1
+    assert message in result.output
     answer = run("check", file, "--json").json
     assert answer.keys() == {"policy", "problem", "rules", "default", "findings", "issuers"}
     assert bool(answer["problem"]) != bool(answer["findings"])
 
 
 @pytest.mark.parametrize(
-    ("more", "said"),
+    ("more", "message"),
     [
         pytest.param(
             ("--algorithm", "ES256"),
-            "no key for ES256; it has keys for RS256",
+            "no key for ES256; there are keys for RS256",
             id="an algorithm without a key",
         ),
         pytest.param(
             ("--jwks", "http://127.0.0.1:9/"),
             "nothing answers there",
-            id="a key set that is not there",
+            id="a key set that nobody serves",
         ),
     ],
 )
-def test_check_finds_that_a_live_issuer_does_not_fit(served, policy, more, said):
-    ended = run("check", policy, "--issuer", served.issuer, "--audience", AUDIENCE, *more)
-    assert ended.status == 1
-    assert said in ended.output
+def test_check_reports_a_live_issuer_that_does_not_fit(served, policy, more, message):
+    result = run("check", policy, "--issuer", served.issuer, "--audience", AUDIENCE, *more)
+    assert result.status == 1
+    assert message in result.output
 
 
-def test_check_counts_the_issuers_for_the_linter_and_asks_none_offline(served, policy):
-    asked = len(served.requests)
-    ended = run(
+def test_check_offline_counts_the_issuers_and_contacts_none(served, policy):
+    requests_before = len(served.requests)
+    result = run(
         "check",
         policy,
         "--issuer",
@@ -486,15 +496,15 @@ def test_check_counts_the_issuers_for_the_linter_and_asks_none_offline(served, p
         "b",
         "--offline",
     )
-    assert ended.status == 1
-    assert "any_issuer" in ended.output
-    assert len(served.requests) == asked
+    assert result.status == 1
+    assert "any_issuer" in result.output
+    assert len(served.requests) == requests_before
 
 
 # --- routes
 
 
-def test_routes_prints_what_is_not_covered(policy):
+def test_routes_accepts_an_application_that_is_covered(policy):
     assert run("routes", "--policy", policy, "app:router()").status == 0
 
 
@@ -504,42 +514,50 @@ def test_routes_fails_on_an_endpoint_that_no_rule_covers(tmp_path):
         '[rules]\n"/" = "PUBLIC"\n"/api/private" = "AUTHENTICATED"\n"/api/private-scoped" = "AUTHENTICATED"'
     )
     words = ("routes", "--policy", file, "app:router()")
-    ended = run(*words)
-    assert ended.status == 1
-    assert "write a rule for 'GET /api/public'" in ended.output
+    result = run(*words)
+    assert result.status == 1
+    assert "write a rule for 'GET /api/public'" in result.output
     answer = run(*words, "--json").json
     assert answer["uncovered"] == ["GET /api/public", "HEAD /api/public"]
     assert run(*words, "--accept", "GET /api/public", "--accept", "HEAD /api/public").status == 0
 
 
-def test_routes_says_what_to_do_about_a_route_that_cannot_be_read(policy, tmp_path, monkeypatch):
+def test_routes_gives_advice_for_a_route_that_cannot_be_read(policy, tmp_path, monkeypatch):
     (tmp_path / "unread.py").write_text(
         "class Shop:\n    routes = {'/api/private': print}\n    def __call__(*_): ...\n"
         "class Around:\n    app = Shop()\n    def __call__(*_): ...\napp = Around()"
     )
     monkeypatch.chdir(tmp_path)
-    ended = run("routes", "--policy", policy, "unread:app")
-    assert ended.status == 1
-    assert "write its route plainly, put the layers in front of it, or --accept it" in ended.output
+    result = run("routes", "--policy", policy, "unread:app")
+    assert result.status == 1
+    assert "simplify its route, put the layers in front of it, or use --accept" in result.output
 
 
 # --- as a program of its own
 
 
 @pytest.mark.slow
-def test_each_command_as_a_program(served, policy, trust):
+def test_each_command_runs_as_a_program(served, policy, trust):
     token = served.token("openid")
     table = [
-        (("explain", *trust, "GET", "/api/private"), 0, "It reaches the application."),
-        (("explain", *trust, "GET", "/api/private-scoped"), 1, "It is refused: insufficient_scope"),
+        (("explain", *trust, "GET", "/api/private"), 0, "The request reaches the application."),
+        (
+            ("explain", *trust, "GET", "/api/private-scoped"),
+            1,
+            "The request is refused: insufficient_scope",
+        ),
         (("inspect",), 0, "Nothing of this is verified"),
         (("keys", served.issuer), 0, "Key set: "),
-        (("check", policy), 0, "The linter finds nothing."),
-        (("routes", "--policy", policy, "app:router()"), 0, "A rule for its own path"),
+        (("check", policy), 0, "The linter found no problems."),
+        (
+            ("routes", "--policy", policy, "app:router()"),
+            0,
+            "Each endpoint is decided by a rule for its own path",
+        ),
         (("--help",), 0, "explain"),
     ]
-    for words, status, said in table:
-        ended = run_program(*words, given=token)
-        assert (ended.status, ended.errors) == (status, ""), words
-        assert said in ended.output
-        assert "\x1b" not in ended.output
+    for words, status, message in table:
+        result = run_program(*words, stdin=token)
+        assert (result.status, result.errors) == (status, ""), words
+        assert message in result.output
+        assert "\x1b" not in result.output

@@ -1,4 +1,4 @@
-"""`jwt-wsgi issuer`: a real process on a real socket, what it mints, for whom, and how it ends."""
+"""`jwt-wsgi issuer` as a process on a socket: its tokens, its clients, and its end."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def started(*words):
     try:
         yield process
     finally:
-        # As a person ends it.
+        # A person ends it with Ctrl-C.
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=120)
 
@@ -51,7 +51,7 @@ def ask(url, body=b"", headers=None, method="POST"):
     )
 
 
-def test_what_it_mints_is_verified_by_discovery(served):
+def test_a_minted_token_is_verified_by_discovery(served):
     answer = ask(served["token_endpoint"], b"scope=read%3Amessages&sub=alice&expires_in=60").json()
     assert (answer["token_type"], answer["expires_in"], answer["scope"]) == (
         "Bearer",
@@ -65,7 +65,7 @@ def test_what_it_mints_is_verified_by_discovery(served):
     assert (auth.subject, auth.scopes) == ("alice", frozenset({"read:messages"}))
 
 
-def test_claims_and_algorithm_in_json(served):
+def test_a_json_request_chooses_claims_and_algorithm(served):
     body = json.dumps(
         {"algorithm": "RS256", "audience": "b", "claims": {"org": "acme", "sub": None}}
     ).encode()
@@ -81,33 +81,38 @@ def test_the_metadata_names_the_token_endpoint(served):
 
 
 @pytest.mark.parametrize(
-    ("body", "headers", "said"),
+    ("body", "headers", "message"),
     [
-        pytest.param(b"expires_in=soon", FORM, "expires_in: write seconds", id="no number"),
+        pytest.param(b"expires_in=soon", FORM, "expires_in: write seconds", id="not a number"),
         pytest.param(b'{"expires_in": true}', JSON, "expires_in: write seconds", id="a boolean"),
         pytest.param(b"expires_in=nan", FORM, "expires_in: write seconds", id="NaN"),
-        pytest.param(b"expires_in=1e30", FORM, "expires_in: write seconds", id="for ever"),
+        pytest.param(b"expires_in=1e30", FORM, "expires_in: write seconds", id="too long"),
         pytest.param(
-            b"algorithm=HS256", FORM, "algorithm: choose from ES256, RS256", id="no key for it"
+            b"algorithm=HS256",
+            FORM,
+            "algorithm: choose from ES256, RS256",
+            id="an algorithm without a key",
         ),
         pytest.param(b"scpoe=a", FORM, "unknown member: choose from scope", id="an unknown member"),
-        pytest.param(b"scope=a&scope=b", FORM, "a member twice", id="twice"),
-        pytest.param(b"[]", JSON, "not a JSON object", id="no object"),
+        pytest.param(b"scope=a&scope=b", FORM, "a member is repeated", id="twice"),
+        pytest.param(b"[]", JSON, "not a JSON object", id="not an object"),
         pytest.param(b'{"scope": 1}', JSON, "scope: write text", id="a number for a scope"),
-        pytest.param(b'{"claims": []}', JSON, "claims: write an object", id="claims that are none"),
         pytest.param(
-            b'{"claims": {"header": 1}}', JSON, "none may be called", id="a reserved name"
+            b'{"claims": []}', JSON, "claims: write an object", id="claims that are not an object"
         ),
-        pytest.param(b"scope=%ff", FORM, "", id="no UTF-8"),
-        pytest.param(b"x" * 4097, FORM, "at most 4096 bytes", id="a flood"),
+        pytest.param(
+            b'{"claims": {"header": 1}}', JSON, "leave out the reserved names", id="a reserved name"
+        ),
+        pytest.param(b"scope=%ff", FORM, "", id="not UTF-8"),
+        pytest.param(b"x" * 4097, FORM, "at most 4096 bytes", id="too many bytes"),
         pytest.param(b"scope=a", {"Content-Type": "text/plain"}, "send a form", id="another type"),
     ],
 )
-def test_what_it_does_not_mint(served, body, headers, said):
+def test_a_wrong_token_request_is_400(served, body, headers, message):
     answer = ask(served["token_endpoint"], body, headers)
     assert answer.status == 400
     assert answer.json()["error"] == "invalid_request"
-    assert said in answer.json()["error_description"]
+    assert message in answer.json()["error_description"]
 
 
 @pytest.mark.parametrize(
@@ -115,16 +120,16 @@ def test_what_it_does_not_mint(served, body, headers, said):
     [
         pytest.param({}, 200, id="its own name"),
         pytest.param({"Host": "localhost:3000"}, 200, id="another name of loopback"),
-        pytest.param({"Host": "evil.example"}, 403, id="a name that was rebound"),
+        pytest.param({"Host": "evil.example"}, 403, id="a rebound name"),
         pytest.param({"Host": "127.0.0.1.evil.example"}, 403, id="a name that begins as loopback"),
         pytest.param({"X-Forwarded-For": "127.0.0.1"}, 403, id="through a proxy"),
         pytest.param({"Via": "1.1 proxy"}, 403, id="through another proxy"),
         pytest.param({"Origin": "http://localhost:5173"}, 200, id="a page of loopback"),
-        pytest.param({"Origin": "https://evil.example"}, 403, id="a page of somebody else"),
-        pytest.param({"Origin": "null"}, 403, id="a page of nobody"),
+        pytest.param({"Origin": "https://evil.example"}, 403, id="a page of another site"),
+        pytest.param({"Origin": "null"}, 403, id="a page without an origin"),
     ],
 )
-def test_it_answers_loopback_alone(served, headers, status):
+def test_only_loopback_clients_and_pages_get_a_token(served, headers, status):
     answer = ask(served["token_endpoint"], headers={**FORM, **headers})
     assert answer.status == status
     assert ("access_token" in answer.json()) == (status == 200)
@@ -132,7 +137,7 @@ def test_it_answers_loopback_alone(served, headers, status):
     assert answer.headers.get("Access-Control-Allow-Origin") == allowed
 
 
-def test_another_machine_is_refused_whatever_it_says():
+def test_another_machine_is_refused_even_with_a_loopback_name():
     environ = {
         "REMOTE_ADDR": "192.0.2.1",
         "HTTP_HOST": "localhost",
@@ -154,11 +159,11 @@ def test_another_machine_is_refused_whatever_it_says():
         ("GET", "elsewhere", 404),
     ],
 )
-def test_methods_and_places(served, method, path, status):
+def test_methods_and_paths(served, method, path, status):
     assert ask(served["issuer"] + path, method=method).status == status
 
 
-def test_a_port_that_is_taken_is_misuse(served):
+def test_a_port_in_use_is_a_usage_error(served):
     port = served["issuer"].rsplit(":", 1)[1].strip("/")
     with started("--port", port) as process:
         _, errors = process.communicate(timeout=120)
@@ -169,7 +174,7 @@ def test_a_port_that_is_taken_is_misuse(served):
     )
 
 
-def test_ctrl_c_ends_it_with_0_and_it_prints_a_recipe():
+def test_ctrl_c_ends_it_with_0_after_the_greeting():
     with started() as process:
         lines = [process.stdout.readline() for _ in range(4)]
         process.send_signal(signal.SIGINT)
@@ -185,7 +190,7 @@ def test_ctrl_c_ends_any_other_command_with_130(tmp_path):
         command("inspect", "--token-file", fifo), env=environment(), stderr=subprocess.PIPE
     )
     try:
-        # Opening it waits for the reader, who then waits for a token that does not come.
+        # Opening the pipe waits for the reader, which then waits for a token that never comes.
         with fifo.open("wb"):
             process.send_signal(signal.SIGINT)
             _, errors = process.communicate(timeout=120)

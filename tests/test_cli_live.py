@@ -1,4 +1,4 @@
-"""What a live issuer's replies say of caching and clocks, and what a terminal is told meanwhile."""
+"""Caching and clocks in the replies of a live issuer, and the progress that a terminal shows."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from time import time
 import pytest
 from command_line import POLICY, command, environment, run
 
-from jwt_wsgi.cli.times import in_words
-from jwt_wsgi.cli.tokens import Given
+from jwt_wsgi.cli.times import describe_date
+from jwt_wsgi.cli.tokens import TokenInput
 
 
 @contextmanager
 def replying(document, **headers):
-    """An HTTP server whose one document and headers are these; `Date` is ours alone."""
+    """Serve one document with these headers over HTTP; no other `Date` is sent."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
@@ -45,92 +45,92 @@ def replying(document, **headers):
 
 
 @pytest.mark.parametrize(
-    ("headers", "said", "member"),
+    ("headers", "message", "member"),
     [
         pytest.param(
             {"Cache_Control": "public, max-age=900"},
             "(grants 900 s)",
             {"max_age": 900.0},
-            id="a grant",
+            id="a lifetime",
         ),
         pytest.param(
             {"Cache_Control": "private"},
-            "(grants nothing that counts)",
+            "(grants no lifetime)",
             {"max_age": None},
-            id="no grant",
+            id="no lifetime",
         ),
         pytest.param(
-            {"Cache_Control": "no-store"}, "(grants 0 s)", {"max_age": 0.0}, id="none at all"
+            {"Cache_Control": "no-store"}, "(grants 0 s)", {"max_age": 0.0}, id="a lifetime of 0"
         ),
         pytest.param(
-            {}, "Cache-Control: none", {"cache_control": None, "date": None}, id="nothing said"
+            {}, "Cache-Control: none", {"cache_control": None, "date": None}, id="no headers"
         ),
         pytest.param(
-            {"Date": "yesterday"},
-            "Cache-Control: none",
-            {"clock_skew": None},
-            id="a date that is none",
+            {"Date": "yesterday"}, "Cache-Control: none", {"clock_skew": None}, id="not a date"
         ),
         pytest.param(
             {"Date": formatdate(time() + 7200)},
-            "s ahead of ours, over the 30 s of leeway",
+            "s ahead of ours, over the default leeway of 30 s",
             {},
             id="ahead",
         ),
         pytest.param(
             {"Date": formatdate(time() - 7200)},
-            "s behind ours, over the 30 s of leeway",
+            "s behind ours, over the default leeway of 30 s",
             {},
             id="behind",
         ),
     ],
 )
-def test_keys_tells_of_caching_and_clocks(local, headers, said, member):
+def test_keys_prints_caching_and_clock_skew(local, headers, message, member):
     with replying(local.jwks, **headers) as url:
-        assert said in run("keys", "--jwks", url).output
+        assert message in run("keys", "--jwks", url).output
         answer = run("keys", "--jwks", url, "--json").json
     assert {name: answer[name] for name in member} == member
 
 
-def test_check_finds_a_clock_that_is_wrong_and_names_keys_that_are_skipped(local, tmp_path):
+def test_check_reports_a_wrong_clock_and_skipped_keys(local, tmp_path):
     (tmp_path / "policy.toml").write_text(POLICY)
     jwks = {"keys": [*local.jwks["keys"], {"kty": "oct"}]}
     with replying(jwks, Date=formatdate(time() + 7200)) as url:
         words = ("--issuer", "urn:me", "--jwks", url, "--audience", "b")
-        ended = run("check", tmp_path / "policy.toml", *words)
-    assert ended.status == 1
-    assert "over the leeway of 30 s; set the clocks right" in ended.output
-    assert "keys[1] is skipped: a symmetric key" in ended.output
+        result = run("check", tmp_path / "policy.toml", *words)
+    assert result.status == 1
+    assert "over the leeway of 30 s; synchronize the clocks" in result.output
+    assert "keys[1] is skipped: a symmetric key" in result.output
 
 
-def test_check_reads_no_flood(tmp_path):
+def test_check_limits_the_size_of_the_file(tmp_path):
     (tmp_path / "policy.toml").write_text("#" * 1_048_577)
-    ended = run("check", tmp_path / "policy.toml")
-    assert ended.status == 1
-    assert "over 1048576 bytes" in ended.output
+    result = run("check", tmp_path / "policy.toml")
+    assert result.status == 1
+    assert "over 1048576 bytes" in result.output
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"),
+    ("seconds", "message"),
     [
         (0, "1970-01-01 00:00:00 UTC, 1 minute 40 seconds ago"),
         (100, "1970-01-01 00:01:40 UTC, 0 seconds ago"),
         (90100, "1970-01-02 01:01:40 UTC, in 1 day 1 hour"),
-        (1e300, "beyond the calendar"),
-        ("soon", "no date"),
-        (True, "no date"),
+        (1e300, "outside the range of the calendar"),
+        ("soon", "not a date"),
+        (True, "not a date"),
     ],
 )
-def test_times_in_words(seconds, said):
-    assert in_words(seconds, 100) == said
+def test_dates_in_words(seconds, message):
+    assert describe_date(seconds, 100) == message
 
 
-def test_a_token_that_was_read_shows_in_no_traceback():
-    assert repr(Given("secret", "standard input")) == "a token from standard input"
+def test_the_repr_of_a_token_input_hides_the_token():
+    assert repr(TokenInput("secret", "standard input")) == "a token from standard input"
 
 
 def on_a_terminal(*words, which):
-    """Run a command whose standard input or error is a terminal; what that terminal shows, and the rest."""
+    """Run a command with a terminal as standard input or error.
+
+    Return the exit status, what the terminal shows, the output and the errors.
+    """
     ours, theirs = pty.openpty()
     streams = {
         "stdin": subprocess.DEVNULL,
@@ -156,13 +156,13 @@ def _piece(terminal):
         return b""
 
 
-def test_a_terminal_is_not_waited_for_as_if_it_held_a_token():
+def test_a_terminal_on_standard_input_is_not_read_for_a_token():
     status, _, _, errors = on_a_terminal("inspect", which="stdin")
     assert status == 2
     assert errors.startswith("jwt-wsgi inspect: no token: write it to standard input")
 
 
-def test_a_terminal_is_told_what_is_being_done_and_the_answer_stays_apart(local):
+def test_progress_goes_to_the_terminal_and_the_answer_to_standard_output(local):
     with replying(local.jwks) as url:
         status, shown, output, _ = on_a_terminal("keys", "--jwks", url, "--json", which="stderr")
     assert status == 0

@@ -1,4 +1,4 @@
-"""docs/command-line.md is executed: its commands run in a shell, in its order, against its issuer."""
+"""docs/command-line.md is executed: its commands run in a shell, in order, against its issuer."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ports import free_port
 from jwt_wsgi.cli.program import program
 
 PAGE = (CHECKOUT / "docs" / "command-line.md").read_text(encoding="utf-8")
-#: The commands of the page that end, and the status of each.
+#: The commands of the page, except the one that runs until Ctrl-C.
 ENDING = [
     line.removeprefix("$ ")
     for line in re.findall(r"^\$ .*$", PAGE, re.MULTILINE)
@@ -32,12 +32,12 @@ def fenced(language: str) -> str:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """A folder with the page's files, `jwt-wsgi` and `curl` on the PATH, and the page's issuer on another port."""
+    """Yield a folder with the page's files, its environment, the issuer's port and greeting."""
     folder = tmp_path_factory.mktemp("page")
     (folder / "policy.toml").write_text(fenced("toml"))
     (folder / "shop.py").write_text(fenced("python"))
     script = Path(sys.executable).with_name("jwt-wsgi")
-    assert script.exists(), "the extra cli installs the script beside this Python"
+    assert script.exists(), "the extra cli installs the script next to this Python"
     port = str(free_port())
     env = environment({"PATH": f"{script.parent}{os.pathsep}{os.environ['PATH']}"})
     process = subprocess.Popen(
@@ -56,18 +56,19 @@ def place(tmp_path_factory):
         process.communicate(timeout=120)
 
 
-def test_the_issuer_greets_as_the_page_says(place):
+def test_the_issuers_greeting_is_the_one_on_the_page(place):
     _, _, port, greeting = place
     assert greeting.replace(port, "8917") in PAGE
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
-def test_every_command_of_the_page_runs_in_its_order_and_ends_as_it_says(place):
+def test_every_command_of_the_page_runs_in_order_with_the_stated_status(place):
     folder, env, port, _ = place
     assert len(ENDING) == 9
     for line in ENDING:
-        ended = subprocess.run(
+        result = subprocess.run(
             line.replace("8917", port),
             shell=True,
             cwd=folder,
@@ -77,9 +78,9 @@ def test_every_command_of_the_page_runs_in_its_order_and_ends_as_it_says(place):
             timeout=120,
         )
         refused = line.endswith("GET /api/private-scoped")
-        assert (ended.returncode, ended.stderr) == (int(refused), ""), line
+        assert (result.returncode, result.stderr) == (int(refused), ""), line
         if refused:
-            row = next(each for each in ended.stdout.splitlines() if each.startswith("rule"))
+            row = next(each for each in result.stdout.splitlines() if each.startswith("rule"))
             assert "scope('read:messages')" in row
             assert "scopes ['openid']" in row
 
@@ -96,7 +97,7 @@ def test_the_page_names_each_command_and_every_option(command):
     assert {name for name in options if name not in PAGE} == set()
 
 
-def test_the_members_of_the_json_are_those_of_the_page(tmp_path):
+def test_the_page_names_every_member_of_the_json(tmp_path):
     named = set(re.findall(r"`(\w+)`", PAGE))
     (tmp_path / "policy.toml").write_text(fenced("toml"))
     (tmp_path / "keys.json").write_text('{"keys": [{}]}')
@@ -112,7 +113,7 @@ def test_the_members_of_the_json_are_those_of_the_page(tmp_path):
             "GET",
             "/api/private",
         ).json,
-        run("inspect", "--json", given="e30.e30.e30").json,
+        run("inspect", "--json", stdin="e30.e30.e30").json,
         run("keys", "--jwks", tmp_path / "keys.json", "--json").json,
         run("check", tmp_path / "policy.toml", *words, "--offline", "--json").json,
         run("routes", "--policy", tmp_path / "policy.toml", "app:router()", "--json").json,

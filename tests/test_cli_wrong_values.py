@@ -1,4 +1,4 @@
-"""Wrong values on the command line: one sentence each, that says what, where and what to do; status 2."""
+"""Wrong values on the command line: status 2, and one line with the option and a remedy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ CALL = ("GET", "/")
 
 
 @pytest.mark.parametrize(
-    ("words", "given", "said"),
+    ("words", "stdin", "message"),
     [
         pytest.param(
             (*EXPLAIN, *CALL),
@@ -34,7 +34,7 @@ CALL = ("GET", "/")
             (*TRUST, "--algorithm", "HS256", *CALL),
             "t",
             "use SharedSecret",
-            id="a secret that is published",
+            id="a secret as a published key",
         ),
         pytest.param(
             (*TRUST, "--leeway", "301", *CALL),
@@ -46,7 +46,7 @@ CALL = ("GET", "/")
             (*TRUST, "--leeway", "x", *CALL),
             "t",
             "'--leeway': 'x' is not a valid float",
-            id="no number",
+            id="not a number",
         ),
         pytest.param(
             (*TRUST, "--profile", "x", *CALL),
@@ -65,7 +65,7 @@ CALL = ("GET", "/")
             (*TRUST, "--jwks", "POLICY", *CALL),
             "t",
             "--jwks: key file policy.toml: not JSON",
-            id="no key file",
+            id="not a key file",
         ),
         pytest.param(
             (*TRUST, "--jwks", "http://a.example/", *CALL),
@@ -85,11 +85,11 @@ CALL = ("GET", "/")
         pytest.param(
             (*TRUST, "--secret-env", "A", "--jwks", "B", *CALL),
             "t",
-            "leave one of them out",
+            "use only one of them",
             id="two keys",
         ),
         pytest.param(
-            (*TRUST, "--at", "soon", *CALL), "t", "--at 'soon': write seconds", id="no time"
+            (*TRUST, "--at", "soon", *CALL), "t", "--at 'soon': write seconds", id="not a time"
         ),
         pytest.param(
             (*TRUST, "--at", "2027-01-15T08:00:00", *CALL), "t", "write seconds since", id="no zone"
@@ -116,21 +116,21 @@ CALL = ("GET", "/")
         pytest.param(
             (*TRUST, "--token-file", "a", "--token-env", "b", *CALL),
             "",
-            "in one place",
+            "use only one of them",
             id="two places",
         ),
         pytest.param(
             (*TRUST, "--no-token", "--token-env", "b", *CALL),
             "",
-            "--no-token: leave it out",
+            "--no-token: remove it",
             id="a token or none",
         ),
         pytest.param(
-            (*TRUST, *CALL), b"\xff", "standard input: not UTF-8", id="a token that is no text"
+            (*TRUST, *CALL), b"\xff", "standard input: not UTF-8", id="a token that is not text"
         ),
         pytest.param((*TRUST, *CALL), "{}", "JSON without an access_token", id="another answer"),
         pytest.param((*TRUST, *CALL), "{", "JSON without an access_token", id="half an answer"),
-        pytest.param((*TRUST, *CALL), "x" * 131073, "over 131072 bytes", id="a flood"),
+        pytest.param((*TRUST, *CALL), "x" * 131073, "over 131072 bytes", id="too many bytes"),
         pytest.param(
             ("explain", "--issuer", "a", *CALL), "t", "Missing option '--policy'", id="no policy"
         ),
@@ -151,7 +151,7 @@ CALL = ("GET", "/")
             ("explain", "--policy", "POLICY", "--issuer", "a", *CALL),
             "t",
             "--issuer: issuer='a'",
-            id="no URL",
+            id="not a URL",
         ),
         pytest.param(("keys",), "", "write the issuer's URL, or --jwks", id="keys of nothing"),
         pytest.param(
@@ -161,7 +161,7 @@ CALL = ("GET", "/")
             ("keys", "a.example"),
             "",
             "URL: issuer='a.example': write an https URL",
-            id="keys of no URL",
+            id="keys of a bad URL",
         ),
         pytest.param(
             ("keys", "http://a.example/"),
@@ -182,7 +182,7 @@ CALL = ("GET", "/")
         pytest.param(
             ("routes", "--policy", "POLICY", "app"),
             "",
-            "MODULE:APP 'app': write such as",
+            "MODULE:APP 'app': write a module and a name, such as",
             id="no colon",
         ),
         pytest.param(
@@ -233,18 +233,18 @@ CALL = ("GET", "/")
         ),
     ],
 )
-def test_a_wrong_value_is_answered_with_one_sentence(tmp_path, words, given, said):
+def test_a_wrong_value_is_reported_on_one_line(tmp_path, words, stdin, message):
     policy = tmp_path / "policy.toml"
     policy.write_text(POLICY)
-    ended = run(
+    result = run(
         *(policy if word == "POLICY" else word for word in words),
-        given=given,
+        stdin=stdin,
         env={"SHORT": "short"},
     )
-    assert (ended.status, ended.output) == (2, "")
-    assert said in ended.errors
-    assert ended.errors.startswith("jwt-wsgi")
-    assert len(ended.errors.splitlines()) == 1
+    assert (result.status, result.output) == (2, "")
+    assert message in result.errors
+    assert result.errors.startswith("jwt-wsgi")
+    assert len(result.errors.splitlines()) == 1
 
 
 @pytest.mark.parametrize(
@@ -255,17 +255,15 @@ def test_a_wrong_value_is_answered_with_one_sentence(tmp_path, words, given, sai
     ],
     ids=" ".join,
 )  # fmt: skip
-def test_a_token_in_the_place_of_an_argument_is_not_repeated(local, words):
+def test_a_token_given_as_an_argument_is_not_repeated(local, words):
     token = local.token()
-    ended = run(*words, token)
-    assert ended.status == 2
-    assert token[:20] not in ended.output + ended.errors
-    assert token.split(".")[2][:20] not in ended.output + ended.errors
+    result = run(*words, token)
+    assert result.status == 2
+    assert token[:20] not in result.output + result.errors
+    assert token.split(".")[2][:20] not in result.output + result.errors
 
 
-def test_an_application_that_cannot_be_imported_is_answered_and_what_it_prints_is_no_part_of_the_json(
-    tmp_path,
-):
+def test_routes_reports_import_errors_and_keeps_prints_out_of_the_json(tmp_path):
     (tmp_path / "policy.toml").write_text(POLICY)
     (tmp_path / "broken.py").write_text("raise RuntimeError('not\\x1b[2J today')")
     shop = "class App:\n    routes = {'/api/private': print}\n    def __call__(*_): ...\napp = App()\nprint('hello')"
@@ -278,13 +276,13 @@ def test_an_application_that_cannot_be_imported_is_answered_and_what_it_prints_i
     assert good.json["uncovered"] == []
 
 
-def test_a_misuse_has_the_same_status_as_a_program():
-    ended = run_program("inspect", "--token-env", "NONE")
-    assert (ended.status, ended.output) == (2, "")
-    assert ended.errors.startswith("jwt-wsgi inspect: --token-env: ")
+def test_a_usage_error_has_the_same_status_as_a_program():
+    result = run_program("inspect", "--token-env", "NONE")
+    assert (result.status, result.output) == (2, "")
+    assert result.errors.startswith("jwt-wsgi inspect: --token-env: ")
 
 
-def test_without_a_command_it_shows_its_help():
-    ended = run()
-    assert (ended.status, ended.output) == (2, "")
-    assert "Commands:" in ended.errors
+def test_without_a_command_the_help_is_shown():
+    result = run()
+    assert (result.status, result.output) == (2, "")
+    assert "Commands:" in result.errors

@@ -1,4 +1,4 @@
-"""Connections that give up in time, and the addresses that a stranger may send us to."""
+"""Connections with a deadline, and the check for public addresses."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fault_server import METADATA, FaultServer
 from jwt_wsgi import RemoteJWKS
 from jwt_wsgi.http import client, connections
 from jwt_wsgi.http.client import Fetcher
-from jwt_wsgi.http.connections import _DeadlineReader, public_address
+from jwt_wsgi.http.connections import _DeadlineReader, resolve_public_address
 from jwt_wsgi.http.fetching import FetchError
 
 
@@ -26,7 +26,7 @@ def server(tmp_path: Path) -> Iterator[FaultServer]:
         yield started
 
 
-# --- in time
+# --- the deadline
 
 
 @pytest.fixture
@@ -36,22 +36,22 @@ def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
         yield ours, theirs
 
 
-def timely(ours: socket.socket, timeout: float) -> io.BufferedReader:
+def deadline_reader(ours: socket.socket, timeout: float) -> io.BufferedReader:
     ours.settimeout(timeout)
     return io.BufferedReader(_DeadlineReader(ours.makefile("rb").detach(), ours))
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """What the module takes for the time."""
-    standing = Clock(0.0)
-    monkeypatch.setattr(connections.time, "monotonic", standing)
-    return standing
+    """The clock of the module under test."""
+    fixed = Clock(0.0)
+    monkeypatch.setattr(connections.time, "monotonic", fixed)
+    return fixed
 
 
-def test_every_byte_leaves_less_time_for_the_next(clock: Clock, pair: Any) -> None:
+def test_a_byte_does_not_extend_the_deadline(clock: Clock, pair: Any) -> None:
     ours, theirs = pair
-    reader = timely(ours, 5)
+    reader = deadline_reader(ours, 5)
     for second in range(5):
         theirs.send(b"a")
         clock.now = second
@@ -59,11 +59,9 @@ def test_every_byte_leaves_less_time_for_the_next(clock: Clock, pair: Any) -> No
         assert ours.gettimeout() == 5 - second
 
 
-def test_past_the_deadline_what_has_arrived_is_taken_and_nothing_is_waited_for(
-    clock: Clock, pair: Any
-) -> None:
+def test_past_the_deadline_only_data_that_has_arrived_is_read(clock: Clock, pair: Any) -> None:
     ours, theirs = pair
-    reader = timely(ours, 5)
+    reader = deadline_reader(ours, 5)
     theirs.send(b"all of it")
     clock.now = 1000
     assert reader.read1(100) == b"all of it"
@@ -71,9 +69,9 @@ def test_past_the_deadline_what_has_arrived_is_taken_and_nothing_is_waited_for(
         reader.read1(1)
 
 
-def test_closing_the_reader_lets_the_socket_go(pair: Any) -> None:
+def test_closing_the_reader_releases_the_socket(pair: Any) -> None:
     ours, theirs = pair
-    reader = timely(ours, 5)
+    reader = deadline_reader(ours, 5)
     ours.close()
     reader.close()
     assert theirs.recv(1) == b""
@@ -83,8 +81,8 @@ def test_closing_the_reader_lets_the_socket_go(pair: Any) -> None:
 
 
 @pytest.mark.parametrize("host", ["93.184.216.34", "2606:4700::1111", "8.8.8.8"])
-def test_an_address_of_the_whole_internet_is_taken(host: str) -> None:
-    assert public_address(host, 443) == host
+def test_a_public_address_is_accepted(host: str) -> None:
+    assert resolve_public_address(host, 443) == host
 
 
 @pytest.mark.conforms(47)
@@ -113,9 +111,9 @@ def test_an_address_of_the_whole_internet_is_taken(host: str) -> None:
         pytest.param("2002:a00:1::", id="private IPv4 behind 6to4"),
     ],
 )
-def test_any_other_is_refused(host: str) -> None:
+def test_an_address_that_is_not_public_is_refused(host: str) -> None:
     with pytest.raises(OSError, match="not public"):
-        public_address(host, 443)
+        resolve_public_address(host, 443)
 
 
 def test_a_server_at_a_private_address_sees_no_connection(server: FaultServer) -> None:
@@ -127,16 +125,16 @@ def test_a_server_at_a_private_address_sees_no_connection(server: FaultServer) -
 
 
 @pytest.mark.parametrize("fault", ["fine", "redirect_elsewhere"])
-def test_the_address_that_was_judged_is_connected_to_and_the_name_is_proven(
+def test_the_checked_address_is_used_and_the_name_is_verified(
     fault: str, server: FaultServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looked_up: list[tuple[str, int]] = []
 
-    def judged(host: str, port: int) -> str:
+    def resolve(host: str, port: int) -> str:
         looked_up.append((host, port))
         return "127.0.0.1"
 
-    monkeypatch.setattr(client, "public_address", judged)
+    monkeypatch.setattr(client, "resolve_public_address", resolve)
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
     server.fail(fault)
     fetch = Fetcher(5.0, 1000, ca_certs=server.roots, public_only=True)
@@ -160,10 +158,10 @@ def test_metadata_of_a_public_issuer_leads_to_no_private_address(
         METADATA,
     )
 
-    def judged(host: str, port: int) -> str:
-        return "127.0.0.1" if host == "localhost" else public_address(host, port)
+    def resolve(host: str, port: int) -> str:
+        return "127.0.0.1" if host == "localhost" else resolve_public_address(host, port)
 
-    monkeypatch.setattr(client, "public_address", judged)
+    monkeypatch.setattr(client, "resolve_public_address", resolve)
     status = RemoteJWKS.discovered(issuer, ca_certs=server.roots, public_only=True).warm_up()
     assert (status.usable, status.last_error) == (False, "OSError")
     assert (server.counted(METADATA, "trusted"), server.connections("trusted")) == (1, 1)

@@ -1,4 +1,4 @@
-"""How the URI of a key set is found: OpenID Connect Discovery 1.0 §4, RFC 8414 §3."""
+"""Discovery of the URI of a key set: OpenID Connect Discovery 1.0 §4, RFC 8414 §3."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def metadata(**changes: Any) -> bytes:
 
 
 class Server:
-    """Answers by URL: bytes, or the HTTP status of a failure."""
+    """A server that answers each URL with bytes or an HTTP status."""
 
     def __init__(self, **answers: bytes | int | None) -> None:
         self.answers = {OIDC: answers.get("oidc", 404), RFC8414: answers.get("rfc8414", 404)}
-        self.asked: list[str] = []
+        self.requests: list[str] = []
 
     def __call__(self, url: str) -> Reply:
-        self.asked.append(url)
+        self.requests.append(url)
         answer = self.answers[url]
         if isinstance(answer, bytes):
             return Reply(answer)
@@ -61,19 +61,20 @@ def test_81_openid_connect_appends_and_rfc_8414_inserts(
     assert metadata_urls(issuer) == (oidc, rfc8414)
 
 
-def test_the_first_place_is_enough_and_the_uri_is_remembered_until_it_fails() -> None:
-    server, location = Server(oidc=metadata()), Location(None, issuer=ISSUER)
+def test_a_discovered_uri_is_remembered_until_it_is_forgotten() -> None:
+    server = Server(oidc=metadata())
+    location = Location(None, issuer=ISSUER)
     assert [location.find(server), location.find(server)] == [KEYS, KEYS]
-    assert server.asked == [OIDC]
+    assert server.requests == [OIDC]
     location.forget()
     location.find(server)
-    assert server.asked == [OIDC, OIDC]
+    assert server.requests == [OIDC, OIDC]
 
 
-def test_the_second_place_is_asked_where_the_first_says_not_here() -> None:
+def test_the_second_url_is_fetched_if_the_first_is_missing() -> None:
     server = Server(oidc=404, rfc8414=metadata())
     assert Location(None, issuer=ISSUER).find(server) == KEYS
-    assert server.asked == [OIDC, RFC8414]
+    assert server.requests == [OIDC, RFC8414]
 
 
 @pytest.mark.parametrize("status", [None, 500, 503, 429, 301])
@@ -81,7 +82,7 @@ def test_a_failing_server_is_asked_once(status: int | None) -> None:
     server = Server(oidc=status, rfc8414=metadata())
     with pytest.raises(FetchError):
         Location(None, issuer=ISSUER).find(server)
-    assert server.asked == [OIDC]
+    assert server.requests == [OIDC]
 
 
 @pytest.mark.conforms(80)
@@ -101,14 +102,14 @@ def test_a_failing_server_is_asked_once(status: int | None) -> None:
         (b"[]", "not a JSON object"),
     ],
 )
-def test_80_metadata_that_is_not_this_issuers_or_names_no_good_uri(
+def test_80_metadata_of_another_issuer_or_without_a_valid_uri_is_refused(
     document: bytes, message: str
 ) -> None:
     with pytest.raises(FetchError, match=message):
         Location(None, issuer=ISSUER).find(Server(oidc=document))
 
 
-def test_a_plain_issuer_may_have_plain_keys() -> None:
+def test_an_http_issuer_may_have_http_keys() -> None:
     for issuer, allow_http in (("http://127.0.0.1:1", False), ("http://issuer.test", True)):
         document = json.dumps({"issuer": issuer, "jwks_uri": issuer + "/keys"}).encode()
         find = Location(None, issuer=issuer, allow_http=allow_http).find
@@ -119,11 +120,12 @@ def test_a_plain_issuer_may_have_plain_keys() -> None:
         assert find(fetch) == issuer + "/keys"
 
 
-def test_a_given_uri_needs_no_metadata_and_is_not_forgotten() -> None:
-    location, server = Location(KEYS), Server()
+def test_a_configured_uri_needs_no_metadata_and_is_not_forgotten() -> None:
+    location = Location(KEYS)
+    server = Server()
     location.forget()
     assert location.find(server) == KEYS
-    assert server.asked == []
+    assert server.requests == []
     assert (repr(location), repr(Location(None, issuer=ISSUER))) == (KEYS, ISSUER)
 
 
@@ -134,13 +136,15 @@ def discovering(local: LocalIssuer, clock: Callable[[], float]) -> RemoteJWKS:
 def test_nothing_is_discovered_before_the_first_token_and_then_once(clock: Clock) -> None:
     local = LocalIssuer(algorithms=("ES256",))
     keys = discovering(local, clock)
-    judge = Verifier(Issuer(local.issuer, audience=local.audience, keys=keys, algorithms=["ES256"]))
+    verifier = Verifier(
+        Issuer(local.issuer, audience=local.audience, keys=keys, algorithms=["ES256"])
+    )
     assert local.requests == []
-    assert judge.verify(local.token()).subject == "user-1"
+    assert verifier.verify(local.token()).subject == "user-1"
     assert local.requests == ["/.well-known/openid-configuration", "/.well-known/jwks.json"]
 
 
-def test_a_dead_issuer_sees_one_attempt_a_step_and_the_uri_is_looked_up_anew(clock: Clock) -> None:
+def test_a_dead_issuer_sees_one_attempt_per_step_and_is_discovered_again(clock: Clock) -> None:
     local = LocalIssuer(algorithms=("ES256",))
     keys = discovering(local, clock)
     local.available = False
@@ -154,7 +158,7 @@ def test_a_dead_issuer_sees_one_attempt_a_step_and_the_uri_is_looked_up_anew(clo
     assert len(local.requests) == 3
 
 
-def test_a_moved_key_set_is_found_after_the_old_place_failed(clock: Clock) -> None:
+def test_a_moved_key_set_is_found_after_the_old_url_failed(clock: Clock) -> None:
     answers: dict[str, bytes | Exception] = {OIDC: metadata(), KEYS: JWKS}
 
     def fetch(url: str) -> bytes:
@@ -178,7 +182,7 @@ def test_a_moved_key_set_is_found_after_the_old_place_failed(clock: Clock) -> No
 
 
 @pytest.mark.parametrize(
-    ("issuer", "jwks_uri", "options", "taken"),
+    ("issuer", "jwks_uri", "options", "is_fetched"),
     [
         pytest.param(
             "http://127.0.0.1:1", "http://127.0.0.1:2/keys", {}, True, id="both on loopback"
@@ -192,23 +196,23 @@ def test_a_moved_key_set_is_found_after_the_old_place_failed(clock: Clock) -> No
         ),
     ],
 )
-def test_plain_http_beyond_loopback_is_fetched_only_where_it_is_allowed_by_name(
-    issuer: str, jwks_uri: str, options: dict[str, Any], taken: bool
+def test_http_beyond_loopback_is_fetched_only_with_allow_http(
+    issuer: str, jwks_uri: str, options: dict[str, Any], is_fetched: bool
 ) -> None:
-    asked = []
+    requests = []
 
     def fetch(url: str) -> bytes:
-        asked.append(url)
+        requests.append(url)
         return JWKS if url == jwks_uri else metadata(issuer=issuer, jwks_uri=jwks_uri)
 
     source = RemoteJWKS.discovered(issuer, fetch=fetch, **options)
-    with nullcontext() if taken else pytest.raises(KeysUnavailable):
+    with nullcontext() if is_fetched else pytest.raises(KeysUnavailable):
         source.find("a", "ES256")
-    assert (jwks_uri in asked) is taken
+    assert (jwks_uri in requests) is is_fetched
 
 
 @pytest.mark.parametrize("member", ["issuer", "jwks_uri"])
-def test_the_log_quotes_no_more_than_a_line_of_odd_metadata(
+def test_the_log_quotes_at_most_a_line_of_invalid_metadata(
     member: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     document = metadata(**{member: "x" * 2000})
@@ -217,9 +221,9 @@ def test_the_log_quotes_no_more_than_a_line_of_odd_metadata(
     assert 0 < len(caplog.records[0].getMessage()) < 1000
 
 
-# How a URL is given: the option's name, and the source that it makes.
-GIVEN = {"uri": RemoteJWKS, "issuer": RemoteJWKS.discovered}
-by_either_option = pytest.mark.parametrize("option", GIVEN)
+# The options that take a URL, each with the function that takes it.
+SOURCE_BY_OPTION = {"uri": RemoteJWKS, "issuer": RemoteJWKS.discovered}
+by_either_option = pytest.mark.parametrize("option", SOURCE_BY_OPTION)
 
 
 @by_either_option
@@ -237,8 +241,8 @@ by_either_option = pytest.mark.parametrize("option", GIVEN)
         "http://[::1]:8080/",
     ],
 )
-def test_https_is_taken_and_http_on_loopback(url: str, option: str) -> None:
-    assert url in repr(GIVEN[option](url))
+def test_https_is_accepted_and_http_on_loopback(url: str, option: str) -> None:
+    assert url in repr(SOURCE_BY_OPTION[option](url))
 
 
 @by_either_option
@@ -253,10 +257,10 @@ def test_https_is_taken_and_http_on_loopback(url: str, option: str) -> None:
         pytest.param("http://0.0.0.0/", id="every address"),
     ],
 )
-def test_plain_http_elsewhere_must_be_allowed_by_name(url: str, option: str) -> None:
+def test_http_elsewhere_needs_allow_http(url: str, option: str) -> None:
     with pytest.raises(ValueError, match=rf"^{option}=.*must be https .*allow_http=True"):
-        GIVEN[option](url)
-    assert url in repr(GIVEN[option](url, allow_http=True))
+        SOURCE_BY_OPTION[option](url)
+    assert url in repr(SOURCE_BY_OPTION[option](url, allow_http=True))
 
 
 @by_either_option
@@ -287,13 +291,13 @@ def test_plain_http_elsewhere_must_be_allowed_by_name(url: str, option: str) -> 
         pytest.param(None, id="None"),
     ],
 )
-def test_a_url_that_cannot_be_fetched_is_refused_by_its_options_name(url: Any, option: str) -> None:
+def test_an_invalid_url_is_refused_by_the_name_of_its_option(url: Any, option: str) -> None:
     with pytest.raises(ValueError, match=f"^{option}="):
-        GIVEN[option](url, allow_http=True)
+        SOURCE_BY_OPTION[option](url, allow_http=True)
 
 
 @pytest.mark.parametrize("url", ["https://a.test/?tenant=1", "https://a.test/?"])
-def test_a_query_is_for_a_key_set_and_not_for_an_issuer(url: str) -> None:
+def test_a_key_set_url_may_have_a_query_and_an_issuer_may_not(url: str) -> None:
     assert url in repr(RemoteJWKS(url))
     with pytest.raises(ValueError, match=r"^issuer=.*no query"):
         RemoteJWKS.discovered(url)

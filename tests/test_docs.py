@@ -262,7 +262,7 @@ def test_the_requirements_are_those_of_the_package_and_of_the_policy_file() -> N
     told = {re.split(r"\W", quoted(cells[0]))[0] for cells in rows(section(text, "Requirements"))}
     writable = {*policyfile._CONSTANTS, *policyfile._FUNCTIONS}
     assert told | {"path_param"} == writable
-    in_a_file = section(text, "In a file").split("What may be asked there:")[1]
+    in_a_file = section(text, "In a file").split("These names may be used:")[1]
     assert set(re.findall(r"`(\w+)`", in_a_file)) == writable
     assert writable <= set(jwt_wsgi.__all__)
 

@@ -1,4 +1,4 @@
-"""base64url without padding, and one text alone for each octet string."""
+"""base64url without padding: exactly one text for each octet string."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ VECTORS = {
 
 
 @pytest.mark.parametrize(("text", "octets"), VECTORS.items())
-def test_text_and_octets_stand_for_each_other(text: str, octets: bytes) -> None:
+def test_encode_and_decode_match_the_rfc_vectors(text: str, octets: bytes) -> None:
     assert encoding.encode(octets) == text
     assert encoding.decode(text) == octets
 
@@ -64,7 +64,7 @@ def test_any_other_text_is_refused(text: str) -> None:
         encoding.decode(text)
 
 
-def test_of_all_texts_that_a_lenient_decoder_takes_for_the_same_octets_one_passes() -> None:
+def test_one_of_the_texts_that_a_lenient_decoder_accepts_passes() -> None:
     same = [t for c in ALPHABET if base64.urlsafe_b64decode((t := "Z" + c) + "==") == b"f"]
     assert len(same) == 16
     assert [text for text in same if _passes(text)] == ["Zg"]
@@ -72,7 +72,7 @@ def test_of_all_texts_that_a_lenient_decoder_takes_for_the_same_octets_one_passe
 
 @pytest.mark.conforms(16)
 @pytest.mark.parametrize(("begun", "padding", "canonical"), [("Z", "==", 4), ("Zm", "=", 16)])
-def test_of_all_last_characters_those_pass_that_an_encoder_writes(
+def test_only_last_characters_without_stray_bits_pass(
     begun: str, padding: str, canonical: int
 ) -> None:
     written = [
@@ -94,21 +94,21 @@ def _passes(text: str) -> bool:
 
 @settings(deadline=None)
 @given(octets=st.binary(max_size=100))
-def test_every_octet_string_has_its_text(octets: bytes) -> None:
+def test_decode_reverses_encode(octets: bytes) -> None:
     assert encoding.decode(encoding.encode(octets)) == octets
 
 
 @settings(deadline=None)
 @given(text=st.text() | st.text(st.sampled_from("Zm9vA-_+/= \n"), max_size=9))
-def test_a_text_that_is_decoded_is_the_one_that_is_encoded(text: str) -> None:
+def test_a_decoded_text_encodes_to_itself(text: str) -> None:
     if _passes(text):
         assert encoding.encode(encoding.decode(text)) == text
 
 
 @pytest.mark.conforms(16, 50)
 @pytest.mark.parametrize("octets", [3, 5, 24, 48, 64, 97, 151])
-def test_a_foreign_character_is_refused_wherever_it_stands(octets: int) -> None:
-    """A decoder that takes many characters at a time must look at each of them."""
+def test_a_foreign_character_is_refused_at_every_position(octets: int) -> None:
+    # A vectorized decoder reads many characters at a time, and must check each of them.
     text = encoding.encode(bytes(range(151, 151 - octets, -1)))
     assert _passes(text)
     for character in {*map(chr, range(256))} - {*ALPHABET}:

@@ -1,4 +1,4 @@
-"""Every refusal carries its protocol answer, and a reason from one closed list."""
+"""The errors: each has a status, a code and a reason from one closed list."""
 
 from __future__ import annotations
 
@@ -57,12 +57,12 @@ def test_the_list_of_reasons_is_closed_and_documented() -> None:
 
 @pytest.mark.conforms(10)
 @pytest.mark.parametrize("reason", REASONS)
-def test_what_the_client_is_told_can_stand_in_a_challenge(reason: str) -> None:
-    told = REASONS[reason]
-    assert told
-    assert told.isascii()
-    assert told.isprintable()
-    assert not set('"\\') & set(told)
+def test_every_text_fits_into_a_challenge(reason: str) -> None:
+    text = REASONS[reason]
+    assert text
+    assert text.isascii()
+    assert text.isprintable()
+    assert not set('"\\') & set(text)
 
 
 @pytest.mark.parametrize(("kind", "status", "code", "reason"), ANSWERS)
@@ -77,7 +77,7 @@ def test_a_refusal_carries_status_code_and_reason(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_everything_can_be_said_of_every_kind(kind: type[AuthError]) -> None:
+def test_every_class_takes_all_arguments(kind: type[AuthError]) -> None:
     error = kind(
         "denied",
         scopes=iter(["read:a", "read:b"]),
@@ -93,30 +93,30 @@ def test_everything_can_be_said_of_every_kind(kind: type[AuthError]) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_was_found_is_for_the_log_alone(kind: type[AuthError]) -> None:
+def test_expected_and_found_are_not_shown(kind: type[AuthError]) -> None:
     error = kind(expected="visible", found="s3cret")
     assert "s3cret" not in f"{error} {error!r}"
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_unknown_reason_is_a_value_error_that_names_the_list(kind: type[AuthError]) -> None:
-    with pytest.raises(ValueError, match=r"'because' is no reason.*jwt_wsgi\.errors\.REASONS"):
+    with pytest.raises(ValueError, match=r"'because' is not a reason.*jwt_wsgi\.errors\.REASONS"):
         kind("because")
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_there_is_one_root_and_every_kind_is_public(kind: type[AuthError]) -> None:
+def test_every_class_is_public_and_an_auth_error(kind: type[AuthError]) -> None:
     assert issubclass(kind, AuthError)
     assert getattr(jwt_wsgi, kind.__name__) is kind
 
 
-def test_a_lacking_scope_is_a_kind_of_forbidden_and_no_token_is_no_bad_token() -> None:
+def test_insufficient_scope_is_forbidden_and_missing_token_is_not_invalid() -> None:
     assert issubclass(InsufficientScope, Forbidden)
     assert not issubclass(MissingToken, InvalidToken)
     assert not issubclass(InvalidToken, MissingToken)
 
 
-def test_step_up_says_what_would_do() -> None:
+def test_insufficient_authentication_carries_acr_values_and_max_age() -> None:
     error = InsufficientAuthentication(acr_values=iter(["gold", "silver"]), max_age=300)
     assert (error.acr_values, error.max_age) == (("gold", "silver"), 300)
     assert (InsufficientAuthentication().acr_values, InsufficientAuthentication().max_age) == (
@@ -125,7 +125,7 @@ def test_step_up_says_what_would_do() -> None:
     )
 
 
-def test_an_outage_says_when_to_come_back() -> None:
+def test_keys_unavailable_carries_retry_after() -> None:
     assert KeysUnavailable(retry_after=17.5).retry_after == 17.5
     assert KeysUnavailable().retry_after == 1.0
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from webob import Request
 
 from jwt_wsgi import Credentials, Forbidden, InvalidRequest, TokenExtractor
-from jwt_wsgi.middleware.extraction import credentials
+from jwt_wsgi.middleware.extraction import parse_authorization
 
 
 def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
@@ -31,7 +31,7 @@ def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
 )
 def test_a_bearer_token_is_extracted(header: str, token: str | None) -> None:
     expected = header.split(" ", 1)[1] if token is None else token
-    assert credentials(header) == Credentials("Bearer", expected)
+    assert parse_authorization(header) == Credentials("Bearer", expected)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_a_bearer_token_is_extracted(header: str, token: str | None) -> None:
     ],
 )
 def test_another_scheme_or_none_is_no_token(header: str) -> None:
-    assert credentials(header) is None
+    assert parse_authorization(header) is None
 
 
 @pytest.mark.conforms(3, 4)
@@ -76,14 +76,14 @@ def test_another_scheme_or_none_is_no_token(header: str) -> None:
     ],
 )
 def test_a_bearer_header_that_is_not_one_token_is_refused(header: str, reason: str) -> None:
-    found = credentials(header)
+    found = parse_authorization(header)
     assert isinstance(found, InvalidRequest)
     assert found.reason == reason
 
 
 @given(st.text(st.characters(max_codepoint=255)))
 def test_any_header_gives_credentials_a_refusal_or_nothing(header: str) -> None:
-    found = credentials(header)
+    found = parse_authorization(header)
     if isinstance(found, Credentials):
         assert found.token in header
         assert found.token.isascii()
@@ -125,7 +125,7 @@ def test_get_token_may_return_none() -> None:
 
 def test_get_token_must_return_text() -> None:
     layer = TokenExtractor(app, get_token=lambda environ: b"tok")
-    with pytest.raises(TypeError, match="get_token answered bytes; write str or None"):
+    with pytest.raises(TypeError, match="get_token returned bytes; return str or None"):
         ask(layer)
 
 

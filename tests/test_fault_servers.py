@@ -1,4 +1,4 @@
-"""Keys in the processes of real servers: a fetch each at most, no hang, and a refresh that works."""
+"""Keys in the processes of real servers: one fetch each, no hang, and working refreshes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ GUNICORN = (
     "--no-control-socket",
     "--log-level=warning",
 )
-# It has threads whether or not it is told --enable-threads: from 2.0.30 on that is a stub.
+# From 2.0.30 on, it has threads with and without --enable-threads.
 UWSGI = (
     BIN / "pyuwsgi",
     "--http-socket={address}",
@@ -53,21 +53,24 @@ def server(tmp_path: Path) -> Iterator[FaultServer]:
 
 
 class Api:
-    """The application in its server, and the issuer whose keys it fetches."""
+    """The application in a server, and the issuer whose keys it fetches."""
 
     def __init__(self, address: str, server: FaultServer, issuer: LocalIssuer) -> None:
-        self.address, self.server, self.issuer = address, server, issuer
+        self.address = address
+        self.server = server
+        self.issuer = issuer
 
     def ask(self, token: str) -> tuple[int, str]:
-        """The status, and the process that answered; over a connection of its own."""
+        """Return the status and the process that answered; use a new connection."""
         connection = http.client.HTTPConnection(self.address, timeout=60)
         connection.request("GET", "/", headers={"Authorization": f"Bearer {token}"})
         with closing(connection), connection.getresponse() as answer:
             return answer.status, answer.read().decode()
 
     def workers(self, number: int) -> set[str]:
-        """So many processes, once all of them have answered with keys of their own."""
-        token, seen = self.issuer.token(), set[str]()
+        """Return so many processes, once each has answered with its own keys."""
+        token = self.issuer.token()
+        seen = set[str]()
 
         def all_seen() -> bool:
             with ThreadPoolExecutor(8) as callers:
@@ -86,7 +89,8 @@ def free_address() -> str:
 
 @contextmanager
 def served(command: tuple[object, ...], server: FaultServer, cache_ttl: float) -> Iterator[Api]:
-    issuer, address = LocalIssuer("https://issuer.test/", algorithms=("ES256",)), free_address()
+    issuer = LocalIssuer("https://issuer.test/", algorithms=("ES256",))
+    address = free_address()
     server.publish(issuer.jwks)
     environment = {
         **os.environ,
@@ -109,7 +113,7 @@ def served(command: tuple[object, ...], server: FaultServer, cache_ttl: float) -
 
     try:
         eventually(up)
-        assert server.counted() == 0, "nothing is fetched before the first good-looking token"
+        assert server.counted() == 0, "nothing is fetched before the first well-formed token"
         yield api
     finally:
         running.send_signal(2)
@@ -130,33 +134,35 @@ def test_a_worker_fetches_once_and_finds_a_rotated_key(
 
 
 @every_server
-def test_the_refresh_ahead_works_while_requests_come(
+def test_a_refresh_works_while_requests_arrive(
     command: tuple[object, ...], number: int, server: FaultServer
 ) -> None:
     with served(command, server, cache_ttl=1) as api:
         api.workers(number)
-        old, first = api.issuer.token(), server.counted()
+        old = api.issuer.token()
+        first = server.counted()
         api.issuer.rotate()
         server.publish(api.issuer.jwks)
-        # It takes effect without a request that asks for it by name.
+        # The refresh takes effect without a request that names the new kid.
         eventually(lambda: api.ask(old)[0] == 401)
         assert server.counted() > first
         assert api.ask(api.issuer.token())[0] == 200
 
 
 @every_server
-def test_a_refresh_that_hangs_holds_no_request_up(
+def test_a_hanging_refresh_delays_no_request(
     command: tuple[object, ...], number: int, server: FaultServer
 ) -> None:
     with served(command, server, cache_ttl=2) as api:
         api.workers(number)
         server.fail("hang_before_headers")
-        token, first = api.issuer.token(), server.counted()
+        token = api.issuer.token()
+        first = server.counted()
 
         def hanging() -> bool:
             assert api.ask(token)[0] == 200
             return server.counted() > first
 
         eventually(hanging)
-        # They are answered while the server has released nobody.
+        # Requests are answered while the refresh still hangs.
         assert {api.ask(token)[0] for _ in range(40)} == {200}

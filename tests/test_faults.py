@@ -1,6 +1,6 @@
-"""Keys under every fault: a whole stack, a real endpoint that fails, and the requests that it counts.
+"""Keys under every fault: a whole stack over a real endpoint that fails and counts its requests.
 
-One test or more for each promise; time is simulated, the network is not.
+Each promise has at least one test. Time is simulated, the network is real.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from jwt_wsgi.jwks.discovery import metadata_urls
 from jwt_wsgi.testing import LocalIssuer, SigningKey
 
 OK, REFUSED, UNAVAILABLE = 200, 401, 503
-#: The refresh is due for certain, and the lifetime is not over.
+#: Seconds after which a refresh is always due, and the lifetime is not over.
 WHEN_DUE = 541
 
 
@@ -54,12 +54,13 @@ def plain(environ: dict[str, Any], start_response: Any) -> list[bytes]:
 
 
 class Api:
-    """A protected application whose keys are on the server; `time` is the clock of its key source."""
+    """A protected application whose keys are on the server; `time` is its key source's clock."""
 
     def __init__(
         self, server: FaultServer, *, discovered: bool = False, url: str = "", **options: Any
     ) -> None:
-        self.server, self.time = server, Clock(1000.0)
+        self.server = server
+        self.time = Clock(1000.0)
         name = server.url(path="") if discovered else "https://issuer.test/"
         self.issuer = LocalIssuer(name, algorithms=("ES256",))
         options = {"clock": self.time, "timeout": 10, **options}
@@ -74,7 +75,7 @@ class Api:
         self.good = self.issuer.token()
 
     def publish(self, *keys: SigningKey) -> None:
-        """The issuer's keys, or these."""
+        """Publish these keys, by default those of the issuer."""
         self.server.publish({"keys": [key.jwk for key in keys]} if keys else self.issuer.jwks)
         self.server.publish({"issuer": self.issuer.issuer, "jwks_uri": self.server.url()}, METADATA)
 
@@ -92,20 +93,20 @@ class Api:
         return self
 
     def go_on(self, seconds: float) -> None:
-        """Let simulated time pass, and a fetch that is due then come to its end."""
+        """Advance the clock, start a refresh if one is due, and wait for its end."""
         self.time.advance(seconds)
         self.keys.held()
         idle()
 
 
 def rotated(api: Api) -> str:
-    """A token of a key that is not published yet."""
+    """Rotate the keys; return a token of the new key, which is not published yet."""
     api.issuer.rotate()
     return api.issuer.token()
 
 
 def invented(token: str, number: int) -> str:
-    """The token with the kid of nobody."""
+    """Return the token with an invented kid."""
     header = {"alg": "ES256", "typ": "at+jwt", "kid": f"invented-{number}"}
     return (
         base64.urlsafe_b64encode(json.dumps(header).encode()).decode().rstrip("=")
@@ -113,11 +114,11 @@ def invented(token: str, number: int) -> str:
     )
 
 
-# --- the endpoint is down, or answers nonsense
+# --- the endpoint is down, or its replies are bad
 
 
 @pytest.mark.parametrize("fault", [*BAD, REFUSE])
-def test_known_kids_never_notice_a_bad_reply_and_the_good_set_stays(
+def test_known_kids_are_served_after_a_bad_reply_and_the_good_set_stays(
     fault: str, server: FaultServer
 ) -> None:
     api = Api(server).warm()
@@ -128,12 +129,12 @@ def test_known_kids_never_notice_a_bad_reply_and_the_good_set_stays(
     assert api.keys.held() is held
     assert server.counted() == (1 if fault == REFUSE else 2)
     assert (api.keys.status().attempts, api.keys.status().failures) == (2, 1)
-    # Whether a kid that is not in it is the issuer's, nobody can tell now.
+    # The failed fetch leaves open whether the issuer has this kid.
     assert api.ask(rotated(api)) == UNAVAILABLE
 
 
 @pytest.mark.parametrize("fault", [*BAD, REFUSE])
-def test_a_cold_start_on_a_bad_reply_is_503_and_the_next_step_serves(
+def test_a_cold_start_on_a_bad_reply_is_503_and_the_next_attempt_serves(
     fault: str, server: FaultServer
 ) -> None:
     api = Api(server)
@@ -149,7 +150,7 @@ def test_a_cold_start_on_a_bad_reply_is_503_and_the_next_step_serves(
     assert (api.ask(), api.keys.status().attempts) == (OK, 2)
 
 
-def test_a_server_that_asks_to_be_left_alone_is(server: FaultServer) -> None:
+def test_retry_after_is_honoured(server: FaultServer) -> None:
     api = Api(server)
     server.fail("status_429")
     assert api.answer().headers["Retry-After"] == str(RETRY_AFTER)
@@ -161,7 +162,7 @@ def test_a_server_that_asks_to_be_left_alone_is(server: FaultServer) -> None:
 
 
 @pytest.mark.parametrize("fault", ["redirect_to_a_file", "redirect_elsewhere"])
-def test_a_redirect_reaches_nobody(fault: str, server: FaultServer) -> None:
+def test_a_redirect_is_not_followed(fault: str, server: FaultServer) -> None:
     api = Api(server)
     server.fail(fault)
     assert (api.ask(), server.counted(), server.connections("elsewhere")) == (UNAVAILABLE, 1, 0)
@@ -171,7 +172,7 @@ def test_a_redirect_reaches_nobody(fault: str, server: FaultServer) -> None:
     ("listener", "status", "requests"),
     [("trusted", OK, 1), ("expired", UNAVAILABLE, 0), ("untrusted", UNAVAILABLE, 0)],
 )
-def test_a_server_must_prove_who_it_is(
+def test_a_server_needs_a_valid_certificate(
     listener: str, status: int, requests: int, server: FaultServer
 ) -> None:
     api = Api(server, url=server.url(listener), ca_certs=server.roots)
@@ -182,7 +183,8 @@ def test_a_server_must_prove_who_it_is(
 def test_an_issuer_that_is_down_at_the_start_sees_one_attempt_per_back_off_step(
     server: FaultServer,
 ) -> None:
-    api, attempts = Api(server, requests_per_minute=100), []
+    api = Api(server, requests_per_minute=100)
+    attempts = []
     server.fail("status_500")
     for _ in range(1800):
         before = server.counted()
@@ -213,9 +215,9 @@ def test_discovery_and_keys_share_one_back_off(
     assert api.ask() == OK
 
 
-# Metadata has no keys to be too many.
+# The fault "many_keys" does not apply to metadata.
 @pytest.mark.parametrize("fault", [*(fault for fault in BAD if fault != "many_keys"), REFUSE])
-def test_metadata_is_held_to_the_same_bounds_and_the_next_step_serves(
+def test_metadata_has_the_same_bounds_and_the_next_attempt_serves(
     fault: str, server: FaultServer
 ) -> None:
     api = Api(server, discovered=True)
@@ -230,18 +232,14 @@ def test_metadata_is_held_to_the_same_bounds_and_the_next_step_serves(
     assert (server.counted(METADATA), server.counted()) == (before + 1, 1)
 
 
-def test_what_was_discovered_is_not_asked_for_again_as_long_as_the_keys_are_there(
-    server: FaultServer,
-) -> None:
+def test_metadata_is_not_fetched_again_while_the_keys_can_be_fetched(server: FaultServer) -> None:
     api = Api(server, discovered=True).warm()
     server.fail("status_500", METADATA)
     api.go_on(WHEN_DUE)
     assert (api.ask(), server.counted(METADATA), server.counted()) == (OK, 1, 2)
 
 
-def test_an_issuer_that_publishes_at_the_place_of_rfc_8414_alone_costs_one_request_more(
-    server: FaultServer,
-) -> None:
+def test_an_issuer_with_only_rfc_8414_metadata_costs_one_more_request(server: FaultServer) -> None:
     api = Api(server, discovered=True)
     server.reset()
     place = metadata_urls(api.issuer.issuer)[1].removeprefix(api.issuer.issuer)
@@ -255,11 +253,13 @@ def test_an_issuer_that_publishes_at_the_place_of_rfc_8414_alone_costs_one_reque
 
 
 @pytest.mark.parametrize("fault", SLOW)
-def test_with_a_usable_set_nobody_waits_for_a_slow_refresh(fault: str, server: FaultServer) -> None:
+def test_no_request_waits_for_a_slow_refresh_of_a_usable_set(
+    fault: str, server: FaultServer
+) -> None:
     api = Api(server).warm()
     server.fail(fault)
     api.time.advance(WHEN_DUE)
-    # Nobody is released before all have been answered.
+    # All are answered while the refresh still hangs.
     assert [api.ask() for _ in range(20)] == [OK] * 20
     eventually(lambda: server.counted() == 2)
     assert api.keys.status().successes == 1
@@ -269,7 +269,7 @@ def test_with_a_usable_set_nobody_waits_for_a_slow_refresh(fault: str, server: F
 
 
 @pytest.mark.parametrize("fault", SLOW)
-def test_a_cold_start_waits_no_longer_than_it_may_and_a_late_reply_still_counts(
+def test_a_cold_start_waits_for_the_time_out_and_a_late_reply_is_used(
     fault: str, server: FaultServer
 ) -> None:
     api = Api(server, timeout=1.5)
@@ -283,7 +283,7 @@ def test_a_cold_start_waits_no_longer_than_it_may_and_a_late_reply_still_counts(
 
 
 @pytest.mark.parametrize("fault", ["hang_before_headers", "drip_body"])
-def test_slow_metadata_is_waited_for_no_longer_and_still_counts(
+def test_a_cold_start_waits_no_longer_for_slow_metadata_and_uses_it(
     fault: str, server: FaultServer
 ) -> None:
     api = Api(server, discovered=True, timeout=1.5)
@@ -294,13 +294,15 @@ def test_slow_metadata_is_waited_for_no_longer_and_still_counts(
     assert (api.ask(), server.counted(METADATA), server.counted()) == (OK, 1, 1)
 
 
-def test_a_name_server_that_hangs_is_waited_for_no_longer_and_what_comes_late_counts(
+def test_a_cold_start_waits_no_longer_for_a_slow_name_server_and_uses_it(
     server: FaultServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked, answered, look_up = Counter[str](), threading.Event(), socket.getaddrinfo
+    look_ups = Counter[str]()
+    answered = threading.Event()
+    look_up = socket.getaddrinfo
 
     def slow(host: str, *rest: Any, **options: Any) -> Any:
-        asked[host] += 1
+        look_ups[host] += 1
         answered.wait()
         return look_up("127.0.0.1", *rest, **options)
 
@@ -309,34 +311,37 @@ def test_a_name_server_that_hangs_is_waited_for_no_longer_and_what_comes_late_co
     api = Api(server, url=url, allow_http=True, timeout=0.3)
     with ThreadPoolExecutor(10) as callers:
         assert set(callers.map(lambda _: api.ask(), range(10))) == {UNAVAILABLE}
-    assert (asked, server.counted()) == ({"slow.test": 1}, 0)
+    assert (look_ups, server.counted()) == ({"slow.test": 1}, 0)
     answered.set()
     eventually(lambda: api.keys.status().usable)
     assert (api.ask(), server.counted()) == (OK, 1)
 
 
 @pytest.mark.parametrize("fault", SLOW)
-def test_a_fetch_that_never_comes_to_an_end_is_given_up(fault: str, server: FaultServer) -> None:
+def test_a_fetch_that_never_ends_is_aborted(fault: str, server: FaultServer) -> None:
     api = Api(server, timeout=0.1)
     server.fail(fault)
     assert api.ask() == UNAVAILABLE
     idle()  # without a release: no thread is left behind
-    assert (api.keys.status().last_error, server.counted()) == ("not complete within 0.2 s", 1)
+    assert (api.keys.status().last_error, server.counted()) == (
+        "the reply was not complete within 0.2 s",
+        1,
+    )
 
 
-def test_a_worker_that_never_returns_makes_room_for_another(server: FaultServer) -> None:
+def test_a_worker_that_never_returns_is_replaced(server: FaultServer) -> None:
     api = Api(server, timeout=1.5).warm()
     released = threading.Event()
-    ours = api.keys._fetch
+    ours = api.keys._worker._loader.fetch
 
     def never(url: str) -> bytes:
         released.wait()
         raise OSError
 
-    api.keys._fetch = never
+    api.keys._worker._loader.fetch = never
     api.time.advance(WHEN_DUE)
     assert (api.ask(), server.counted()) == (OK, 1)
-    api.keys._fetch = ours
+    api.keys._worker._loader.fetch = ours
     api.time.advance(4 * 1.5 - 0.1)
     assert (api.ask(), server.counted()) == (OK, 1)
     api.time.advance(0.2)
@@ -347,7 +352,8 @@ def test_a_worker_that_never_returns_makes_room_for_another(server: FaultServer)
 
 
 def test_two_hundred_threads_at_a_cold_start_cost_one_fetch(server: FaultServer) -> None:
-    api, together = Api(server, timeout=60), threading.Barrier(201)
+    api = Api(server, timeout=60)
+    together = threading.Barrier(201)
     server.fail("hang_before_headers")
 
     def first(_: int) -> int:
@@ -379,7 +385,7 @@ def test_a_new_kid_is_fetched_at_once_and_the_next_after_the_cool_down(server: F
     assert (api.ask(newer), server.counted()) == (OK, 3)
 
 
-def test_a_key_that_was_removed_or_replaced_ends_with_the_next_refresh(server: FaultServer) -> None:
+def test_a_removed_or_replaced_key_is_refused_after_the_next_refresh(server: FaultServer) -> None:
     api = Api(server).warm()
     [old] = api.issuer.jwks["keys"]
     api.publish(SigningKey("ES256", old["kid"]))
@@ -393,13 +399,13 @@ def test_a_key_that_was_removed_or_replaced_ends_with_the_next_refresh(server: F
 @pytest.mark.parametrize(
     ("stale_for", "first"), [(14_400, OK), (0, REFUSED)], ids=["as usual", "no stale keys"]
 )
-def test_after_an_idle_hour_the_set_that_is_held_is_refreshed_beside_the_first_request(
+def test_after_an_idle_hour_a_stale_set_serves_while_it_is_refreshed(
     stale_for: float, first: int, server: FaultServer
 ) -> None:
     api = Api(server, stale_for=stale_for).warm()
     api.issuer.rotate()
     api.publish()
-    # Where there is nothing to be used meanwhile, it cannot hang.
+    # Without stale keys the request waits for the fetch, so it must not hang.
     server.fail("hang_before_headers" if stale_for else "fine")
     api.time.advance(3600)
     assert api.ask() == first
@@ -408,11 +414,11 @@ def test_after_an_idle_hour_the_set_that_is_held_is_refreshed_beside_the_first_r
     assert (api.ask(), server.counted()) == (REFUSED, 2 if stale_for == 0 else 3)
 
 
-def test_a_revoked_key_ends_at_once_whatever_is_remembered_and_costs_no_fetch(
+def test_a_revoked_key_is_refused_at_once_even_if_cached_without_a_fetch(
     server: FaultServer,
 ) -> None:
     api = Api(server).warm()
-    assert api.ask() == OK, "remembered by now"
+    assert api.ask() == OK, "from the cache"
     api.keys.revoke(api.issuer.key().kid)
     assert (api.answer().json["reason"], server.counted()) == ("kid_unknown", 1)
     api.go_on(WHEN_DUE)
@@ -438,7 +444,9 @@ def test_an_unknown_kid_is_401_when_the_last_fetch_succeeded_and_503_when_it_fai
 
 
 @pytest.mark.parametrize(("before", "status"), [(3, OK), (4, REFUSED)])
-def test_of_duplicate_kids_four_are_tried(before: int, status: int, server: FaultServer) -> None:
+def test_at_most_four_keys_with_one_kid_are_tried(
+    before: int, status: int, server: FaultServer
+) -> None:
     api = Api(server)
     kid = api.issuer.key().kid
     api.publish(*(SigningKey("ES256", kid) for _ in range(before)), api.issuer.key())
@@ -449,17 +457,20 @@ def test_of_duplicate_kids_four_are_tried(before: int, status: int, server: Faul
 
 
 @pytest.mark.slow
-def test_a_hundred_thousand_invented_kids_cost_the_issuer_little_and_valid_tokens_nothing(
+def test_a_flood_of_invented_kids_costs_few_fetches_and_no_valid_request(
     server: FaultServer,
 ) -> None:
     api = Api(server, timeout=60).warm()
-    seconds, each, workers = 100, 1000, 4
-    stranger, known = Counter[int](), Counter[int]()
+    seconds = 100
+    each = 1000
+    workers = 4
+    invented_kids = Counter[int]()
+    known_kids = Counter[int]()
 
     def part(first: int) -> None:
         for number in range(first, first + each // workers):
-            stranger[verdict(invented(api.good, number))] += 1
-        known[verdict(api.good)] += 1
+            invented_kids[verdict(invented(api.good, number))] += 1
+        known_kids[verdict(api.good)] += 1
 
     verifier = api.app.app._app._verifier
 
@@ -474,10 +485,10 @@ def test_a_hundred_thousand_invented_kids_cost_the_issuer_little_and_valid_token
         for second in range(seconds):
             list(callers.map(part, range(second * each, (second + 1) * each, each // workers)))
             api.time.advance(1)
-    assert sum(stranger.values()) == 100_000
-    assert stranger.keys() <= {REFUSED, UNAVAILABLE}
-    assert known == {OK: seconds * workers}
-    # At once, and after each cool-down of 30 seconds.
+    assert sum(invented_kids.values()) == 100_000
+    assert invented_kids.keys() <= {REFUSED, UNAVAILABLE}
+    assert known_kids == {OK: seconds * workers}
+    # The first fetch, one at once, and one after each cool-down of 30 seconds.
     assert server.counted() == 1 + 4
 
 
@@ -485,10 +496,13 @@ def test_a_hundred_thousand_invented_kids_cost_the_issuer_little_and_valid_token
 @pytest.mark.parametrize(
     "stale_for", [12 * 3600, None], ids=["stale for twelve hours", "stale for four, as usual"]
 )
-def test_an_issuer_that_is_down_for_ten_hours(stale_for: float | None, server: FaultServer) -> None:
+def test_a_ten_hour_outage_is_served_for_the_stale_window(
+    stale_for: float | None, server: FaultServer
+) -> None:
     api = Api(server, **({} if stale_for is None else {"stale_for": stale_for})).warm()
     server.fail("hang_up")
-    begun, answers = api.time.now, {}
+    begun = api.time.now
+    answers = {}
     chance = random.Random(0)
     while (since := api.time.now - begun) < 36_000:
         answers[since] = api.ask()
@@ -499,7 +513,8 @@ def test_an_issuer_that_is_down_for_ten_hours(stale_for: float | None, server: F
     assert {answers[since] for since in answers if since >= ends} == (
         {UNAVAILABLE} if stale_for is None else set()
     )
-    # 63 seconds of steps that double, then about a minute each; asking every five seconds delays each by a few.
+    # Six steps that double take 63 seconds, and the others a minute each. A request every
+    # five seconds delays each by a few seconds.
     predicted = 6 + (36_000 - 480 - 63) / 64.5
     assert server.connections() - 1 == api.keys.status().failures
     assert abs(api.keys.status().failures - predicted) < 0.05 * predicted
@@ -512,7 +527,7 @@ def test_an_issuer_that_is_down_for_ten_hours(stale_for: float | None, server: F
 
 
 @pytest.mark.parametrize("jump", [-3600, 3600], ids=["back", "ahead"])
-def test_the_wall_clock_jumps_an_hour_and_the_keys_never_notice(
+def test_a_jump_of_the_wall_clock_does_not_affect_the_keys(
     jump: float, server: FaultServer
 ) -> None:
     wall = Clock(time.time())
@@ -539,7 +554,5 @@ def test_the_wall_clock_jumps_an_hour_and_the_keys_never_notice(
 @pytest.mark.parametrize(
     "cache", [RemoteJWKS, StaticJWKS, IssuerRegistry], ids=lambda cache: cache.__name__
 )
-def test_no_cache_counts_on_the_wall_clock_unless_it_is_given_one(
-    cache: Callable[..., object],
-) -> None:
+def test_no_cache_uses_the_wall_clock_by_default(cache: Callable[..., object]) -> None:
     assert inspect.signature(cache).parameters["clock"].default is time.monotonic

@@ -1,4 +1,4 @@
-"""One bounded GET over real HTTP: TLS, proxies, lifetimes, and replies that must not do harm."""
+"""One bounded GET over real HTTP: TLS, proxies, lifetimes, and bad replies."""
 
 from __future__ import annotations
 
@@ -34,20 +34,20 @@ def jwks(**members: Any) -> bytes:
 
 
 def http(body: bytes = b"{}", status: str = "200 OK", **headers: str) -> bytes:
-    """A whole reply; `Cache_Control="…"` is a header."""
+    """Return a whole reply; `Cache_Control="…"` is a header."""
     usual = {"Content-Length": str(len(body)), "Connection": "close"}
-    given = {name.replace("_", "-"): value for name, value in headers.items()}
+    extra = {name.replace("_", "-"): value for name, value in headers.items()}
     lines = [
         f"HTTP/1.1 {status}",
-        *(f"{name}: {value}" for name, value in {**usual, **given}.items()),
+        *(f"{name}: {value}" for name, value in {**usual, **extra}.items()),
     ]
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
 class Server(socketserver.ThreadingTCPServer):
-    """Answers each request on loopback with `answer`: a reply, or what is called with the socket.
+    """A server on loopback that answers with `answer`: a reply, or a function of the socket.
 
-    `requests` are the heads that arrived, `connections` the sockets they came by.
+    `requests` are the heads that arrived, `connections` their sockets.
     """
 
     daemon_threads = True
@@ -77,7 +77,7 @@ class Server(socketserver.ThreadingTCPServer):
             answer(request) if callable(answer) else request.sendall(answer)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that hangs up is what many of these tests are about."""
+        """Ignore clients that hang up: many of these tests make them do so."""
 
 
 def read_head(connection: socket.socket) -> str:
@@ -89,7 +89,7 @@ def read_head(connection: socket.socket) -> str:
 
 @pytest.fixture
 def serve() -> Iterator[Callable[..., Server]]:
-    """Starts servers, with TLS where a context is given, and stops them."""
+    """Start servers, with TLS if a context is passed, and stop them at the end."""
     with ExitStack() as stack:
 
         def start(
@@ -133,7 +133,7 @@ def test_construction_opens_no_socket() -> None:
             listening.accept()
 
 
-def test_the_request_asks_for_plain_json_and_carries_the_headers_given(
+def test_the_request_accepts_unencoded_json_and_has_the_configured_headers(
     serve: Callable[..., Server],
 ) -> None:
     server = serve(http(jwks()))
@@ -191,7 +191,7 @@ def test_a_fork_after_the_first_fetch_shares_no_connection(serve: Callable[..., 
     ],
     ids=repr,
 )
-def test_headers_and_roots_that_cannot_be_are_refused_by_name(options: dict[str, Any]) -> None:
+def test_invalid_headers_and_roots_are_refused_by_name(options: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=f"^{next(iter(options))}") as refusal:
         RemoteJWKS("https://issuer.test/jwks", **options)
     assert "hidden" not in str(refusal.value)
@@ -221,19 +221,19 @@ def test_headers_and_roots_that_cannot_be_are_refused_by_name(options: dict[str,
     ],
     ids=lambda value: str(value)[:50],
 )
-def test_the_lifetime_is_what_cache_control_leaves(
+def test_the_lifetime_is_max_age_less_the_age_of_the_reply(
     headers: dict[str, str], granted: float | None, serve: Callable[..., Server]
 ) -> None:
     assert fetcher()(serve(http(**headers)).url()).max_age == granted
 
 
-# --- replies that must not do harm -------------------------------------------------------------
+# --- bad replies -------------------------------------------------------------------------------
 
 
 DATED = {"Date": "Wed, 25 Nov 2026 12:00:00 GMT"}
 
 
-def test_a_document_comes_with_the_headers_of_its_reply(serve: Callable[..., Server]) -> None:
+def test_a_document_has_the_headers_of_its_reply(serve: Callable[..., Server]) -> None:
     reply = fetcher()(serve(http(jwks(), **DATED)).url())
     assert (reply.body, reply.headers["date"]) == (jwks(), DATED["Date"])
 
@@ -246,7 +246,7 @@ def test_a_document_comes_with_the_headers_of_its_reply(serve: Callable[..., Ser
         pytest.param(http(b" " * 65537, **DATED), id="too many bytes"),
     ],
 )
-def test_so_does_a_failure_where_there_was_a_reply(
+def test_a_failure_has_the_headers_of_the_reply_if_there_was_one(
     refused: bytes, serve: Callable[..., Server]
 ) -> None:
     with pytest.raises(FetchError) as raised:
@@ -297,10 +297,12 @@ BAD: dict[str, object] = {
 def test_a_bad_reply_never_replaces_a_good_set(
     bad: Any, serve: Callable[..., Server], caplog: pytest.LogCaptureFixture
 ) -> None:
-    clock, server = Clock(), serve(http(jwks()))
+    clock = Clock()
+    server = serve(http(jwks()))
     source = RemoteJWKS(server.url(), clock=clock, timeout=0.5)
     assert source.find("a", "ES256")
-    good, server.answer = source.held(), bad
+    good = source.held()
+    server.answer = bad
     clock.advance(541)
     source.held()
     idle()
@@ -312,10 +314,11 @@ def test_a_bad_reply_never_replaces_a_good_set(
 
 
 @pytest.mark.parametrize("bad", BAD.values(), ids=BAD.keys())
-def test_a_bad_first_reply_is_no_key_set_and_the_next_good_one_is(
+def test_a_bad_first_reply_is_refused_and_the_next_good_one_is_used(
     bad: Any, serve: Callable[..., Server]
 ) -> None:
-    clock, server = Clock(), serve(bad)
+    clock = Clock()
+    server = serve(bad)
     source = RemoteJWKS(server.url(), clock=clock, timeout=0.5)
     with pytest.raises(KeysUnavailable):
         source.find("a", "ES256")
@@ -326,9 +329,7 @@ def test_a_bad_first_reply_is_no_key_set_and_the_next_good_one_is(
     assert source.find("a", "ES256")
 
 
-def test_an_endless_body_is_given_up_as_soon_as_it_is_too_long(
-    serve: Callable[..., Server],
-) -> None:
+def test_an_endless_body_is_aborted_as_soon_as_it_is_too_long(serve: Callable[..., Server]) -> None:
     with pytest.raises(FetchError, match="more than 65536 bytes"):
         fetcher()(serve(forever).url())
 
@@ -345,12 +346,12 @@ def test_a_redirect_is_not_followed(status: str, serve: Callable[..., Server]) -
     assert target.requests == []
 
 
-def test_as_many_bytes_and_keys_as_are_allowed_are_taken(serve: Callable[..., Server]) -> None:
+def test_a_reply_at_the_bounds_is_accepted(serve: Callable[..., Server]) -> None:
     source = RemoteJWKS(serve(http(jwks())).url(), max_bytes=len(jwks()), max_keys=1)
     assert source.find("a", "ES256")
 
 
-def test_a_port_where_nobody_listens_is_a_failed_fetch() -> None:
+def test_a_closed_port_is_a_failed_fetch() -> None:
     with socket.create_server(("127.0.0.1", 0)) as once:
         port = once.getsockname()[1]
     with pytest.raises(FetchError):
@@ -361,7 +362,7 @@ def test_a_port_where_nobody_listens_is_a_failed_fetch() -> None:
 
 
 def dripping(prefix: bytes) -> Callable[[socket.socket], None]:
-    """Sends `prefix` and then a byte every 20 ms, until the other side hangs up."""
+    """Return an answer that sends `prefix`, then a byte every 20 ms until the client hangs up."""
 
     def drip(connection: socket.socket) -> None:
         connection.sendall(prefix)
@@ -385,7 +386,7 @@ SLOW = {
 
 
 @pytest.mark.parametrize("slow", SLOW.values(), ids=SLOW.keys())
-def test_a_slow_server_is_waited_for_no_longer_than_the_time_out(
+def test_a_request_waits_for_a_slow_server_until_the_time_out_only(
     slow: Any, serve: Callable[..., Server]
 ) -> None:
     server = serve(slow)
@@ -396,7 +397,7 @@ def test_a_slow_server_is_waited_for_no_longer_than_the_time_out(
     assert time.monotonic() - started < 5
 
 
-def test_a_dripping_body_is_given_up_at_the_time_out(serve: Callable[..., Server]) -> None:
+def test_a_dripping_body_is_aborted_at_the_time_out(serve: Callable[..., Server]) -> None:
     with pytest.raises(FetchError, match=r"not complete within 0\.2 s"):
         fetcher(timeout=0.2)(serve(SLOW["a dripping body"]).url())
 
@@ -423,7 +424,7 @@ def certified(authority: trustme.CA, *names: str) -> ssl.SSLContext:
 
 
 @pytest.mark.parametrize("as_text", [True, False], ids=["text", "path"])
-def test_a_server_is_trusted_by_the_roots_that_are_named(
+def test_a_server_is_trusted_by_the_configured_roots(
     as_text: bool, authority: trustme.CA, roots: Path, serve: Callable[..., Server]
 ) -> None:
     server = serve(http(jwks()), certified(authority, "localhost"))
@@ -438,7 +439,7 @@ def test_a_server_is_trusted_by_the_roots_that_are_named(
         pytest.param("other.test", True, id="another name"),
     ],
 )
-def test_a_server_that_cannot_prove_itself_is_told_nothing(
+def test_a_server_without_a_valid_certificate_receives_no_request(
     name: str, trusted: bool, authority: trustme.CA, roots: Path, serve: Callable[..., Server]
 ) -> None:
     server = serve(http(jwks()), certified(authority, name))
@@ -454,7 +455,7 @@ ELSEWHERE = "keys.issuer.test"
 
 @pytest.fixture
 def proxied(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Names a proxy in the environment, for http and https, and nothing else."""
+    """Set a proxy for http and https in the environment, and remove all exemptions."""
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
@@ -467,7 +468,7 @@ def proxied(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
 
 
 def tunnel(tls: ssl.SSLContext) -> Callable[[socket.socket], None]:
-    """What a proxy does after CONNECT, with the issuer itself at the other end."""
+    """Return the answer of a proxy to CONNECT, and of the issuer behind it."""
 
     def speak(connection: socket.socket) -> None:
         connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
@@ -492,17 +493,17 @@ def test_http_goes_through_the_proxy_of_the_environment(
     assert first_line(proxy) == f"GET http://{ELSEWHERE}/jwks HTTP/1.1"
 
 
-def test_https_is_tunnelled_and_the_issuer_proves_itself(
+def test_https_is_tunnelled_and_the_certificate_of_the_issuer_is_checked(
     authority: trustme.CA, roots: Path, proxied: Callable[[str], None], serve: Callable[..., Server]
 ) -> None:
     proxy = serve(tunnel(certified(authority, ELSEWHERE)))
     proxied(f"http://127.0.0.1:{proxy.port}")
     assert fetcher(ca_certs=roots)(f"https://{ELSEWHERE}/jwks").body == jwks()
-    # http.client speaks 1.0 here before Python 3.12.
+    # http.client uses HTTP 1.0 here before Python 3.12.
     assert first_line(proxy).startswith(f"CONNECT {ELSEWHERE}:443 HTTP/1.")
 
 
-def test_a_proxy_is_given_the_user_that_its_url_names(
+def test_a_proxy_receives_the_credentials_of_its_url(
     proxied: Callable[[str], None], serve: Callable[..., Server]
 ) -> None:
     proxy = serve(http(jwks()))
@@ -513,7 +514,7 @@ def test_a_proxy_is_given_the_user_that_its_url_names(
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-def test_no_proxy_is_asked_for_loopback(
+def test_no_proxy_is_used_for_loopback(
     host: str, proxied: Callable[[str], None], serve: Callable[..., Server]
 ) -> None:
     proxy, server = serve(http(b"")), serve(http(jwks()))
@@ -522,9 +523,9 @@ def test_no_proxy_is_asked_for_loopback(
     assert proxy.requests == []
 
 
-# 0.0.0.0 leads to this machine without being one of its loopback names.
+# 0.0.0.0 reaches this machine, but is not treated as loopback.
 @pytest.mark.parametrize("exempt", [True, False], ids=["exempt", "not exempt"])
-def test_no_proxy_is_asked_where_the_environment_says_so(
+def test_no_proxy_is_used_for_a_host_that_the_environment_exempts(
     exempt: bool,
     proxied: Callable[[str], None],
     serve: Callable[..., Server],

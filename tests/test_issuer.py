@@ -119,7 +119,7 @@ def test_a_public_key_set_may_lack_keys_for_allowed_algorithms() -> None:
 
 
 def test_public_keys_and_secrets_are_not_interchangeable() -> None:
-    with pytest.raises(ValueError, match="an asymmetric key is no secret"):
+    with pytest.raises(ValueError, match="an asymmetric key is not a secret"):
         SharedSecret(public_key_pem())
     with pytest.raises(ValueError, match="a symmetric key"):
         StaticJWKS(OCT)

@@ -9,10 +9,12 @@ import ssl
 import threading
 import tracemalloc
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from conftest import Clock
+from counting import calls
 from webtest import TestApp
 
 from jwt_wsgi import (
@@ -149,27 +151,110 @@ def test_answers_of_resolvers_are_cached_for_a_minute() -> None:
     assert len(tenants.asked) == 4
 
 
-def test_invented_names_neither_fill_the_cache_nor_push_tenants_out(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(module, "MAX_ANSWERS", 50)
-    tenants = Tenants(TENANT)
+def invented(count: int) -> list[str]:
+    return [f"https://{number}.invented.test/" for number in range(count)]
+
+
+def signed_by(name: str) -> LocalIssuer:
+    return LocalIssuer(name, audience=TENANT.audience, algorithms=("ES256",))
+
+
+def test_no_cache_grows_beyond_its_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("MAX_PROVEN", "MAX_UNPROVEN", "MAX_UNTRUSTED"):
+        monkeypatch.setattr(module, name, 50)
+    tenants = Tenants()
     issuers = IssuerRegistry(tenants, Clock())
-    issuers.get(TENANT.issuer)
-    for number in range(200):
-        issuers.get(f"https://{number}.invented.test/")
-    assert len(issuers._no) == 50
-    assert (issuers.get(TENANT.issuer), tenants.asked.count(TENANT.issuer)) == (
-        tenants.known[TENANT.issuer],
-        1,
-    )
-    names = [f"https://{number}.tenants.test/" for number in range(100)]
-    tenants.known.update(
-        {name: trusted(LocalIssuer(name, algorithms=("ES256",))) for name in names}
-    )
-    for name in names:
+    for name in invented(200):
         issuers.get(name)
-    assert len(issuers._yes) == 50
+    assert len(issuers._untrusted) == 50
+    tenants.known.update({name: trusted(signed_by(name)) for name in map(str, invented(100))})
+    tenants_cached = IssuerRegistry(tenants, Clock())
+    for name in invented(100):
+        issuer = tenants_cached.get(name)
+        assert issuer is not None
+        tenants_cached.confirm(issuer)
+    assert (len(tenants_cached._proven), len(tenants_cached._unproven)) == (50, 0)
+    for name in invented(100):
+        tenants_cached.get(name)
+    assert len(tenants_cached._unproven) == 50
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["not trusted", "trusted, without a token"])
+def test_invented_names_evict_no_tenant_that_produced_a_good_token_u16(
+    monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
+    for name in ("MAX_UNPROVEN", "MAX_UNTRUSTED"):
+        monkeypatch.setattr(module, name, 20)
+    monkeypatch.setattr(module, "MAX_PROVEN", 2)
+    tenants = Tenants(TENANT)
+    verifier = Verifier(tenants)
+    token = TENANT.token()
+    verifier.verify(token)
+    if known:
+        tenants.known.update({name: trusted(signed_by(name)) for name in invented(100)})
+    forger = LocalIssuer(algorithms=("ES256",))
+    for name in invented(100):
+        with pytest.raises(InvalidToken):
+            verifier.verify(forger.token(iss=name))
+    assert verifier.verify(token)
+    assert tenants.asked.count(TENANT.issuer) == 1
+    assert calls(lambda: verifier.verify(token), of="check_signature") == 0
+
+
+def test_refused_names_stay_under_one_mebibyte_u15() -> None:
+    verifier = Verifier(lambda name: None)
+    forger = LocalIssuer(algorithms=("ES256",))
+    names = [f"https://{number:06}.{'x' * 1500}.invented.test/" for number in range(10_000)]
+    names += [f"https://{'y' * 9000}{number}.test/" for number in range(1000)]
+    names += [f"not-a-url-{'z' * 1500}{number}" for number in range(1000)]
+    tokens = [forger.token(iss=name) for name in names[:: len(names) // 300]]
+    for token in tokens:
+        with pytest.raises(InvalidToken):
+            verifier.verify(token)
+    tracemalloc.start()
+    for name in names:
+        verifier._issuers.get(name)
+    grown = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert grown < 2**20
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("https://" + "x" * MAX_NAME, id="too long"),
+        pytest.param("http://tenant.test/", id="plain http"),
+        pytest.param("tenant", id="not a URL"),
+    ],
+)
+def test_a_name_that_no_resolver_is_asked_for_is_not_remembered_u15(name: str) -> None:
+    issuers = IssuerRegistry(Tenants())
+    assert issuers.get(name) is None
+    assert len(issuers._untrusted) == 0
+
+
+@pytest.mark.parametrize("count", [1, 10, 11, 5000])
+def test_a_refusal_names_ten_issuers_at_most_u17(count: int) -> None:
+    keys = StaticJWKS(TENANT.jwks)
+    names = [f"https://{number}.test/" for number in range(count)]
+    options: dict[str, Any] = {"audience": "a", "keys": keys, "algorithms": ["ES256"]}
+    verifier = Verifier([Issuer(name, **options) for name in names])
+    token = TENANT.token()
+    with pytest.raises(InvalidToken) as refusal:
+        verifier.verify(token)
+    expected: Any = sorted(names) if count <= 10 else f"one of {count} configured issuers"
+    assert refusal.value.expected == expected
+    # An unknown issuer costs the same calls, however many are configured.
+    one = Verifier(Issuer("https://one.test/", **options))
+    assert refusals(verifier, token) == refusals(one, token)
+
+
+def refusals(verifier: Verifier, token: str) -> int:
+    def refuse() -> None:
+        with suppress(InvalidToken):
+            verifier.verify(token)
+
+    return calls(refuse)
 
 
 @pytest.mark.parametrize(
@@ -262,7 +347,8 @@ def test_thousands_of_unused_issuers_fetch_nothing() -> None:
 
 
 def test_threads_that_ask_at_once_get_the_same_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_ANSWERS", 3)
+    for name in ("MAX_PROVEN", "MAX_UNPROVEN", "MAX_UNTRUSTED"):
+        monkeypatch.setattr(module, name, 3)
     tenants, clock, seconds = Tenants(TENANT), Clock(), itertools.count()
     issuers = IssuerRegistry(tenants, clock)
     wrong: list[object] = []
@@ -284,4 +370,4 @@ def test_threads_that_ask_at_once_get_the_same_answers(monkeypatch: pytest.Monke
     for thread in threads:
         thread.join()
     assert wrong == []
-    assert len(issuers._no) <= 4
+    assert len(issuers._untrusted) <= 4

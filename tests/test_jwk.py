@@ -1,6 +1,6 @@
-"""One key: which entries of a JWKS, PEM blocks and secrets are used, for what, and which not.
+"""One key: the entries of a JWKS, the PEM blocks and the secrets that are used or refused.
 
-The numbers in comments are lines of the conformance list.
+The numbers in comments are lines of `conformance.toml`.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ def number(value: int) -> str:
 
 
 def rsa(bits: int = 2048, e: int = 65537) -> dict[str, Any]:
-    """A key of this size by its numbers: nobody knows its factors, and none are needed."""
+    """Return a public key of this size. Its factors are unknown, and verification needs none."""
     return {"kty": "RSA", "n": number((1 << (bits - 1)) + 1), "e": number(e)}
 
 
 def bare(algorithm: str) -> dict[str, Any]:
-    """A real public key with the members that every key of the kind must have, and no others."""
+    """Return a real public key with the required members of its type only."""
     members = SigningKey(algorithm).jwk
     assert members is not None
     return {name: members[name] for name in members if name not in ("kid", "use", "alg")}
@@ -98,7 +98,7 @@ def pem(public: Any) -> bytes:
         pytest.param(OCT, {"HS256", "HS384", "HS512"}, id="oct, 64"),
     ],
 )
-def test_a_key_serves_what_its_type_curve_and_size_are_made_for(
+def test_a_key_serves_the_algorithms_of_its_type_curve_and_size(
     entry: dict[str, Any], served: set[str]
 ) -> None:
     # Lines 31, 32 and 40.
@@ -107,7 +107,7 @@ def test_a_key_serves_what_its_type_curve_and_size_are_made_for(
 
 @pytest.mark.conforms(28, 41)
 @pytest.mark.parametrize("name", ASYMMETRIC)
-def test_a_key_that_names_an_algorithm_serves_that_one(name: str) -> None:
+def test_a_key_with_alg_serves_that_algorithm_only(name: str) -> None:
     # Lines 28, 41 and 52: EdDSA and Ed25519 are two names for one algorithm.
     entry = rsa() if name in RSA_ALGORITHMS else bare(name)
     assert used({**entry, "alg": name}) == (EDDSA if name in EDDSA else {name})
@@ -199,8 +199,8 @@ UNUSABLE: list[tuple[str, object, str]] = [
     ("x missing", without(EC, "x"), "x is"),
     ("y missing", without(EC, "y"), "y is"),
     ("y null", {**EC, "y": None}, "y is"),
-    ("x short", {**EC, "x": encode(bytes(31))}, "x has not the size"),
-    ("y long", {**EC, "y": encode(bytes(33))}, "y has not the size"),
+    ("x short", {**EC, "x": encode(bytes(31))}, "x does not have the size"),
+    ("y long", {**EC, "y": encode(bytes(33))}, "y does not have the size"),
     ("x not base64url", {**EC, "x": "!" * 43}, "base64url"),
     ("a point beside the curve", {**EC, "y": EC["x"]}, "not on P-256"),
     ("a point at the origin", {**EC, "x": "A" * 43, "y": "A" * 43}, "not on P-256"),
@@ -215,7 +215,7 @@ UNUSABLE: list[tuple[str, object, str]] = [
     ("OKP x missing", without(OKP, "x"), "x is"),
     ("OKP x short", {**OKP, "x": encode(bytes(31))}, "size"),
     ("a symmetric key", OCT, "symmetric"),
-    # What makes a key private does so whatever it is worth.
+    # A private member counts with any value.
     *((f"private member {name}", {**RSA, name: "AQAB"}, "private") for name in
       ("d", "p", "q", "dp", "dq", "qi", "oth")),
     ("private member d, null", {**RSA, "d": None}, "private"),
@@ -240,7 +240,7 @@ UNUSABLE: list[tuple[str, object, str]] = [
 def test_an_entry_that_is_not_used(entry: object, reason: str) -> None:
     with pytest.raises(Unusable, match=reason) as raised:
         used(entry)
-    # A reason reaches the log, and no member of the key along with it.
+    # The reason is logged, so it must not quote a member of the key.
     quotable = json.dumps(entry).split('"')
     assert not [text for text in quotable if len(text) > 20 and text in str(raised.value)]
 
@@ -251,27 +251,30 @@ IN_FULL: list[tuple[object, str]] = [
     ({**RSA, "use": "enc"}, "use is not 'sig'"),
     ({**RSA, "key_ops": []}, "key_ops lacks 'verify'"),
     ({**RSA, "d": "AQAB"}, "private members; publish the public ones"),
-    (OCT, "a symmetric key; such keys are accepted only where asked for"),
+    (OCT, "a symmetric key; KeySet.from_jwks accepts these only with symmetric=True"),
     ({**RSA, "k": "AQAB"}, "a member k, which only symmetric keys have"),
-    ({**RSA, "alg": "RS257"}, "alg is no signature algorithm that is supported"),
+    ({**RSA, "alg": "RS257"}, "alg is not a supported signature algorithm"),
     ({**RSA, "alg": "ES256"}, "alg ES256 does not fit the key's type, curve or size"),
     ({**RSA, "n": ""}, "n is missing, not a string, or too long"),
     ({**RSA, "n": "A" * 1401}, "n is missing, not a string, or too long"),
     ({**RSA, "n": "A"}, "n is not base64url"),
-    ({**RSA, "kty": "AKP"}, "kty is none of RSA, EC, OKP and oct"),
-    ({**EC, "crv": "P-257"}, "crv is none of P-256, P-384, P-521 and Ed25519, or not of this kty"),
-    ({**EC, "x": encode(bytes(31))}, "x has not the size of the curve"),
+    ({**RSA, "kty": "AKP"}, "kty is not RSA, EC, OKP or oct"),
+    (
+        {**EC, "crv": "P-257"},
+        "crv is not P-256, P-384, P-521 or Ed25519, or does not belong to this kty",
+    ),
+    ({**EC, "x": encode(bytes(31))}, "x does not have the size of the curve"),
     ({**EC, "y": EC["x"]}, "the point is not on P-256"),
     (rsa(1024), "RSA of 1024 bits; 2048 to 8192 are accepted"),
     ({**RSA, "n": number(1 << 2047)}, "an even RSA modulus"),
-    (rsa(e=3), "an RSA exponent even, below 65537 or over 64 bits"),
+    (rsa(e=3), "an RSA exponent that is even, below 65537 or over 64 bits"),
     ({**RSA, "x5c": []}, "x5c is not a list of certificates"),
     ({**EC, "x5c": [x5c(SigningKey("ES256").private)]}, "x5c certifies another key"),
 ]
 
 
 @pytest.mark.parametrize(("entry", "reason"), IN_FULL, ids=[reason for _, reason in IN_FULL])
-def test_the_reason_is_for_people(entry: object, reason: str) -> None:
+def test_an_unusable_entry_names_its_reason(entry: object, reason: str) -> None:
     with pytest.raises(Unusable) as raised:
         used(entry)
     assert str(raised.value) == reason
@@ -292,7 +295,7 @@ def test_the_reason_is_for_people(entry: object, reason: str) -> None:
                      .public_key()))}, "asymmetric", id="k a public key"),
     ],
 )  # fmt: skip
-def test_a_secret_that_is_not_used_even_where_secrets_are_asked_for(
+def test_an_unusable_secret_is_refused_with_symmetric_true(
     entry: dict[str, Any], reason: str
 ) -> None:
     with pytest.raises(Unusable, match=reason):
@@ -304,7 +307,7 @@ def test_a_certificate_must_certify_the_key(every_algorithm: LocalIssuer, name: 
     key, other = every_algorithm.key(name), SigningKey("ES256")
     good, foreign = x5c(key.private), x5c(other.private)
     assert used({**(key.jwk or {}), "x5c": [good]})
-    # The rest of the chain leads to a root that nobody here trusts, and is not read.
+    # Only the first certificate is read; no root is trusted, so the chain has no use.
     assert used({**(key.jwk or {}), "x5c": [good, foreign, "!"]})
     for chain in ([foreign], [foreign, good]):
         with pytest.raises(Unusable, match="x5c certifies another key"):
@@ -312,24 +315,24 @@ def test_a_certificate_must_certify_the_key(every_algorithm: LocalIssuer, name: 
 
 
 def of_no_known_version(private: Any) -> bytes:
-    """A certificate in DER whose version is none."""
+    """Return a certificate in DER with an unknown version."""
     octets = base64.b64decode(x5c(private))
     three, unknown = bytes.fromhex("a003020102"), bytes.fromhex("a003020142")
     assert octets.count(three) == 1
     return octets.replace(three, unknown)
 
 
-def test_a_certificate_of_no_known_version_is_no_certificate() -> None:
+def test_a_certificate_of_an_unknown_version_is_refused() -> None:
     key = SigningKey("ES256")
     octets = of_no_known_version(key.private)
     with pytest.raises(Unusable, match="x5c is not a list of certificates"):
         used({**(key.jwk or {}), "x5c": [base64.b64encode(octets).decode()]})
-    # But it is as public as any other, and so no secret.
-    with pytest.raises(Unusable, match="an asymmetric key is no secret"):
+    # It is as public as any other certificate, so it is not a secret either.
+    with pytest.raises(Unusable, match="an asymmetric key is not a secret"):
         jwk.from_secret(octets)
 
 
-def test_a_certificate_with_foreign_characters_in_it_is_no_certificate() -> None:
+def test_a_certificate_with_foreign_characters_is_refused() -> None:
     key = SigningKey("ES256")
     good = x5c(key.private)
     for character in "!\n ":
@@ -338,7 +341,7 @@ def test_a_certificate_with_foreign_characters_in_it_is_no_certificate() -> None
 
 
 def test_an_x5c_is_plain_base64_and_not_base64url() -> None:
-    # RFC 7517 §4.7 says so; a certificate that needs the other alphabet is soon found.
+    # RFC 7517 §4.7. The loop finds a certificate whose two encodings differ.
     key = SigningKey("ES256")
     chains = (x5c(key.private) for _ in range(1000))
     text = next(text for text in chains if "+" in text or "/" in text)
@@ -396,7 +399,7 @@ FOREIGN = "a key of a type or curve that is not supported"
         pytest.param(private_pem(PrivateFormat.PKCS8), PRIVATE, id="PKCS 8"),
         pytest.param(private_pem(PrivateFormat.TraditionalOpenSSL), PRIVATE, id="EC PRIVATE KEY"),
         pytest.param(rsa_pem(1024), "RSA of 1024 bits; 2048 to 8192 are accepted", id="RSA of 1024 bits"),
-        pytest.param(rsa_pem(2048, e=3), "an RSA exponent even, below 65537 or over 64 bits", id="e of 3"),
+        pytest.param(rsa_pem(2048, e=3), "an RSA exponent that is even, below 65537 or over 64 bits", id="e of 3"),
         pytest.param(pem(ec.generate_private_key(ec.SECP256K1()).public_key()), FOREIGN, id="secp256k1"),
         pytest.param(pem(ed448.Ed448PrivateKey.generate().public_key()), FOREIGN, id="Ed448"),
         pytest.param(pem(x25519.X25519PrivateKey.generate().public_key()), FOREIGN, id="X25519"),
@@ -409,7 +412,7 @@ def test_a_pem_block_that_is_not_used(octets: bytes, reason: str) -> None:
 
 
 @pytest.mark.parametrize("alg", ["none", "ES384", "HS256", "RS256", ""])
-def test_a_pem_key_is_bound_to_no_algorithm_that_it_is_not_made_for(alg: str) -> None:
+def test_a_pem_key_refuses_an_alg_that_does_not_fit(alg: str) -> None:
     public = pem(ec.generate_private_key(ec.SECP256R1()).public_key())
     with pytest.raises(ValueError, match="alg"):
         KeySet.from_pem(public, alg=alg)
@@ -423,11 +426,12 @@ def test_a_pem_key_is_bound_to_no_algorithm_that_it_is_not_made_for(alg: str) ->
         pytest.param(bytes(48), {"HS256", "HS384"}, id="48 bytes"),
         pytest.param(bytes(64), {"HS256", "HS384", "HS512"}, id="64 bytes"),
         pytest.param(b"correct horse battery staple, and so on", {"HS256"}, id="a sentence"),
-        # Of all random secrets, one in 256 begins so.
+        # One in 256 random secrets begins with a brace.
         pytest.param(b"{" + bytes(range(1, 32)), {"HS256"}, id="a first octet that is a brace"),
+        pytest.param(b'{"password": "correct horse battery"}', {"HS256"}, id="a JSON object"),
     ],
 )
-def test_a_secret_serves_as_far_as_it_is_long(octets: bytes, served: set[str]) -> None:
+def test_a_secret_serves_the_algorithms_of_its_length(octets: bytes, served: set[str]) -> None:
     assert KeySet.from_secret(octets).algorithms == served
 
 
@@ -446,7 +450,7 @@ def openssh(key: SigningKey) -> bytes:
         pytest.param(b"", "0 bytes", id="empty, CVE-2026-49852"),
         pytest.param(bytes(31), "31 bytes", id="31 bytes"),
         pytest.param(pem(PUBLIC.private.public_key()), "asymmetric", id="a public key in PEM"),
-        pytest.param(b"\n " + pem(PUBLIC.private.public_key()), "give it to StaticJWKS", id="PEM, set off"),
+        pytest.param(b"\n " + pem(PUBLIC.private.public_key()), "pass it to StaticJWKS", id="PEM, set off"),
         pytest.param(private_pem(PrivateFormat.PKCS8), "asymmetric", id="a private key in PEM"),
         pytest.param(certificate(PUBLIC.private).public_bytes(Encoding.PEM), "asymmetric",
                      id="a certificate in PEM"),
@@ -481,7 +485,7 @@ def der_of(public: ec.EllipticCurvePublicKey) -> bytes:
 
 
 def der_that_ends_in(octet: bytes) -> bytes:
-    """The DER of a public key whose own last octet is this one."""
+    """Return the DER of a public key that ends in `octet`."""
     keys = (der_of(ec.generate_private_key(ec.SECP256R1()).public_key()) for _ in iter(int, 1))
     return next(der for der in keys if der.endswith(octet))
 
@@ -503,10 +507,10 @@ def in_disguise() -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("form", in_disguise().items(), ids=lambda form: form[0])
-def test_a_public_key_in_disguise_is_no_secret_either(form: tuple[str, bytes]) -> None:
+def test_a_disguised_public_key_is_refused_as_a_secret(form: tuple[str, bytes]) -> None:
     with pytest.raises(Unusable) as raised:
         jwk.from_secret(form[1])
     assert (
         str(raised.value)
-        == "an asymmetric key is no secret, for anyone may know it: give it to StaticJWKS"
+        == "an asymmetric key is not a secret, because anyone may know its public part: pass it to StaticJWKS"
     )

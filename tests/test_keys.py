@@ -1,4 +1,7 @@
-"""Key sets: what a JWKS gives, what it skips, and which keys a token's header finds."""
+"""Key sets: the usable and the skipped entries of a JWKS, and the look-up by `(kid, alg)`.
+
+The numbers in comments are lines of `conformance.toml`.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from jwt_wsgi.testing import SigningKey
 
 
 def public(algorithm: str = "ES256", **members: Any) -> dict[str, Any]:
-    """A new public JWK; a member of None is left out."""
+    """Return a new public JWK; members of None are left out."""
     merged = {**(SigningKey(algorithm).jwk or {}), **members}
     return {name: value for name, value in merged.items() if value is not None}
 
@@ -67,7 +70,7 @@ def test_a_jwks_is_a_mapping_with_an_array_of_keys(jwks: Any) -> None:
         pytest.param(["x"] * 50, r"among 50 .*keys\[2\]: [^;]*$", id="the first three are named"),
     ],
 )
-def test_nothing_usable_is_a_value_error_that_says_why(entries: list[Any], message: str) -> None:
+def test_a_jwks_without_a_usable_key_is_a_value_error(entries: list[Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         KeySet.from_jwks({"keys": entries})
 
@@ -109,11 +112,11 @@ def test_a_good_set_reports_nothing_skipped() -> None:
     assert (keys.skipped, keys.symmetric, keys.algorithms) == ((), False, {"ES256"})
 
 
-def test_secrets_are_read_where_asked_for() -> None:
+def test_secrets_are_read_with_symmetric_true() -> None:
     keys = KeySet.from_jwks({"keys": [SECRET]}, symmetric=True)
     assert keys.symmetric
     assert kids(keys, "secret", "HS512") == ["secret"]
-    # In a set, a secret has the kid that it says; only a SharedSecret serves any.
+    # A secret of a JWKS serves its own kid only, unlike a SharedSecret.
     assert kids(keys, "other", "HS512") == []
 
 
@@ -214,7 +217,7 @@ def test_a_set_does_not_change_with_what_it_was_made_from() -> None:
     assert kids(keys, "two") == kids(keys, "other") == []
 
 
-def test_two_sets_of_the_same_keys_are_two_sets() -> None:
+def test_two_sets_of_the_same_keys_are_not_equal() -> None:
     # The identity of a set is its epoch.
     first, second = (KeySet.from_jwks({"keys": [ONE]}) for _ in range(2))
     assert first != second
@@ -250,7 +253,7 @@ CHANGED = st.builds(
 
 @settings(deadline=None, max_examples=200)
 @given(entries=st.lists(CHANGED | st.dictionaries(MEMBERS, VALUES) | VALUES, max_size=4))
-def test_no_entry_whatever_it_is_spoils_the_set(entries: list[Any]) -> None:
+def test_no_entry_makes_the_whole_set_fail(entries: list[Any]) -> None:
     keys = KeySet.from_jwks({"keys": [*entries, NAMELESS]})
     assert len(keys.keys) + len(keys.skipped) == len(entries) + 1
     assert None in [key.kid for key in keys.keys]

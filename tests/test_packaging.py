@@ -236,13 +236,13 @@ def test_only_the_demo_has_the_console_which_mints_in_one_place():
         for node in ast.walk(console)
         if is_function(node) and ".token(" in ast.unparse(node)
     }
-    assert minting == {"_mints"}
+    assert minting == {"_token_factories"}
     using = {
         node.name
         for node in ast.walk(console)
-        if is_function(node) and "self._mint" in ast.unparse(node)
+        if is_function(node) and "self._token_factories" in ast.unparse(node)
     }
-    assert using == {"__init__", "_token"}
+    assert using == {"__init__", "_mint_token"}
 
 
 def is_function(node: ast.AST) -> bool:

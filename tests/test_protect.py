@@ -261,8 +261,27 @@ def test_a_ready_verifier_is_used_unchanged(local: LocalIssuer) -> None:
     assert verifier.trusted == 1
     stack = TestApp(protect(app, issuer=verifier, rules={"/": AUTHENTICATED}))
     assert stack.get("/", headers={"Authorization": f"Bearer {local.token()}"}).status_int == 200
-    with pytest.raises(ValueError, match=r"audience='a' beside a Verifier"):
-        protect(app, issuer=verifier, audience="a", rules=RULES)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param({"audience": "a"}, id="audience"),
+        pytest.param({"is_revoked": lambda auth: False}, id="is_revoked"),
+        pytest.param({"clock": lambda: 0.0}, id="clock"),
+    ],
+)
+def test_an_option_that_a_ready_verifier_has_itself_is_refused(
+    local: LocalIssuer, options: dict[str, Any]
+) -> None:
+    verifier = Verifier(Issuer(local.issuer, audience="a", keys=StaticJWKS(local.jwks)))
+    [option] = options
+    message = f"{option}=.* beside a Verifier"
+    with pytest.raises(ValueError, match=message):
+        protect(app, issuer=verifier, rules=RULES, **options)
+    if option != "audience":
+        with pytest.raises(ValueError, match=message):
+            TokenVerifier(app, verifier, **options)
 
 
 def test_an_unknown_keyword_is_a_type_error() -> None:

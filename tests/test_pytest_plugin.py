@@ -1,4 +1,4 @@
-"""The pytest plugin: three fixtures, each test's own, and nothing loaded before one is asked for."""
+"""The pytest plugin: three fixtures, new for each test, and no import before one is used."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ def loaded():
     return {name for name in sys.modules if name.split(".")[0] in ("jwt_wsgi", "josepy", "cryptography")}
 
 
-def test_nothing_is_loaded_before():
+def test_the_package_is_not_loaded_before_a_fixture_is_used():
     assert "pytest_jwt_wsgi" in sys.modules
     assert loaded() == set()
 
 
-def test_it_is_when_it_is_used(jwt_issuer):
+def test_a_fixture_loads_the_package(jwt_issuer):
     assert {"jwt_wsgi.testing", "cryptography"} <= loaded()
 
 
 @pytest.mark.parametrize("time", [1, 2])
-def test_each_has_its_own(jwt_issuer, jwt_clock, jwt_key, time):
+def test_each_test_has_its_own_issuer(jwt_issuer, jwt_clock, jwt_key, time):
     assert (jwt_issuer.requests, jwt_issuer.key()) == ([], jwt_key)
     jwt_issuer.fetch(jwt_issuer.jwks_uri)
     jwt_issuer.rotate()
@@ -43,7 +43,7 @@ def test_each_has_its_own(jwt_issuer, jwt_clock, jwt_key, time):
 @pytest.mark.slow
 def test_a_run_without_the_fixtures_loads_nothing_of_the_package(tmp_path: Path) -> None:
     (tmp_path / "test_loading.py").write_text(LOADING)
-    # Whatever measures coverage here is told nothing: it would have to be loaded first.
+    # Measuring coverage here would load the package too early.
     options = ("-q", "-p", "no:cacheprovider", "-p", "no:cov", "-c", "/dev/null")
     command = [
         sys.executable,
@@ -60,12 +60,12 @@ def test_a_run_without_the_fixtures_loads_nothing_of_the_package(tmp_path: Path)
     assert "4 passed" in ended.stdout, ended.stdout + ended.stderr
 
 
-def test_it_is_found_by_its_entry_point() -> None:
+def test_the_entry_point_names_the_plugin() -> None:
     (entry,) = entry_points(group="pytest11", name="jwt_wsgi")
     assert entry.load() is pytest_jwt_wsgi
 
 
-def test_the_issuer_goes_by_the_clock(
+def test_the_issuer_uses_the_clock(
     jwt_issuer: LocalIssuer, jwt_clock: Clock, jwt_key: SigningKey
 ) -> None:
     assert jwt_issuer.clock is jwt_clock
@@ -79,14 +79,14 @@ def test_the_issuer_goes_by_the_clock(
     assert verifier.verify(jwt_issuer.token())
 
 
-def test_an_application_with_a_clock_of_its_own_agrees_until_the_clock_is_moved(
+def test_an_application_with_its_own_clock_agrees_with_the_unmoved_clock(
     jwt_issuer: LocalIssuer,
 ) -> None:
     assert Verifier(jwt_issuer.trusted()).verify(jwt_issuer.token())
     assert protect(lambda *_: [], issuer=jwt_issuer.trusted(), rules={"/": AUTHENTICATED})
 
 
-def test_a_clock_begins_now_or_when_it_is_told() -> None:
+def test_a_clock_starts_now_or_at_its_argument() -> None:
     before = time.time()
     assert before - 1 < Clock()() <= time.time()
     clock = Clock(100)
@@ -96,7 +96,7 @@ def test_a_clock_begins_now_or_when_it_is_told() -> None:
 
 
 @pytest.mark.parametrize("wrong", ["5", float("nan"), float("inf"), True], ids=repr)
-def test_a_clock_goes_by_seconds(wrong: object) -> None:
+def test_a_clock_refuses_what_is_not_a_finite_number(wrong: object) -> None:
     with pytest.raises(ValueError, match="write seconds since the epoch"):
         Clock(wrong)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"advance\(.*\): write seconds"):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -309,7 +311,7 @@ def test_the_bounds_of_the_cache_are_whole_numbers(
     issuer: LocalIssuer, keys: Counted, option: str, value: Any
 ) -> None:
     with pytest.raises(
-        ValueError, match=f"{option}={value!r}: write a whole number, 0 for no memory"
+        ValueError, match=f"{option}={value!r}: write a whole number, 0 to cache none"
     ):
         verifier(issuer, keys, {option: value})
 
@@ -326,15 +328,14 @@ def test_a_cached_token_takes_no_lock(issuer: LocalIssuer) -> None:
     judge, token = verifier(issuer, source), issuer.token()
     judge.verify(token)
     judge.verify(token)
-    judge._memory._lock = source._changed = ForbiddenLock()  # type: ignore[assignment]
+    judge._cache._lock = source._changed = ForbiddenLock()  # type: ignore[assignment]
     assert judge.verify(token).subject == "user-1"
 
 
-def test_only_headers_with_good_signatures_are_cached_within_a_bound(
-    issuer: LocalIssuer, keys: Counted, monkeypatch: pytest.MonkeyPatch
+def test_headers_under_good_signatures_are_parsed_once_and_within_a_bound(
+    issuer: LocalIssuer, keys: Counted
 ) -> None:
-    monkeypatch.setattr("jwt_wsgi.verifier._HEADERS", 2)
-    judge = verifier(issuer, keys)
+    judge = verifier(issuer, keys, {"max_remembered_bytes": 2 * 16 * 2048})
     assert reason(judge, issuer.token(header={"alg": "ES384"})) == "algorithm_not_allowed"
     assert reason(judge, issuer.token()[:-8] + "AAAAAAAA") == "signature_invalid"
     assert judge._headers == {}
@@ -344,22 +345,35 @@ def test_only_headers_with_good_signatures_are_cached_within_a_bound(
         assert reason(judge, token) is None
         assert judge.verify(token).header == {**judge.verify(token).header, **more}
     assert list(judge._headers.values()) == [judge.verify(token).header]
-    # What is remembered is nobody's to change.
+    # A cached header is never handed out.
     judge.verify(issuer.token(header={"jku": "https://b.test"})).header["alg"] = "none"
     assert reason(judge, issuer.token(header={"jku": "https://b.test"})) is None
 
 
-def test_tokens_with_the_same_scopes_share_them_within_a_bound(
-    issuer: LocalIssuer, keys: Counted, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("jwt_wsgi.verifier._SCOPES", 2)
+def test_tokens_with_the_same_scopes_share_one_set(issuer: LocalIssuer, keys: Counted) -> None:
     judge = verifier(issuer, keys)
     first, second = (judge.verify(issuer.token("read:a write:a")).scopes for _ in range(2))
     assert first is second
     for name in ("b", "c"):
         assert judge.verify(issuer.token(name)).scopes == {name}
     assert judge.verify(issuer.token("read:a write:a")).scopes == first
-    assert len(judge._scopes) <= 2
+
+
+def test_without_a_cache_a_verifier_keeps_nothing_u18(issuer: LocalIssuer, keys: Counted) -> None:
+    judge = verifier(issuer, keys, {"max_remembered": 0})
+    tokens = [issuer.token(" ".join(f"{n}:{each}" for each in range(100))) for n in range(100)]
+    judge.verify(tokens[0])
+    gc.collect()
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        for token in tokens:
+            judge.verify(token)
+        gc.collect()
+        kept = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert kept < 20_000
 
 
 def app(environ: Any, start_response: Any) -> list[bytes]:

@@ -1,6 +1,6 @@
-"""The remote source: one fetch in flight, nobody waits without need, a good set is never lost.
+"""The remote source: one fetch in flight, no needless waiting, and a good set is never lost.
 
-What a fetch finds is told by `fetch=`; real HTTP is in test_fetching.py.
+The tests answer fetches by `fetch=`; real HTTP is in test_fetching.py.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def jwks(*kids: str) -> bytes:
 
 
 class Endpoint:
-    """Answers `answer` to every fetch: bytes, an exception to raise, or a `Future` of either."""
+    """An endpoint that answers every fetch with `answer`: bytes, an exception, or a `Future` of either."""
 
     def __init__(self, answer: object) -> None:
         self.answer = answer
@@ -52,21 +52,21 @@ class Endpoint:
 
 
 class Ticking(Clock):
-    """A clock that goes on by `tick` seconds whenever it is looked at, and calls `meanwhile`."""
+    """A clock that advances by `tick` seconds at every look, and calls `on_look` before."""
 
     tick = 0.0
-    meanwhile: Callable[[], None] | None = None
+    on_look: Callable[[], None] | None = None
 
     def __call__(self) -> float:
-        if self.meanwhile is not None:
-            self.meanwhile()
+        if self.on_look is not None:
+            self.on_look()
         now = self.now
         self.now += self.tick
         return now
 
 
 class Remote:
-    """A source on a clock of its own, over an endpoint that publishes the key `a`."""
+    """A source with its own clock, over an endpoint that publishes the key `a`."""
 
     def __init__(self, answer: object = None, **options: Any) -> None:
         self.clock = Ticking(1000.0)
@@ -80,7 +80,7 @@ class Remote:
             return UNAVAILABLE
 
     def refresh(self, answer: object) -> None:
-        """Go on to where the refresh is due for certain, and let it be over."""
+        """Advance the clock until a refresh is due, start it and wait for its end."""
         self.endpoint.answer = answer
         self.clock.advance(541)
         self.source.held()
@@ -105,7 +105,7 @@ def callers() -> Iterator[ThreadPoolExecutor]:
 
 @pytest.fixture
 def pending() -> Iterator[Future[object]]:
-    """A reply that is still to come; it fails when the test leaves it."""
+    """A reply that the test completes. If it does not, the reply fails at the end."""
     future: Future[object] = Future()
     yield future
     if not future.done():
@@ -117,7 +117,7 @@ def test_construction_starts_no_thread_and_fetches_nothing() -> None:
     before = {*threading.enumerate()}
     remote = Remote()
     assert remote.source.held() is None
-    # Workers of earlier tests may end in the meantime.
+    # Workers of earlier tests may end during this test.
     assert ({*threading.enumerate()} - before, remote.fetches) == (set(), 0)
 
 
@@ -138,12 +138,20 @@ def test_construction_starts_no_thread_and_fetches_nothing() -> None:
     ],
     ids=repr,
 )
-def test_an_option_that_cannot_be_is_refused_by_name(options: dict[str, Any]) -> None:
+def test_an_invalid_option_is_refused_by_name(options: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=f"^{next(iter(options))}"):
         RemoteJWKS(**{"uri": URI, **options})
 
 
-def test_the_repr_names_the_place() -> None:
+@pytest.mark.parametrize(
+    "options", [{"headers": {"X-Tenant": "one"}}, {"ca_certs": "roots.pem"}, {"public_only": True}]
+)
+def test_an_option_of_the_built_in_client_is_refused_beside_fetch(options: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="leave out fetch"):
+        RemoteJWKS(URI, fetch=Endpoint(b""), **options)
+
+
+def test_the_repr_names_the_location() -> None:
     assert repr(Remote().source) == f"RemoteJWKS({URI})"
 
 
@@ -156,7 +164,8 @@ def test_a_cached_kid_costs_one_fetch() -> None:
 def test_twenty_concurrent_first_requests_cost_one_fetch(
     callers: ThreadPoolExecutor, pending: Future[object]
 ) -> None:
-    remote, together = Remote(pending), threading.Barrier(21)
+    remote = Remote(pending)
+    together = threading.Barrier(21)
 
     def first() -> str:
         together.wait(10)
@@ -178,7 +187,7 @@ def test_nothing_is_fetched_before_the_refresh_is_due() -> None:
     assert remote.fetches == 1
 
 
-def test_a_refresh_ahead_runs_in_the_background_and_nobody_waits(pending: Future[object]) -> None:
+def test_a_refresh_runs_in_the_background_and_no_request_waits(pending: Future[object]) -> None:
     remote = loaded()
     before = remote.source.held()
     remote.endpoint.answer = pending
@@ -191,31 +200,32 @@ def test_a_refresh_ahead_runs_in_the_background_and_nobody_waits(pending: Future
 
 
 @pytest.mark.parametrize("look", [1, 2, 3, 4])
-def test_a_set_that_comes_while_a_request_asks_costs_no_other_fetch(
+def test_a_set_that_arrives_during_a_request_costs_no_second_fetch(
     look: int, pending: Future[object]
 ) -> None:
-    remote, looks = loaded(), itertools.count(1)
+    remote = loaded()
+    looks = itertools.count(1)
     remote.endpoint.answer = pending
     remote.clock.advance(541)
     remote.source.held()
     eventually(lambda: remote.fetches == 2)
     [worker] = (thread for thread in threading.enumerate() if thread.name == "jwt_wsgi.jwks")
 
-    def come() -> None:
+    def deliver_once() -> None:
         if next(looks) == look:
             pending.set_result(jwks("a", "b"))
-            # No longer, for it may be kept from its end by the very lock that is held here.
+            # With a limit, because the worker may need the lock that this thread holds.
             worker.join(0.1)
 
-    remote.clock.meanwhile = come
+    remote.clock.on_look = deliver_once
     assert (remote.ask("b"), remote.fetches) == (FOUND, 2)
 
 
-def test_a_set_is_the_same_object_until_another_takes_its_place() -> None:
+def test_a_set_is_the_same_object_until_its_keys_change() -> None:
     remote = loaded()
     before = remote.source.held()
     assert remote.source.held() is before
-    # The same keys once more take nothing from those who remember what they verified.
+    # Equal keys keep the object, so cached tokens stay valid.
     remote.refresh(jwks("a"))
     assert remote.source.held() is before
     remote.refresh(jwks("a", "b"))
@@ -223,8 +233,9 @@ def test_a_set_is_the_same_object_until_another_takes_its_place() -> None:
 
 
 def test_a_set_that_needs_no_refresh_costs_one_look_at_the_clock() -> None:
-    remote, looks = loaded(), itertools.count()
-    remote.clock.meanwhile = lambda: next(looks)
+    remote = loaded()
+    looks = itertools.count()
+    remote.clock.on_look = lambda: next(looks)
     assert [remote.source.held() is not None for _ in range(10)] == [True] * 10
     assert next(looks) == 10
 
@@ -266,7 +277,7 @@ def test_an_unusable_key_is_skipped_and_logged_and_the_others_serve(
     entries = [odd, *LocalIssuer().jwks["keys"]]
     remote = Remote(json.dumps({"keys": entries}).encode())
     assert remote.ask(entries[1]["kid"], "RS256") == FOUND
-    assert "keys[0] skipped: crv is none of P-256" in caplog.text
+    assert "keys[0] skipped: crv is not P-256" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -274,7 +285,7 @@ def test_an_unusable_key_is_skipped_and_logged_and_the_others_serve(
     [jwks("a").decode(), None, bytearray(jwks("a")), 5, jwks("a") + b" " * 524288],
     ids=lambda answer: type(answer).__name__,
 )
-def test_a_fetcher_that_answers_no_bytes_or_too_many_has_brought_nothing(answer: object) -> None:
+def test_a_fetcher_that_returns_no_bytes_or_too_many_has_failed(answer: object) -> None:
     remote = loaded()
     before = remote.source.held()
     remote.refresh(answer)
@@ -290,7 +301,7 @@ def test_a_foreign_exception_is_not_quoted_in_the_log(
     assert "hidden" not in caplog.text
 
 
-def test_after_a_failed_fetch_the_next_one_serves() -> None:
+def test_the_fetch_after_a_failed_one_brings_the_keys() -> None:
     remote = Remote(OSError())
     with pytest.raises(KeysUnavailable) as refusal:
         remote.source.find("a", "ES256")
@@ -306,11 +317,11 @@ def test_a_dead_endpoint_sees_one_attempt_per_back_off_step() -> None:
     for _ in range(300):
         assert remote.ask() == UNAVAILABLE
         remote.clock.advance(0.1)
-    # After about 0, 1, 3, 7 and 15 seconds; then the minute's budget is spent.
+    # After about 0, 1, 3, 7 and 15 seconds. Then the budget of the minute is used up.
     assert remote.fetches == 5
 
 
-def test_an_outage_is_bridged_for_the_stale_window_and_no_longer() -> None:
+def test_stale_keys_serve_an_outage_for_the_stale_window_only() -> None:
     remote = loaded(stale_for=1000)
     remote.refresh(OSError())
     remote.clock.advance(600 + 999 - 541)
@@ -330,16 +341,17 @@ def test_in_an_outage_an_unknown_kid_is_unavailable_and_a_known_one_is_found() -
 
 
 @pytest.mark.parametrize("second", range(30, 40))
-def test_a_set_that_ends_while_a_request_asks_cannot_tell(second: int) -> None:
+def test_keys_that_expire_during_a_request_are_unavailable(second: int) -> None:
     remote = loaded(cache_ttl=40, stale_for=0, requests_per_minute=1)
     remote.clock.advance(second)
     remote.clock.tick = 1.0
-    answer, last_look = remote.ask("b"), remote.clock.now - 1
+    answer = remote.ask("b")
+    last_look = remote.clock.now - 1
     assert answer == (UNKNOWN if last_look < 1040 else UNAVAILABLE)
 
 
 @contextmanager
-def no_room_for_threads() -> Iterator[None]:
+def without_thread_memory() -> Iterator[None]:
     before = threading.stack_size(1 << 47)
     try:
         yield
@@ -347,13 +359,11 @@ def no_room_for_threads() -> Iterator[None]:
         threading.stack_size(before)
 
 
-def test_where_no_thread_can_be_started_the_keys_are_unavailable(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+def test_keys_are_unavailable_if_no_thread_can_be_started(caplog: pytest.LogCaptureFixture) -> None:
     remote = Remote()
-    with no_room_for_threads():
+    with without_thread_memory():
         assert remote.ask() == UNAVAILABLE
-    assert "no thread to fetch in" in caplog.text
+    assert "cannot start a thread" in caplog.text
     remote.clock.advance(1.3)
     assert remote.ask() == FOUND
 
@@ -365,7 +375,7 @@ def test_a_new_kid_costs_one_refetch() -> None:
     assert remote.fetches == 2
 
 
-def test_a_kid_that_is_not_published_is_unknown_and_the_next_waits_for_the_cool_down() -> None:
+def test_after_an_unpublished_kid_the_next_one_waits_for_the_cool_down() -> None:
     remote = loaded()
     assert remote.ask("b") == UNKNOWN
     remote.endpoint.answer = jwks("a", "c")
@@ -375,18 +385,18 @@ def test_a_kid_that_is_not_published_is_unknown_and_the_next_waits_for_the_cool_
     assert (remote.ask("c"), remote.fetches) == (FOUND, 3)
 
 
-def test_the_first_fetch_was_for_its_own_unknown_kid_too() -> None:
+def test_the_first_fetch_also_counts_for_an_unknown_kid() -> None:
     remote = Remote()
     assert [remote.ask("b"), remote.ask("b")] == [UNKNOWN, UNKNOWN]
     assert remote.fetches == 1
 
 
-def test_a_known_kid_with_another_algorithm_is_not_looked_for() -> None:
+def test_a_known_kid_with_another_algorithm_is_not_fetched() -> None:
     remote = loaded()
     assert (remote.ask("a", "RS256"), remote.fetches) == (UNKNOWN, 1)
 
 
-def test_a_flood_of_invented_kids_costs_one_fetch_a_cool_down() -> None:
+def test_a_flood_of_invented_kids_costs_one_fetch_per_cool_down() -> None:
     remote = loaded(cooldown=30)
     for second in range(120):
         assert {remote.ask(f"invented-{second}-{n}") for n in range(5)} == {UNKNOWN}
@@ -417,7 +427,7 @@ def test_five_callers_with_twenty_invented_kids_stay_within_the_budget() -> None
     assert remote.fetches == 2
 
 
-def test_eight_wait_for_an_unknown_kid_and_the_rest_are_answered_at_once(
+def test_eight_requests_wait_for_an_unknown_kid_and_others_do_not(
     callers: ThreadPoolExecutor, pending: Future[object]
 ) -> None:
     remote = loaded(timeout=60)
@@ -430,20 +440,20 @@ def test_eight_wait_for_an_unknown_kid_and_the_rest_are_answered_at_once(
     assert remote.fetches == 2
 
 
-def test_another_unknown_kid_does_not_wait_for_this_one(
+def test_a_second_unknown_kid_does_not_wait_for_the_first(
     callers: ThreadPoolExecutor, pending: Future[object]
 ) -> None:
     remote = loaded()
     remote.endpoint.answer = pending
-    sought = callers.submit(remote.ask, "b")
+    answer = callers.submit(remote.ask, "b")
     eventually(lambda: remote.fetches == 2)
     assert remote.ask("c") == UNAVAILABLE
-    assert not sought.done()
+    assert not answer.done()
     pending.set_result(jwks("a", "b"))
-    assert sought.result() == FOUND
+    assert answer.result() == FOUND
 
 
-def test_every_unknown_kid_waits_for_a_refresh_under_way(
+def test_any_unknown_kid_waits_for_a_refresh_in_flight(
     callers: ThreadPoolExecutor, pending: Future[object]
 ) -> None:
     remote = loaded()
@@ -452,18 +462,20 @@ def test_every_unknown_kid_waits_for_a_refresh_under_way(
     remote.source.held()
     kids = [*"bcde" * 2, *"wxyz"]
     answers = [callers.submit(remote.ask, kid) for kid in kids]
-    # Those beyond the eight are answered: then the eight are waiting.
+    # When the four others have been answered, eight are waiting.
     eventually(lambda: sum(answer.done() for answer in answers) == 4)
     pending.set_result(jwks(*"abc"))
     expected = [FOUND if kid in "bc" else UNKNOWN for kid in kids]
-    heard = [answer.result() for answer in answers]
-    assert heard.count(UNAVAILABLE) == 4
-    assert all(got in (UNAVAILABLE, right) for got, right in zip(heard, expected, strict=True))
+    results = [answer.result() for answer in answers]
+    assert results.count(UNAVAILABLE) == 4
+    assert all(
+        result in (UNAVAILABLE, right) for result, right in zip(results, expected, strict=True)
+    )
     assert remote.fetches == 2
 
 
 @pytest.mark.parametrize("first", [True, False], ids=["first fetch", "unknown kid"])
-def test_callers_wait_for_the_time_out_together_and_no_longer(
+def test_concurrent_callers_wait_for_one_time_out_in_all(
     first: bool, callers: ThreadPoolExecutor, pending: Future[object]
 ) -> None:
     remote = Remote(timeout=0.2) if first else loaded(timeout=0.2)
@@ -474,9 +486,7 @@ def test_callers_wait_for_the_time_out_together_and_no_longer(
     assert remote.fetches == (1 if first else 2)
 
 
-def test_a_result_that_comes_after_its_callers_gave_up_still_counts(
-    pending: Future[object],
-) -> None:
+def test_a_result_after_the_callers_time_out_is_still_used(pending: Future[object]) -> None:
     remote = Remote(pending, timeout=0.05)
     assert remote.ask() == UNAVAILABLE
     remote.clock.advance(100)
@@ -485,9 +495,7 @@ def test_a_result_that_comes_after_its_callers_gave_up_still_counts(
     assert (remote.ask(), remote.fetches) == (FOUND, 1)
 
 
-def test_a_worker_that_is_lost_makes_room_for_another_and_comes_too_late(
-    pending: Future[object],
-) -> None:
+def test_a_lost_worker_is_replaced_and_its_late_result_is_ignored(pending: Future[object]) -> None:
     remote = Remote(pending, timeout=0.05)
     assert remote.ask() == UNAVAILABLE
     remote.endpoint.answer = jwks("b")
@@ -503,9 +511,7 @@ def test_a_worker_that_is_lost_makes_room_for_another_and_comes_too_late(
 @pytest.mark.filterwarnings(
     "ignore:Exception in thread jwt_wsgi.jwks:pytest.PytestUnhandledThreadExceptionWarning"
 )
-def test_a_thread_that_is_killed_in_its_fetch_makes_room_for_another(
-    pending: Future[object],
-) -> None:
+def test_a_thread_that_is_killed_during_its_fetch_is_replaced(pending: Future[object]) -> None:
     remote = Remote(pending, timeout=0.05)
     pending.set_exception(SystemExit())
     assert remote.ask() == UNAVAILABLE
@@ -516,9 +522,7 @@ def test_a_thread_that_is_killed_in_its_fetch_makes_room_for_another(
     assert (remote.ask(), remote.fetches) == (FOUND, 2)
 
 
-def test_an_unknown_kid_is_unavailable_as_long_as_the_last_fetch_has_not_succeeded(
-    pending: Future[object],
-) -> None:
+def test_an_unknown_kid_is_unavailable_until_a_fetch_succeeds(pending: Future[object]) -> None:
     remote = loaded(timeout=0.05)
     remote.endpoint.answer = pending
     assert remote.ask("b") == UNAVAILABLE
@@ -527,26 +531,30 @@ def test_an_unknown_kid_is_unavailable_as_long_as_the_last_fetch_has_not_succeed
 
 
 @pytest.mark.parametrize("late", [OSError(), jwks("a")], ids=["failure", "success"])
-def test_a_late_result_of_another_fetch_answers_no_seeker(
+def test_a_late_result_of_another_fetch_ends_no_wait(
     late: object, callers: ThreadPoolExecutor, pending: Future[object]
 ) -> None:
-    remote, lost = loaded(), Future[object]()
+    remote = loaded()
+    lost = Future[object]()
     remote.endpoint.answer = lost
     remote.clock.advance(541)
     remote.source.held()
     eventually(lambda: remote.fetches == 2)
     remote.endpoint.answer = pending
     remote.clock.advance(4 * 5)
-    sought = callers.submit(remote.ask, "b")
+    answer = callers.submit(remote.ask, "b")
     eventually(lambda: remote.fetches == 3)
-    lost.set_exception(late) if isinstance(late, Exception) else lost.set_result(late)
-    wait([sought], timeout=0.1)
-    assert not sought.done()
+    if isinstance(late, Exception):
+        lost.set_exception(late)
+    else:
+        lost.set_result(late)
+    wait([answer], timeout=0.1)
+    assert not answer.done()
     pending.set_result(jwks("a", "b"))
-    assert sought.result() == FOUND
+    assert answer.result() == FOUND
 
 
-def test_who_brings_the_keys_along_does_without_an_http_client() -> None:
+def test_own_keys_and_own_fetchers_import_no_http_client() -> None:
     program = """
 import sys
 from jwt_wsgi import Issuer, RemoteJWKS, SharedSecret, protect

@@ -55,7 +55,7 @@ VERDICTS: list[Any] = [
      "invalid_token"),
     ("scope", InsufficientScope(scopes=["read:a"]), 403,
      ('Bearer realm="api", error="insufficient_scope", '
-     'error_description="The token lacks a scope that is required here", scope="read:a"'),
+     'error_description="The token lacks a required scope", scope="read:a"'),
      "insufficient_scope"),
     ("denied", Forbidden(), 403, None, "forbidden"),
     ("step-up", InsufficientAuthentication(acr_values=["phr", "phrh"], max_age=300), 401,
@@ -214,13 +214,13 @@ def test_equal_answers_are_formatted_once_and_not_shared(monkeypatch: pytest.Mon
     written: list[AuthError] = []
     monkeypatch.setattr(responses, "_ANSWERS", {})
     monkeypatch.setattr(responses, "_MAX_ANSWERS", 2)
-    real = responses._written
+    real = responses._compose_answer
 
     def counted(error: AuthError, realm: str) -> Any:
         written.append(error)
         return real(error, realm)
 
-    monkeypatch.setattr(responses, "_written", counted)
+    monkeypatch.setattr(responses, "_compose_answer", counted)
 
     def answered(
         error: AuthError, realm: str = "api"

@@ -1,4 +1,4 @@
-"""Keys that come and go: who is told, and what is withdrawn at once."""
+"""Rotation of keys: the `on_rotation` hook, and keys that are revoked."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from waiting import idle
 
 from jwt_wsgi import KeysUnavailable, RemoteJWKS, StaticJWKS
 from jwt_wsgi.jose import KeySet
-from jwt_wsgi.jwks.source import rotation, without
+from jwt_wsgi.jwks.source import changed_kids, without_kids
 from jwt_wsgi.testing import SigningKey
 
 KEYS = {kid: SigningKey("ES256", kid) for kid in "abc"}
@@ -31,7 +31,7 @@ def key_set(*keys: str | SigningKey) -> KeySet:
 
 
 class Remote:
-    """A source on a clock of its own; `published` is what the next fetch finds, or the failure it is."""
+    """A source with its own clock. `published` is what the next fetch returns or raises."""
 
     def __init__(self, *published: str | SigningKey, **options: Any) -> None:
         self.clock = Clock(1000.0)
@@ -57,7 +57,7 @@ class Remote:
         idle()
 
 
-# --- what has changed
+# --- changed kids
 
 
 @pytest.mark.parametrize(
@@ -73,45 +73,45 @@ class Remote:
     ],
 )
 def test_a_kid_is_added_removed_or_both(before: Any, after: Any, added: str, removed: str) -> None:
-    assert rotation(key_set(*before), key_set(*after)) == (frozenset(added), frozenset(removed))
+    assert changed_kids(key_set(*before), key_set(*after)) == (frozenset(added), frozenset(removed))
 
 
-def test_a_key_without_kid_changes_unnamed() -> None:
+def test_a_changed_key_without_kid_changes_no_kids() -> None:
     pem = [KeySet.from_jwks({"keys": [{**KEYS[kid].jwk, "kid": kid}]}).keys for kid in "ab"]  # type: ignore[dict-item]
     nameless = [
         KeySet([type(key)(None, key.algorithms, key.material) for key in keys]) for keys in pem
     ]
-    assert rotation(*nameless) == (frozenset(), frozenset())
+    assert changed_kids(*nameless) == (frozenset(), frozenset())
 
 
-def test_who_asks_is_told_what_a_refresh_has_changed_and_nothing_else(
+def test_on_rotation_receives_the_kids_that_a_refresh_has_changed(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO, "jwt_wsgi.jwks")
-    told: list[tuple[frozenset[str], frozenset[str]]] = []
-    remote = Remote("a", on_rotation=lambda added, removed: told.append((added, removed)))
+    calls: list[tuple[frozenset[str], frozenset[str]]] = []
+    remote = Remote("a", on_rotation=lambda added, removed: calls.append((added, removed)))
     remote.find("a")
     idle()
     remote.refresh("a")
-    assert told == [], "neither the first set nor the same again is a rotation"
+    assert calls == [], "neither the first set nor an equal one is a rotation"
     remote.refresh("a", "b")
     remote.refresh("b")
-    assert told == [({"b"}, frozenset()), (frozenset(), {"a"})]
+    assert calls == [({"b"}, frozenset()), (frozenset(), {"a"})]
     assert "added ['b'], removed []" in caplog.text
     assert "added [], removed ['a']" in caplog.text
 
 
-def test_a_failed_refresh_is_no_rotation() -> None:
-    told: list[object] = []
-    remote = Remote("a", on_rotation=lambda *changed: told.append(changed))
+def test_a_failed_refresh_is_not_a_rotation() -> None:
+    calls: list[object] = []
+    remote = Remote("a", on_rotation=lambda *changed: calls.append(changed))
     remote.find("a")
     remote.published = OSError()
     remote.refresh()
-    assert told == []
+    assert calls == []
     assert remote.fetches == 2
 
 
-def test_a_hook_that_raises_is_logged_unquoted_and_the_keys_are_in_force(
+def test_an_exception_of_the_hook_is_logged_by_type_and_the_keys_are_used(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     def hook(added: frozenset[str], removed: frozenset[str]) -> None:
@@ -125,7 +125,7 @@ def test_a_hook_that_raises_is_logged_unquoted_and_the_keys_are_in_force(
     assert "hidden" not in caplog.text
 
 
-def test_a_hook_may_ask_the_source_itself() -> None:
+def test_the_hook_may_call_the_source() -> None:
     held: list[Any] = []
     remote = Remote("a", on_rotation=lambda added, removed: held.append(remote.source.held()))
     remote.find("a")
@@ -145,10 +145,10 @@ def test_the_same_kid_with_another_key_takes_effect_at_the_next_refresh() -> Non
     assert remote.source.held() is not epoch
 
 
-# --- what is withdrawn
+# --- revoked kids
 
 
-def test_a_revoked_kid_is_gone_at_once_and_stays_gone() -> None:
+def test_a_revoked_kid_is_unknown_at_once_and_stays_unknown() -> None:
     remote = Remote("a", "b")
     assert remote.find("a")
     epoch = remote.source.held()
@@ -157,10 +157,12 @@ def test_a_revoked_kid_is_gone_at_once_and_stays_gone() -> None:
     assert remote.source.held() is not epoch
     remote.refresh("a", "b")
     assert (remote.find("a"), remote.find("b"), remote.fetches) == (False, True, 2)
-    assert len(remote.source.find(None, "ES256")) == 1, "nor does it serve a token without kid"
+    assert len(remote.source.find(None, "ES256")) == 1, (
+        "it does not serve a token without kid either"
+    )
 
 
-def test_a_revoked_kid_is_refused_before_anything_is_fetched_and_in_an_outage_too() -> None:
+def test_a_revoked_kid_is_refused_before_a_fetch_and_in_an_outage() -> None:
     remote = Remote("a")
     remote.source.revoke("a")
     assert (remote.find("a"), remote.fetches) == (False, 0)
@@ -170,7 +172,7 @@ def test_a_revoked_kid_is_refused_before_anything_is_fetched_and_in_an_outage_to
         remote.find("b")
 
 
-def test_when_all_are_revoked_none_is_left_and_the_set_is_not_bad() -> None:
+def test_a_set_whose_keys_are_all_revoked_is_not_a_failure() -> None:
     remote = Remote("a")
     remote.find("a")
     remote.source.revoke("a")
@@ -184,19 +186,18 @@ def test_when_all_are_revoked_none_is_left_and_the_set_is_not_bad() -> None:
 
 def test_a_revocation_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     Remote("a").source.revoke("a\n")
-    assert "kid 'a\\n' is revoked here" in caplog.text
+    assert "kid 'a\\n' is revoked in this process" in caplog.text
 
 
 @pytest.mark.parametrize("kids", [frozenset(), frozenset("c")], ids=["none", "a stranger"])
-def test_a_set_without_what_it_has_not_is_the_same_object(kids: frozenset[str]) -> None:
+def test_removing_kids_that_a_set_lacks_returns_the_same_object(kids: frozenset[str]) -> None:
     keys = key_set("a", "b")
-    assert without(keys, kids) is keys
+    assert without_kids(keys, kids) is keys
 
 
-def test_a_revoked_kid_of_a_static_set_is_gone_and_stays_gone_when_the_file_changes(
-    tmp_path: Path,
-) -> None:
-    path, clock = tmp_path / "keys.json", Clock()
+def test_a_revoked_kid_of_a_static_set_stays_revoked_when_the_file_changes(tmp_path: Path) -> None:
+    path = tmp_path / "keys.json"
+    clock = Clock()
     path.write_text(json.dumps(jwks("a", "b")))
     source = StaticJWKS(path, clock=clock)
     source.revoke("a")
@@ -215,13 +216,14 @@ def test_a_revoked_kid_of_a_static_set_is_gone_and_stays_gone_when_the_file_chan
 
 
 @pytest.mark.parametrize("hook", [5, "log"])
-def test_a_hook_that_cannot_be_called_is_refused(hook: Any) -> None:
+def test_a_hook_that_is_not_callable_is_refused(hook: Any) -> None:
     with pytest.raises(ValueError, match=r"^on_rotation="):
         Remote("a", on_rotation=hook)
 
 
-def test_a_kid_that_was_revoked_while_the_fetch_was_under_way_stays_out() -> None:
-    reached, go_on = threading.Event(), threading.Event()
+def test_a_kid_that_is_revoked_during_a_fetch_stays_revoked() -> None:
+    reached = threading.Event()
+    go_on = threading.Event()
 
     def fetch(url: str) -> bytes:
         reached.set()

@@ -1,6 +1,6 @@
-"""The cases taken over from the Express stack, driven as WSGI with WebTest's lint on.
+"""The cases taken over from the Express stack, run as WSGI with WebTest's lint on.
 
-What fails at construction is in test_issuer.py, the key source by itself in test_remote.py.
+Errors at construction are tested in test_issuer.py, the key source alone in test_remote.py.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ AUDIENCE = "https://api.test"
 
 @wsgify
 def echo(request: Request) -> Response:
-    """Says who is calling, and what body arrived."""
+    """Answer with the caller's subject and the received body."""
     auth = get_auth(request)
     return Response(
         json={"subject": None if auth is None else auth.subject, "body": request.body.decode()}
@@ -113,7 +113,7 @@ def test_no_token_is_401_without_an_error_code(local: LocalIssuer) -> None:
         pytest.param("Bearer wrongjwt", (401, "token_malformed"), id="wrongjwt"),
     ],
 )
-def test_a_header_that_carries_no_good_token(
+def test_a_header_without_a_valid_token_is_refused(
     local: LocalIssuer, header: str, expected: tuple[int, str]
 ) -> None:
     assert outcome(get(api(local), "/private", header)) == expected
@@ -121,19 +121,17 @@ def test_a_header_that_carries_no_good_token(
 
 @pytest.mark.conforms(1, 2)
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
-def test_the_scheme_is_taken_in_any_case(local: LocalIssuer, scheme: str) -> None:
+def test_the_scheme_is_case_insensitive(local: LocalIssuer, scheme: str) -> None:
     response = get(api(local), "/private", f"{scheme} {local.token()}")
     assert response.json["subject"] == "user-1"
 
 
-def test_basic_passes_an_optional_place_without_auth(local: LocalIssuer) -> None:
+def test_basic_passes_an_optional_rule_without_auth(local: LocalIssuer) -> None:
     assert get(api(local), "/optional", "Basic foobar").json["subject"] is None
 
 
 @pytest.mark.conforms(5, 6)
-def test_tokens_in_query_form_and_json_are_not_looked_at_and_the_body_is_untouched(
-    local: LocalIssuer,
-) -> None:
+def test_tokens_in_query_form_and_json_are_ignored(local: LocalIssuer) -> None:
     app, token = api(local), local.token()
     assert get(app, f"/private?access_token={token}").status_int == 401
     form = app.post("/form", {"access_token": token}, status="*")
@@ -153,7 +151,7 @@ def test_get_token_replaces_the_header(local: LocalIssuer) -> None:
     assert outcome(bearer(app, token)) == (401, "missing_token")
 
 
-def test_what_get_token_raises_is_that_error_and_no_access(local: LocalIssuer) -> None:
+def test_an_exception_of_get_token_propagates(local: LocalIssuer) -> None:
     def explode(environ: dict[str, Any]) -> str:
         raise KeyError("no cookie jar")
 
@@ -218,7 +216,7 @@ BELIEVING: list[Any] = [
 @pytest.mark.parametrize(
     ("token", "profile", "reason"), [pytest.param(*case, id=name) for name, *case in BELIEVING]
 )
-def test_believing_a_token(
+def test_a_token_is_accepted_or_refused_with_its_reason(
     local: LocalIssuer,
     token: Callable[[LocalIssuer], str],
     profile: dict[str, Any],
@@ -227,7 +225,7 @@ def test_believing_a_token(
     app = api(local, **profile)
     expected = (200, None) if reason is None else (401, reason)
     assert outcome(bearer(app, token(local))) == expected
-    # A bad token is refused where none is needed, too.
+    # A bad token is also refused where a token is optional.
     assert outcome(bearer(app, token(local), "/optional")) == expected
 
 
@@ -248,7 +246,7 @@ def test_another_algorithm_is_refused_without_a_fetch(algorithm: str) -> None:
 
 
 @pytest.mark.conforms(44, 47, 56)
-def test_the_issuer_picks_the_key_and_an_unknown_one_costs_no_fetch() -> None:
+def test_the_issuer_selects_the_key_and_an_unknown_one_costs_no_fetch() -> None:
     one = LocalIssuer("https://one.test/", algorithms=("ES256",))
     two = LocalIssuer("https://two.test/", algorithms=("ES256",))
     stranger = LocalIssuer("https://three.test/", algorithms=("ES256",))
@@ -265,11 +263,11 @@ def test_the_issuer_picks_the_key_and_an_unknown_one_costs_no_fetch() -> None:
     assert outcome(bearer(app, stranger.token())) == (401, "issuer_mismatch")
     assert one.requests == two.requests == []
     assert bearer(app, one.token()).status_int == bearer(app, two.token()).status_int == 200
-    # The other issuer's key does not serve, even under the right name.
+    # A key does not verify a token that names another issuer.
     assert outcome(bearer(app, one.token(iss=two.issuer))) == (401, "kid_unknown")
 
 
-def test_a_revoked_token_is_401_and_a_check_that_raises_is_never_a_yes(local: LocalIssuer) -> None:
+def test_a_revoked_token_is_401_and_a_check_that_raises_is_503(local: LocalIssuer) -> None:
     def explode(auth: object) -> bool:
         raise ConnectionError("the deny list is gone")
 
@@ -293,7 +291,7 @@ def test_the_issuer_that_discovery_names_must_be_the_tokens() -> None:
 
 
 class Keys:
-    """A remote source over `local`, on a clock of its own."""
+    """A remote key source for a local issuer, with its own clock."""
 
     def __init__(self, **options: Any) -> None:
         self.local = LocalIssuer(algorithms=("ES256",))
@@ -368,7 +366,7 @@ def test_an_unknown_kid_in_an_outage_is_503_and_a_known_one_is_served() -> None:
     assert keys.call(known) == GOOD
 
 
-def test_invented_kids_stay_within_the_budget_and_hurt_no_valid_token() -> None:
+def test_invented_kids_stay_within_the_budget_and_valid_tokens_pass() -> None:
     keys = Keys()
     valid, stranger = keys.local.token(), LocalIssuer(algorithms=("ES256",))
     assert keys.call(valid) == GOOD
@@ -399,7 +397,7 @@ def test_a_token_without_kid(published: int, expected: tuple[int, str | None]) -
 
 
 @pytest.mark.conforms(27)
-def test_keys_for_encryption_are_no_keys() -> None:
+def test_keys_for_encryption_are_not_used() -> None:
     local = LocalIssuer(algorithms=("ES256",))
     jwks = {"keys": [{**local.jwks["keys"][0], "use": "enc"}]}
     keys = RemoteJWKS(local.jwks_uri, fetch=lambda url: json.dumps(jwks).encode())

@@ -147,7 +147,7 @@ def test_a_thread_may_have_begun_a_moment_before_its_fetch() -> None:
     [
         pytest.param([OLD, (11, 12, "old")], 0, id="at once after a good one"),
         pytest.param([OLD, (10.5, 12, "old")], 1, id="beside another"),
-        pytest.param([OLD, (14, 15, "old")], 0, id="when the claim of the other was over"),
+        pytest.param([OLD, (14, 15, "old")], 0, id="when the lease of the other was over"),
         pytest.param([FAILED, (61.9, 62, "new")], 0, id="a second after a failure, less a fifth"),
         pytest.param([FAILED, (61.7, 62, "new")], 1, id="sooner"),
         pytest.param(
@@ -163,7 +163,7 @@ def test_a_thread_may_have_begun_a_moment_before_its_fetch() -> None:
 )
 def test_a_fetch_that_starts_too_soon_is_noticed(fetches: Any, hurried: int) -> None:
     assert (
-        len(Oracle(journal(*fetches), lifetime=LIFETIME, stale_for=STALE_FOR).hurried(claim=4))
+        len(Oracle(journal(*fetches), lifetime=LIFETIME, stale_for=STALE_FOR).hurried(lease=4))
         == hurried
     )
 

@@ -1,4 +1,4 @@
-"""Several key sources, asked in order; and a source that a fork takes along."""
+"""Several key sources in order, and a source that is used across a fork."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def static(*keys: SigningKey) -> StaticJWKS:
 
 
 class Unavailable:
-    """A source that can never tell."""
+    """A source that is never available."""
 
     def held(self) -> KeySet | None:
         return None
@@ -40,13 +40,13 @@ def test_a_local_key_costs_no_fetch_and_an_unknown_one_does() -> None:
     assert len(remote.requests) == 1
 
 
-def test_the_first_that_has_a_key_answers() -> None:
+def test_the_first_source_with_a_key_answers() -> None:
     other = SigningKey("ES256", kid="one")
     [key] = KeySourceChain([static(ONE), static(other)]).find("one", "ES256")
     assert key.verifies("ES256", b"x", ONE.sign(b"x"))
 
 
-def test_a_source_that_cannot_tell_hides_no_key_behind_it() -> None:
+def test_an_unavailable_source_does_not_hide_the_keys_of_the_next() -> None:
     source = KeySourceChain([Unavailable(), static(ONE)])
     assert source.find("one", "ES256")
     with pytest.raises(KeysUnavailable):
@@ -54,7 +54,7 @@ def test_a_source_that_cannot_tell_hides_no_key_behind_it() -> None:
     assert KeySourceChain([static(ONE), static(TWO)]).find("three", "ES256") == ()
 
 
-def test_what_is_held_is_one_object_until_a_source_changes() -> None:
+def test_the_merged_set_is_one_object_until_a_source_changes() -> None:
     remote = LocalIssuer(algorithms=("ES256",))
     source = KeySourceChain([static(ONE), RemoteJWKS(remote.jwks_uri, fetch=remote.fetch)])
     before = source.held()
@@ -67,18 +67,18 @@ def test_what_is_held_is_one_object_until_a_source_changes() -> None:
     assert after.kids == {"one", remote.key().kid}
 
 
-def test_nothing_is_held_where_no_source_holds_anything() -> None:
+def test_no_set_is_held_if_no_source_holds_one() -> None:
     assert KeySourceChain([Unavailable()]).held() is None
 
 
 @pytest.mark.parametrize(
     "source", [Unavailable(), static(ONE), KeySourceChain([])], ids=lambda s: type(s).__name__
 )
-def test_two_methods_make_a_source(source: object) -> None:
+def test_a_class_with_the_two_methods_is_a_source(source: object) -> None:
     assert isinstance(source, KeySource)
 
 
-def test_what_is_no_longer_usable_is_no_longer_held(clock: Clock) -> None:
+def test_expired_keys_are_not_held(clock: Clock) -> None:
     remote = LocalIssuer(algorithms=("ES256",))
     source = KeySourceChain(
         [static(ONE), RemoteJWKS(remote.jwks_uri, fetch=remote.fetch, clock=clock, stale_for=0)]

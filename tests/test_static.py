@@ -1,4 +1,4 @@
-"""Keys at hand: mappings, files that change under us, shared secrets."""
+"""Static keys: mappings, files that change, shared secrets."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def jwks(*keys: SigningKey) -> dict[str, Any]:
 
 
 def write(path: Path, content: str) -> Path:
-    """Replace the file as a deployment does, so that its identity changes with its content."""
+    """Replace the file as a deployment does: the inode changes with the content."""
     fresh = path.with_suffix(".fresh")
     fresh.write_text(content)
     fresh.replace(path)
@@ -40,7 +40,7 @@ def pem(key: SigningKey) -> str:
     )
 
 
-def test_a_mapping_and_a_key_set_are_taken_as_they_are() -> None:
+def test_a_mapping_and_a_key_set_are_accepted() -> None:
     assert StaticJWKS(jwks(OLD)).find("old", "ES256")
     keys = KeySet.from_jwks(jwks(OLD))
     source = StaticJWKS(keys)
@@ -83,7 +83,7 @@ def test_an_unchanged_file_is_not_read_again(tmp_path: Path, clock: Clock) -> No
     ["", "{", "{}", '{"keys":[]}', "-----BEGIN PUBLIC KEY-----\nx\n", "[" * 1000, None],
     ids=["empty", "no JSON", "no keys", "no key", "no PEM", "deep", "gone"],
 )
-def test_a_bad_file_keeps_the_last_good_keys_and_says_so_once(
+def test_a_bad_file_is_logged_and_the_last_good_keys_stay(
     tmp_path: Path, clock: Clock, caplog: pytest.LogCaptureFixture, content: str | None
 ) -> None:
     path = write(tmp_path / "keys.json", json.dumps(jwks(OLD)))
@@ -108,7 +108,7 @@ def test_a_file_above_the_bound_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("argument", "message"),
     [
         ("-----BEGIN PUBLIC KEY-----", "this is a key itself"),
         ('{"keys": []}', "this is a key itself"),
@@ -116,17 +116,17 @@ def test_a_file_above_the_bound_is_refused(tmp_path: Path) -> None:
         ({"keys": []}, "no usable key among 0"),
     ],
 )
-def test_what_is_no_source_of_keys_is_refused(given: Any, message: str) -> None:
+def test_an_invalid_argument_is_refused(argument: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        StaticJWKS(given)
+        StaticJWKS(argument)
 
 
-def test_a_file_that_is_not_there_is_an_os_error(tmp_path: Path) -> None:
+def test_a_missing_file_is_an_os_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         StaticJWKS(tmp_path / "none.json")
 
 
-def test_a_secret_serves_any_kid_as_far_as_it_is_long() -> None:
+def test_a_secret_serves_any_kid_and_the_algorithms_that_its_length_allows() -> None:
     secret = SharedSecret("s" * 48)
     assert secret.find("anything", "HS384") == secret.find(None, "HS256") != ()
     assert secret.find(None, "HS512") == secret.find(None, "RS256") == ()
@@ -135,7 +135,7 @@ def test_a_secret_serves_any_kid_as_far_as_it_is_long() -> None:
 
 
 @pytest.mark.parametrize("secret", ["short", b"s" * 31, "", None, 7], ids=repr)
-def test_a_secret_that_is_none_is_refused(secret: Any) -> None:
+def test_an_invalid_secret_is_refused(secret: Any) -> None:
     with pytest.raises(ValueError, match=r"a secret of \d+ bytes|write bytes or text"):
         SharedSecret(secret)
 
@@ -157,7 +157,7 @@ def test_a_bad_file_is_refused_at_construction_by_its_name(tmp_path: Path, conte
         StaticJWKS(write(tmp_path / "keys.json", content))
 
 
-def test_the_file_is_looked_at_twice_a_second_and_no_more(tmp_path: Path, clock: Clock) -> None:
+def test_the_file_is_checked_at_most_twice_a_second(tmp_path: Path, clock: Clock) -> None:
     path = write(tmp_path / "keys.json", json.dumps(jwks(OLD)))
     source = StaticJWKS(path, clock=clock)
     write(path, json.dumps(jwks(NEW)))
@@ -167,11 +167,10 @@ def test_the_file_is_looked_at_twice_a_second_and_no_more(tmp_path: Path, clock:
     assert source.held().kids == {"new"}
 
 
-def test_another_file_of_the_same_size_and_time_in_its_place_is_noticed(
-    tmp_path: Path, clock: Clock
-) -> None:
+def test_a_replacement_with_the_same_size_and_time_is_noticed(tmp_path: Path, clock: Clock) -> None:
     path = write(tmp_path / "keys.json", json.dumps(jwks(OLD)))
-    source, before = StaticJWKS(path, clock=clock), path.stat()
+    source = StaticJWKS(path, clock=clock)
+    before = path.stat()
     other = write(tmp_path / "other.json", json.dumps(jwks(NEW)).ljust(before.st_size))
     os.utime(other, ns=(before.st_atime_ns, before.st_mtime_ns))
     other.replace(path)

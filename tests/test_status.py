@@ -1,4 +1,4 @@
-"""How a key source is doing, for readiness checks and logs; and warming it up."""
+"""The status of a key source, for readiness checks and logs, and `warm_up`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ KEYS = [SigningKey("ES256", kid).jwk for kid in "ab"]
 
 
 class Watched:
-    """A source on a clock of its own, over a fetcher that answers or raises `answer`."""
+    """A source with its own clock, over a fetcher that returns or raises `answer`."""
 
     def __init__(self, **options: Any) -> None:
         self.clock = Clock(1000.0)
@@ -34,13 +34,13 @@ class Watched:
         return self.answer
 
 
-def test_before_the_first_fetch_there_is_nothing_to_tell_and_none_is_started() -> None:
+def test_before_the_first_fetch_the_status_is_empty_and_starts_none() -> None:
     status = Watched().source.status()
     assert status == (False, frozenset(), None, None, None, None, 0, 0, 0, 0)
     assert all(thread.name != "jwt_wsgi.jwks" for thread in threading.enumerate())
 
 
-def test_warming_up_fetches_once_and_tells_how_it_went() -> None:
+def test_warm_up_fetches_once_and_returns_the_status() -> None:
     watched = Watched(stale_for=500)
     status = watched.source.warm_up()
     assert (status.usable, status.kids) == (True, {"a", "b"})
@@ -52,10 +52,10 @@ def test_warming_up_fetches_once_and_tells_how_it_went() -> None:
     )
     assert 700 <= status.next_attempt <= 900
     assert (status.attempts, status.successes, status.failures) == (1, 1, 0)
-    assert watched.source.warm_up().attempts == 1, "there is nothing left to do"
+    assert watched.source.warm_up().attempts == 1, "a usable set is not fetched again"
 
 
-def test_it_goes_on_with_the_clock_and_ends_with_the_stale_window() -> None:
+def test_the_status_follows_the_clock_until_the_stale_window_ends() -> None:
     watched = Watched(stale_for=500)
     watched.source.warm_up()
     watched.clock.advance(950)
@@ -78,7 +78,7 @@ def test_it_goes_on_with_the_clock_and_ends_with_the_stale_window() -> None:
     )
 
 
-def test_warming_up_where_nothing_answers_raises_nothing_and_says_so() -> None:
+def test_warm_up_does_not_raise_if_the_fetch_fails() -> None:
     watched = Watched()
     watched.answer = ConnectionError("hidden")
     status = watched.source.warm_up()
@@ -87,21 +87,22 @@ def test_warming_up_where_nothing_answers_raises_nothing_and_says_so() -> None:
     assert (status.attempts, status.successes, status.failures) == (1, 0, 1)
 
 
-def test_warming_up_waits_no_longer_than_a_request_would() -> None:
+def test_warm_up_waits_no_longer_than_a_request() -> None:
     released = threading.Event()
     source = RemoteJWKS(
         "https://issuer.test/jwks", fetch=lambda url: released.wait() and b"", timeout=0.1
     )
-    assert not source.warm_up().usable  # and the fetch is still under way
+    assert not source.warm_up().usable  # the fetch is still in flight
     assert source.status().failures == 0
     released.set()
     idle()
     assert source.status().failures == 1
 
 
-def test_the_last_error_stays_after_a_success_for_it_is_the_last() -> None:
+def test_the_last_error_stays_after_a_success() -> None:
     watched = Watched()
-    good, watched.answer = watched.answer, b"[]"
+    good = watched.answer
+    watched.answer = b"[]"
     watched.source.warm_up()
     watched.answer = good
     watched.clock.advance(2)
@@ -121,13 +122,13 @@ def test_the_next_attempt_waits_for_the_budget() -> None:
     assert watched.source.status().next_attempt == 60
 
 
-def test_it_cannot_be_changed() -> None:
+def test_the_status_is_immutable() -> None:
     with pytest.raises(AttributeError):
         Watched().source.status().usable = True  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("fails", [False, True])
-def test_the_same_numbers_are_logged_after_every_fetch(
+def test_the_status_is_logged_after_every_fetch(
     fails: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "jwt_wsgi.jwks")

@@ -1,4 +1,4 @@
-"""The strict JSON reader: what RFC 8259 allows and a token may hold, and nothing beyond."""
+"""The strict JSON reader: the objects that it accepts, and everything that it refuses."""
 
 from __future__ import annotations
 
@@ -71,13 +71,13 @@ BAD = {
 
 
 def nested(depth: int, opening: bytes = b"[", closing: bytes = b"]") -> bytes:
-    """An object whose member is nested so that `depth` objects and arrays lie in each other."""
+    """Return an object that is `depth` levels deep."""
     inner = opening * (depth - 1)
     return b'{"a": %s1%s}' % (inner, closing * (depth - 1))
 
 
 def raises_at_the_end_of_the_stack(call: Callable[[], Any]) -> Any:
-    """`call` where the stack has just enough room left to enter it, and none to go on."""
+    """Run `call` where the stack has room to enter it, but not for its own calls."""
     try:
         return raises_at_the_end_of_the_stack(call)
     except RecursionError:
@@ -113,7 +113,7 @@ def test_the_error_quotes_nothing(text: bytes) -> None:
         read_object(text)
     shown = "".join(traceback.format_exception_only(raised.value)) + repr(raised.value)
     assert "secret" not in shown
-    # A decoder's own error would carry the whole text along.
+    # A subclass such as `JSONDecodeError` would hold the whole text.
     assert type(raised.value) is ValueError
 
 
@@ -139,7 +139,7 @@ def test_many_brackets_are_not_depth(text: bytes) -> None:
     assert read_object(text)
 
 
-def test_what_was_closed_before_does_not_hide_depth() -> None:
+def test_closed_brackets_do_not_hide_depth() -> None:
     beside = b"[], " * 40
     assert read_object(b'{"a": [%s %s]}' % (beside, b"[" * 30 + b"]" * 30))
     with pytest.raises(ValueError, match="nested too deeply"):
@@ -159,13 +159,13 @@ def test_what_was_closed_before_does_not_hide_depth() -> None:
         pytest.param(b" {", "not JSON", id="cut off at once, behind a space"),
         pytest.param(b"[]", "not a JSON object", id="an array"),
         pytest.param(nested(MAX_DEPTH + 1), "nested too deeply", id="too deep"),
-        # What stands in a string is no depth, though a line end there is no JSON.
+        # Brackets in a string are not depth. A line end in a string is not JSON.
         pytest.param(
             b'{"a": "\\\n%s"}' % (b"[" * 100), "not JSON", id="brackets behind an escaped line end"
         ),
     ],
 )
-def test_the_error_says_what_is_wrong(text: bytes, said: str) -> None:
+def test_the_error_names_the_problem(text: bytes, said: str) -> None:
     with pytest.raises(ValueError, match=r"\w") as raised:
         read_object(text)
     assert str(raised.value) == said
@@ -177,7 +177,7 @@ def test_brackets_in_a_string_do_not_hide_depth() -> None:
         read_object(b'{"a": [%s, %s]}' % (closings, b"[" * 32 + b"]" * 32))
 
 
-def test_little_stack_left_is_a_value_error_too() -> None:
+def test_a_nearly_full_stack_is_a_value_error() -> None:
     def read() -> None:
         read_object(b'{"a": {"b": 1.5}}')
 
@@ -197,7 +197,7 @@ def test_little_stack_left_is_a_value_error_too() -> None:
     ],
 )
 def test_a_crafted_header_costs_no_more_than_its_length(text: bytes) -> None:
-    # An honest one of this size takes well under a millisecond.
+    # An honest header of this size takes well under a millisecond.
     spent = []
     for _ in range(3):
         began = time.thread_time()
@@ -220,7 +220,7 @@ VALUES = st.recursive(
 
 @settings(deadline=None, max_examples=100)
 @given(value=st.dictionaries(st.text(), VALUES, max_size=4), ascii_only=st.booleans())
-def test_what_json_writes_is_read_back(value: dict[str, Any], ascii_only: bool) -> None:
+def test_the_output_of_json_dumps_is_read_back(value: dict[str, Any], ascii_only: bool) -> None:
     assert read_object(json.dumps(value, ensure_ascii=ascii_only).encode()) == value
 
 

@@ -1,4 +1,4 @@
-"""`LocalIssuer`: tokens that other libraries believe, rotation, faults, and real HTTP."""
+"""`LocalIssuer`: tokens that other libraries accept, rotation, faults, and real HTTP."""
 
 from __future__ import annotations
 
@@ -34,18 +34,16 @@ from jwt_wsgi.testing import LocalIssuer, SigningKey
 
 
 @pytest.mark.parametrize("algorithm", [*ASYMMETRIC, *SYMMETRIC])
-def test_every_token_is_believed_by_libraries_we_did_not_write(
-    every_algorithm: LocalIssuer, algorithm: str
-) -> None:
+def test_other_libraries_accept_every_token(every_algorithm: LocalIssuer, algorithm: str) -> None:
     token = every_algorithm.token("a", algorithm=algorithm)
     key = every_algorithm.key(algorithm)
     symmetric = algorithm in SYMMETRIC
     if symmetric:
         keys: Any = OctKey.import_key(key.private)
     else:
-        # joserfc knows the fully specified name only where the key says so.
+        # joserfc accepts the fully specified name only if the key has it.
         keys = JoserfcKeySet.import_key_set({"keys": [{**(key.jwk or {}), "alg": algorithm}]})
-    # Each of the two knows Ed25519 under one of its names without complaint.
+    # Each of the two libraries accepts one of the names of Ed25519 without a warning.
     if algorithm != "EdDSA":
         claims = joserfc_jwt.decode(token, keys, algorithms=[algorithm]).claims
         assert (claims["sub"], claims["scope"]) == ("user-1", "a")
@@ -66,7 +64,7 @@ def test_its_tokens_are_rfc_9068_access_tokens(local: LocalIssuer) -> None:
     assert local.token() != local.token()
 
 
-def test_the_clock_and_the_lifetime_are_arguments(clock: Clock) -> None:
+def test_tokens_use_the_clock_and_the_lifetime_of_the_arguments(clock: Clock) -> None:
     local = LocalIssuer("https://other.test/", algorithms=("HS256",), clock=clock)
     good = jwt.decode(local.token(expires_in=60), options={"verify_signature": False})
     assert (good["iss"], good["iat"], good["exp"]) == (
@@ -94,7 +92,7 @@ def test_rotation_with_and_without_overlap() -> None:
     assert [key["kid"] for key in local.jwks["keys"]] == [local.key().kid]
 
 
-def test_secrets_are_not_published_and_public_keys_are_no_secrets() -> None:
+def test_secrets_are_not_published_and_public_keys_are_not_secrets() -> None:
     local = LocalIssuer(algorithms=("ES256", "HS256"))
     assert len(local.jwks["keys"]) == 1
     assert len(local.secret("HS256")) == 64
@@ -123,13 +121,13 @@ def test_it_publishes_metadata_and_keys_over_http_under_its_own_name() -> None:
     assert len(local.requests) == 4
 
 
-def test_a_name_that_was_given_stays() -> None:
+def test_serve_keeps_an_issuer_name_that_was_an_argument() -> None:
     local = LocalIssuer("https://issuer.example.com/", algorithms=("ES256",))
     with local.serve():
         assert local.issuer == "https://issuer.example.com/"
 
 
-def test_it_can_be_slow_and_dead_in_process() -> None:
+def test_delay_and_unavailability_in_process() -> None:
     local = LocalIssuer(algorithms=("ES256",))
     assert json.loads(local.fetch(local.jwks_uri)) == local.jwks
     local.delay = 0.05
@@ -149,7 +147,7 @@ def trusting(local: LocalIssuer, clock: Clock, **options: Any) -> Verifier:
 
 
 @pytest.mark.parametrize("scope", [None, "a b"])
-def test_expired_and_not_yet_valid_are_one_word_each(
+def test_expired_and_not_yet_valid_tokens_are_refused(
     jwt_issuer: LocalIssuer, jwt_clock: Clock, scope: str
 ) -> None:
     verifier = trusting(jwt_issuer, jwt_clock)
@@ -166,22 +164,25 @@ def test_expired_and_not_yet_valid_are_one_word_each(
     assert verifier.verify(token)
 
 
-def test_an_outage_begins_and_ends(jwt_issuer: LocalIssuer, jwt_clock: Clock) -> None:
-    verifier, token = trusting(jwt_issuer, jwt_clock), jwt_issuer.token()
+def test_an_outage_lasts_as_long_as_the_block(jwt_issuer: LocalIssuer, jwt_clock: Clock) -> None:
+    verifier = trusting(jwt_issuer, jwt_clock)
+    token = jwt_issuer.token()
     with jwt_issuer.outage(), pytest.raises(KeysUnavailable):
         verifier.verify(token)
     jwt_clock.advance(60)
     assert verifier.verify(token)
 
 
-def test_slowness_begins_and_ends(jwt_issuer: LocalIssuer, jwt_clock: Clock) -> None:
+def test_a_delay_lasts_as_long_as_the_block(jwt_issuer: LocalIssuer, jwt_clock: Clock) -> None:
     token = jwt_issuer.token()
     with jwt_issuer.slow(2), pytest.raises(KeysUnavailable):
         trusting(jwt_issuer, jwt_clock, timeout=0.05).verify(token)
     assert trusting(jwt_issuer, jwt_clock).verify(token)
 
 
-def test_it_answers_what_it_is_told_in_process_and_on_loopback(jwt_issuer: LocalIssuer) -> None:
+def test_answering_replaces_every_document_in_process_and_over_http(
+    jwt_issuer: LocalIssuer,
+) -> None:
     with jwt_issuer.serve() as url:
         with jwt_issuer.answering(b"nonsense"):
             assert jwt_issuer.fetch(jwt_issuer.jwks_uri) == b"nonsense"
@@ -191,7 +192,7 @@ def test_it_answers_what_it_is_told_in_process_and_on_loopback(jwt_issuer: Local
         assert requests.get(jwt_issuer.jwks_uri, timeout=30).json() == jwt_issuer.jwks
 
 
-def test_what_befalls_it_ends_with_the_block_however_that_ends_and_one_within_another(
+def test_faults_end_with_their_block_even_if_nested_or_after_an_exception(
     jwt_issuer: LocalIssuer,
 ) -> None:
     with (
@@ -210,30 +211,32 @@ def test_what_befalls_it_ends_with_the_block_however_that_ends_and_one_within_an
 @pytest.mark.parametrize(
     ("call", "message"),
     [
+        pytest.param(lambda issuer: issuer.slow(-1), r"slow\(-1\): write seconds", id="negative"),
         pytest.param(
-            lambda issuer: issuer.slow(-1), r"slow\(-1\): write seconds", id="before it began"
+            lambda issuer: issuer.slow("1"), r"slow\('1'\): write seconds", id="text for seconds"
         ),
         pytest.param(
-            lambda issuer: issuer.slow("1"), r"slow\('1'\): write seconds", id="slow in words"
-        ),
-        pytest.param(
-            lambda issuer: issuer.answering("{}"), r"answering\(str\): write bytes", id="text"
+            lambda issuer: issuer.answering("{}"),
+            r"answering\(str\): write bytes",
+            id="text for bytes",
         ),
     ],
 )
-def test_what_cannot_befall_it_is_refused(call: Any, message: str, jwt_issuer: LocalIssuer) -> None:
+def test_invalid_arguments_of_faults_are_refused(
+    call: Any, message: str, jwt_issuer: LocalIssuer
+) -> None:
     with pytest.raises(ValueError, match=message), call(jwt_issuer):
         pass
 
 
 @pytest.mark.parametrize("wrong", ["300", float("inf"), None], ids=repr)
-def test_a_lifetime_is_seconds(wrong: Any, jwt_issuer: LocalIssuer) -> None:
+def test_a_lifetime_that_is_not_a_number_is_refused(wrong: Any, jwt_issuer: LocalIssuer) -> None:
     for make in (jwt_issuer.token, jwt_issuer.id_token):
         with pytest.raises(ValueError, match=r"expires_in=.*: write seconds from now"):
             make(expires_in=wrong)
 
 
-def test_an_id_token_is_of_openid_connect(jwt_issuer: LocalIssuer) -> None:
+def test_an_id_token_has_the_claims_of_openid_connect(jwt_issuer: LocalIssuer) -> None:
     token = jwt_issuer.id_token(name="Ann")
     claims = jwt.decode(token, options={"verify_signature": False})
     assert jwt.get_unverified_header(token)["typ"] == "JWT"
@@ -241,13 +244,13 @@ def test_an_id_token_is_of_openid_connect(jwt_issuer: LocalIssuer) -> None:
     assert claims["aud"] == jwt_issuer.client_id
 
 
-def test_the_names_in_its_tokens_are_arguments() -> None:
+def test_audience_and_client_id_of_tokens_are_arguments() -> None:
     local = LocalIssuer(audience="orders", client_id="shop", algorithms=["ES256"])
     claims = jwt.decode(local.token(), options={"verify_signature": False})
     assert (claims["aud"], claims["client_id"]) == ("orders", "shop")
 
 
-def test_it_authorizes_a_test_app() -> None:
+def test_authorize_makes_a_test_app_send_a_token() -> None:
     @wsgify
     def app(request: Request) -> Response:
         auth = get_auth(request)
@@ -262,12 +265,12 @@ def test_it_authorizes_a_test_app() -> None:
     assert testapp.get("/").text == "a b"
 
 
-def test_the_server_takes_the_port_it_is_given_and_leaves_nothing_behind() -> None:
+def test_the_server_uses_the_given_port_and_leaves_no_thread_behind() -> None:
     threads = {*threading.enumerate()}
     port = free_port()
     with LocalIssuer(algorithms=("ES256",)).serve(port) as url:
         assert url == f"http://127.0.0.1:{port}/"
-    # Workers of earlier tests may end in the meantime.
+    # Threads of earlier tests may end in the meantime.
     assert {*threading.enumerate()} <= threads
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", port))
@@ -282,9 +285,7 @@ def test_an_issuer_may_have_a_path() -> None:
     ]
 
 
-def test_a_client_that_gives_up_on_a_slow_issuer_leaves_no_noise(
-    capfd: pytest.CaptureFixture[str],
-) -> None:
+def test_a_client_that_gives_up_causes_no_output(capfd: pytest.CaptureFixture[str]) -> None:
     local = LocalIssuer(algorithms=("ES256",))
     local.delay = 0.2
     with local.serve():

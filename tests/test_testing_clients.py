@@ -1,11 +1,11 @@
-"""`authorize` and `headers` for the test clients of frameworks, and the Django client that meets the middleware."""
+"""`authorize` and `headers` for test clients of frameworks, and the Django client."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
-import django_settings  # noqa: F401 (it configures)
+import django_settings  # noqa: F401 (it configures Django)
 import falcon.testing
 import pytest
 import requests
@@ -63,7 +63,7 @@ def test_flask(protected: Any, jwt_issuer: LocalIssuer) -> None:
     assert flask.test_client().get("/").status_code == 401
 
 
-def test_falcon_takes_headers(protected: Any, jwt_issuer: LocalIssuer) -> None:
+def test_falcon_uses_headers(protected: Any, jwt_issuer: LocalIssuer) -> None:
     client = falcon.testing.TestClient(protected(app), headers=jwt_issuer.headers("a"))
     assert client.simulate_get("/").text == "a"
     assert client.simulate_get("/", headers=jwt_issuer.headers("b")).status_code == 403
@@ -82,7 +82,7 @@ class Bare:
 @pytest.mark.parametrize(
     "client", [falcon.testing.TestClient(app), Bare(), None], ids=lambda c: type(c).__name__
 )
-def test_a_client_without_a_place_for_a_token_is_refused_with_the_remedy(
+def test_a_client_that_cannot_hold_a_token_is_refused_with_a_remedy(
     client: Any, jwt_issuer: LocalIssuer
 ) -> None:
     with pytest.raises(
@@ -128,7 +128,7 @@ def django() -> Iterator[Any]:
         yield get_wsgi_application()
 
 
-def test_djangos_own_client_goes_around_the_middleware_and_this_one_through(
+def test_djangos_own_client_bypasses_the_middleware_and_this_one_does_not(
     django: Any, protected: Any
 ) -> None:
     assert DjangoClient().post("/form").content == b"saved"
@@ -138,7 +138,7 @@ def test_djangos_own_client_goes_around_the_middleware_and_this_one_through(
     assert answer.json()["reason"] == "missing_token"
 
 
-def test_what_djangos_client_offers_is_there(
+def test_the_features_of_djangos_client_work(
     django: Any, protected: Any, jwt_issuer: LocalIssuer
 ) -> None:
     client = Client(protected(django))
@@ -157,7 +157,7 @@ def test_what_djangos_client_offers_is_there(
     assert answer.cookies["a"]["httponly"] is True
 
 
-def test_headers_go_with_every_request(
+def test_headers_are_sent_with_every_request(
     django: Any, protected: Any, jwt_issuer: LocalIssuer
 ) -> None:
     client = Client(protected(django), headers=jwt_issuer.headers("a"))
@@ -165,15 +165,13 @@ def test_headers_go_with_every_request(
     assert client.get("/whoami", headers=jwt_issuer.headers("b")).status_code == 403
 
 
-def test_csrf_is_checked_as_when_deployed(
-    django: Any, protected: Any, jwt_issuer: LocalIssuer
-) -> None:
+def test_csrf_checks_take_place(django: Any, protected: Any, jwt_issuer: LocalIssuer) -> None:
     client = Client(protected(django), headers=jwt_issuer.headers("a"))
     assert client.post("/form").status_code == 403
     assert client.post("/order").status_code == 201
 
 
-def test_an_exception_of_a_view_is_the_tests(
+def test_an_exception_of_a_view_reaches_the_test(
     django: Any, protected: Any, jwt_issuer: LocalIssuer
 ) -> None:
     headers = jwt_issuer.headers("a")
@@ -187,7 +185,7 @@ def test_an_exception_of_a_view_is_the_tests(
     )
 
 
-def test_a_stream_is_read_and_closed_and_headers_of_one_name_are_one(django: Any) -> None:
+def test_a_stream_is_closed_and_headers_of_one_name_are_joined(django: Any) -> None:
     closed: list[int] = []
 
     class Body:
@@ -211,7 +209,7 @@ def test_a_stream_is_read_and_closed_and_headers_of_one_name_are_one(django: Any
     assert (answer.content, answer.headers["Vary"], closed) == (b"one two", "Accept, Origin", [1])
 
 
-def test_what_is_written_comes_first_and_no_type_is_invented() -> None:
+def test_written_bytes_come_first_and_no_content_type_is_invented() -> None:
     def writing(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         start_response("200 OK", [])(b"written ")
         return [b"and answered"]
@@ -224,7 +222,7 @@ def test_what_is_written_comes_first_and_no_type_is_invented() -> None:
 @pytest.mark.parametrize(
     ("method", "status"), [("HEAD", "200 OK"), ("GET", "204 No Content"), ("GET", "304 Fresh")]
 )
-def test_what_no_server_would_send_is_not_there(method: str, status: str) -> None:
+def test_responses_that_must_not_have_a_body_have_none(method: str, status: str) -> None:
     def answering(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         start_response(status, [("Content-Length", "4")])
         return [b"body"]
@@ -233,9 +231,7 @@ def test_what_no_server_would_send_is_not_there(method: str, status: str) -> Non
     assert (answer.content, answer.headers["Content-Length"]) == (b"", "4")
 
 
-def test_the_end_of_a_request_closes_no_connection_of_the_test_and_of_others_does(
-    django: Any,
-) -> None:
+def test_database_connections_stay_open_only_for_requests_of_the_client(django: Any) -> None:
     def connected() -> list[bool]:
         return [
             any(receiver[1]() is close_old_connections for receiver in signal.receivers)
@@ -252,7 +248,7 @@ def test_the_end_of_a_request_closes_no_connection_of_the_test_and_of_others_doe
     assert (seen, connected()) == ([[False, False]], [True, True])
 
 
-def test_the_application_is_asked_for() -> None:
+def test_a_client_without_an_application_is_refused() -> None:
     with pytest.raises(ValueError, match=r"application=None: write what wsgi.py calls application"):
         Client(None)  # type: ignore[arg-type]
     with pytest.raises(

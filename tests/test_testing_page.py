@@ -1,4 +1,4 @@
-"""docs/testing.md: the suite that it shows is a suite, and passes as it stands there."""
+"""The test suite on docs/testing.md runs as it is written there, and passes."""
 
 from __future__ import annotations
 
@@ -20,25 +20,21 @@ FILES: dict[str, str] = dict(
     re.findall(r'^```python title="([a-z_]+\.py)"\n(.*?)^```$', PAGE, re.DOTALL | re.MULTILINE)
 )
 
-#: What is broken on purpose in the API of the page, and the test of the page that sees it.
+#: Faults to put into the page's API, and the test of the page that detects each.
 BROKEN = {
-    "no scope is asked for": ('scope("write:orders")', "AUTHENTICATED", "test_a_scope_is_needed"),
-    "everything is open": (
+    "no scope is required": ('scope("write:orders")', "AUTHENTICATED", "test_a_scope_is_required"),
+    "everything is public": (
         "rules=RULES",
         'rules={"/": PUBLIC}',
-        "test_without_a_token_nobody_gets_in",
+        "test_a_request_without_a_token_is_refused",
     ),
-    "another clock": ("clock=clock", "clock=time.time", "test_a_token_ends_when_its_time_is_over"),
-    "nothing is open": (
-        '"/health": PUBLIC',
-        '"/health": AUTHENTICATED',
-        "test_everyone_may_ask_for_its_health",
-    ),
+    "another clock": ("clock=clock", "clock=time.time", "test_a_token_expires"),
+    "nothing is public": ('"/health": PUBLIC', '"/health": AUTHENTICATED', "test_health_is_public"),
 }
 
 
 def run(folder: Path, *arguments: str) -> dict[str, bool]:
-    """The tests of the page by name, and whether each passed, in a process and a folder of their own."""
+    """Run the page's tests in a process and a folder of their own; return which passed."""
     report = folder / "report.xml"
     warnings = ("-W", "error", "-W", "ignore:'cgi' is deprecated:DeprecationWarning:webob.compat")
     options = (
@@ -83,14 +79,14 @@ def test_the_suite_of_the_page_passes(tmp_path: Path) -> None:
     assert [name for name, passed in results.items() if not passed] == []
 
 
-@pytest.mark.parametrize(("what", "instead", "seen_by"), BROKEN.values(), ids=BROKEN)
-def test_the_suite_of_the_page_sees_an_api_that_is_broken(
-    what: str, instead: str, seen_by: str, tmp_path: Path
+@pytest.mark.parametrize(("original", "fault", "test"), BROKEN.values(), ids=BROKEN)
+def test_the_suite_of_the_page_fails_for_a_broken_api(
+    original: str, fault: str, test: str, tmp_path: Path
 ) -> None:
     write(tmp_path)
-    assert FILES["api.py"].count(what) == 1
-    (tmp_path / "api.py").write_text(FILES["api.py"].replace(what, instead))
-    assert run(tmp_path, f"test_api.py::{seen_by}") == {seen_by: False}
+    assert FILES["api.py"].count(original) == 1
+    (tmp_path / "api.py").write_text(FILES["api.py"].replace(original, fault))
+    assert run(tmp_path, f"test_api.py::{test}") == {test: False}
 
 
 def test_the_page_names_every_fixture_and_every_provider() -> None:

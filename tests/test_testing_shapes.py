@@ -1,4 +1,4 @@
-"""An issuer that is like a provider: its tokens, where its keys are, and which preset takes what."""
+"""Issuers that are like a provider: their tokens, their keys, and the presets that accept them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from jwt_wsgi.presets import auth0, cognito, entra, keycloak, okta
 from jwt_wsgi.testing import Clock, LocalIssuer, SigningKey
 from jwt_wsgi.testing.shapes import SHAPES
 
-#: The tenant of each that a suite would name, and the preset that trusts it.
+#: A tenant of each provider, and the preset that trusts it.
 TENANT = "fa15d692-e9c7-4460-a743-29f29522229a"
 CLIENT = "abcdefghijklmnop0123456789"
 OWN: dict[str, tuple[dict[str, str], Callable[..., Issuer]]] = {
@@ -70,7 +70,7 @@ def test_there_is_a_tenant_for_every_shape() -> None:
 
 
 @every_provider
-def test_the_preset_of_ones_own_tenant_takes_its_access_tokens_alone(
+def test_the_preset_of_a_tenant_accepts_only_its_access_tokens(
     name: str, like: Callable[..., LocalIssuer], clock: Clock
 ) -> None:
     options, preset = OWN[name]
@@ -89,7 +89,7 @@ def test_the_preset_of_ones_own_tenant_takes_its_access_tokens_alone(
 
 
 @every_provider
-def test_nothing_is_granted_that_was_not_asked_for(
+def test_a_token_grants_only_what_the_test_asks_for(
     name: str, like: Callable[..., LocalIssuer]
 ) -> None:
     said = claims(like(name).token())
@@ -126,7 +126,7 @@ def test_scopes_are_written_as_the_provider_writes_them(
         ("keycloak", "typ", "Bearer", "ID"),
     ],
 )
-def test_what_tells_its_tokens_apart(
+def test_the_claim_that_distinguishes_access_tokens_from_id_tokens(
     name: str, claim: str, access: str, id_token: str | None, like: Callable[..., LocalIssuer]
 ) -> None:
     issuer = like(name)
@@ -137,7 +137,9 @@ def test_what_tells_its_tokens_apart(
 
 
 @every_provider
-def test_keys_are_served_where_the_issuer_says(name: str, like: Callable[..., LocalIssuer]) -> None:
+def test_keys_are_served_at_the_jwks_uri_of_the_metadata(
+    name: str, like: Callable[..., LocalIssuer]
+) -> None:
     issuer = like(name)
     assert json.loads(issuer.fetch(issuer.jwks_uri)) == issuer.jwks
     assert issuer.metadata == {"issuer": SHAPES[name].example.issuer, "jwks_uri": issuer.jwks_uri}
@@ -145,7 +147,7 @@ def test_keys_are_served_where_the_issuer_says(name: str, like: Callable[..., Lo
 
 
 @every_provider
-def test_times_are_the_clocks_and_an_expired_token_was_issued_before_it_expired(
+def test_dates_follow_the_clock_and_an_expired_token_was_issued_in_time(
     name: str, like: Callable[..., LocalIssuer], clock: Clock
 ) -> None:
     for token in (like(name).token(), like(name).id_token()):
@@ -161,7 +163,7 @@ def test_times_are_the_clocks_and_an_expired_token_was_issued_before_it_expired(
 @pytest.mark.parametrize(
     ("name", "typ"), [("auth0", "JWT"), ("okta", None), ("cognito", None), ("keycloak", "JWT")]
 )
-def test_the_header_is_the_providers(
+def test_the_header_is_that_of_the_provider(
     name: str, typ: str | None, like: Callable[..., LocalIssuer]
 ) -> None:
     issuer = like(name)
@@ -171,14 +173,14 @@ def test_the_header_is_the_providers(
     assert jwt.get_unverified_header(issuer.token(header={"typ": "at+jwt"}))["typ"] == "at+jwt"
 
 
-def test_its_name_stays_a_providers_where_it_is_served(like: Callable[..., LocalIssuer]) -> None:
+def test_serve_keeps_the_name_of_the_provider(like: Callable[..., LocalIssuer]) -> None:
     issuer = like("okta")
     with issuer.serve() as url:
         assert issuer.issuer == "https://org.okta.com/oauth2/default"
         assert RemoteJWKS(f"{url}oauth2/default/v1/keys").find(issuer.key().kid, "RS256")
 
 
-def test_an_issuer_like_a_provider_is_trusted_by_its_preset_alone(
+def test_trusted_refers_to_the_preset_for_an_issuer_like_a_provider(
     like: Callable[..., LocalIssuer],
 ) -> None:
     with pytest.raises(
@@ -200,16 +202,16 @@ def test_an_issuer_like_a_provider_is_trusted_by_its_preset_alone(
     ],
     ids=str,
 )
-def test_what_cannot_be_is_refused_by_name(options: dict[str, Any], message: str) -> None:
+def test_invalid_arguments_are_refused_by_name(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         LocalIssuer(**options)
 
 
-# --- the issuer that is like none
+# --- an issuer that is not like a provider
 
 
 @pytest.mark.parametrize("algorithm", [*ASYMMETRIC, *SYMMETRIC])
-def test_trusted_takes_the_tokens_of_every_algorithm(
+def test_trusted_accepts_tokens_of_every_algorithm(
     algorithm: str, every_algorithm: LocalIssuer
 ) -> None:
     issuer = LocalIssuer(algorithms=(algorithm,), keys=[every_algorithm.key(algorithm)])
@@ -219,15 +221,13 @@ def test_trusted_takes_the_tokens_of_every_algorithm(
     assert reason(verifier, issuer.id_token()) == "audience_mismatch"
 
 
-def test_of_published_keys_and_a_secret_the_published_are_trusted(
-    every_algorithm: LocalIssuer,
-) -> None:
+def test_trusted_prefers_published_keys_to_a_secret(every_algorithm: LocalIssuer) -> None:
     verifier = Verifier(every_algorithm.trusted())
     assert verifier.verify(every_algorithm.token(algorithm="EdDSA"))
     assert reason(verifier, every_algorithm.token(algorithm="HS256")) == "algorithm_not_allowed"
 
 
-def test_options_of_trusted_are_those_of_an_issuer(jwt_issuer: LocalIssuer) -> None:
+def test_trusted_accepts_the_options_of_an_issuer(jwt_issuer: LocalIssuer) -> None:
     issuer = jwt_issuer.trusted(audience="other", profile="at+jwt", leeway=0)
     assert (issuer.profile.audiences, issuer.profile.name, issuer.profile.leeway) == (
         {"other"},
@@ -240,6 +240,6 @@ def test_options_of_trusted_are_those_of_an_issuer(jwt_issuer: LocalIssuer) -> N
     )
 
 
-def test_a_key_that_it_lacks_is_named(jwt_issuer: LocalIssuer) -> None:
+def test_an_algorithm_without_a_key_is_refused_by_name(jwt_issuer: LocalIssuer) -> None:
     with pytest.raises(ValueError, match="algorithm='ES256': it has keys for RS256"):
         jwt_issuer.token(algorithm="ES256")

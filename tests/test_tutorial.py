@@ -1,4 +1,4 @@
-"""The tutorial, done literally: its files are written, its commands run, and what they print is compared."""
+"""The tutorial is executed: its files are written, its commands run, its output compared."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ports import free_port, listens
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
-#: What a clone is called, as its distribution is.
+#: The name of a clone's folder, which is that of the distribution.
 ROOT_NAME = "jwt-wsgi"
 BLOCK = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.DOTALL | re.MULTILINE)
 BLOCKS = {title: (language, body) for language, title, body in BLOCK.findall(TEXT)}
@@ -27,30 +27,30 @@ FILES = {title: body for title, (language, body) in BLOCKS.items() if language =
 
 
 def commands(title: str) -> list[tuple[str, str]]:
-    """Each command of a block, with what is shown beneath it."""
+    """Return each command of a block with the output below it."""
     found = re.split(r"^\$ ", BLOCKS[title][1], flags=re.MULTILINE)[1:]
     return [(command, shown) for command, _, shown in (each.partition("\n") for each in found)]
 
 
 def as_shown(shown: str) -> re.Pattern[str]:
-    """A pattern of what is shown, where three dots stand for anything."""
+    """Return a pattern for the output on the page; three dots match anything."""
     return re.compile(".*?".join(map(re.escape, shown.split("..."))), re.DOTALL)
 
 
 class Reader:
-    """Someone who follows the tutorial, in a folder of their own and at a free port."""
+    """A person who follows the tutorial, in a new folder and with a free port."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.port = free_port()
-        # `python` and what else an environment offers, as `activate` would have it.
+        # The PATH after `activate`.
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         self.environment = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT)}
         for name, body in FILES.items():
             (folder / name).write_text(self.here(body))
 
     def here(self, text: str) -> str:
-        """The same at the port that is free."""
+        """Return the text with the free port in place of the page's."""
         return text.replace("8080", str(self.port))
 
     def run(self, command: str) -> str:
@@ -68,7 +68,7 @@ class Reader:
         return ended.stdout
 
     def call(self, command: str) -> str:
-        """A line of curl, its words read as the shell and curl would."""
+        """Run a curl command without curl, and return the body."""
         read = re.sub(
             r"\$\(cat ([\w-]+)\)",
             lambda name: (self.folder / name[1]).read_text(),
@@ -87,7 +87,7 @@ class Reader:
 
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
-    """With the server running."""
+    """Yield a reader whose server is running."""
     reader = Reader(tmp_path_factory.mktemp("tutorial"))
     [(command, _)] = commands("server")
     program, *arguments = shlex.split(command)
@@ -117,7 +117,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
 @pytest.mark.parametrize(
     ("command", "shown"), [pytest.param(*each, id=each[0][:60]) for each in commands("calls")]
 )
-def test_a_call_answers_what_is_shown(
+def test_a_call_returns_the_response_on_the_page(
     reader: Reader, client: str, command: str, shown: str
 ) -> None:
     answered = reader.run(command) if client == "curl" else reader.call(command)
@@ -125,21 +125,24 @@ def test_a_call_answers_what_is_shown(
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "shown"), [pytest.param(*each, id=each[0]) for each in commands("tests")]
 )
-def test_its_tests_pass_as_shown(reader: Reader, command: str, shown: str) -> None:
+def test_the_tests_of_the_page_print_what_is_shown(
+    reader: Reader, command: str, shown: str
+) -> None:
     assert as_shown(shown.strip()).search(reader.run(command))
 
 
-def test_what_it_says_for_production_can_be_imported(reader: Reader) -> None:
+def test_the_production_module_of_the_page_can_be_imported(reader: Reader) -> None:
     assert (
         reader.run("python -W error -c 'import production; print(callable(production.protected))'")
         == "True\n"
     )
 
 
-def test_it_installs_what_it_uses() -> None:
+def test_the_page_installs_every_package_that_it_imports() -> None:
     *_, (install, _) = commands("install")
     imported = set(re.findall(r"^(?:from|import) (\w+)", "\n".join(FILES.values()), re.MULTILINE))
     assert imported - set(sys.stdlib_module_names) == {
@@ -152,7 +155,7 @@ def test_it_installs_what_it_uses() -> None:
     assert shlex.split(install) == ["pip", "install", f"../{ROOT_NAME}[app]", "pytest", "webtest"]
 
 
-def test_every_block_is_one_of_those_that_are_done() -> None:
+def test_every_block_of_the_page_is_tested() -> None:
     assert set(BLOCKS) == {
         "install",
         "server",

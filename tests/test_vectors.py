@@ -1,7 +1,7 @@
-"""The RFCs' own examples, kept as portable JSON, each with the verdict that is ours.
+"""The examples of the RFCs as portable JSON, each with this package's verdict.
 
-A vector's `reason` is one of `jwt_wsgi.errors.REASONS` where a token is refused, and the text of
-the `ValueError` where a key set is.
+The `reason` of a refused token is one of `jwt_wsgi.errors.REASONS`, that of a refused key set
+the text of the `ValueError`.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def every(vectors: list[Vector], verdict: str) -> pytest.MarkDecorator:
 
 
 @every(OF_TOKENS, "accepted")
-def test_a_token_is_accepted_as_the_rfc_has_it(vector: Vector) -> None:
+def test_an_accepted_token_of_the_rfc_verifies(vector: Vector) -> None:
     verified = verify(vector["input"]["token"], key_set(vector), vector["algorithms"])
     assert verified == Verified(vector["header"], vector["payload"].encode("utf-8"))
 
@@ -77,7 +77,7 @@ def test_a_token_is_refused_for_its_reason(vector: Vector) -> None:
 
 
 @every(OF_KEYS, "accepted")
-def test_a_key_set_offers_its_usable_keys_and_says_why_others_are_skipped(vector: Vector) -> None:
+def test_a_key_set_lists_its_usable_and_skipped_keys(vector: Vector) -> None:
     keys = key_set(vector)
     assert sorted(keys.kids) == vector["kids"]
     assert {str(skipped.position): skipped.reason for skipped in keys.skipped} == vector["skipped"]
@@ -98,5 +98,5 @@ def test_every_section_has_a_vector_under_its_own_rfc() -> None:
         assert {vector["source"] for vector in vectors} == {f"RFC {name[3:7]}"}
 
 
-def test_no_two_vectors_are_called_the_same() -> None:
+def test_every_vector_has_a_name_of_its_own() -> None:
     assert len({identity(vector) for vector in VECTORS}) == len(VECTORS)

@@ -102,8 +102,10 @@ def test_revocation_is_asked_for_every_good_token(
         asked.append(auth.subject)
         return len(asked) > 1
 
-    issuers = Verifier(trusted) if verifier else trusted
-    layer = TokenVerifier(app, issuers, is_revoked=is_revoked)
+    if verifier:
+        layer = TokenVerifier(app, Verifier(trusted, is_revoked=is_revoked))
+    else:
+        layer = TokenVerifier(app, trusted, is_revoked=is_revoked)
     credentials = good(local)
     assert ask(layer, credentials).status_int == 200
     assert ask(layer, credentials).json["reason"] == "token_revoked"

@@ -266,3 +266,33 @@ def test_claims_of_a_nested_scope_claim_grant(local: LocalIssuer) -> None:
         "realm_access": {"roles": ["r"]},
     }
     assert judge.verify(local.sign(json.dumps(claims).encode())).scopes == {"r"}
+
+
+def test_a_recorded_verifier_reports_each_check_that_passed_and_caches_nothing(
+    local: LocalIssuer,
+) -> None:
+    checks: list[str] = []
+    judge = verifier(local)
+    recorded = judge.recorded(lambda check, *values: checks.append(check))
+    token = local.token()
+    every_check = [
+        "form",
+        "algorithm",
+        "payload",
+        "issuer",
+        "issuer's algorithm",
+        "type",
+        "signature",
+        "audience",
+        "claims",
+    ]
+    for _ in range(2):
+        checks.clear()
+        assert recorded.verify(token).subject == judge.verify(token).subject
+        assert checks == every_check
+    checks.clear()
+    assert reason(recorded, local.token(aud="another")) == "audience_mismatch"
+    assert checks == every_check[:-2]
+    checks.clear()
+    judge.verify(local.token())
+    assert checks == []

@@ -1,4 +1,4 @@
-"""The strict core without the libraries of the extra `speed`: the same tests, the same verdicts."""
+"""The strict core passes the same tests without the libraries of the extra `speed`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from jwt_wsgi.jose import encoding, strict_json
 
 TESTS = Path(__file__).resolve().parent
-#: What judges bytes, JSON, headers, claims, signatures and keys.
+#: The tests of base64url, JSON, headers, claims, signatures and keys.
 STRICT_CORE = (
     "test_encoding", "test_strict_json", "test_compact", "test_claims", "test_jwk", "test_keys", "test_algorithms",
     "test_vectors", "test_attacks", "test_verifier", "test_remembering", "test_seed_cases",
@@ -36,7 +36,7 @@ def test_the_libraries_are_used_where_they_are_installed() -> None:
 
 
 @pytest.mark.slow
-def test_the_strict_core_needs_none_of_them() -> None:
+def test_the_strict_core_passes_without_the_libraries() -> None:
     files = [str(TESTS / f"{name}.py") for name in STRICT_CORE]
     program = PROGRAM.format(without=("orjson", "pybase64"), files=files)
     ended = subprocess.run(
@@ -74,5 +74,5 @@ def test_the_strict_core_needs_none_of_them() -> None:
         pytest.param(b"{", None, id="no JSON"),
     ],
 )
-def test_the_quick_reader_answers_for_what_it_would_write_itself(text: bytes, read: object) -> None:
-    assert strict_json._quick_object(text) == read
+def test_the_canonical_reader_accepts_only_its_own_output(text: bytes, read: object) -> None:
+    assert strict_json._read_canonical(text) == read

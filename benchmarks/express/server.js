@@ -1,5 +1,5 @@
-// The Express stack, as the tutorials of its libraries configure it: express-jwt with the keys
-// that jwks-rsa fetches, and express-jwt-authz for the scope. The routes and the texts are app.py's.
+// The Express stack, configured as in the tutorials of its libraries: express-jwt with the keys that
+// jwks-rsa fetches, and express-jwt-authz for the scope. Its routes and texts are those of app.py.
 const express = require("express");
 const { expressjwt } = require("express-jwt");
 const jwtAuthz = require("express-jwt-authz");

@@ -1,4 +1,4 @@
-"""A Pyramid application that knows nothing of tokens but who is calling."""
+"""A Pyramid application. It uses the token only to greet the caller by name."""
 
 from pyramid.config import Configurator
 

@@ -1,1 +1,1 @@
-"""The command line: what it asks the library, and how it prints the answers. It needs the extra `cli`."""
+"""The command line. It needs the extra `cli`; everything it prints comes from the library."""

@@ -1,15 +1,15 @@
-"""`check`: the policy as the linter sees it, the configuration, and the live issuers."""
+"""`check`: the linter's findings on a policy, and problems of the live issuers."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 import click
 
-from jwt_wsgi.cli.issuer_options import Trust, json_option, taken_from, trust_options
-from jwt_wsgi.cli.keys import skew_in_words
-from jwt_wsgi.cli.output import busy, plain, say, table, write_json
-from jwt_wsgi.cli.published_keys import Published, published
+from jwt_wsgi.cli.issuer_options import IssuerOptions, issuer_options, json_option
+from jwt_wsgi.cli.output import escape, print_json, print_line, print_table, show_progress
+from jwt_wsgi.cli.published_keys import PublishedKeys, fetch_published_keys
+from jwt_wsgi.cli.times import describe_clock_skew, pluralize
+from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.jwks.remote import RemoteJWKS
 from jwt_wsgi.policy.lint import Finding
 from jwt_wsgi.policy.policy import Policy
@@ -19,12 +19,40 @@ MAX_FILE_BYTES = 1_048_576
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
-    """One issuer: what it publishes, where that was asked, and what is wrong with it, a sentence each."""
+class PolicyReport:
+    """A policy file and what is wrong with it.
+
+    Attributes:
+        file: The name of the file.
+        policy: The policy, or None if the file is not one.
+        problem: Why the file is not a policy, or None.
+        findings: The linter's findings.
+    """
+
+    file: str
+    policy: Policy | None = None
+    problem: str | None = None
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def is_good(self) -> bool:
+        """True if the file is a policy without findings."""
+        return self.problem is None and not self.findings
+
+
+@dataclass(frozen=True, slots=True)
+class IssuerReport:
+    """An issuer and what is wrong with it.
+
+    Attributes:
+        name: The issuer's name.
+        published: The keys that it publishes, or None if it was not asked.
+        problems: Sentences.
+    """
 
     name: str
-    live: Published | None
-    problems: tuple[str, ...]
+    published: PublishedKeys | None = None
+    problems: tuple[str, ...] = ()
 
 
 @click.command(short_help="Check a policy, and the issuers that go with it.")
@@ -34,111 +62,123 @@ class Checked:
     "names",
     metavar="URL",
     multiple=True,
-    help="An issuer whose tokens are taken; repeatable.",
+    help="An issuer whose tokens the API accepts; repeatable.",
 )
-@click.option("--offline", is_flag=True, help="Do not ask the issuers; count them only.")
-@trust_options
+@click.option("--offline", is_flag=True, help="Do not contact the issuers; only count them.")
+@issuer_options
 @json_option
-def check(file: Any, names: tuple[str, ...], offline: bool, as_json: bool, **options: Any) -> None:
-    """Check the policy in FILE with the linter, and each --issuer as an API would use it.
+def check(
+    file: BinaryIO, names: tuple[str, ...], offline: bool, as_json: bool, options: IssuerOptions
+) -> None:
+    """Check the policy in FILE with the linter, and contact each --issuer as an API would.
 
-    It exits with 0 where nothing is found, with 1 where something is.
+    The exit status is 0 if nothing is found, and 1 if something is.
     """
-    trust = taken_from(options)
-    policy, problem = _policy(file)
-    findings = () if policy is None else policy.lint(issuers=max(1, len(names)))
-    issuers = [_checked(name, trust, offline=offline) for name in names]
+    policy = _check_policy(file, issuer_count=max(1, len(names)))
+    issuers = [_check_issuer(name, options, offline=offline) for name in names]
     if as_json:
-        write_json({"policy": file.name, **_document(policy, problem, findings, issuers)})
+        print_json(_document(policy, issuers))
     else:
-        _print_policy(file.name, policy, problem, findings)
-        _print_issuers(issuers)
-    wrong = problem is not None or bool(findings) or any(each.problems for each in issuers)
-    raise click.exceptions.Exit(1 if wrong else 0)
+        _print_policy(policy)
+        for issuer in issuers:
+            _print_issuer(issuer)
+    is_good = policy.is_good and not any(issuer.problems for issuer in issuers)
+    raise click.exceptions.Exit(0 if is_good else 1)
 
 
-def _document(
-    policy: Policy | None,
-    problem: str | None,
-    findings: Sequence[Finding],
-    issuers: Sequence[Checked],
-) -> dict[str, Any]:
-    rules = () if policy is None else policy.rules
+def _check_policy(file: BinaryIO, *, issuer_count: int) -> PolicyReport:
+    content = file.read(MAX_FILE_BYTES + 1)
+    if len(content) > MAX_FILE_BYTES:
+        return PolicyReport(
+            file.name, problem=f"over {MAX_FILE_BYTES} bytes; write a policy with fewer rules"
+        )
+    try:
+        policy = parse_policy(content.decode("utf-8"))
+    except UnicodeDecodeError:
+        return PolicyReport(file.name, problem="not UTF-8; save the file as UTF-8")
+    except ValueError as error:
+        return PolicyReport(file.name, problem=str(error))
+    return PolicyReport(file.name, policy, findings=policy.lint(issuers=issuer_count))
+
+
+def _check_issuer(name: str, options: IssuerOptions, *, offline: bool) -> IssuerReport:
+    keys = options.keys(name)
+    issuer = options.issuer(name, keys)
+    if offline or not isinstance(keys, RemoteJWKS):
+        return IssuerReport(name)
+    with show_progress(f"asking {name}"):
+        published = fetch_published_keys(options.jwks, name, allow_http=options.allow_http)
+    problems = (
+        published.problem,
+        _missing_algorithms(issuer, published),
+        _clock_problem(published, options.leeway),
+    )
+    return IssuerReport(
+        name, published, tuple(problem for problem in problems if problem is not None)
+    )
+
+
+def _missing_algorithms(issuer: Issuer, published: PublishedKeys) -> str | None:
+    missing = sorted(issuer.algorithms - published.algorithms)
+    if not published.keys or not missing:
+        return None
+    present = ", ".join(sorted(published.algorithms)) or "none"
+    return f"no key for {', '.join(missing)}; there are keys for {present}"
+
+
+def _clock_problem(published: PublishedKeys, leeway: float) -> str | None:
+    skew = published.clock_skew
+    if skew is None or abs(skew) <= leeway:
+        return None
+    difference = describe_clock_skew(skew)
+    return f"its clock is {difference}, over the leeway of {leeway:g} s; synchronize the clocks"
+
+
+def _document(report: PolicyReport, issuers: list[IssuerReport]) -> dict[str, Any]:
+    rules: list[dict[str, str]] = []
+    default = None
+    if report.policy is not None:
+        rules = [{"rule": rule.key, "asks": repr(rule.requirement)} for rule in report.policy.rules]
+        default = repr(report.policy.default)
     return {
-        "problem": problem,
-        "rules": [{"rule": rule.key, "asks": repr(rule.requirement)} for rule in rules],
-        "default": None if policy is None else repr(policy.default),
-        "findings": [finding._asdict() for finding in findings],
-        "issuers": [
-            {
-                "issuer": each.name,
-                "problems": each.problems,
-                "live": each.live and each.live.as_json(),
-            }
-            for each in issuers
-        ],
+        "policy": report.file,
+        "problem": report.problem,
+        "rules": rules,
+        "default": default,
+        "findings": [finding._asdict() for finding in report.findings],
+        "issuers": [_issuer_document(issuer) for issuer in issuers],
     }
 
 
-def _policy(file: Any) -> tuple[Policy | None, str | None]:
-    content = file.read(MAX_FILE_BYTES + 1)
-    if len(content) > MAX_FILE_BYTES:
-        return None, f"over {MAX_FILE_BYTES} bytes; write fewer rules"
-    try:
-        return parse_policy(content.decode("utf-8")), None
-    except UnicodeDecodeError:
-        return None, "not UTF-8; save it as UTF-8"
-    except ValueError as error:
-        return None, str(error)
+def _issuer_document(issuer: IssuerReport) -> dict[str, Any]:
+    live = None if issuer.published is None else issuer.published.as_json()
+    return {"issuer": issuer.name, "problems": issuer.problems, "live": live}
 
 
-def _checked(name: str, trust: Trust, *, offline: bool) -> Checked:
-    keys = trust.keys(name)
-    issuer = trust.issuer(name, keys)
-    if offline or not isinstance(keys, RemoteJWKS):
-        return Checked(name, None, ())
-    with busy(f"asking {name}"):
-        live = published(trust.jwks, name, allow_http=trust.allow_http)
-    problems = [] if live.problem is None else [live.problem]
-    lacking = sorted(issuer.algorithms - live.serves)
-    if live.keys and lacking:
-        problems.append(
-            f"no key for {', '.join(lacking)}; it has keys for {', '.join(sorted(live.serves)) or 'none'}"
-        )
-    if live.clock_skew is not None and abs(live.clock_skew) > trust.leeway:
-        off = skew_in_words(live.clock_skew)
-        problems.append(
-            f"its clock is {off}, over the leeway of {trust.leeway:g} s; set the clocks right"
-        )
-    return Checked(name, live, tuple(problems))
-
-
-def _print_policy(
-    name: str, policy: Policy | None, problem: str | None, findings: Sequence[Finding]
-) -> None:
-    if policy is None:
-        say(plain(f"{name}: {problem}", 2000), "red")
+def _print_policy(report: PolicyReport) -> None:
+    if report.policy is None:
+        print_line(escape(f"{report.file}: {report.problem}", 2000), "red")
         return
-    count = len(policy.rules)
-    say(plain(f"{name}: {count} rule{'s' * (count != 1)}, otherwise {policy.default!r}"))
-    if not findings:
-        say("The linter finds nothing.", "green")
+    rules = pluralize(len(report.policy.rules), "rule")
+    print_line(escape(f"{report.file}: {rules}, default {report.policy.default!r}"))
+    if not report.findings:
+        print_line("The linter found no problems.", "green")
         return
-    say()
-    table(("finding", "rule", "problem", "remedy"), findings)
+    print_line()
+    print_table(("finding", "rule", "problem", "remedy"), report.findings)
 
 
-def _print_issuers(issuers: Sequence[Checked]) -> None:
-    for each in issuers:
-        say()
-        used = (
-            ""
-            if each.live is None
-            else f": {len(each.live.usable)} of {len(each.live.keys)} keys are usable"
-        )
-        say(plain(f"Issuer {each.name}{used}"))
-        for problem in each.problems:
-            say(f"  {plain(problem, 500)}", "red")
-        for key in each.live.keys if each.live else ():
-            if key.why_skipped is not None:
-                say(plain(f"  keys[{key.position}] is skipped: {key.why_skipped}"))
+def _print_issuer(issuer: IssuerReport) -> None:
+    print_line()
+    if issuer.published is None:
+        print_line(escape(f"Issuer {issuer.name}"))
+    else:
+        usable = f"{len(issuer.published.usable)} of {len(issuer.published.keys)}"
+        print_line(escape(f"Issuer {issuer.name}: {usable} keys are usable"))
+    for problem in issuer.problems:
+        print_line(f"  {escape(problem, 500)}", "red")
+    if issuer.published is None:
+        return
+    for key in issuer.published.keys:
+        if key.why_skipped is not None:
+            print_line(escape(f"  keys[{key.position}] is skipped: {key.why_skipped}"))

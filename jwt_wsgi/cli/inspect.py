@@ -1,85 +1,99 @@
-"""`inspect`: what a token says of itself, which nobody has verified."""
+"""`inspect`: the readable content of a token, without verification."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import click
 
-from jwt_wsgi.cli.decoded_token import DATES, Opened, opened, unusual
+from jwt_wsgi.cli.decoded_token import DATES, DecodedToken, decode_token, remarks
 from jwt_wsgi.cli.issuer_options import json_option
-from jwt_wsgi.cli.output import plain, say, table, value, write_json
-from jwt_wsgi.cli.times import at_option, clock_at, in_words
-from jwt_wsgi.cli.tokens import Given, given_token, token_options
+from jwt_wsgi.cli.output import escape, format_value, print_json, print_line, print_table
+from jwt_wsgi.cli.times import at_option, clock_at, describe_date
+from jwt_wsgi.cli.tokens import read_token, token_options
 
-#: Members that are shown of one object.
+#: The most members of one object that are shown.
 MAX_MEMBERS = 100
+_MAX_NAME_CHARACTERS = 80
 REMINDER = "Nothing of this is verified: anyone can write such a token."
 
 
-@click.command(short_help="Show what a token says; nothing is verified.")
+@dataclass(frozen=True, slots=True)
+class _Inspection:
+    """A decoded token, the place it came from, and remarks on it at the time `now`."""
+
+    source: str
+    token: DecodedToken
+    remarks: list[str]
+    now: float
+
+
+@click.command(short_help="Show the content of a token; nothing is verified.")
 @token_options
 @at_option
 @json_option
 def inspect(token_file: str | None, token_env: str | None, at: float | None, as_json: bool) -> None:
-    """Show the header, the claims and what is unusual of the given token. Nothing is verified.
+    """Show a token's header and claims, and what is unusual about them. Nothing is verified.
 
-    It exits with 0 where header and claims can be read, with 1 where they cannot.
+    The exit status is 0 if header and claims can be read, and 1 if they cannot.
     """
-    given, now = given_token(token_file, token_env), clock_at(at)()
-    token = opened(given.token)
-    remarks = unusual(token, now)
+    token_input = read_token(token_file, token_env)
+    now = clock_at(at)()
+    token = decode_token(token_input.token)
+    inspection = _Inspection(token_input.source, token, remarks(token, now), now)
     if as_json:
-        write_json(_document(given, token, remarks, now))
+        print_json(_document(inspection))
     else:
-        _print(given, token, remarks, now)
+        _print(inspection)
     raise click.exceptions.Exit(0 if token.problem is None else 1)
 
 
-def _document(given: Given, token: Opened, remarks: list[str], now: float) -> dict[str, Any]:
+def _document(inspection: _Inspection) -> dict[str, Any]:
+    token = inspection.token
     return {
         "verified": False,
-        "source": given.source,
+        "source": inspection.source,
         "bytes": token.size,
         "header": token.header,
         "claims": token.claims,
-        "times": {
-            name: in_words(token.claims[name], now)
-            for name in DATES
-            if token.claims and name in token.claims
-        },
-        "signature_bytes": token.signature,
-        "unusual": remarks,
+        "times": _dates_in_words(token.claims or {}, inspection.now),
+        "signature_bytes": token.signature_size,
+        "unusual": inspection.remarks,
         "problem": token.problem,
     }
 
 
-def _print(given: Given, token: Opened, remarks: list[str], now: float) -> None:
-    say(plain(f"A token of {token.size} bytes from {given.source}"))
-    for title, members in (("header", token.header), ("claims", token.claims)):
-        if members is not None:
-            say()
-            table((title, "value", ""), _rows(members, now if title == "claims" else None))
-    if token.signature is not None:
-        say()
-        say(f"The signature has {token.signature} bytes.")
-    if remarks:
-        say()
-        say("Unusual:", "yellow")
-        for remark in remarks:
-            say(f"  {plain(remark)}")
-    say()
+def _dates_in_words(claims: dict[str, Any], now: float) -> dict[str, str]:
+    return {name: describe_date(claims[name], now) for name in DATES if name in claims}
+
+
+def _print(inspection: _Inspection) -> None:
+    token = inspection.token
+    print_line(escape(f"A token of {token.size} bytes from {inspection.source}"))
+    if token.header is not None:
+        _print_members("header", token.header, {})
+    if token.claims is not None:
+        _print_members("claims", token.claims, _dates_in_words(token.claims, inspection.now))
+    if token.signature_size is not None:
+        print_line()
+        print_line(f"The signature has {token.signature_size} bytes.")
+    if inspection.remarks:
+        print_line()
+        print_line("Unusual:", "yellow")
+        for remark in inspection.remarks:
+            print_line(f"  {escape(remark)}")
+    print_line()
     if token.problem is not None:
-        say(f"It cannot be read: {token.problem}.", "red")
-    say(REMINDER, "bold")
+        print_line(f"The token cannot be read: {token.problem}.", "red")
+    print_line(REMINDER, "bold")
 
 
-def _rows(members: dict[str, Any], now: float | None) -> list[tuple[str, str, str]]:
+def _print_members(title: str, members: dict[str, Any], dates: dict[str, str]) -> None:
     rows = [
-        (
-            plain(name, 80),
-            value(found),
-            in_words(found, now) if now is not None and name in DATES else "",
-        )
-        for name, found in list(members.items())[:MAX_MEMBERS]
+        (escape(name, _MAX_NAME_CHARACTERS), format_value(value), dates.get(name, ""))
+        for name, value in list(members.items())[:MAX_MEMBERS]
     ]
-    left = len(members) - len(rows)
-    return [*rows, ("…", f"and {left} more", "")] if left else rows
+    omitted = len(members) - len(rows)
+    if omitted:
+        rows.append(("…", f"and {omitted} more", ""))
+    print_line()
+    print_table((title, "value", ""), rows)

@@ -1,4 +1,4 @@
-"""`issuer`: an issuer on loopback, for developing what calls an API."""
+"""`issuer`: an issuer on loopback, for the development of an API's clients."""
 
 import json
 from collections.abc import Iterator
@@ -8,9 +8,9 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 import click
 
-from jwt_wsgi.cli.issuer_options import json_option, misuse
+from jwt_wsgi.cli.issuer_options import json_option, usage_errors
 from jwt_wsgi.cli.minting import TOKEN_PATH, MintingIssuer
-from jwt_wsgi.cli.output import plain, say
+from jwt_wsgi.cli.output import escape, print_line
 from jwt_wsgi.testing import LocalIssuer
 
 AUDIENCE = "https://api.test"
@@ -25,54 +25,57 @@ class _Handler(WSGIRequestHandler):
     timeout = 10
 
     def log_message(self, *_: object) -> None:
-        """Quiet: what the terminal shows is the recipe."""
+        """Log nothing, so that the greeting stays visible in the terminal."""
 
 
-@click.command(short_help="Serve an issuer on loopback that mints tokens on request.")
+@click.command(short_help="Serve an issuer on loopback that signs tokens on request.")
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
     default=0,
     metavar="PORT",
-    help="Any free one unless told.",
+    help="The port, by default any free one.",
 )
 @click.option(
     "--audience",
     default=AUDIENCE,
     metavar="TEXT",
-    help=f"The usual audience, {AUDIENCE} unless told.",
+    help=f"The audience of its tokens, {AUDIENCE} by default.",
 )
 @click.option(
     "--algorithm",
     "algorithms",
     multiple=True,
     metavar="NAME",
-    help="RS256 unless told; repeatable.",
+    help="An algorithm to sign with, RS256 by default; repeatable.",
 )
 @json_option
 def issuer(port: int, audience: str, algorithms: tuple[str, ...], as_json: bool) -> None:
     """Serve metadata, keys and POST /token on 127.0.0.1, for development only.
 
-    Its keys are new at every start. Ctrl-C ends it, with the exit status 0.
+    Its keys are new at every start. Ctrl-C ends it, with exit status 0.
     """
-    with misuse("--algorithm: "):
-        if any(name.startswith("HS") for name in algorithms):
-            raise ValueError(
-                "a secret cannot be published; choose RS256 or another with public keys"
-            )
-        local = LocalIssuer(
-            audience=audience, algorithms=tuple(dict.fromkeys(algorithms)) or ("RS256",)
-        )
-    with _listening(local, port) as server:
+    local = _create_issuer(audience, algorithms)
+    with _open_server(local, port) as server:
         try:
-            _greet(local, as_json=as_json)
+            _print_greeting(local, as_json=as_json)
             server.serve_forever(0.1)
         except KeyboardInterrupt:
             click.echo(err=True)
 
 
+def _create_issuer(audience: str, algorithms: tuple[str, ...]) -> LocalIssuer:
+    with usage_errors("--algorithm: "):
+        if any(name.startswith("HS") for name in algorithms):
+            raise ValueError(
+                "a secret cannot be published; choose RS256 or another algorithm with public keys"
+            )
+        unique_algorithms = tuple(dict.fromkeys(algorithms))
+        return LocalIssuer(audience=audience, algorithms=unique_algorithms or ("RS256",))
+
+
 @contextmanager
-def _listening(local: LocalIssuer, port: int) -> Iterator[WSGIServer]:
+def _open_server(local: LocalIssuer, port: int) -> Iterator[WSGIServer]:
     try:
         server = _Server(("127.0.0.1", port), _Handler)
     except OSError as error:
@@ -85,15 +88,15 @@ def _listening(local: LocalIssuer, port: int) -> Iterator[WSGIServer]:
         yield server
 
 
-def _greet(local: LocalIssuer, *, as_json: bool) -> None:
+def _print_greeting(local: LocalIssuer, *, as_json: bool) -> None:
     endpoint = local.issuer.rstrip("/") + TOKEN_PATH
     if as_json:
-        # One line, which whoever started it can wait for.
+        # One line, so that the program that started this one can wait for it.
         click.echo(
             json.dumps({**local.metadata, "token_endpoint": endpoint, "audience": local.audience})
         )
         return
-    say(plain(f"Serving the issuer {local.issuer} for the audience {local.audience}"))
-    say("A token:")
-    say(f"  curl -d scope=read:messages -d sub=user-1 -d expires_in=300 {endpoint}")
-    say("It mints whatever is asked for, on loopback alone. Ctrl-C stops it.")
+    print_line(escape(f"Serving the issuer {local.issuer} for the audience {local.audience}"))
+    print_line("Get a token:")
+    print_line(f"  curl -d scope=read:messages -d sub=user-1 -d expires_in=300 {endpoint}")
+    print_line("Clients on this machine get any token that they ask for. Press Ctrl-C to stop.")

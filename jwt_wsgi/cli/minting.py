@@ -1,41 +1,50 @@
-"""The development issuer as a WSGI application: metadata, keys, and tokens for whoever asks on loopback.
+"""The development issuer as a WSGI application: metadata, keys, and `POST /token`.
 
-It mints whatever it is asked for, so it answers loopback alone (`jwt_wsgi.testing.loopback`), and
-of the pages that ask, those of loopback.
+It signs any token that it is asked for. Therefore it answers only clients on this machine that
+use a loopback name (`jwt_wsgi.testing.loopback`), and only web pages that loopback serves.
 """
 
 import json
 import math
 import re
 from collections.abc import Iterable
-from typing import Any
+from http import HTTPStatus
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 from jwt_wsgi.jose.strict_json import read_object
 from jwt_wsgi.testing import LocalIssuer
-from jwt_wsgi.testing.issuer import METADATA_PATH
 from jwt_wsgi.testing.loopback import LOOPBACK_HOST, is_local, is_proxied
+from jwt_wsgi.testing.publishing import METADATA_PATH
 
 TOKEN_PATH = "/token"  # noqa: S105 (a path)
-#: Bytes of what is asked for.
+#: The most bytes of a request's body.
 MAX_BODY = 4096
-#: Seconds that a token may live, or have been expired for: ten years.
+#: The longest lifetime of a token in seconds, or time since it expired: ten years.
 MAX_EXPIRES_IN = 315_360_000
+_DEFAULT_EXPIRES_IN = 300
 
 _ORIGIN = re.compile(f"https?://{LOOPBACK_HOST}")
 
-# What a request may say; clients of a real issuer send the last two, and nothing comes of them.
-_TEXTS = ("scope", "sub", "audience", "client_id", "algorithm")
-_KNOWN = (*_TEXTS, "expires_in", "claims", "grant_type", "client_secret")
-# Names that are options of `LocalIssuer.token`, and no claims there.
-_RESERVED = ("self", "scope", "expires_in", "algorithm", "header")
+_TEXT_MEMBERS = ("scope", "sub", "audience", "client_id", "algorithm")
+# Clients of a real issuer send these. They are accepted and ignored.
+_IGNORED_MEMBERS = ("grant_type", "client_secret")
+_MEMBERS = (*_TEXT_MEMBERS, "expires_in", "claims", *_IGNORED_MEMBERS)
+_CLAIM_NAMES = {"sub": "sub", "audience": "aud", "client_id": "client_id"}
+# `LocalIssuer.token` has parameters of these names, so they cannot be claims there.
+_RESERVED_CLAIMS = ("self", "scope", "expires_in", "algorithm", "header")
 
-_Answer = tuple[str, dict[str, Any]]
+
+class _Reply(NamedTuple):
+    """The status of a response, and its JSON document if it has one."""
+
+    status: HTTPStatus
+    document: dict[str, Any] | None = None
 
 
 class MintingIssuer:
-    """Serves what `local` publishes, and `POST /token` with what it signs."""
+    """A WSGI application that serves what `local` publishes, and signs tokens with its keys."""
 
     def __init__(self, local: LocalIssuer) -> None:
         self._local = local
@@ -43,126 +52,146 @@ class MintingIssuer:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""
         refusal = _refusal(environ)
-        status, answer = ("403 Forbidden", _error(refusal)) if refusal else self._answer(environ)
-        body = b"" if status[:3] == "204" else json.dumps(answer).encode()
-        headers = [("Vary", "Origin"), ("X-Content-Type-Options", "nosniff")]
-        if environ["REQUEST_METHOD"] == "POST":
-            headers.append(("Cache-Control", "no-store"))
-        if body:
-            headers += [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+        reply = self._answer(environ) if refusal is None else refusal
+        body = b"" if reply.document is None else json.dumps(reply.document).encode()
+        headers = _headers(environ["REQUEST_METHOD"], body)
         origin = environ.get("HTTP_ORIGIN")
-        if origin is not None and not refusal:
-            headers += [
-                ("Access-Control-Allow-Origin", origin),
-                ("Access-Control-Allow-Headers", "Content-Type"),
-            ]
-        start_response(status, headers)
+        if origin is not None and refusal is None:
+            headers.append(("Access-Control-Allow-Origin", origin))
+            headers.append(("Access-Control-Allow-Headers", "Content-Type"))
+        start_response(f"{reply.status.value} {reply.status.phrase}", headers)
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
 
-    def _answer(self, environ: WSGIEnvironment) -> _Answer:
-        method, path = environ["REQUEST_METHOD"], environ.get("PATH_INFO", "")
+    def _answer(self, environ: WSGIEnvironment) -> _Reply:
+        method = environ["REQUEST_METHOD"]
+        path = environ.get("PATH_INFO", "")
         if method == "OPTIONS":
-            return "204 No Content", {}
+            return _Reply(HTTPStatus.NO_CONTENT)
+        if path == TOKEN_PATH and method == "POST":
+            return self._mint(environ)
         if path == TOKEN_PATH:
-            return (
-                self._mint(environ)
-                if method == "POST"
-                else ("405 Method Not Allowed", _error("POST it"))
-            )
+            return _error(HTTPStatus.METHOD_NOT_ALLOWED, "use POST")
         if method not in ("GET", "HEAD"):
-            return "405 Method Not Allowed", _error("this can only be read")
+            return _error(HTTPStatus.METHOD_NOT_ALLOWED, "use GET or HEAD")
+        return self._publish(path)
+
+    def _publish(self, path: str) -> _Reply:
         if path == METADATA_PATH:
             endpoint = self._local.issuer.rstrip("/") + TOKEN_PATH
-            return "200 OK", {**self._local.metadata, "token_endpoint": endpoint}
+            return _Reply(HTTPStatus.OK, {**self._local.metadata, "token_endpoint": endpoint})
         try:
-            return "200 OK", json.loads(self._local.document(path))
+            return _Reply(HTTPStatus.OK, json.loads(self._local.document(path)))
         except LookupError:
-            return "404 Not Found", _error(
-                f"there is {METADATA_PATH}, what it names, and POST {TOKEN_PATH}"
+            return _error(
+                HTTPStatus.NOT_FOUND,
+                f"use {METADATA_PATH}, the URLs that it names, or POST {TOKEN_PATH}",
             )
 
-    def _mint(self, environ: WSGIEnvironment) -> _Answer:
+    def _mint(self, environ: WSGIEnvironment) -> _Reply:
         try:
-            asked = _asked(environ)
-            claims = _claims(asked)
-            expires_in, algorithm = _seconds(asked.get("expires_in", 300)), asked.get("algorithm")
-            if algorithm not in (None, *self._local.algorithms):
-                raise ValueError(f"algorithm: choose from {', '.join(self._local.algorithms)}")
+            members = _read_members(environ)
+            claims = _claims(members)
+            expires_in = _parse_expires_in(members.get("expires_in", _DEFAULT_EXPIRES_IN))
+            algorithm = self._algorithm(members)
         except ValueError as error:
-            return "400 Bad Request", _error(str(error))
-        scope = asked.get("scope")
+            return _error(HTTPStatus.BAD_REQUEST, str(error))
+        scope = members.get("scope")
         token = self._local.token(scope, expires_in=expires_in, algorithm=algorithm, **claims)
-        granted = {} if scope is None else {"scope": scope}
-        return "200 OK", {
-            "access_token": token,
-            "token_type": "Bearer",
-            "expires_in": expires_in,
-            **granted,
-        }
+        document = {"access_token": token, "token_type": "Bearer", "expires_in": expires_in}
+        if scope is not None:
+            document["scope"] = scope
+        return _Reply(HTTPStatus.OK, document)
+
+    def _algorithm(self, members: dict[str, Any]) -> str | None:
+        algorithm: str | None = members.get("algorithm")
+        if algorithm is not None and algorithm not in self._local.algorithms:
+            raise ValueError(f"algorithm: choose from {', '.join(self._local.algorithms)}")
+        return algorithm
 
 
-def _refusal(environ: WSGIEnvironment) -> str | None:
-    """Why this request gets nothing, or None."""
+def _refusal(environ: WSGIEnvironment) -> _Reply | None:
+    """Return the reply to a client that may not use this issuer, or None."""
     if not is_local(environ):
-        return "this issuer answers on loopback and by a name of loopback alone"
+        return _forbidden("only clients on this machine, by a loopback name, may use this issuer")
     if is_proxied(environ):
-        return "this issuer does not answer through a proxy"
+        return _forbidden("this issuer does not answer through a proxy")
     if not _ORIGIN.fullmatch(environ.get("HTTP_ORIGIN", "http://localhost")):
-        return "this issuer answers pages of loopback alone"
+        return _forbidden("only web pages served from loopback may use this issuer")
     return None
 
 
-def _error(description: str) -> dict[str, Any]:
-    """RFC 6749 §5.2."""
-    return {"error": "invalid_request", "error_description": description}
+def _forbidden(description: str) -> _Reply:
+    return _error(HTTPStatus.FORBIDDEN, description)
 
 
-def _asked(environ: WSGIEnvironment) -> dict[str, Any]:
-    """What the body asks for; raises `ValueError`."""
+def _error(status: HTTPStatus, description: str) -> _Reply:
+    """Return an error response (RFC 6749 §5.2)."""
+    return _Reply(status, {"error": "invalid_request", "error_description": description})
+
+
+def _headers(method: str, body: bytes) -> list[tuple[str, str]]:
+    headers = [("Vary", "Origin"), ("X-Content-Type-Options", "nosniff")]
+    if method == "POST":
+        headers.append(("Cache-Control", "no-store"))
+    if body:
+        headers.append(("Content-Type", "application/json"))
+        headers.append(("Content-Length", str(len(body))))
+    return headers
+
+
+def _read_members(environ: WSGIEnvironment) -> dict[str, Any]:
+    """Return the members of the request's body; raise `ValueError` for a body that has others."""
     length = environ.get("CONTENT_LENGTH") or "0"
     if not re.fullmatch("[0-9]{1,9}", length) or int(length) > MAX_BODY:
         raise ValueError(f"send at most {MAX_BODY} bytes")
     body: bytes = environ["wsgi.input"].read(int(length))
-    kind = environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
-    if kind == "application/json":
-        asked = read_object(body)
-    elif body and kind != "application/x-www-form-urlencoded":
-        raise ValueError("send a form, or application/json")
+    content_type = environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
+    if content_type == "application/json":
+        members = read_object(body)
+    elif not body or content_type == "application/x-www-form-urlencoded":
+        members = _parse_form(body)
     else:
-        pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, errors="strict")
-        asked = dict(pairs)
-        if len(asked) != len(pairs):
-            raise ValueError("a member twice")
-    for name in asked:
-        if name not in _KNOWN:
-            raise ValueError(f"unknown member: choose from {', '.join(_KNOWN)}")
-    return asked
+        raise ValueError("send a form, or application/json")
+    if not members.keys() <= set(_MEMBERS):
+        raise ValueError(f"unknown member: choose from {', '.join(_MEMBERS)}")
+    return members
 
 
-def _claims(asked: dict[str, Any]) -> dict[str, Any]:
-    for name in _TEXTS:
-        if not isinstance(asked.get(name, ""), str):
+def _parse_form(body: bytes) -> dict[str, Any]:
+    pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, errors="strict")
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a member is repeated; send it once")
+    return members
+
+
+def _claims(members: dict[str, Any]) -> dict[str, Any]:
+    """Return the claims that the request names; raise `ValueError` for values of a wrong type."""
+    for name in _TEXT_MEMBERS:
+        if not isinstance(members.get(name, ""), str):
             raise ValueError(f"{name}: write text")
-    claims = asked.get("claims", {})
+    claims = members.get("claims", {})
     if not isinstance(claims, dict):
         raise ValueError("claims: write an object, in application/json")
-    if not claims.keys().isdisjoint(_RESERVED):
-        raise ValueError(f"claims: none may be called {', '.join(_RESERVED)}")
-    named = {"sub": "sub", "audience": "aud", "client_id": "client_id"}
-    return {**{claim: asked[name] for name, claim in named.items() if name in asked}, **claims}
+    if not claims.keys().isdisjoint(_RESERVED_CLAIMS):
+        raise ValueError(f"claims: leave out the reserved names {', '.join(_RESERVED_CLAIMS)}")
+    usual = {claim: members[name] for name, claim in _CLAIM_NAMES.items() if name in members}
+    return {**usual, **claims}
 
 
-def _seconds(found: object) -> int:
-    try:
-        seconds = (
-            float(found)
-            if isinstance(found, str | int | float) and not isinstance(found, bool)
-            else math.nan
-        )
-    except (ValueError, OverflowError):
-        seconds = math.nan
-    if not abs(seconds) <= MAX_EXPIRES_IN:
+def _parse_expires_in(value: object) -> int:
+    seconds = _to_float(value)
+    if seconds is None or not math.isfinite(seconds) or abs(seconds) > MAX_EXPIRES_IN:
         raise ValueError(
-            f"expires_in: write seconds, {MAX_EXPIRES_IN} at most; below 0 for an expired token"
+            f"expires_in: write seconds, at most {MAX_EXPIRES_IN}; below 0 for an expired token"
         )
     return int(seconds)
+
+
+def _to_float(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    try:
+        return float(value)
+    except (ValueError, OverflowError):
+        return None

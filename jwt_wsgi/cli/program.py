@@ -1,4 +1,4 @@
-"""The commands in one program: what its exit status says, and how it ends."""
+"""The program: all commands in one group, exit statuses and error messages."""
 
 import logging
 import re
@@ -12,36 +12,40 @@ from jwt_wsgi.cli.explain import explain
 from jwt_wsgi.cli.inspect import inspect
 from jwt_wsgi.cli.issuer import issuer
 from jwt_wsgi.cli.keys import keys
-from jwt_wsgi.cli.output import plain
+from jwt_wsgi.cli.output import escape
 from jwt_wsgi.cli.routes import routes
 
-#: What a shell says of a program that Ctrl-C ended: 128 and SIGINT.
+#: The exit status after Ctrl-C, as shells report it: 128 plus SIGINT.
 INTERRUPTED = 130
-# A token put where none belongs is not repeated.
+# A token that was given as an argument by mistake must not be repeated.
 _TOKEN = re.compile(r"eyJ[\w.-]{6,}")
 
 
 class Program(click.Group):
-    """A group whose every ending is an exit status, and whose every complaint is one sentence."""
+    """A group of commands that always ends with an exit status, and reports errors on one line."""
 
     def main(self, *args: Any, **options: Any) -> NoReturn:
-        """Run the arguments and exit; as `click.Command.main`, but for `standalone_mode`, which is its own."""
-        # What the library logs about a request, the answer says.
+        """Run the program and exit; like `click.Command.main`, but it ignores `standalone_mode`."""
+        # The answers contain what the library logs about a request.
         logging.getLogger("jwt_wsgi").addHandler(logging.NullHandler())
+        options["standalone_mode"] = False
         try:
-            sys.exit(super().main(*args, **{**options, "standalone_mode": False}))
+            sys.exit(super().main(*args, **options))
         except click.exceptions.NoArgsIsHelpError as error:
             click.echo(error.format_message(), err=True)
             sys.exit(2)
         except click.ClickException as error:
-            context = getattr(error, "ctx", None)
-            where = context.command_path if context else "jwt-wsgi"
-            click.echo(
-                f"{where}: {plain(_TOKEN.sub('eyJ…', error.format_message()), 2000)}", err=True
-            )
+            click.echo(_format_error(error), err=True)
             sys.exit(error.exit_code)
         except click.Abort:
             sys.exit(INTERRUPTED)
+
+
+def _format_error(error: click.ClickException) -> str:
+    context = getattr(error, "ctx", None)
+    command = "jwt-wsgi" if context is None else context.command_path
+    message = _TOKEN.sub("eyJ…", error.format_message())
+    return f"{command}: {escape(message, 2000)}"
 
 
 @click.group(
@@ -49,10 +53,10 @@ class Program(click.Group):
 )
 @click.version_option(package_name="jwt-wsgi")
 def program() -> None:
-    """Explain requests, look at tokens and keys, and check policies of jwt-wsgi.
+    """Explain requests, inspect tokens and keys, and check policies of jwt-wsgi.
 
-    The exit status is 0, 1 for a negative answer, 2 for misuse. A token is read from
-    --token-file, from an environment variable, or from standard input.
+    The exit status is 0 for success, 1 for a negative answer, and 2 for a usage error. A token
+    is read from --token-file, from an environment variable, or from standard input.
     """
 
 

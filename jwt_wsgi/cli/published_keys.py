@@ -1,11 +1,11 @@
-"""A live issuer looked at once: its metadata, each key that it publishes, and what its replies say."""
+"""One look at the keys that an issuer publishes: metadata, every key, caching and the clock."""
 
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from jwt_wsgi.http.client import Fetcher
 from jwt_wsgi.http.fetching import NO_HEADERS, FetchError, Reply
@@ -14,22 +14,33 @@ from jwt_wsgi.jose.strict_json import read_object
 from jwt_wsgi.jwks.discovery import Location
 from jwt_wsgi.jwks.static import MAX_FILE_BYTES
 
-#: Entries of a set, as many as `RemoteJWKS` takes.
+#: The most entries of a key set, as in `RemoteJWKS`.
 MAX_KEYS = 100
-#: Seconds that a date may be off before it matters: the leeway of an issuer, unless told.
+#: Seconds. A clock that is off by more than an issuer's default leeway deserves attention.
 LEEWAY = 30
-_SECONDS = 5.0
-# What the HTTP client calls what a person would ask about.
-_MEANT = {
-    "NewConnectionError": "nothing answers there; see that the URL is right and the server runs",
-    "NameResolutionError": "there is no such host; see that the URL is right",
+#: Seconds for one reply.
+_TIMEOUT = 10.0
+# Explanations for the HTTP client's names of common failures.
+_EXPLANATIONS = {
+    "NewConnectionError": "nothing answers there; check the URL, and that the server runs",
+    "NameResolutionError": "there is no such host; check the URL",
     "SSLError": "its certificate is not trusted here",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class PublishedKey:
-    """One entry of a key set. `why_skipped` is None where it is used; `size` is bits, or a curve."""
+    """One entry of a key set.
+
+    Attributes:
+        position: The entry's index in the set.
+        kid: The key's `kid`, or None.
+        kty: The key's `kty`, or None.
+        use: The key's `use`, or None.
+        size: The curve, or the number of bits.
+        algorithms: The algorithms that the key can verify; empty if it is skipped.
+        why_skipped: Why the library does not use the entry, or None if it does.
+    """
 
     position: int
     kid: str | None
@@ -41,12 +52,18 @@ class PublishedKey:
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
-    """What an issuer, an address or a file publishes.
+class PublishedKeys:
+    """The keys at an issuer, at a URL or in a file.
 
-    `cache_control` is the header of the key set's reply, `max_age` the seconds that
-    it grants. `clock_skew` is how many seconds the server's clock is ahead of ours.
-    `problem` says why there are no keys.
+    Attributes:
+        source: The issuer, URL or file.
+        jwks_uri: The URL of the key set, or None if it is unknown or a file.
+        keys: The entries of the key set.
+        cache_control: The header of the key set's reply.
+        max_age: The seconds that `cache_control` grants.
+        date: The header `Date` of the last reply.
+        clock_skew: The seconds that the server's clock is ahead of ours.
+        problem: Why there are no usable keys, or None.
     """
 
     source: str
@@ -60,26 +77,36 @@ class Published:
 
     @property
     def usable(self) -> tuple[PublishedKey, ...]:
-        """The keys that are used."""
+        """The keys that are not skipped."""
         return tuple(key for key in self.keys if key.why_skipped is None)
 
     @property
-    def serves(self) -> frozenset[str]:
-        """The algorithms that there is a key for."""
+    def algorithms(self) -> frozenset[str]:
+        """The algorithms that at least one usable key can verify."""
         return frozenset(name for key in self.usable for name in key.algorithms)
 
     def as_json(self) -> dict[str, Any]:
-        """A JSON document of all of it."""
+        """Return all of it as a JSON document."""
         return asdict(self)
 
 
-class _Listening:
-    """Fetches as the library does, and keeps the headers of the last reply, a refusing one's too."""
+class _KeySet(NamedTuple):
+    """The entries of a key set, and the reason why none is usable."""
+
+    keys: tuple[PublishedKey, ...]
+    problem: str | None
+
+
+class _RecordingFetcher:
+    """A fetcher that keeps the headers of the last reply, and the time when it came.
+
+    A reply with an error status counts too: its clock is worth knowing.
+    """
 
     def __init__(self) -> None:
-        self._fetch = Fetcher(2 * _SECONDS, MAX_FILE_BYTES)
+        self._fetch = Fetcher(_TIMEOUT, MAX_FILE_BYTES)
         self.headers: Mapping[str, str] = NO_HEADERS
-        self.at = 0.0
+        self.received_at = 0.0
 
     def __call__(self, url: str) -> Reply:
         self.headers = NO_HEADERS
@@ -90,80 +117,130 @@ class _Listening:
             self.headers = error.headers
             raise
         finally:
-            self.at = time.time()
+            self.received_at = time.time()
         return reply
 
+    @property
+    def date(self) -> str | None:
+        """The header `Date` of the last reply."""
+        return self.headers.get("Date")
 
-def published(uri: str | None, issuer: str = "", *, allow_http: bool = False) -> Published:
-    """What is published at `uri`, or by `issuer` where it is None. Raises `ValueError` for an URL that is none."""
+    @property
+    def clock_skew(self) -> int | None:
+        """The seconds that the server's clock was ahead of ours, or None if it is unknown."""
+        if self.date is None:
+            return None
+        try:
+            return round(parsedate_to_datetime(self.date).timestamp() - self.received_at)
+        except (ValueError, OverflowError, TypeError):
+            return None
+
+
+def fetch_published_keys(
+    uri: str | None, issuer: str = "", *, allow_http: bool = False
+) -> PublishedKeys:
+    """Fetch a key set and describe it; a failed fetch becomes the `problem` of the result.
+
+    Args:
+        uri: The URL of the key set, or None to discover it.
+        issuer: The issuer whose metadata names the key set if `uri` is None.
+        allow_http: Allow plain http to hosts other than loopback.
+
+    Raises:
+        ValueError: `uri` or `issuer` is not a URL that may be fetched.
+    """
     location = Location(uri, issuer=issuer, allow_http=allow_http)
-    source, fetch, found = uri or issuer, _Listening(), None
+    source = uri or issuer
+    fetcher = _RecordingFetcher()
+    jwks_uri = None
     try:
-        found = location.find(fetch)
-        reply = fetch(found)
-        keys, problem = _keys(reply.body)
+        jwks_uri = location.find(fetcher)
+        reply = fetcher(jwks_uri)
     except FetchError as error:
-        at = "the key set" if found else "the metadata"
-        why = (
-            str(error)
-            if str(error).startswith("the metadata")
-            else f"{at}: {_MEANT.get(str(error), error)}"
+        return PublishedKeys(
+            source,
+            jwks_uri,
+            problem=_explain_failure(error, jwks_uri),
+            date=fetcher.date,
+            clock_skew=fetcher.clock_skew,
         )
-        return Published(source, found, problem=why, **_clock(fetch))
-    control = fetch.headers.get("Cache-Control")
-    return Published(source, found, keys, control, reply.max_age, problem=problem, **_clock(fetch))
+    key_set = _parse_key_set(reply.body)
+    return PublishedKeys(
+        source,
+        jwks_uri,
+        key_set.keys,
+        cache_control=fetcher.headers.get("Cache-Control"),
+        max_age=reply.max_age,
+        date=fetcher.date,
+        clock_skew=fetcher.clock_skew,
+        problem=key_set.problem,
+    )
 
 
-def kept_in(file: str) -> Published:
-    """What stands in a file, as JSON. Raises `ValueError` where it cannot be read."""
+def read_key_file(name: str) -> PublishedKeys:
+    """Read a key set from a JSON file and describe it; raise `ValueError` if it cannot be read."""
     try:
-        with Path(file).open("rb") as opened:
-            content = opened.read(MAX_FILE_BYTES + 1)
+        with Path(name).open("rb") as file:
+            content = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         raise ValueError(
-            f"{file}: cannot be read ({error.strerror}); write a file or an URL"
+            f"{name}: cannot be read ({error.strerror}); write a file or a URL"
         ) from None
     if len(content) > MAX_FILE_BYTES:
-        return Published(file, problem=f"over {MAX_FILE_BYTES} bytes")
-    keys, problem = _keys(content)
-    return Published(file, keys=keys, problem=problem)
+        return PublishedKeys(name, problem=f"over {MAX_FILE_BYTES} bytes")
+    key_set = _parse_key_set(content)
+    return PublishedKeys(name, keys=key_set.keys, problem=key_set.problem)
 
 
-def _keys(document: bytes) -> tuple[tuple[PublishedKey, ...], str | None]:
+def _explain_failure(error: FetchError, jwks_uri: str | None) -> str:
+    reason = str(error)
+    # The document itself was wrong, and the reason says so.
+    if reason.startswith("the metadata"):
+        return reason
+    document = "the metadata" if jwks_uri is None else "the key set"
+    return f"{document}: {_EXPLANATIONS.get(reason, reason)}"
+
+
+def _parse_key_set(document: bytes) -> _KeySet:
     try:
         entries = read_object(document).get("keys")
     except ValueError as error:
-        return (), f"the key set: {error}"
+        return _KeySet((), f"the key set: {error}")
     if not isinstance(entries, list):
-        return (), 'the key set: no list "keys" (RFC 7517 §5)'
+        return _KeySet((), 'the key set: no list "keys" (RFC 7517 §5)')
     if len(entries) > MAX_KEYS:
-        return (), f"the key set: over {MAX_KEYS} keys"
-    keys = tuple(_key(position, entry) for position, entry in enumerate(entries))
-    usable = any(key.why_skipped is None for key in keys)
-    return keys, None if usable else "the key set: no usable key"
+        return _KeySet((), f"the key set: over {MAX_KEYS} keys")
+    keys = tuple(_describe_key(position, entry) for position, entry in enumerate(entries))
+    if all(key.why_skipped is not None for key in keys):
+        return _KeySet(keys, "the key set: no usable key")
+    return _KeySet(keys, None)
 
 
-def _key(position: int, entry: object) -> PublishedKey:
-    said = entry if isinstance(entry, dict) else {}
-    kid, kty, use = (_text(said, name) for name in ("kid", "kty", "use"))
+def _describe_key(position: int, entry: object) -> PublishedKey:
+    members = entry if isinstance(entry, dict) else {}
+    size = _text(members, "crv")
+    algorithms: tuple[str, ...] = ()
+    why_skipped = None
     try:
         key = jwk.from_entry(entry, symmetric=False)
-    except jwk.Unusable as unusable:
-        return PublishedKey(position, kid, kty, use, _text(said, "crv"), (), str(unusable))
-    bits = getattr(key.material, "key_size", None)
-    size = _text(said, "crv") or f"{bits} bits"
-    return PublishedKey(position, kid, kty, use, size, tuple(sorted(key.algorithms)), None)
+    except jwk.Unusable as reason:
+        why_skipped = str(reason)
+    else:
+        algorithms = tuple(sorted(key.algorithms))
+        size = size or f"{key.material.key_size} bits"
+    return PublishedKey(
+        position=position,
+        kid=_text(members, "kid"),
+        kty=_text(members, "kty"),
+        use=_text(members, "use"),
+        size=size,
+        algorithms=algorithms,
+        why_skipped=why_skipped,
+    )
 
 
 def _text(entry: Mapping[str, Any], name: str) -> str | None:
-    found = entry.get(name)
-    return found if isinstance(found, str) else None
-
-
-def _clock(heard: _Listening) -> dict[str, Any]:
-    date = heard.headers.get("Date")
-    try:
-        skew = None if date is None else round(parsedate_to_datetime(date).timestamp() - heard.at)
-    except (ValueError, OverflowError, TypeError):
-        skew = None
-    return {"date": date, "clock_skew": skew}
+    value = entry.get(name)
+    if isinstance(value, str):
+        return value
+    return None

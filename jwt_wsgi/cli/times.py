@@ -1,4 +1,4 @@
-"""Times as people write and read them."""
+"""Points in time and time spans, as people write and read them."""
 
 import re
 import time
@@ -8,21 +8,19 @@ from datetime import UTC, datetime
 import click
 
 _UNITS = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
+_EPOCH_SECONDS = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,9})?")
 
 
-def _instant(_: click.Context, __: click.Parameter, text: str | None) -> float | None:
+def _parse_time(_: click.Context, __: click.Parameter, text: str | None) -> float | None:
     if text is None:
         return None
     try:
-        is_number = re.fullmatch(r"[0-9]{1,12}(?:\.[0-9]{1,9})?", text)
-        moment = (
-            datetime.fromtimestamp(float(text), UTC) if is_number else datetime.fromisoformat(text)
-        )
+        moment = _to_datetime(text)
     except (ValueError, OverflowError, OSError):
         moment = None
     if moment is None or moment.tzinfo is None:
         raise click.UsageError(
-            f"--at {text!r}: write seconds since the epoch, or such as 2027-01-15T08:00:00Z"
+            f"--at {text!r}: write seconds since the epoch, or a time such as 2027-01-15T08:00:00Z"
         )
     return moment.timestamp()
 
@@ -30,34 +28,59 @@ def _instant(_: click.Context, __: click.Parameter, text: str | None) -> float |
 at_option = click.option(
     "--at",
     metavar="TIME",
-    callback=_instant,
-    help="Judge as if it were then: seconds since the epoch, or ISO 8601.",
+    callback=_parse_time,
+    help="Use this time instead of now: seconds since the epoch, or ISO 8601 with a time zone.",
 )
 
 
 def clock_at(at: float | None) -> Callable[[], float]:
-    """A clock: the real one, or one that stands still."""
-    return time.time if at is None else lambda: at
+    """Return the real clock, or a clock that stands still at `at`."""
+    if at is None:
+        return time.time
+    return lambda: at
 
 
-def in_words(seconds: object, now: float) -> str:
-    """A date of a token: when it is, and how far from now."""
+def describe_date(seconds: object, now: float) -> str:
+    """Return a token's date in words: when it is, and how far it is from `now`."""
     if isinstance(seconds, bool) or not isinstance(seconds, int | float):
-        return "no date"
+        return "not a date"
     try:
         moment = datetime.fromtimestamp(seconds, UTC)
     except (ValueError, OverflowError, OSError):
-        return "beyond the calendar"
-    span = duration(abs(seconds - now))
-    return f"{moment:%Y-%m-%d %H:%M:%S} UTC, {f'in {span}' if seconds > now else f'{span} ago'}"
+        return "outside the range of the calendar"
+    span = format_duration(abs(seconds - now))
+    distance = f"in {span}" if seconds > now else f"{span} ago"
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC, {distance}"
 
 
-def duration(seconds: float) -> str:
-    """A span in its largest unit, and the next one."""
-    left = int(seconds)
-    parts: list[str] = []
-    for name, size in _UNITS:
-        count, left = divmod(left, size)
-        if count or parts:
-            parts.append(f"{count} {name}{'s' * (count != 1)}" if count else "")
-    return " ".join(filter(None, parts[:2])) or "0 seconds"
+def format_duration(seconds: float) -> str:
+    """Return a time span in words: its largest unit, and the next smaller one."""
+    remainder = int(seconds)
+    counts: list[tuple[int, str]] = []
+    for unit, size in _UNITS:
+        count, remainder = divmod(remainder, size)
+        if count or counts:
+            counts.append((count, unit))
+    words = [pluralize(count, unit) for count, unit in counts[:2] if count]
+    return " ".join(words) or "0 seconds"
+
+
+def pluralize(count: int, noun: str) -> str:
+    """Return the count and its noun: "1 rule", "2 rules"."""
+    if count == 1:
+        return f"1 {noun}"
+    return f"{count} {noun}s"
+
+
+def describe_clock_skew(skew: int) -> str:
+    """Return in words how a server's clock differs from ours; `skew` is seconds ahead of ours."""
+    if abs(skew) <= 1:
+        return "within 1 s of ours"
+    direction = "ahead of" if skew > 0 else "behind"
+    return f"{abs(skew)} s {direction} ours"
+
+
+def _to_datetime(text: str) -> datetime:
+    if _EPOCH_SECONDS.fullmatch(text):
+        return datetime.fromtimestamp(float(text), UTC)
+    return datetime.fromisoformat(text)

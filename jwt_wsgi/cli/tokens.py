@@ -1,4 +1,7 @@
-"""Where a token is read from: never from an argument, which shells remember and other users see."""
+"""Reading the token from a file, an environment variable or standard input.
+
+No command takes a token as an argument: shells remember arguments, and other users see them.
+"""
 
 import os
 import sys
@@ -10,26 +13,31 @@ import click
 
 from jwt_wsgi.jose.strict_json import read_object
 
-#: The environment variable that is looked at unless another one is named.
+#: The environment variable that is read unless --token-file or --token-env is used.
 VARIABLE = "JWT_WSGI_TOKEN"
-#: Bytes of what is read for a token: far over what the library takes, so that it can say so.
+#: The most bytes that are read. The library's own limit is far lower, and has its own message.
 MAX_BYTES = 131072
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
-class Given(NamedTuple):
-    """A token, and where it came from. Its repr shows the second alone."""
+class TokenInput(NamedTuple):
+    """A token and the place it was read from. Its repr shows the place only."""
 
     token: str
     source: str
+
+    @property
+    def size(self) -> int:
+        """The token's length in bytes."""
+        return len(self.token.encode())
 
     def __repr__(self) -> str:
         return f"a token from {self.source}"
 
 
 def token_options(command: _Command) -> _Command:
-    """The options that say where the token is."""
+    """Add the options that name the place of the token."""
     file = click.option(
         "--token-file",
         "token_file",
@@ -40,77 +48,88 @@ def token_options(command: _Command) -> _Command:
         "--token-env",
         "token_env",
         metavar="NAME",
-        help=f"Read the token from this environment variable; {VARIABLE} is looked at anyway.",
+        help=f"Read the token from this environment variable, {VARIABLE} by default.",
     )
     return file(variable(command))
 
 
-def given_token(token_file: str | None, token_env: str | None) -> Given:
-    """The token that was given; raises `click.UsageError` where there is none."""
+def read_token(token_file: str | None, token_env: str | None) -> TokenInput:
+    """Return the token from the place that the options name.
+
+    Args:
+        token_file: The value of --token-file; "-" is standard input.
+        token_env: The value of --token-env. Without either option, the variable
+            `JWT_WSGI_TOKEN` is read if it is set, else standard input.
+
+    Raises:
+        click.UsageError: There is no token, or it cannot be read.
+    """
     if token_file is not None and token_env is not None:
-        raise click.UsageError(
-            "--token-file and --token-env: the token is in one place; leave one of them out"
-        )
+        raise click.UsageError("--token-file and --token-env: use only one of them")
     if token_file is not None and token_file != "-":  # noqa: S105 (standard input)
-        return _found(_file(token_file), token_file)
+        return _parse_input(_read_file(token_file), token_file)
     if token_env is not None:
-        if token_env not in os.environ:
-            raise click.UsageError(
-                "--token-env: no such environment variable; write its name and export it"
-            )
-        return _found(os.environ[token_env].encode("utf-8", "surrogateescape"), token_env)
+        return _read_variable(token_env)
     if token_file is None and os.environ.get(VARIABLE):
-        return _found(os.environ[VARIABLE].encode("utf-8", "surrogateescape"), VARIABLE)
+        return _read_variable(VARIABLE)
     if sys.stdin.isatty():
-        raise _none()
-    return _found(sys.stdin.buffer.read(MAX_BYTES + 1), "standard input")
+        raise _no_token_error()
+    return _parse_input(sys.stdin.buffer.read(MAX_BYTES + 1), "standard input")
 
 
-def _file(name: str) -> bytes:
+def _read_variable(name: str) -> TokenInput:
+    # The name is not repeated: it may be a token, put there by mistake.
+    if name not in os.environ:
+        raise click.UsageError(
+            "--token-env: no such environment variable; write its name and export it"
+        )
+    return _parse_input(os.environ[name].encode("utf-8", "surrogateescape"), name)
+
+
+def _read_file(name: str) -> bytes:
     try:
         with Path(name).open("rb") as file:
             return file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         # The name is not repeated: it may be a token, put there by mistake.
-        reason = getattr(error, "strerror", None) or "no file's name"
+        reason = getattr(error, "strerror", None) or "not a file name"
         raise click.UsageError(
             f"--token-file: cannot be read ({reason}); write the name of a file"
         ) from None
 
 
-def _found(octets: bytes, source: str) -> Given:
-    if len(octets) > MAX_BYTES:
-        raise click.UsageError(
-            f"{source}: over {MAX_BYTES} bytes; a token is shorter, so give the token alone"
-        )
+def _parse_input(content: bytes, source: str) -> TokenInput:
+    if len(content) > MAX_BYTES:
+        raise click.UsageError(f"{source}: over {MAX_BYTES} bytes; provide the token alone")
     try:
-        text = octets.decode("utf-8").strip()
+        text = content.decode("utf-8").strip()
     except UnicodeDecodeError:
-        raise click.UsageError(f"{source}: not UTF-8; give the token as text") from None
+        raise click.UsageError(f"{source}: not UTF-8; provide the token as text") from None
     if text.startswith("{"):
-        text = _answered(text, source)
-    scheme, _, rest = text.partition(" ")
+        text = _access_token(text, source)
+    scheme, _, credentials = text.partition(" ")
     if scheme.lower() == "bearer":
-        text = rest.strip()
+        text = credentials.strip()
     if not text:
-        raise _none()
-    return Given(text, source)
+        raise _no_token_error()
+    return TokenInput(text, source)
 
 
-def _answered(text: str, source: str) -> str:
-    """The token in the answer of a token endpoint (RFC 6749 §5.1)."""
+def _access_token(text: str, source: str) -> str:
+    """Return the token in the response of a token endpoint (RFC 6749 §5.1)."""
     try:
         token = read_object(text.encode()).get("access_token")
     except ValueError:
         token = None
     if not isinstance(token, str):
         raise click.UsageError(
-            f"{source}: JSON without an access_token; give the token, or a token endpoint's answer"
+            f"{source}: JSON without an access_token;"
+            " provide the token, or the response of a token endpoint"
         )
     return token.strip()
 
 
-def _none() -> click.UsageError:
+def _no_token_error() -> click.UsageError:
     return click.UsageError(
-        f"no token: write it to standard input, name a --token-file, or export {VARIABLE}"
+        f"no token: write it to standard input, use --token-file, or export {VARIABLE}"
     )

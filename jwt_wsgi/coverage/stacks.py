@@ -62,9 +62,9 @@ def routes_of(app: Any, policy: Policy, urlconf: Any = None) -> list[tuple[Found
 
 def _read(app: Any, urlconf: Any, guards: Guards, prefix: str) -> Iterator[Found]:
     if isinstance(app, ScopeAuthorizer):
-        yield from _read(app._app, urlconf, (*guards, (prefix, app._policy)), prefix)  # noqa: SLF001
+        yield from _read(app.app, urlconf, (*guards, (prefix, app.policy)), prefix)
     elif is_a(app, *_TRANSPARENT):
-        yield from _read(app.app if hasattr(app, "app") else app._app, urlconf, guards, prefix)  # noqa: SLF001
+        yield from _read(app.app, urlconf, guards, prefix)
     elif getattr(app, "__name__", None) == "__call__" and hasattr(app, "__self__"):
         yield from _read(app.__self__, urlconf, guards, prefix)
     elif is_a(app, "flask.app.Flask"):

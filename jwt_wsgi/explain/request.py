@@ -1,10 +1,11 @@
-"""`Explainer`: one request walked through the stack, check by check, for a console or a command line.
+"""`Explainer`: one request explained check by check, for a console or a command line.
 
-The verdict is the stack's own: the request goes through the layers that `protect` makes. The
-steps come from the functions that `Verifier.verify` calls, in its order, and give way where they
-disagree with it, so that no explanation says yes where the stack says no.
+The request goes through the layers that `protect` makes, so the verdict is the stack's own. The
+steps are the checks that the stack's `Verifier` reports while it judges the token, so that no
+explanation contradicts it.
 """
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -13,19 +14,18 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 
 from jwt_wsgi.auth import AUTH_KEY, CREDENTIALS_KEY, RULE_KEY, Auth, Credentials
 from jwt_wsgi.errors import AuthError, InvalidToken, KeysUnavailable
-from jwt_wsgi.explain.token import Step, TokenChecks, written
+from jwt_wsgi.explain.token import Step, TokenTrace, in_words, step_names
 from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.middleware.decisions import Decision, excerpt
 from jwt_wsgi.middleware.extraction import GetToken
 from jwt_wsgi.middleware.protect import protect
-from jwt_wsgi.options import must
 from jwt_wsgi.policy.algebra import PUBLIC
 from jwt_wsgi.policy.policy import Match, Policy, Rules
-from jwt_wsgi.verifier import Verifier
+from jwt_wsgi.verifier import IsRevoked, Verifier
 
-_DECISIONS, _RAISED, _REACHED = (
-    f"jwt_wsgi.explain.{name}" for name in ("decisions", "raised", "reached")
-)
+_DECISIONS = "jwt_wsgi.explain.decisions"
+_EXTRACTION_ERROR = "jwt_wsgi.explain.extraction_error"
+_REACHED = "jwt_wsgi.explain.reached"
 
 
 class Response(NamedTuple):
@@ -38,10 +38,13 @@ class Response(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What the stack says to one request, and how it comes to it.
+    """The stack's answer to one request, and the checks that lead to it.
 
-    `refusal` is None where the request would reach the application. `reason` is
-    why it would not, `would_be` why it would not but for a rule that only reports.
+    Attributes:
+        steps: The checks, in order.
+        refusal: The answer, or None where the request would reach the application.
+        reason: Why the request would be refused, or None.
+        would_be: The reason that a rule or policy only reports, or None.
     """
 
     steps: tuple[Step, ...]
@@ -51,16 +54,25 @@ class Explanation:
 
     @property
     def failed(self) -> Step | None:
-        """The first check that did not hold."""
+        """The first check that failed, or None."""
         return next((step for step in self.steps if step.passed is False), None)
 
 
 class Explainer:
     """Explains requests as `protect(app, issuer=issuers, rules=rules, **options)` judges them.
 
-    `issuers` are the very `Issuer`s that the application uses, so that keys are
-    fetched once, and `options` those of `protect`. What is explained is logged like
-    any other request. Raises `ValueError` for what cannot be.
+    What is explained is logged like any other request.
+
+    Args:
+        issuers: The `Issuer`s that the application itself uses, so that keys are fetched once.
+        rules: The application's rules, or its `Policy`.
+        get_token: As for `protect`.
+        is_revoked: As for `protect`.
+        clock: As for `protect`.
+        **options: The other options of `protect`, but for `on_decision`.
+
+    Raises:
+        ValueError: For invalid arguments.
     """
 
     def __init__(
@@ -69,126 +81,146 @@ class Explainer:
         rules: Rules | Policy,
         *,
         get_token: GetToken | None = None,
+        is_revoked: IsRevoked | None = None,
         clock: Callable[[], float] = time.time,
         **options: Any,
     ) -> None:
-        must(
-            not isinstance(issuers, str),
-            f"issuers={issuers!r}: write the Issuer that the application uses",
+        if isinstance(issuers, str):
+            raise ValueError(f"issuers={issuers!r}: write the Issuer that the application uses")
+        verifier = Verifier(issuers, is_revoked=is_revoked, clock=clock)
+        self._clock = clock
+        self._step_names = step_names(checks_revocation=verifier.checks_revocation)
+        # A trace belongs to one request, and so to the thread that explains it.
+        self._local = threading.local()
+        self._stack = protect(
+            _reached,
+            issuer=verifier.recorded(self._record),
+            rules=rules,
+            get_token=None if get_token is None else _keeping_errors(get_token),
+            on_decision=_keep_decision,
+            **options,
         )
-        listed = [issuers] if isinstance(issuers, Issuer) else list(issuers)
-        self._checks = TokenChecks(
-            Verifier(listed, clock=clock), clock, revocable=options.get("is_revoked") is not None
-        )
-        options |= {
-            "get_token": get_token and _noting(get_token),
-            "on_decision": _note,
-            "clock": clock,
-        }
-        self._stack = protect(_reached, issuer=listed, rules=rules, **options)
 
     def explain(self, environ: WSGIEnvironment) -> Explanation:
-        """The walk of this request. `environ` is left as it is, and the body is not read, but by `get_token`."""
-        # What layers in front of this call have left is of another request.
+        """Return the checks and the answer for one request.
+
+        `environ` is left unchanged, and its body is not read, except by `get_token`.
+        """
+        # The keys that layers in front of this call have left belong to another request.
         request = {key: value for key, value in environ.items() if not key.startswith("jwt_wsgi.")}
-        request[_DECISIONS] = []
+        decisions: list[Decision] = []
+        request[_DECISIONS] = decisions
+        trace = TokenTrace(self._step_names)
+        self._local.trace = trace
         refusal = self._answer(request)
-        decisions: list[Decision] = request[_DECISIONS]
+        errors = [decision.error for decision in decisions if decision.error]
+        reported = [decision.would_be for decision in decisions if decision.would_be]
         return Explanation(
-            steps=tuple(self._walk(request, decisions)),
+            steps=tuple(self._steps(request, decisions, trace)),
             refusal=refusal,
-            reason=next((decision.reason for decision in decisions if decision.error), None),
-            would_be=next(
-                (decision.would_be.reason for decision in decisions if decision.would_be), None
-            ),
+            reason=errors[0].reason if errors else None,
+            would_be=reported[0].reason if reported else None,
         )
 
+    def _record(self, check: str, *values: object) -> None:
+        self._local.trace(check, *values)
+
     def _answer(self, environ: WSGIEnvironment) -> Response | None:
-        started: list[tuple[str, list[tuple[str, str]]]] = []
+        responses: list[tuple[str, list[tuple[str, str]]]] = []
 
         def start_response(
             status: str, headers: list[tuple[str, str]], *_: Any
         ) -> Callable[[bytes], object]:
-            started.append((status, headers))
+            responses.append((status, headers))
             return lambda octets: None
 
         body = b"".join(self._stack(environ, start_response))
-        status, headers = started[-1]
-        return None if _REACHED in environ else Response(int(status[:3]), tuple(headers), body)
+        if _REACHED in environ:
+            return None
+        status, headers = responses[-1]
+        return Response(int(status[:3]), tuple(headers), body)
 
-    def _walk(self, environ: WSGIEnvironment, decisions: list[Decision]) -> Iterator[Step]:
-        match, auth = environ.get(RULE_KEY), environ.get(AUTH_KEY)
-        found = environ.get(_RAISED) or environ.get(CREDENTIALS_KEY)
+    def _steps(
+        self, environ: WSGIEnvironment, decisions: list[Decision], trace: TokenTrace
+    ) -> Iterator[Step]:
+        match = environ.get(RULE_KEY)
+        auth = environ.get(AUTH_KEY)
+        credentials = environ.get(_EXTRACTION_ERROR) or environ.get(CREDENTIALS_KEY)
+        is_public = isinstance(match, Match) and match.requirement is PUBLIC
         first = decisions[0].error or decisions[0].would_be
-        about_token = (
-            first
-            if isinstance(first, InvalidToken | KeysUnavailable) and first is not found
-            else None
-        )
-        # The verifier tells of what it refuses alone, the authorizer of every request that reaches it.
-        reached = len(decisions) > (first is not None and first in (found, about_token))
-        public = isinstance(match, Match) and match.requirement is PUBLIC
-        yield _credentials_step(found, public=public)
-        if isinstance(found, Credentials) and not public:
-            yield from self._checks.walk(found.token, auth, about_token)
+        token_error = _token_error(first, credentials)
+        yield _credentials_step(credentials, is_public=is_public)
+        if isinstance(credentials, Credentials) and not is_public:
+            now = self._clock() if auth is None else auth.judged_at
+            yield from trace.steps(token_error, now)
         else:
-            yield from self._checks.unmade()
-        yield from (
-            _policy_steps(match, auth, decisions[-1]) if reached else (Step("path"), Step("rule"))
-        )
+            yield from trace.not_made()
+        # The verifier reports its refusals alone; the authorizer reports every request.
+        verifier_reports = 0 if first is None or first not in (credentials, token_error) else 1
+        if len(decisions) > verifier_reports:
+            yield from _policy_steps(match, auth, decisions[-1])
+        else:
+            yield Step("path")
+            yield Step("rule")
+
+
+def _token_error(error: AuthError | None, credentials: object) -> AuthError | None:
+    """Return the error if it is the verifier's, about the token."""
+    if isinstance(error, InvalidToken | KeysUnavailable) and error is not credentials:
+        return error
+    return None
 
 
 def _reached(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    """Stands in the application's place."""
+    """Stand in for the application."""
     environ[_REACHED] = True
     start_response("200 OK", [])
     return []
 
 
-def _note(environ: WSGIEnvironment, decision: Decision) -> None:
+def _keep_decision(environ: WSGIEnvironment, decision: Decision) -> None:
     environ[_DECISIONS].append(decision)
 
 
-def _noting(get_token: GetToken) -> GetToken:
-    """`get_token`, whose refusal no layer tells of."""
+def _keeping_errors(get_token: GetToken) -> GetToken:
+    """Return a `get_token` that keeps its refusal, which no layer reports."""
 
     def get(environ: WSGIEnvironment) -> str | None:
         try:
             return get_token(environ)
         except AuthError as error:
-            environ[_RAISED] = error
-            _note(environ, Decision(error))
+            environ[_EXTRACTION_ERROR] = error
+            _keep_decision(environ, Decision(error))
             raise
 
     return get
 
 
-def _credentials_step(found: Credentials | AuthError | None, *, public: bool) -> Step:
+def _credentials_step(credentials: Credentials | AuthError | None, *, is_public: bool) -> Step:
     expected = "Bearer and one token"
-    if public:
+    if is_public:
         return Step("credentials", None, expected, "not looked at, the rule is PUBLIC")
-    if isinstance(found, AuthError):
-        return Step("credentials", False, expected, found.reason)
-    return (
-        Step("credentials", None, expected, "no token")
-        if found is None
-        else Step("credentials", True, expected)
-    )
+    if isinstance(credentials, AuthError):
+        return Step("credentials", False, expected, credentials.reason)
+    if credentials is None:
+        return Step("credentials", None, expected, "no token")
+    return Step("credentials", True, expected)
 
 
 def _policy_steps(match: Match | None, auth: Auth | None, decision: Decision) -> Iterator[Step]:
     error = decision.error or decision.would_be
     if match is None:
-        # Only an ambiguous request leaves no match, and it is never let pass unsaid.
-        expected, reason = (error.expected, error.reason) if error else (None, None)
-        yield Step("path", False, written(expected), reason)
+        # Only an ambiguous request has no match, and then there is always an error.
+        expected = None if error is None else in_words(error.expected)
+        reason = None if error is None else error.reason
+        yield Step("path", False, expected, reason)
         yield Step("rule")
         return
     yield Step("path", True, "one reading")
-    asked = f"otherwise: {match.requirement!r}" if match.rule is None else str(match.rule)
-    yield Step(
-        "rule",
-        error is None,
-        asked,
-        "no token" if auth is None else f"scopes {excerpt(sorted(auth.scopes))}",
-    )
+    rule = f"otherwise: {match.requirement!r}"
+    if match.rule is not None:
+        rule = str(match.rule)
+    caller = "no token"
+    if auth is not None:
+        caller = f"scopes {excerpt(sorted(auth.scopes))}"
+    yield Step("rule", error is None, rule, caller)

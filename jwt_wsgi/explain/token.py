@@ -1,20 +1,23 @@
-"""The walk of one token: the functions that `Verifier.verify` calls, in its order, a step for each check."""
+"""The steps of one token, from the checks that the verifier reports."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from jwt_wsgi.auth import Auth
 from jwt_wsgi.errors import AuthError
 from jwt_wsgi.issuer import Issuer
-from jwt_wsgi.jose import claims as judgement
-from jwt_wsgi.jose.compact import Compact, check_signature, parse, read_segment, signed_with
+from jwt_wsgi.jose.claims import ABSENT, Dates, TokenProfile
 from jwt_wsgi.middleware.decisions import excerpt
-from jwt_wsgi.verifier import Verifier
 
 
 class Step(NamedTuple):
-    """One check; `passed` is None where it was not made. `found` is escaped and cut, and no token is in it."""
+    """One check of a request.
+
+    Attributes:
+        name: What is checked.
+        passed: None where the check was not made.
+        expected: What is configured.
+        found: What the request holds, escaped and cut. No token is in it.
+    """
 
     name: str
     passed: bool | None = None
@@ -22,168 +25,181 @@ class Step(NamedTuple):
     found: str | None = None
 
 
-@dataclass(slots=True)
-class _Walk:
-    """One token, what the verifier said of it, and what one check leaves to the next."""
+#: The steps of a token, in the order in which the verifier makes its checks.
+_NAMES = (
+    "form",
+    "algorithm",
+    "payload",
+    "issuer",
+    "issuer's algorithm",
+    "type",
+    "key",
+    "signature",
+    "audience",
+    "claims",
+    "expiry",
+    "not before",
+    "age",
+    "predicates",
+)
 
-    token: str
-    refused: AuthError | None
-    now: float
-    compact: Compact = field(init=False)
-    claims: dict[str, Any] = field(init=False)
-    issuer: Issuer = field(init=False)
-
-
-class TokenChecks:
-    """The checks of `verifier`: each makes its steps, or raises what the verifier raises.
-
-    `revocable` says whether the verifier asks for revocation, `clock` is the one it has.
-    """
-
-    def __init__(self, verifier: Verifier, clock: Callable[[], float], *, revocable: bool) -> None:
-        self._verifier, self._clock = verifier, clock
-        self._made: dict[Callable[[_Walk], list[Step]], tuple[str, ...]] = {
-            self._form: ("form",),
-            self._algorithm: ("algorithm",),
-            self._payload: ("payload",),
-            self._issuer: ("issuer",),
-            self._origin: ("issuer's algorithm", "type", "key", "signature"),
-            self._standing: ("audience", "claims"),
-            self._times: ("expiry", "not before", "age"),
-            self._predicates: ("predicates",),
-        }
-        if revocable:
-            self._made[self._revocation] = ("revocation",)
-
-    def unmade(self) -> list[Step]:
-        """The steps of a token that nobody looks at."""
-        return [Step(name) for names in self._made.values() for name in names]
-
-    def walk(self, token: str, auth: Auth | None, refused: AuthError | None) -> list[Step]:
-        """The steps of one token; the verdict is the verifier's, `auth` or `refused`."""
-        walk = _Walk(token, refused, self._clock() if auth is None else auth.judged_at)
-        steps: list[Step] = []
-        failure: AuthError | None = None
-        for check, names in self._made.items():
-            try:
-                steps += check(walk) if failure is None else map(Step, names)
-            except AuthError as error:
-                failure = error
-                steps += _failing(names, error)
-        if (failure and failure.reason) == (refused and refused.reason):
-            return steps
-        # Keys or a predicate have changed their mind in between: the verdict stands.
-        reason = None if refused is None else refused.reason
-        return [Step("token", refused is None, None, reason), *self.unmade()]
-
-    def _form(self, walk: _Walk) -> list[Step]:
-        walk.compact = parse(walk.token, self._verifier._max_token_bytes)  # noqa: SLF001
-        return [Step("form", True, "a compact JWS", f"{len(walk.token)} bytes")]
-
-    def _algorithm(self, walk: _Walk) -> list[Step]:
-        allowed = self._verifier._algorithms  # noqa: SLF001 (its own list, and no second one)
-        alg, _ = signed_with(walk.compact.header, allowed)
-        return [Step("algorithm", True, written(sorted(allowed)), excerpt(alg))]
-
-    def _payload(self, walk: _Walk) -> list[Step]:
-        walk.claims = read_segment(walk.compact.payload)
-        return [Step("payload", True, "a JSON object")]
-
-    def _issuer(self, walk: _Walk) -> list[Step]:
-        walk.issuer = self._verifier._issuer(walk.claims)  # noqa: SLF001 (its own choice, and no second one)
-        return [Step("issuer", True, "a trusted one", excerpt(walk.issuer.issuer))]
-
-    def _origin(self, walk: _Walk) -> list[Step]:
-        issuer, header = walk.issuer, walk.compact.header
-        alg, kid = signed_with(header, issuer.algorithms)
-        judgement.check_type(header, issuer.profile)
-        # What the verifier did not find is not looked for again: that may cost a fetch.
-        if walk.refused is not None and walk.refused.reason in ("kid_unknown", "keys_unavailable"):
-            raise walk.refused
-        check_signature(walk.compact, alg, issuer.keys.find(kid, alg))
-        return [
-            Step("issuer's algorithm", True, written(sorted(issuer.algorithms)), excerpt(alg)),
-            Step("type", True, issuer.profile.name, _value(header.get("typ", judgement.ABSENT))),
-            Step("key", True, "one of the issuer's", _value(header.get("kid", judgement.ABSENT))),
-            Step("signature", True, "good"),
-        ]
-
-    def _standing(self, walk: _Walk) -> list[Step]:
-        profile = walk.issuer.profile
-        judgement.check_claims(walk.claims, profile)
-        accepted = (
-            "ANY_AUDIENCE" if profile.audiences is None else written(sorted(profile.audiences))
-        )
-        audience = Step(
-            "audience", True, accepted, _value(walk.claims.get("aud", judgement.ABSENT))
-        )
-        return [audience, Step("claims", True, "all that are required")]
-
-    def _times(self, walk: _Walk) -> list[Step]:
-        profile = walk.issuer.profile
-        dates = judgement.check_claims(walk.claims, profile)
-        judgement.check_times(dates, profile, walk.now)
-        begin, max_age = max(dates.nbf, dates.iat), profile.max_age
-        age = "any" if max_age is None else f"iat after {walk.now - max_age}"
-        return [
-            Step("expiry", True, f"exp after {walk.now}", _value(dates.exp)),
-            Step("not before", True, f"at most {walk.now}", _value(begin)),
-            Step("age", True, age, _value(dates.iat)),
-        ]
-
-    def _predicates(self, walk: _Walk) -> list[Step]:
-        judgement.check_predicates(walk.claims, walk.issuer.profile)
-        return [Step("predicates", True, f"{len(walk.issuer.profile.predicates)} satisfied")]
-
-    def _revocation(self, walk: _Walk) -> list[Step]:
-        # Asked by the verifier, and not again: that may cost a call, and the answer may differ.
-        if walk.refused is not None and walk.refused.reason in (
-            "token_revoked",
-            "revocation_unknown",
-        ):
-            raise walk.refused
-        return [Step("revocation", True, "not revoked")]
-
-
-#: reason -> the step that it fails, where one check makes several.
-_FAILED = {
-    "type_mismatch": "type",
+#: reason -> the step that it fails, where a check of the verifier makes several steps.
+_FAILED_STEPS = {
     "kid_unknown": "key",
     "keys_unavailable": "key",
     "signature_invalid": "signature",
-    "audience_mismatch": "audience",
     "token_expired": "expiry",
     "token_not_yet_valid": "not before",
     "token_too_old": "age",
+    "token_revoked": "revocation",
+    "revocation_unknown": "revocation",
 }
 
 
-def _failing(names: tuple[str, ...], error: AuthError) -> list[Step]:
-    """The steps of a check that raised: those before the failing one have passed, those after it were not made."""
-    named = _FAILED.get(error.reason)
-    if (
-        named is None
-        and "audience" in names
-        and error.expected not in ("aud", "aud a string or strings")
-    ):
-        named = "claims"
-    at = names.index(named) if named in names else 0
-    found = error.reason if error.found is None else f"{error.reason}: {excerpt(error.found)}"
-    failing = Step(names[at], False, written(error.expected), found)
-    return [
-        *(Step(name, True) for name in names[:at]),
-        failing,
-        *(Step(name) for name in names[at + 1 :]),
-    ]
+def step_names(*, checks_revocation: bool) -> tuple[str, ...]:
+    """Return the names of a token's steps, in their order."""
+    if checks_revocation:
+        return (*_NAMES, "revocation")
+    return _NAMES
 
 
-def written(expected: object) -> str | None:
-    """What is configured, as a person writes it."""
+class TokenTrace:
+    """A recorder for one token: the steps that passed, as `Verifier.recorded` reports them."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self._names = names
+        self._passed: dict[str, Step] = {}
+        self._profile: TokenProfile | None = None
+        self._dates: Dates | None = None
+
+    def __call__(self, check: str, *values: Any) -> None:
+        """Record that a check of the verifier passed."""
+        if check == "claims":
+            self._profile, self._dates = values
+        for step in _STEPS[check](*values):
+            self._passed[step.name] = step
+
+    def not_made(self) -> list[Step]:
+        """Return the steps of a token that nothing looked at."""
+        return [Step(name) for name in self._names]
+
+    def steps(self, refusal: AuthError | None, now: float) -> list[Step]:
+        """Return the steps of the token.
+
+        Args:
+            refusal: The verifier's refusal, or None where it accepted the token.
+            now: When the token was judged, in seconds since the epoch.
+        """
+        passed = self._passed_steps(now)
+        if refusal is None:
+            return [passed[name] for name in self._names]
+        failed = self._failed_step(refusal)
+        position = self._names.index(failed)
+        steps = [passed.get(name, Step(name, True)) for name in self._names[:position]]
+        steps.append(_failing_step(failed, refusal))
+        steps += [Step(name) for name in self._names[position + 1 :]]
+        return steps
+
+    def _failed_step(self, refusal: AuthError) -> str:
+        """Return the step that a refusal fails: its own, or the first that did not pass."""
+        if refusal.reason in _FAILED_STEPS:
+            return _FAILED_STEPS[refusal.reason]
+        if "claims" in self._passed:
+            return "predicates"
+        return next(name for name in self._names if name not in self._passed)
+
+    def _passed_steps(self, now: float) -> dict[str, Step]:
+        """Return the recorded steps, and those about moments, which follow from the claims."""
+        if self._profile is None or self._dates is None:
+            return self._passed
+        profile = self._profile
+        steps = {step.name: step for step in _moment_steps(profile, self._dates, now)}
+        steps["predicates"] = Step("predicates", True, f"{len(profile.predicates)} satisfied")
+        steps["revocation"] = Step("revocation", True, "not revoked")
+        return {**self._passed, **steps}
+
+
+def _form(token: str) -> Iterator[Step]:
+    yield Step("form", True, "a compact JWS", f"{len(token)} bytes")
+
+
+def _algorithm(allowed: frozenset[str], alg: str) -> Iterator[Step]:
+    yield Step("algorithm", True, in_words(sorted(allowed)), excerpt(alg))
+
+
+def _payload() -> Iterator[Step]:
+    yield Step("payload", True, "a JSON object")
+
+
+def _issuer(issuer: Issuer) -> Iterator[Step]:
+    yield Step("issuer", True, "a trusted one", excerpt(issuer.issuer))
+
+
+def _issuers_algorithm(allowed: frozenset[str], alg: str) -> Iterator[Step]:
+    yield Step("issuer's algorithm", True, in_words(sorted(allowed)), excerpt(alg))
+
+
+def _type(profile: TokenProfile, header: Mapping[str, Any]) -> Iterator[Step]:
+    yield Step("type", True, profile.name, _value(header.get("typ", ABSENT)))
+
+
+def _signature(header: Mapping[str, Any]) -> Iterator[Step]:
+    yield Step("key", True, "one of the issuer's", _value(header.get("kid", ABSENT)))
+    yield Step("signature", True, "good")
+
+
+def _audience(profile: TokenProfile, claims: Mapping[str, Any]) -> Iterator[Step]:
+    accepted = "ANY_AUDIENCE"
+    if profile.audiences is not None:
+        accepted = str(in_words(sorted(profile.audiences)))
+    yield Step("audience", True, accepted, _value(claims.get("aud", ABSENT)))
+
+
+def _claims(profile: TokenProfile, dates: Dates) -> Iterator[Step]:
+    yield Step("claims", True, "all that are required")
+
+
+#: The verifier's checks, and the steps that each of them makes.
+_STEPS: dict[str, Callable[..., Iterator[Step]]] = {
+    "form": _form,
+    "algorithm": _algorithm,
+    "payload": _payload,
+    "issuer": _issuer,
+    "issuer's algorithm": _issuers_algorithm,
+    "type": _type,
+    "signature": _signature,
+    "audience": _audience,
+    "claims": _claims,
+}
+
+
+def _moment_steps(profile: TokenProfile, dates: Dates, now: float) -> Iterator[Step]:
+    age = "any"
+    if profile.max_age is not None:
+        age = f"iat after {now - profile.max_age}"
+    yield Step("expiry", True, f"exp after {now}", _value(dates.exp))
+    yield Step("not before", True, f"at most {now}", _value(dates.begin))
+    yield Step("age", True, age, _value(dates.iat))
+
+
+def _failing_step(name: str, refusal: AuthError) -> Step:
+    found = refusal.reason
+    if refusal.found is not None:
+        found = f"{refusal.reason}: {excerpt(refusal.found)}"
+    return Step(name, False, in_words(refusal.expected), found)
+
+
+def in_words(expected: object) -> str | None:
+    """Return what is configured, as a person writes it."""
+    if expected is None:
+        return None
     if isinstance(expected, list):
         return " or ".join(map(str, expected))
-    return None if expected is None else str(expected)
+    return str(expected)
 
 
-def _value(found: object) -> str:
-    """A token's value; a date that is not there is one that never was."""
-    return "absent" if found in (judgement.ABSENT, float("-inf")) else excerpt(found)
+def _value(value: object) -> str:
+    """Return a token's value for a step; None stands for a date that is absent."""
+    if value is ABSENT or value is None:
+        return "absent"
+    return excerpt(value)

@@ -1,1 +1,1 @@
-"""A bounded HTTP client for documents that are fetched from outside."""
+"""A bounded HTTP client for documents from outside: key sets and metadata."""

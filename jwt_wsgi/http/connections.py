@@ -1,37 +1,49 @@
-"""Connections that give up in time, and the addresses that a stranger may send us to."""
+"""Connections with a deadline, and the check for public addresses."""
 
 import http.client
 import io
 import ipaddress
 import socket
 import time
-from typing import Any
+from typing import Any, Final
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
+# What a read may still wait after the deadline, in seconds. 0 would mean non-blocking.
+_SHORTEST_WAIT: Final = 0.001
+
+# IPv6 ranges that embed an IPv4 address of any kind: NAT64 (RFC 6052) and 6to4 (RFC 3056).
+_TRANSLATED_NETWORKS: Final = (
+    ipaddress.ip_network("64:ff9b::/96"),
+    ipaddress.ip_network("2002::/16"),
+)
+
 
 class _DeadlineReader(io.RawIOBase):
-    """What a socket receives: past its time-out, counted from here on, only what has arrived.
+    """A reader of a socket's data with one deadline: the socket's time-out, from now on.
 
-    A socket's own time-out begins anew with every byte, so a dripping server
-    would stretch it for ever.
+    A socket's own time-out starts again with every byte, so a server that sends one
+    byte at a time could hold a fetch forever.
     """
 
-    def __init__(self, received: io.RawIOBase, sock: socket.socket) -> None:
-        self._received, self._sock = received, sock
+    def __init__(self, raw: io.RawIOBase, sock: socket.socket) -> None:
+        self._raw = raw
+        self._sock = sock
         self._deadline = time.monotonic() + (sock.gettimeout() or 0)
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> Any:
-        # A thread may have been frozen past its deadline (uWSGI) while the reply was there.
-        self._sock.settimeout(max(0.001, self._deadline - time.monotonic()))
-        return self._received.readinto(buffer)
+        # A thread may be frozen past its deadline (uWSGI) while the reply arrives, so
+        # data that is already there is still read.
+        remaining = self._deadline - time.monotonic()
+        self._sock.settimeout(max(_SHORTEST_WAIT, remaining))
+        return self._raw.readinto(buffer)
 
     def close(self) -> None:
-        self._received.close()
+        self._raw.close()
         super().close()
 
 
@@ -42,13 +54,13 @@ class _Response(http.client.HTTPResponse):
 
 
 class Connection(HTTPConnection):
-    """Plain HTTP, whose replies come in time or not at all."""
+    """A plain HTTP connection whose replies have a deadline."""
 
     response_class = _Response
 
 
 class TLSConnection(HTTPSConnection):
-    """The same over TLS."""
+    """A TLS connection whose replies have a deadline."""
 
     response_class = _Response
 
@@ -58,25 +70,34 @@ class _Pool(HTTPConnectionPool):
 
 
 class TLSPool(HTTPSConnectionPool):
-    """Connections to one https server."""
+    """A pool of TLS connections to one server."""
 
     ConnectionCls = TLSConnection
 
 
-# Where an IPv4 address, of any kind, stands inside an IPv6 one: NAT64 (RFC 6052) and 6to4.
-_TRANSLATED = tuple(map(ipaddress.ip_network, ("64:ff9b::/96", "2002::/16")))
-
 POOLS: dict[str, type[HTTPConnectionPool]] = {"http": _Pool, "https": TLSPool}
 
 
-def public_address(host: str, port: int) -> str:
-    """The address of `host`; raises `OSError` unless all it has are the whole Internet's."""
-    found = [str(row[4][0]) for row in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
-    for address in map(ipaddress.ip_address, found):
-        if (
-            not address.is_global
-            or address.is_multicast
-            or any(address in each for each in _TRANSLATED)
-        ):
+def resolve_public_address(host: str, port: int) -> str:
+    """Return the first address of `host`.
+
+    Args:
+        host: A host name or an address.
+        port: The port to connect to.
+
+    Raises:
+        OSError: The name cannot be resolved, or any of its addresses is not public.
+    """
+    rows = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    addresses = [str(sockaddr[0]) for _family, _type, _proto, _name, sockaddr in rows]
+    for address in addresses:
+        if not _is_public(address):
             raise OSError(f"{host!a:.200} has an address that is not public")
-    return found[0]
+    return addresses[0]
+
+
+def _is_public(text: str) -> bool:
+    address = ipaddress.ip_address(text)
+    if not address.is_global or address.is_multicast:
+        return False
+    return not any(address in network for network in _TRANSLATED_NETWORKS)

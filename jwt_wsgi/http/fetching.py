@@ -1,4 +1,4 @@
-"""What is fetched, and from where: the values that a fetcher takes and answers."""
+"""The values that a fetcher takes and returns, and the error that it raises."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -6,13 +6,19 @@ from typing import Final, Literal, NamedTuple
 
 NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 
+#: How a fetch may end: one success, and the closed list of failures.
+Outcome = Literal["ok", "timeout", "unreachable", "http_status", "bad_reply", "fetcher_raised"]
+
 
 class FetchError(Exception):
-    """A document could not be had.
+    """A document that could not be fetched, or was not valid.
 
-    `status` is the HTTP status where there was one, `retry_after` the seconds
-    that the server asks to be left alone, `outcome` what `Fetched` calls it,
-    `headers` those of the reply, if one came.
+    Args:
+        reason: What went wrong, as one line for logs. It quotes nothing secret.
+        status: The HTTP status of the reply, or None.
+        retry_after: Seconds that the server asked to wait. Default 0.
+        outcome: The outcome that `Fetched` reports. Default `bad_reply`.
+        headers: The headers of the reply, empty if there was none.
     """
 
     def __init__(
@@ -20,25 +26,29 @@ class FetchError(Exception):
         reason: str,
         status: int | None = None,
         retry_after: float = 0,
-        outcome: "Outcome" = "bad_reply",
+        outcome: Outcome = "bad_reply",
         headers: Mapping[str, str] = NO_HEADERS,
     ) -> None:
         super().__init__(reason)
-        self.status, self.outcome = status, outcome
-        self.retry_after, self.headers = retry_after, headers
-
-
-#: How a fetch may end: one good end, and the closed list of failures.
-Outcome = Literal["ok", "timeout", "unreachable", "http_status", "bad_reply", "fetcher_raised"]
+        self.status = status
+        self.retry_after = retry_after
+        self.outcome = outcome
+        self.headers = headers
 
 
 class Reply(NamedTuple):
-    """A document's bytes, the seconds that its `Cache-Control` grants, or None, and the headers that came with it."""
+    """A fetched document.
+
+    Attributes:
+        body: The document's bytes.
+        max_age: The lifetime in seconds that `Cache-Control` grants, or None.
+        headers: The headers of the reply.
+    """
 
     body: bytes
     max_age: float | None = None
     headers: Mapping[str, str] = NO_HEADERS
 
 
-#: A fetcher of one's own: a URL in, the document out; whatever it raises is a failure.
-Fetch = Callable[[str], "Reply | bytes"]
+#: A user's own fetcher: takes a URL, returns the document. Any exception is a failed fetch.
+Fetch = Callable[[str], Reply | bytes]

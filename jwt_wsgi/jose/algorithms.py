@@ -1,7 +1,7 @@
 """The signature algorithms, each bound to its key type, curve and hash (RFC 7518 §3, RFC 8037).
 
-Names are looked up here and nowhere else, so `none` and whatever a library may
-learn tomorrow do not exist.
+Every algorithm is looked up in `ALGORITHMS`. The names that josepy or cryptography know,
+`none` among them, are never consulted.
 """
 
 from collections.abc import Callable
@@ -12,26 +12,34 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 from josepy import jwa
 
-#: (public key or secret, message, signature) -> is it good?
+#: A function of key material, message and signature that returns whether the signature is valid.
 Check = Callable[[Any, bytes, bytes], bool]
 
 
 class Algorithm(NamedTuple):
-    """One row: its JWK key type, the curve as cryptography names it, the least secret in bytes."""
+    """A signature algorithm.
+
+    Attributes:
+        kty: The key type of its JWKs.
+        check: Returns whether a signature is valid.
+        curve: The name that cryptography gives to its curve; None for algorithms other than EC.
+        min_secret_bytes: The least length of a shared secret (RFC 7518 §3.2).
+    """
 
     kty: str
-    curve: str | None
-    secret_bytes: int
     check: Check
+    curve: str | None = None
+    min_secret_bytes: int = 0
 
 
-def _rsa(padded: padding.AsymmetricPadding, hash_: hashes.HashAlgorithm) -> Check:
+def _rsa(scheme: padding.AsymmetricPadding, hash_: hashes.HashAlgorithm) -> Check:
     def check(key: Any, message: bytes, signature: bytes) -> bool:
-        # RFC 8017 §8: as long as the modulus; a library may take one whose leading zeros are left out.
+        # RFC 8017 §8: a signature is as long as the modulus. A library may accept one without
+        # its leading zeros.
         if len(signature) != (key.key_size + 7) // 8:
             return False
         try:
-            key.verify(signature, message, padded, hash_)
+            key.verify(signature, message, scheme, hash_)
         except InvalidSignature:
             return False
         return True
@@ -44,16 +52,18 @@ def _pkcs1(hash_: hashes.HashAlgorithm) -> Check:
 
 
 def _pss(hash_: hashes.HashAlgorithm) -> Check:
-    # josepy accepts any salt length; RFC 7518 §3.5 wants it as long as the hash.
-    return _rsa(padding.PSS(mgf=padding.MGF1(hash_), salt_length=padding.PSS.DIGEST_LENGTH), hash_)
+    # RFC 7518 §3.5: the salt is as long as the hash. josepy accepts any salt length.
+    scheme = padding.PSS(mgf=padding.MGF1(hash_), salt_length=padding.PSS.DIGEST_LENGTH)
+    return _rsa(scheme, hash_)
 
 
 def _ecdsa(algorithm: jwa.JWASignature) -> Check:
     def check(key: Any, message: bytes, signature: bytes) -> bool:
-        # r or s of zero is no signature, whatever a library thinks of it (CVE-2022-21449).
+        # An r or s of zero is never valid, even if a library accepts it (CVE-2022-21449).
         half = len(signature) // 2
-        nonzero = any(signature[:half]) and any(signature[half:])
-        return nonzero and algorithm.verify(key, message, signature)
+        if not any(signature[:half]) or not any(signature[half:]):
+            return False
+        return algorithm.verify(key, message, signature)
 
     return check
 
@@ -66,40 +76,42 @@ def _ed25519(key: Any, message: bytes, signature: bytes) -> bool:
     return True
 
 
-#: Every algorithm there is, by the name it has in a token's header.
+#: Every supported algorithm, by its name in a token's header.
 ALGORITHMS: dict[str, Algorithm] = {
-    "RS256": Algorithm("RSA", None, 0, _pkcs1(hashes.SHA256())),
-    "RS384": Algorithm("RSA", None, 0, _pkcs1(hashes.SHA384())),
-    "RS512": Algorithm("RSA", None, 0, _pkcs1(hashes.SHA512())),
-    "PS256": Algorithm("RSA", None, 0, _pss(hashes.SHA256())),
-    "PS384": Algorithm("RSA", None, 0, _pss(hashes.SHA384())),
-    "PS512": Algorithm("RSA", None, 0, _pss(hashes.SHA512())),
-    "ES256": Algorithm("EC", "secp256r1", 0, _ecdsa(jwa.ES256)),
-    "ES384": Algorithm("EC", "secp384r1", 0, _ecdsa(jwa.ES384)),
-    "ES512": Algorithm("EC", "secp521r1", 0, _ecdsa(jwa.ES512)),
-    "HS256": Algorithm("oct", None, 32, jwa.HS256.verify),
-    "HS384": Algorithm("oct", None, 48, jwa.HS384.verify),
-    "HS512": Algorithm("oct", None, 64, jwa.HS512.verify),
-    "EdDSA": Algorithm("OKP", None, 0, _ed25519),
-    "Ed25519": Algorithm("OKP", None, 0, _ed25519),
+    "RS256": Algorithm("RSA", _pkcs1(hashes.SHA256())),
+    "RS384": Algorithm("RSA", _pkcs1(hashes.SHA384())),
+    "RS512": Algorithm("RSA", _pkcs1(hashes.SHA512())),
+    "PS256": Algorithm("RSA", _pss(hashes.SHA256())),
+    "PS384": Algorithm("RSA", _pss(hashes.SHA384())),
+    "PS512": Algorithm("RSA", _pss(hashes.SHA512())),
+    "ES256": Algorithm("EC", _ecdsa(jwa.ES256), curve="secp256r1"),
+    "ES384": Algorithm("EC", _ecdsa(jwa.ES384), curve="secp384r1"),
+    "ES512": Algorithm("EC", _ecdsa(jwa.ES512), curve="secp521r1"),
+    "HS256": Algorithm("oct", jwa.HS256.verify, min_secret_bytes=32),
+    "HS384": Algorithm("oct", jwa.HS384.verify, min_secret_bytes=48),
+    "HS512": Algorithm("oct", jwa.HS512.verify, min_secret_bytes=64),
+    "EdDSA": Algorithm("OKP", _ed25519),
+    "Ed25519": Algorithm("OKP", _ed25519),
 }
 
-#: Those that verify with a shared secret.
+#: The algorithms that verify with a shared secret.
 SYMMETRIC = frozenset(name for name, row in ALGORITHMS.items() if row.kty == "oct")
 
-#: Two names for one algorithm: RFC 8037 §3.1, and the fully specified one after it.
+#: Two names of one algorithm: RFC 8037 §3.1, and RFC 9864 §2.2.
 _ED25519_NAMES = frozenset({"EdDSA", "Ed25519"})
 
 
 def algorithms_for(kty: str, *, curve: str | None = None, secret_bytes: int = 0) -> frozenset[str]:
-    """The algorithms for a key of this type, on this curve, or this many bytes long."""
+    """Return the algorithms for a key of this type, on this curve, or of this many bytes."""
     return frozenset(
         name
         for name, row in ALGORITHMS.items()
-        if row.kty == kty and row.curve == curve and row.secret_bytes <= secret_bytes
+        if row.kty == kty and row.curve == curve and row.min_secret_bytes <= secret_bytes
     )
 
 
 def interchangeable(name: str) -> frozenset[str]:
-    """The names that a key serves which itself names `name`."""
-    return _ED25519_NAMES if name in _ED25519_NAMES else frozenset({name})
+    """Return the names of the algorithm `name`, which may have a second one."""
+    if name in _ED25519_NAMES:
+        return _ED25519_NAMES
+    return frozenset({name})

@@ -9,19 +9,28 @@ from jwt_wsgi.jose.jwk import Key
 from jwt_wsgi.jose.keys import KeySet
 from jwt_wsgi.jose.strict_json import read_object
 
-#: Bytes; far above honest tokens, and refused before any decoding.
+#: Bytes. Honest tokens are far smaller; larger ones are refused before any decoding.
 MAX_TOKEN_BYTES = 16384
 
-# Each changes what the signature means or covers (RFC 7515 §4.1.11, RFC 7797 §7);
+# `crit` and `b64` change what the signature means or covers (RFC 7515 §4.1.11, RFC 7797 §7);
 # `zip` belongs to encryption (RFC 7516 §4.1.3).
-_UNSUPPORTED = ("crit", "b64", "zip")
+_UNSUPPORTED_PARAMETERS = ("crit", "b64", "zip")
 
+_STRING_PARAMETERS = ("kid", "typ")
 
-_NONE: Mapping[str, Any] = {}
+_NO_HEADERS: Mapping[str, dict[str, Any]] = {}
 
 
 class Compact(NamedTuple):
-    """A token taken apart and not believed yet; `signing_input` and the `protected` header are as received."""
+    """A parsed token, whose signature is not verified yet.
+
+    Attributes:
+        header: The header, as parsed.
+        payload: The decoded payload.
+        signature: The decoded signature.
+        signing_input: The bytes that the signature covers, as received.
+        protected: The header's segment, as received.
+    """
 
     header: dict[str, Any]
     payload: bytes
@@ -31,72 +40,107 @@ class Compact(NamedTuple):
 
 
 class Verified(NamedTuple):
-    """A good signature's header and payload."""
+    """The contents of a token whose signature is valid.
+
+    Attributes:
+        header: The header.
+        payload: The decoded payload, as it was signed.
+    """
 
     header: dict[str, Any]
     payload: bytes
 
 
 def verify(token: str, keys: KeySet, algorithms: Collection[str]) -> Verified:
-    """The header and payload of `token`, whose signature is good under one of `keys`.
+    """Verify the signature of a token and return its header and payload.
 
-    `algorithms` is the allow-list. No claim is looked at, and the payload need
-    not be JSON. Raises `InvalidToken` for every token that is not good, and
-    `ValueError` for `algorithms` that are one string.
+    No claim is checked, and the payload need not be JSON.
+
+    Args:
+        token: The token in the compact serialization, 16 KiB at most.
+        keys: The keys, of which one must have signed the token.
+        algorithms: The allowed algorithms, such as `("RS256",)`.
+
+    Raises:
+        InvalidToken: The token is malformed, its algorithm is not allowed, or none of the
+            keys verifies it.
+        ValueError: `algorithms` is a single string.
     """
     if isinstance(algorithms, str):
         raise ValueError(f"algorithms is one string; write ({algorithms!r},)")
     compact = parse(token)
-    alg, kid = signed_with(compact.header, algorithms)
+    alg = check_algorithm(compact.header, algorithms)
+    kid = compact.header.get("kid")
     check_signature(compact, alg, keys.find(kid, alg))
     return Verified(compact.header, compact.payload)
 
 
 def parse(
-    token: str, max_bytes: int = MAX_TOKEN_BYTES, known: Mapping[str, dict[str, Any]] = _NONE
+    token: str,
+    max_bytes: int = MAX_TOKEN_BYTES,
+    known_headers: Mapping[str, dict[str, Any]] = _NO_HEADERS,
 ) -> Compact:
-    """`token` taken apart; raises `InvalidToken` unless it is exactly one compact JWS.
+    """Parse a token without verifying it.
 
-    `known` are headers read before, by their segments, which are not read again.
+    Args:
+        token: The token in the compact serialization.
+        max_bytes: The greatest size of a token, in bytes.
+        known_headers: Headers that were parsed before, by their segments. They are not
+            parsed again.
+
+    Raises:
+        InvalidToken: `token` is not exactly one compact JWS, or its header is unsupported.
     """
-    if not isinstance(token, str) or not token.isascii():
-        raise InvalidToken("token_malformed")
-    if len(token) > max_bytes:
-        raise InvalidToken("token_too_large", expected=max_bytes, found=len(token))
-    signed, _, signature = token.rpartition(".")
-    protected, dot, payload = signed.partition(".")
+    _check_text(token, max_bytes)
+    signing_input, _, signature = token.rpartition(".")
+    protected, dot, payload = signing_input.partition(".")
     if not protected or not dot or not signature or "." in payload:
         raise InvalidToken("token_malformed", expected="three segments")
-    header = known.get(protected)
+    header = known_headers.get(protected)
     try:
-        unread = b"" if header else encoding.decode(protected)
-        octets = encoding.decode(payload), encoding.decode(signature)
+        header_octets = encoding.decode(protected) if header is None else b""
+        payload_octets = encoding.decode(payload)
+        signature_octets = encoding.decode(signature)
     except ValueError as error:
         raise InvalidToken("token_malformed", found=str(error)) from None
+    if header is None:
+        header = read_segment(header_octets)
+        _check_header(header)
     return Compact(
-        header or _checked(read_segment(unread)), *octets, signed.encode("ascii"), protected
+        header, payload_octets, signature_octets, signing_input.encode("ascii"), protected
     )
 
 
-def read_segment(text: bytes) -> dict[str, Any]:
-    """The JSON object in a token's segment; raises `InvalidToken` where it is none."""
+def read_segment(octets: bytes) -> dict[str, Any]:
+    """Return the JSON object of a token's decoded segment.
+
+    Raises:
+        InvalidToken: The segment is not a strict JSON object.
+    """
     try:
-        return read_object(text)
+        return read_object(octets)
     except ValueError as error:
         raise InvalidToken("token_malformed", found=str(error)) from None
 
 
-def signed_with(header: dict[str, Any], algorithms: Collection[str]) -> tuple[str, str | None]:
-    """The header's `alg` and `kid`; raises `InvalidToken` for an `alg` not in `algorithms`."""
+def check_algorithm(header: Mapping[str, Any], algorithms: Collection[str]) -> str:
+    """Return the header's `alg`, which must be one of `algorithms` (RFC 8725 §3.1).
+
+    Raises:
+        InvalidToken: `alg` is absent, not a string, or not allowed.
+    """
     alg = header.get("alg")
     if not isinstance(alg, str) or alg not in algorithms:
         raise InvalidToken("algorithm_not_allowed", expected=sorted(algorithms), found=alg)
-    kid: str | None = header.get("kid")
-    return alg, kid
+    return alg
 
 
 def check_signature(compact: Compact, alg: str, keys: tuple[Key, ...]) -> None:
-    """Raises `InvalidToken` unless one of `keys` verifies the received bytes."""
+    """Check that one of `keys` verifies the received bytes.
+
+    Raises:
+        InvalidToken: There is no key, or none of them verifies the signature.
+    """
     if not keys:
         raise InvalidToken("kid_unknown", found=compact.header.get("kid"))
     for key in keys:
@@ -105,11 +149,17 @@ def check_signature(compact: Compact, alg: str, keys: tuple[Key, ...]) -> None:
     raise InvalidToken("signature_invalid", found=compact.header.get("kid"))
 
 
-def _checked(header: dict[str, Any]) -> dict[str, Any]:
-    for name in _UNSUPPORTED:
+def _check_text(token: str, max_bytes: int) -> None:
+    if not isinstance(token, str) or not token.isascii():
+        raise InvalidToken("token_malformed")
+    if len(token) > max_bytes:
+        raise InvalidToken("token_too_large", expected=max_bytes, found=len(token))
+
+
+def _check_header(header: Mapping[str, Any]) -> None:
+    for name in _UNSUPPORTED_PARAMETERS:
         if name in header:
             raise InvalidToken("header_unsupported", found=name)
-    for name in ("kid", "typ"):
+    for name in _STRING_PARAMETERS:
         if not isinstance(header.get(name, ""), str):
             raise InvalidToken("token_malformed", expected=f"{name} a string")
-    return header

@@ -1,38 +1,59 @@
-"""base64url as JOSE writes it: unpadded, and exactly one text for each octet string."""
+"""base64url without padding: exactly one text for each octet string (RFC 7515 §2)."""
 
 import base64
 import string
 from binascii import a2b_base64
+from typing import NamedTuple
 
 try:
     from pybase64 import b64decode
-except ImportError:  # it comes with the extra `speed`
+except ImportError:  # The library is part of the extra `speed`.
     b64decode = None  # type: ignore[assignment]
 
 _ALPHABET = (string.ascii_letters + string.digits + "-_").encode("ascii")
 _TO_BASE64 = bytes.maketrans(b"-_", b"+/")
-# By how many characters stand beyond the last four: the padding, and the last characters
-# whose bits are all in use. One character beyond encodes nothing.
-_ENDS = {0: ("", None), 1: ("", ""), 2: ("==", "AQgw"), 3: ("=", "AEIMQUYcgkosw048")}
+
+
+class _Ending(NamedTuple):
+    """The end of a text: its missing padding, and its last characters without stray bits.
+
+    `last_characters` is None where every bit of the last character is in use.
+    """
+
+    padding: str
+    last_characters: str | None
+
+
+#: By the number of characters after the last full group of four.
+_ENDINGS = {
+    0: _Ending(padding="", last_characters=None),
+    # One character holds six bits, too few for an octet.
+    1: _Ending(padding="", last_characters=""),
+    2: _Ending(padding="==", last_characters="AQgw"),
+    3: _Ending(padding="=", last_characters="AEIMQUYcgkosw048"),
+}
 
 
 def encode(octets: bytes) -> str:
-    """`octets` in unpadded base64url (RFC 7515 §2)."""
+    """Return `octets` in unpadded base64url (RFC 7515 §2)."""
     return base64.urlsafe_b64encode(octets).rstrip(b"=").decode("ascii")
 
 
 def decode(text: str) -> bytes:
-    """The octets that `text` encodes; `ValueError` unless it is their one encoding.
+    """Return the octets that `text` encodes.
 
-    Padding, foreign characters, `+` and `/`, and stray trailing bits are all
-    refused, so no two texts mean the same octets.
+    Padding, foreign characters, `+` and `/`, and stray trailing bits are refused, so that
+    no two texts decode to the same octets.
+
+    Raises:
+        ValueError: `text` is not what `encode` returns for any octets.
     """
-    padding, ends = _ENDS[len(text) % 4]
-    if ends is not None and text[-1] not in ends:
+    padding, last_characters = _ENDINGS[len(text) % 4]
+    if last_characters is not None and text[-1] not in last_characters:
         raise ValueError("not canonical base64url")
     if b64decode is None:
-        return _plainly(text, padding)
-    # The library refuses all that is foreign, but takes these beside the alphabet that it is told.
+        return _decode_without_pybase64(text, padding)
+    # pybase64 also accepts these three characters, whatever alphabet it is given.
     if "+" in text or "/" in text or "=" in text:
         raise ValueError("not base64url")
     try:
@@ -41,9 +62,9 @@ def decode(text: str) -> bytes:
         raise ValueError("not base64url") from None
 
 
-def _plainly(text: str, padding: str) -> bytes:
-    raw = text.encode("ascii", "replace")
-    if raw.translate(None, _ALPHABET):
+def _decode_without_pybase64(text: str, padding: str) -> bytes:
+    octets = text.encode("ascii", "replace")
+    if octets.translate(None, _ALPHABET):
         raise ValueError("not base64url")
-    # Nothing but good base64 gets this far, so the decoder need not be a strict one.
-    return a2b_base64(raw.translate(_TO_BASE64) + padding.encode("ascii"))
+    # Every character is now known to be in the alphabet, so a lenient decoder is safe.
+    return a2b_base64(octets.translate(_TO_BASE64) + padding.encode("ascii"))

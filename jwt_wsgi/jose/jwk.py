@@ -1,12 +1,12 @@
-"""One key: a JWK, a PEM block or a secret in, a `Key` bound to its algorithms out.
+"""One key: turns a JWK, a PEM block or a secret into a `Key` bound to its algorithms.
 
-Everything that makes an entry unusable is looked at in its raw members before a
-library sees it (RFC 7517 §4, RFC 7518 §6, RFC 8037 §2).
+The raw members of an entry are checked before a library reads them (RFC 7517 §4,
+RFC 7518 §6, RFC 8037 §2).
 """
 
 import base64
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -23,16 +23,23 @@ from jwt_wsgi.jose.algorithms import ALGORITHMS, algorithms_for, interchangeable
 from jwt_wsgi.jose.strict_json import read_object
 
 _PRIVATE_MEMBERS = ("d", "p", "q", "dp", "dq", "qi", "oth")
-_COORDINATE_BYTES = {"EC P-256": 32, "EC P-384": 48, "EC P-521": 66, "OKP Ed25519": 32}
+_EC_COORDINATE_BYTES = {"P-256": 32, "P-384": 48, "P-521": 66}
+_ED25519_KEY_BYTES = 32
 _MAX_MEMBER = 1400  # characters: 8192 bits in base64url, and a leading zero octet
 
 
 class Unusable(ValueError):
-    """Why one key cannot be used. The text quotes no member of it."""
+    """The reason why a key cannot be used. The text quotes no member of the key."""
 
 
 class Skipped(NamedTuple):
-    """An entry of a JWKS that is not used: its position, its `kid` where it has one, and why."""
+    """An entry of a JWKS that is not used.
+
+    Attributes:
+        position: The entry's index in `keys`, from 0.
+        kid: The entry's `kid`, or None where it has no usable one.
+        reason: The reason why it is not used; it quotes no other member of the key.
+    """
 
     position: int
     kid: str | None
@@ -41,76 +48,133 @@ class Skipped(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Key:
-    """A verification key and the algorithms it is bound to; `kid` may be None. Its repr shows neither."""
+    """A verification key, bound to its algorithms. `repr` shows none of its attributes.
+
+    Attributes:
+        kid: The key's ID, or None.
+        algorithms: The algorithms that the key may verify.
+        material: The public key of cryptography, or the secret as bytes.
+    """
 
     kid: str | None
     algorithms: frozenset[str]
     material: Any
 
     def verifies(self, alg: str, message: bytes, signature: bytes) -> bool:
-        """Whether `signature` over `message` is good under `alg`; False for a foreign `alg`."""
+        """Return whether `signature` over `message` is valid under `alg`.
+
+        An `alg` that the key is not bound to is never valid.
+        """
         return alg in self.algorithms and ALGORITHMS[alg].check(self.material, message, signature)
 
 
 def from_entry(entry: object, *, symmetric: bool) -> Key:
-    """The key of one JWKS entry; raises `Unusable` with the reason."""
+    """Return the key of one JWKS entry.
+
+    Args:
+        entry: The entry as parsed from JSON.
+        symmetric: Accept symmetric keys (`kty` is `oct`) as well.
+
+    Raises:
+        Unusable: The entry cannot be used.
+    """
     if not isinstance(entry, dict):
         raise Unusable("not an object")
-    kid, operations = entry.get("kid"), entry.get("key_ops", ["verify"])
-    _must("kid" not in entry or isinstance(kid, str), "kid is not a string")
-    _must(entry.get("use", "sig") == "sig", "use is not 'sig'")
-    _must(isinstance(operations, list) and "verify" in operations, "key_ops lacks 'verify'")
-    _must(entry.keys().isdisjoint(_PRIVATE_MEMBERS), "private members; publish the public ones")
-    if entry.get("kty") == "oct":
-        _must(symmetric, "a symmetric key; such keys are accepted only where asked for")
-        material: Any = _octets(entry, "k")
-        served = from_secret(material).algorithms
+    _check_common_members(entry)
+    if entry.get("kty") != "oct":
+        key = _read_public_entry(entry)
+    elif symmetric:
+        key = _read_symmetric_entry(entry)
     else:
-        _must("k" not in entry, "a member k, which only symmetric keys have")
-        material = _public(entry)
-        served = _served(material)
-        _check_certificate(entry, material)
-    return Key(kid, _bound(served, entry["alg"]) if "alg" in entry else served, material)
+        raise Unusable("a symmetric key; KeySet.from_jwks accepts these only with symmetric=True")
+    if "alg" not in entry:
+        return key
+    return replace(key, algorithms=_restrict_to_alg(key.algorithms, entry["alg"]))
 
 
 def from_secret(secret: bytes) -> Key:
-    """The key of a shared secret (bytes); raises `Unusable` for a short one or a public key."""
-    _must(
-        not _is_asymmetric(secret),
-        "an asymmetric key is no secret, for anyone may know it: give it to StaticJWKS",
-    )
-    served = algorithms_for("oct", secret_bytes=len(secret))
-    _must(bool(served), f"a secret of {len(secret)} bytes; HS256 needs 32 (RFC 7518 §3.2)")
-    return Key(None, served, secret)
+    """Return the key of a shared secret, for the HS algorithms that it is long enough for.
+
+    Raises:
+        Unusable: The secret is shorter than 32 bytes, or is a public or private key.
+    """
+    if _is_asymmetric(secret):
+        raise Unusable(
+            "an asymmetric key is not a secret, because anyone may know its public part: "
+            "pass it to StaticJWKS"
+        )
+    algorithms = algorithms_for("oct", secret_bytes=len(secret))
+    if not algorithms:
+        raise Unusable(f"a secret of {len(secret)} bytes; HS256 needs 32 (RFC 7518 §3.2)")
+    return Key(None, algorithms, secret)
 
 
 def from_pem(pem: bytes, *, kid: str | None, alg: str | None) -> Key:
-    """The key of a PEM public key or certificate; raises `Unusable` with the reason."""
-    _must(b"PRIVATE KEY" not in pem, "a private key; export its public part")
+    """Return the key of a PEM public key or certificate.
+
+    Args:
+        pem: The PEM block.
+        kid: The key's ID, or None.
+        alg: The one algorithm to bind the key to; None is every algorithm of its type.
+
+    Raises:
+        Unusable: The key is private, of an unsupported type or size, or does not fit `alg`.
+    """
+    if b"PRIVATE KEY" in pem:
+        raise Unusable("a private key; export its public part")
+    public_key = _load_pem(pem)
+    algorithms = _algorithms_of(public_key)
+    if alg is not None:
+        algorithms = _restrict_to_alg(algorithms, alg)
+    return Key(kid, algorithms, public_key)
+
+
+def _load_pem(pem: bytes) -> object:
     try:
-        certified = b"BEGIN CERTIFICATE" in pem
-        load = serialization.load_pem_public_key
-        public: object = load_pem_x509_certificate(pem).public_key() if certified else load(pem)
+        if b"BEGIN CERTIFICATE" in pem:
+            return load_pem_x509_certificate(pem).public_key()
+        return serialization.load_pem_public_key(pem)
     except (ValueError, UnsupportedAlgorithm):
         raise Unusable("not a PEM public key or certificate") from None
-    served = _served(public)
-    return Key(kid, served if alg is None else _bound(served, alg), public)
 
 
-def _must(holds: bool, otherwise: str) -> None:
-    if not holds:
-        raise Unusable(otherwise)
+def _check_common_members(entry: dict[str, Any]) -> None:
+    """Check the members that every type of key may have (RFC 7517 §4)."""
+    if "kid" in entry and not isinstance(entry["kid"], str):
+        raise Unusable("kid is not a string")
+    if entry.get("use", "sig") != "sig":
+        raise Unusable("use is not 'sig'")
+    operations = entry.get("key_ops", ["verify"])
+    if not isinstance(operations, list) or "verify" not in operations:
+        raise Unusable("key_ops lacks 'verify'")
+    if not entry.keys().isdisjoint(_PRIVATE_MEMBERS):
+        raise Unusable("private members; publish the public ones")
 
 
-def _bound(served: frozenset[str], alg: object) -> frozenset[str]:
+def _read_symmetric_entry(entry: dict[str, Any]) -> Key:
+    return replace(from_secret(_decode_member(entry, "k")), kid=entry.get("kid"))
+
+
+def _read_public_entry(entry: dict[str, Any]) -> Key:
+    if "k" in entry:
+        raise Unusable("a member k, which only symmetric keys have")
+    public_key = _load_public_key(entry)
+    algorithms = _algorithms_of(public_key)
+    _check_certificate(entry, public_key)
+    return Key(entry.get("kid"), algorithms, public_key)
+
+
+def _restrict_to_alg(algorithms: frozenset[str], alg: object) -> frozenset[str]:
+    """Return those of the key's algorithms that its `alg` names (RFC 7517 §4.4)."""
     if not isinstance(alg, str) or alg not in ALGORITHMS:
-        raise Unusable("alg is no signature algorithm that is supported")
-    bound = interchangeable(alg) & served
-    _must(bool(bound), f"alg {alg} does not fit the key's type, curve or size")
-    return bound
+        raise Unusable("alg is not a supported signature algorithm")
+    restricted = interchangeable(alg) & algorithms
+    if not restricted:
+        raise Unusable(f"alg {alg} does not fit the key's type, curve or size")
+    return restricted
 
 
-def _octets(entry: dict[str, Any], member: str) -> bytes:
+def _decode_member(entry: dict[str, Any], member: str) -> bytes:
     text = entry.get(member)
     if not isinstance(text, str) or not 0 < len(text) <= _MAX_MEMBER:
         raise Unusable(f"{member} is missing, not a string, or too long")
@@ -120,75 +184,111 @@ def _octets(entry: dict[str, Any], member: str) -> bytes:
         raise Unusable(f"{member} is not base64url") from None
 
 
-def _public(entry: dict[str, Any]) -> Any:
-    kty, curve = entry.get("kty"), entry.get("crv")
+def _load_public_key(entry: dict[str, Any]) -> Any:
+    kty = entry.get("kty")
     if kty == "RSA":
-        _check_rsa(*(int.from_bytes(_octets(entry, member), "big") for member in ("n", "e")))
-        return JWKRSA.fields_from_json(entry).key.public_numbers().public_key()
-    _must(kty in ("EC", "OKP"), "kty is none of RSA, EC, OKP and oct")
-    size = _COORDINATE_BYTES.get(f"{kty} {curve}")
-    _must(size is not None, "crv is none of P-256, P-384, P-521 and Ed25519, or not of this kty")
-    for member in ("x", "y") if kty == "EC" else ("x",):
-        _must(len(_octets(entry, member)) == size, f"{member} has not the size of the curve")
-    if kty == "OKP":
-        return Ed25519PublicKey.from_public_bytes(_octets(entry, "x"))
+        return _load_rsa(entry)
+    if kty not in ("EC", "OKP"):
+        raise Unusable("kty is not RSA, EC, OKP or oct")
+    curve = entry.get("crv")
+    if kty == "EC" and isinstance(curve, str) and curve in _EC_COORDINATE_BYTES:
+        return _load_ec(entry, curve)
+    if kty == "OKP" and curve == "Ed25519":
+        return _load_ed25519(entry)
+    raise Unusable("crv is not P-256, P-384, P-521 or Ed25519, or does not belong to this kty")
+
+
+def _load_rsa(entry: dict[str, Any]) -> Any:
+    modulus = int.from_bytes(_decode_member(entry, "n"), "big")
+    exponent = int.from_bytes(_decode_member(entry, "e"), "big")
+    _check_rsa(modulus, exponent)
+    return JWKRSA.fields_from_json(entry).key.public_numbers().public_key()
+
+
+def _load_ec(entry: dict[str, Any], curve: str) -> Any:
+    for member in ("x", "y"):
+        _decode_sized_member(entry, member, _EC_COORDINATE_BYTES[curve])
     try:
         return JWKEC.fields_from_json(entry).key.public_numbers().public_key()
     except ValueError:
         raise Unusable(f"the point is not on {curve}") from None
 
 
-def _check_rsa(n: int, e: int) -> None:
-    bits = n.bit_length()
-    _must(2048 <= bits <= 8192, f"RSA of {bits} bits; 2048 to 8192 are accepted")
-    _must(n % 2 == 1, "an even RSA modulus")
-    # The upper bound is the size that keeps a verification cheap.
-    _must(65537 <= e < 2**64 and e % 2 == 1, "an RSA exponent even, below 65537 or over 64 bits")
+def _load_ed25519(entry: dict[str, Any]) -> Ed25519PublicKey:
+    octets = _decode_sized_member(entry, "x", _ED25519_KEY_BYTES)
+    return Ed25519PublicKey.from_public_bytes(octets)
 
 
-def _served(public: object) -> frozenset[str]:
-    served: frozenset[str] = frozenset()
-    if isinstance(public, RSAPublicKey):
-        numbers = public.public_numbers()
+def _decode_sized_member(entry: dict[str, Any], member: str, size: int) -> bytes:
+    octets = _decode_member(entry, member)
+    if len(octets) != size:
+        raise Unusable(f"{member} does not have the size of the curve")
+    return octets
+
+
+def _check_rsa(modulus: int, exponent: int) -> None:
+    bits = modulus.bit_length()
+    if not 2048 <= bits <= 8192:
+        raise Unusable(f"RSA of {bits} bits; 2048 to 8192 are accepted")
+    if modulus % 2 == 0:
+        raise Unusable("an even RSA modulus")
+    # The upper bound keeps a verification cheap.
+    if not 65537 <= exponent < 2**64 or exponent % 2 == 0:
+        raise Unusable("an RSA exponent that is even, below 65537 or over 64 bits")
+
+
+def _algorithms_of(public_key: object) -> frozenset[str]:
+    """Return the algorithms of the key's type and curve."""
+    algorithms: frozenset[str] = frozenset()
+    if isinstance(public_key, RSAPublicKey):
+        numbers = public_key.public_numbers()
         _check_rsa(numbers.n, numbers.e)
-        served = algorithms_for("RSA")
-    elif isinstance(public, EllipticCurvePublicKey):
-        served = algorithms_for("EC", curve=public.curve.name)
-    elif isinstance(public, Ed25519PublicKey):
-        served = algorithms_for("OKP")
-    _must(bool(served), "a key of a type or curve that is not supported")
-    return served
+        algorithms = algorithms_for("RSA")
+    elif isinstance(public_key, EllipticCurvePublicKey):
+        algorithms = algorithms_for("EC", curve=public_key.curve.name)
+    elif isinstance(public_key, Ed25519PublicKey):
+        algorithms = algorithms_for("OKP")
+    if not algorithms:
+        raise Unusable("a key of a type or curve that is not supported")
+    return algorithms
 
 
-def _check_certificate(entry: dict[str, Any], public: object) -> None:
-    """RFC 7517 §4.7: the first certificate's key is the one that the other members state."""
+def _check_certificate(entry: dict[str, Any], public_key: object) -> None:
+    """Check that the first certificate of `x5c` certifies this key (RFC 7517 §4.7)."""
     if "x5c" not in entry:
         return
     try:
-        first = base64.b64decode(entry["x5c"][0], validate=True)
-        certified = load_der_x509_certificate(first).public_key()
+        der = base64.b64decode(entry["x5c"][0], validate=True)
+        certified_key = load_der_x509_certificate(der).public_key()
     except (ValueError, TypeError, LookupError, UnsupportedAlgorithm, InvalidVersion):
         raise Unusable("x5c is not a list of certificates") from None
-    _must(certified == public, "x5c certifies another key")
+    if certified_key != public_key:
+        raise Unusable("x5c certifies another key")
 
 
 def _is_asymmetric(secret: bytes) -> bool:
-    # The last octet of a binary form may itself look like white space.
+    """Return whether `secret` is a key or certificate in any form that a library reads."""
+    # The last octet of a binary form may itself look like white space, so that the secret
+    # is tried both with and without it.
     forms = [secret, secret.strip(), secret.removesuffix(b"\n"), secret.removesuffix(b"\r\n")]
     with suppress(ValueError):
         forms.append(base64.b64decode(secret))
-    public = (
+    loaders = (
         serialization.load_der_public_key,
         serialization.load_ssh_public_key,
         load_der_x509_certificate,
+        _check_json_key,
     )
-    for load, form in product((*public, _json_key), forms):
+    for load, form in product(loaders, forms):
         with suppress(ValueError, UnsupportedAlgorithm):
-            with suppress(InvalidVersion):  # of a certificate, all the same
+            # A certificate of an unknown version is a certificate all the same.
+            with suppress(InvalidVersion):
                 load(form)
             return True
     return b"----BEGIN " in secret.replace(b"- BEGIN ", b"-BEGIN ")
 
 
-def _json_key(secret: bytes) -> None:
-    _must(not read_object(secret).keys().isdisjoint(("kty", "keys")), "no JWK and no JWKS")
+def _check_json_key(secret: bytes) -> None:
+    """Raise `ValueError` unless `secret` is a JWK or a JWKS."""
+    if read_object(secret).keys().isdisjoint(("kty", "keys")):
+        raise ValueError("neither a JWK nor a JWKS")

@@ -1,4 +1,4 @@
-"""A set of verification keys, immutable, found by `(kid, alg)`."""
+"""An immutable set of verification keys, looked up by `(kid, alg)`."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Self
@@ -7,15 +7,23 @@ from jwt_wsgi.jose import jwk
 from jwt_wsgi.jose.algorithms import SYMMETRIC
 from jwt_wsgi.jose.jwk import Key, Skipped
 
-#: How many keys one token may be tried against.
+#: The number of keys that one token is tried against at most.
 MAX_CANDIDATES = 4
 
 
 class KeySet:
-    """Keys that never change; a rotation makes another set, and its identity is the epoch.
+    """An immutable set of keys. A rotation makes another set, so its identity is the epoch.
 
-    `skipped` says which entries of the source are not used, and why; `kids` and
-    `algorithms` are what the usable ones offer; `symmetric` whether they are secrets.
+    Args:
+        keys: The keys of the set.
+        skipped: The entries of the source that are not used.
+        any_kid: Serve tokens with any `kid`, as a shared secret does.
+
+    Attributes:
+        keys: The keys, as a tuple.
+        skipped: The entries of the source that are not used, each with its reason.
+        kids: The `kid`s of the keys that have one.
+        algorithms: The algorithms that the keys may verify.
     """
 
     __slots__ = ("_any_kid", "_by_alg", "_by_kid", "algorithms", "keys", "kids", "skipped")
@@ -34,16 +42,22 @@ class KeySet:
             for alg in key.algorithms:
                 self._by_alg[alg] = (*self._by_alg.get(alg, ()), key)
                 if key.kid is not None:
-                    place = (key.kid, alg)
-                    self._by_kid[place] = (*self._by_kid.get(place, ()), key)
+                    kid_and_alg = (key.kid, alg)
+                    self._by_kid[kid_and_alg] = (*self._by_kid.get(kid_and_alg, ()), key)
 
     @classmethod
     def from_jwks(cls, jwks: Mapping[str, Any], symmetric: bool = False) -> Self:
-        """The usable keys of a JWKS, `{"keys": [...]}` (RFC 7517 §5).
+        """Return the usable keys of a JWKS (RFC 7517 §5).
 
-        Unusable entries are skipped one by one and reported in `skipped`.
-        Symmetric ones are among them unless `symmetric` asks for them. Raises
-        `ValueError` when nothing is usable, or secrets and public keys are mixed.
+        Entries that cannot be used are skipped one by one and listed in `skipped`.
+
+        Args:
+            jwks: The parsed JWKS, `{"keys": [...]}`.
+            symmetric: Accept shared secrets (`kty` is `oct`), which are skipped otherwise.
+
+        Raises:
+            ValueError: `jwks` is not a JWKS, has no usable key, or mixes secrets and public
+                keys.
         """
         entries = jwks.get("keys") if isinstance(jwks, Mapping) else None
         if not isinstance(entries, list):
@@ -54,44 +68,63 @@ class KeySet:
             try:
                 keys.append(jwk.from_entry(entry, symmetric=symmetric))
             except jwk.Unusable as unusable:
-                kid = entry.get("kid") if isinstance(entry, dict) else None
-                kid = kid if isinstance(kid, str) else None
-                skipped.append(Skipped(position, kid, str(unusable)))
+                skipped.append(Skipped(position, _kid_of(entry), str(unusable)))
         if not keys:
-            why = "; ".join(f"keys[{skip.position}]: {skip.reason}" for skip in skipped[:3])
-            raise ValueError(f"no usable key among {len(entries)}" + (f" ({why})" if why else ""))
-        found = cls(keys, skipped=skipped)
-        if found.symmetric and not found.algorithms <= SYMMETRIC:
+            raise ValueError(f"no usable key among {len(entries)}{_first_reasons(skipped)}")
+        key_set = cls(keys, skipped=skipped)
+        if key_set.symmetric and not key_set.algorithms <= SYMMETRIC:
             raise ValueError(
                 "a JWKS that mixes secrets and public keys; make a set of each, for two issuers"
             )
-        return found
+        return key_set
 
     @classmethod
     def from_pem(cls, pem: bytes | str, *, kid: str | None = None, alg: str | None = None) -> Self:
-        """The one key of a PEM public key or certificate, bound to `alg` where given.
+        """Return a set of one key, read from a PEM public key or certificate.
 
-        Without `kid` it serves tokens without one. Raises `ValueError` where the
-        key is private, too small or of another kind.
+        Args:
+            pem: The PEM block.
+            kid: The key's ID. Without one, the key serves only tokens without a `kid`.
+            alg: The one algorithm to bind the key to; None is every algorithm of its type.
+
+        Raises:
+            ValueError: The key is private, of an unsupported type or size, or does not fit
+                `alg`.
         """
         octets = pem.encode("utf-8") if isinstance(pem, str) else pem
         return cls([jwk.from_pem(octets, kid=kid, alg=alg)])
 
     @classmethod
     def from_secret(cls, secret: bytes) -> Self:
-        """A shared secret (bytes), for tokens with any `kid` or none.
+        """Return a set of one shared secret, for tokens with any `kid` or none.
 
-        Raises `ValueError` where it is shorter than 32 bytes, or an asymmetric key.
+        Args:
+            secret: At least 32 bytes for HS256, 48 for HS384 and 64 for HS512.
+
+        Raises:
+            ValueError: The secret is shorter than 32 bytes, or is an asymmetric key.
         """
         return cls([jwk.from_secret(secret)], any_kid=True)
 
     @property
     def symmetric(self) -> bool:
-        """Whether any key is a shared secret."""
+        """True where a key of the set is a shared secret."""
         return not self.algorithms.isdisjoint(SYMMETRIC)
 
     def find(self, kid: str | None, alg: str) -> tuple[Key, ...]:
-        """The keys, four at most, that a token with this header may be verified with."""
+        """Return the keys that may verify a token with this header, four at most."""
         if kid is None or self._any_kid:
             return self._by_alg.get(alg, ())[:MAX_CANDIDATES]
         return self._by_kid.get((kid, alg), ())[:MAX_CANDIDATES]
+
+
+def _kid_of(entry: object) -> str | None:
+    kid = entry.get("kid") if isinstance(entry, dict) else None
+    return kid if isinstance(kid, str) else None
+
+
+def _first_reasons(skipped: list[Skipped]) -> str:
+    if not skipped:
+        return ""
+    reasons = "; ".join(f"keys[{skip.position}]: {skip.reason}" for skip in skipped[:3])
+    return f" ({reasons})"

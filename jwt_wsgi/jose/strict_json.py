@@ -1,6 +1,6 @@
 """The one reader of JSON from outside: headers, claims, key sets, metadata.
 
-Stricter than `json.loads`: UTF-8, one object, unique members, bounded depth,
+It is stricter than `json.loads`: UTF-8, one object, unique members, bounded depth,
 finite numbers, no lone surrogates (RFC 7515 §4, RFC 7519 §4, RFC 8259 §8).
 """
 
@@ -12,25 +12,51 @@ from typing import Any, NoReturn
 
 try:
     from orjson import dumps, loads
-except ImportError:  # it comes with the extra `speed`
+except ImportError:  # The library is part of the extra `speed`.
     loads = dumps = None  # type: ignore[assignment]
 
-#: Objects and arrays within each other; RFC 8259 §9 leaves the limit to the reader.
+#: The number of objects and arrays inside each other; RFC 8259 §9 lets a reader limit it.
 MAX_DEPTH = 32
 
+# A string, an opening bracket, or a closing one. Brackets inside a string are part of it.
 _BRACKETS = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
 
 
-def read_object(text: bytes) -> dict[str, Any]:
-    """The JSON object that `text` is. Raises `ValueError`, which quotes nothing of it."""
-    if loads is not None and (quick := _quick_object(text)) is not None:
-        return quick
+def read_object(octets: bytes) -> dict[str, Any]:
+    """Return the JSON object that `octets` encode.
+
+    Raises:
+        ValueError: They are not one strict JSON object. The text quotes nothing of them.
+    """
+    if loads is not None:
+        value = _read_canonical(octets)
+        if value is not None:
+            return value
+    return _read_strictly(octets)
+
+
+def _read_canonical(octets: bytes) -> dict[str, Any] | None:
+    """Return the object if orjson writes it as the very same octets, otherwise None.
+
+    The round trip shows that orjson dropped no member and changed no number.
+    """
+    if octets[:1] != b"{" or octets.count(b"{") + octets.count(b"[") > MAX_DEPTH:
+        return None
     try:
-        characters = text.decode("utf-8")
-        if characters.count("{") + characters.count("[") > MAX_DEPTH:
-            _check_depth(characters)
-        value = _scanned(characters)
-        if "\\u" in characters:
+        value: dict[str, Any] = loads(octets)
+    except ValueError:
+        return None
+    return value if dumps(value) == octets else None
+
+
+def _read_strictly(octets: bytes) -> dict[str, Any]:
+    try:
+        text = octets.decode("utf-8")
+        if text.count("{") + text.count("[") > MAX_DEPTH:
+            _check_depth(text)
+        value = _parse(text)
+        if "\\u" in text:
+            # Only an escape can make a lone surrogate, which has no UTF-8.
             json.dumps(value, ensure_ascii=False).encode("utf-8")
     except UnicodeError:
         raise ValueError("not UTF-8, or a lone surrogate") from None
@@ -43,31 +69,21 @@ def read_object(text: bytes) -> dict[str, Any]:
     return value
 
 
-def _quick_object(text: bytes) -> dict[str, Any] | None:
-    """The object, where writing it again makes the very same text: no member was dropped, no number changed."""
-    if text[:1] != b"{" or text.count(b"{") + text.count(b"[") > MAX_DEPTH:
-        return None
-    try:
-        value: dict[str, Any] = loads(text)
-    except ValueError:
-        return None
-    return value if dumps(value) == text else None
-
-
-def _scanned(characters: str) -> Any:
-    if characters[:1] == "{":
+def _parse(text: str) -> Any:
+    """Return the value of `text`, with the scanner alone where nothing surrounds the object."""
+    if text[:1] == "{":
         try:
-            value, end = _SCAN(characters, 0)
+            value, end = _SCAN(text, 0)
         except StopIteration:
             raise ValueError("not JSON") from None
-        if end == len(characters):
+        if end == len(text):
             return value
-    return _DECODER.decode(characters)
+    return _DECODER.decode(text)
 
 
-def _check_depth(characters: str) -> None:
+def _check_depth(text: str) -> None:
     depth = 0
-    for match in _BRACKETS.finditer(characters):
+    for match in _BRACKETS.finditer(text):
         mark = match.group()
         if mark in "[{":
             depth += 1
@@ -77,25 +93,25 @@ def _check_depth(characters: str) -> None:
             depth -= 1
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
         raise ValueError("a member twice")
     return members
 
 
-def _finite(number: str) -> float:
+def _finite_float(number: str) -> float:
     value = float(number)
     if not math.isfinite(value):
         raise ValueError("a number beyond what a float holds")
     return value
 
 
-def _no_constant(_: str) -> NoReturn:
+def _refuse_constant(_: str) -> NoReturn:
     raise ValueError("NaN or Infinity")
 
 
 _DECODER = json.JSONDecoder(
-    object_pairs_hook=_unique, parse_float=_finite, parse_constant=_no_constant
+    object_pairs_hook=_unique_members, parse_float=_finite_float, parse_constant=_refuse_constant
 )
 _SCAN: Callable[[str, int], tuple[Any, int]] = _DECODER.scan_once  # type: ignore[attr-defined]

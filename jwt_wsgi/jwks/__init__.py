@@ -1,1 +1,1 @@
-"""Where verification keys come from: at hand (static), fetched (remote), in order (source)."""
+"""Sources of verification keys: static, remote, and several in order."""

@@ -1,69 +1,91 @@
-"""How the URI of a key set is found: given, or read from the issuer's metadata.
+"""The URL of a key set: configured, or discovered from the issuer's metadata.
 
 OpenID Connect Discovery 1.0 §4 and RFC 8414 §3.
 """
 
 from collections.abc import Callable
+from typing import NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
 from jwt_wsgi.http.fetching import FetchError, Reply
 from jwt_wsgi.http.urls import check_url
 from jwt_wsgi.jose.strict_json import read_object
-from jwt_wsgi.options import must
+
+
+class MetadataURLs(NamedTuple):
+    """The two URLs at which an issuer may publish its metadata.
+
+    Attributes:
+        openid: The URL of OpenID Connect Discovery, which appends to the issuer's path.
+        rfc8414: The URL of RFC 8414 §3.1, which inserts before the issuer's path.
+    """
+
+    openid: str
+    rfc8414: str
 
 
 class Location:
-    """Where a key set is: at `uri`, or where the metadata of `issuer` says.
+    """The location of a key set: a URL, or the `jwks_uri` in the issuer's metadata.
 
-    What was discovered is remembered until it fails. Raises `ValueError` for a
-    URL that may not be fetched.
+    A discovered URL is remembered until `forget` is called.
+
+    Args:
+        uri: The URL of the key set, or None to discover it.
+        issuer: The issuer's URL, used only if `uri` is None.
+        allow_http: True to accept plain http anywhere. Default False: only on loopback.
+
+    Raises:
+        ValueError: The URL may not be fetched.
     """
 
     def __init__(self, uri: str | None, *, issuer: str = "", allow_http: bool = False) -> None:
         self._uri = uri
         self._issuer = issuer
+        self._allow_http = allow_http
+        self._allow_http_keys = allow_http
         if uri is not None:
             check_url(uri, option="uri", allow_http=allow_http)
             return
         parts = check_url(issuer, option="issuer", allow_http=allow_http)
-        must("?" not in issuer, f"issuer={issuer!r}: an issuer's URL has no query (RFC 8414 §2)")
-        self._allow_http, self._plain = allow_http, parts.scheme == "http"
+        if "?" in issuer:
+            raise ValueError(f"issuer={issuer!r}: an issuer's URL has no query (RFC 8414 §2)")
+        if parts.scheme == "http":
+            self._allow_http_keys = True
 
     def find(self, fetch: Callable[[str], Reply]) -> str:
-        """The URI; fetches the metadata where it is not known. Raises `FetchError`."""
+        """Return the URL of the key set; fetch the metadata if it is not known.
+
+        Args:
+            fetch: Fetches a document by its URL.
+
+        Raises:
+            FetchError: The metadata cannot be fetched or is not valid.
+        """
         if self._uri is None:
-            self._uri = self._read(self._metadata(fetch))
+            self._uri = self._read_jwks_uri(self._fetch_metadata(fetch))
         return self._uri
 
     def forget(self) -> None:
-        """Discover anew next time: the keys were not there."""
+        """Forget a discovered URL, because its keys could not be fetched."""
         if self._issuer:
             self._uri = None
 
-    def _metadata(self, fetch: Callable[[str], Reply]) -> bytes:
-        first, second = metadata_urls(self._issuer)
+    def _fetch_metadata(self, fetch: Callable[[str], Reply]) -> bytes:
+        urls = metadata_urls(self._issuer)
         try:
-            return fetch(first).body
+            return fetch(urls.openid).body
         except FetchError as error:
-            # Only a server that answers "not here" is asked at the other place.
-            if error.status is None or not 400 <= error.status < 500 or error.status == 429:
+            if not _is_missing(error.status):
                 raise
-        return fetch(second).body
+        return fetch(urls.rfc8414).body
 
-    def _read(self, document: bytes) -> str:
+    def _read_jwks_uri(self, document: bytes) -> str:
         try:
             metadata = read_object(document)
-            named = metadata.get("issuer")
-            must(
-                named == self._issuer,
-                f"it names the issuer {named!a:.200}, not {self._issuer!a} (RFC 8414 §3.3)",
-            )
+            _check_issuer(metadata.get("issuer"), self._issuer)
             uri: str = metadata.get("jwks_uri", "")
-            scheme = check_url(uri, option="jwks_uri", allow_http=self._allow_http).scheme
-            must(
-                scheme == "https" or self._plain or self._allow_http,
-                "an https issuer's jwks_uri is plain http",
-            )
+            parts = check_url(uri, option="jwks_uri", allow_http=self._allow_http)
+            _check_scheme(parts.scheme, allow_http=self._allow_http_keys)
         except ValueError as error:
             raise FetchError(f"the metadata: {error}") from None
         return uri
@@ -72,11 +94,29 @@ class Location:
         return self._issuer or str(self._uri)
 
 
-def metadata_urls(issuer: str) -> tuple[str, str]:
-    """Where an issuer's metadata is: OpenID Connect appends, RFC 8414 §3.1 inserts."""
+def metadata_urls(issuer: str) -> MetadataURLs:
+    """Return the URLs of an issuer's metadata."""
     parts = urlsplit(issuer)
     path = parts.path.rstrip("/")
-    return (
-        urlunsplit(parts._replace(path=f"{path}/.well-known/openid-configuration")),
-        urlunsplit(parts._replace(path=f"/.well-known/oauth-authorization-server{path}")),
+    openid_path = f"{path}/.well-known/openid-configuration"
+    rfc8414_path = f"/.well-known/oauth-authorization-server{path}"
+    return MetadataURLs(
+        openid=urlunsplit(parts._replace(path=openid_path)),
+        rfc8414=urlunsplit(parts._replace(path=rfc8414_path)),
     )
+
+
+def _is_missing(status: int | None) -> bool:
+    # Only a server that says "not here" is asked at the other URL. 429 means "not now".
+    return status is not None and 400 <= status < 500 and status != 429
+
+
+def _check_issuer(issuer: object, expected: str) -> None:
+    # The text must be identical, or one issuer could publish keys for another.
+    if issuer != expected:
+        raise ValueError(f"it names the issuer {issuer!a:.200}, not {expected!a} (RFC 8414 §3.3)")
+
+
+def _check_scheme(scheme: str, *, allow_http: bool) -> None:
+    if scheme != "https" and not allow_http:
+        raise ValueError("the jwks_uri of an https issuer is plain http")

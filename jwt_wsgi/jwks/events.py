@@ -1,20 +1,26 @@
-"""What a key source reports of its fetches."""
+"""The events that a key source reports, and the user callbacks that receive them."""
 
+import logging
 from collections.abc import Callable
 from typing import NamedTuple
 
 from jwt_wsgi.http.fetching import Outcome
+from jwt_wsgi.jwks.source import KidChanges
+
+logger = logging.getLogger("jwt_wsgi.jwks")
 
 
 class Fetched(NamedTuple):
-    """One fetch of a key set, as `on_fetch` is told.
+    """One fetch of a key set, as `on_fetch` receives it.
 
-    `location` is the URL of the keys, or the issuer that they are discovered
-    from; `seconds` is how long it took, on the source's own clock, and `keys`
-    how many usable ones came. `outcome` is `ok`; `timeout` where the reply was
-    not complete in time; `unreachable` where there was no connection;
-    `http_status` for any but 200; `bad_reply` for what is no key set, or no
-    metadata, within the bounds; `fetcher_raised` where `fetch` raised.
+    Attributes:
+        location: The URL of the keys, or the issuer if the URL is discovered.
+        outcome: How the fetch ended: `ok`; `timeout` if the reply was not complete in time;
+            `unreachable` if there was no connection; `http_status` for any status but 200;
+            `bad_reply` if the reply was not a valid key set, or not valid metadata, within
+            the bounds; `fetcher_raised` if `fetch` raised another exception.
+        seconds: The duration of the fetch in seconds, on the source's own clock.
+        keys: The number of usable keys in the reply; 0 after a failure.
     """
 
     location: str
@@ -23,5 +29,42 @@ class Fetched(NamedTuple):
     keys: int
 
 
-#: Told of every fetch; its result is ignored.
+#: A callback that receives every fetch. Its result is ignored.
 OnFetch = Callable[[Fetched], object]
+
+#: A callback that receives the kids added and the kids removed. Its result is ignored.
+OnRotation = Callable[[frozenset[str], frozenset[str]], object]
+
+
+class Hooks:
+    """The user callbacks of one key source. An exception that one raises is logged.
+
+    Args:
+        on_fetch: Receives every fetch, or None.
+        on_rotation: Receives the kids that a fetch has changed, or None.
+    """
+
+    def __init__(self, on_fetch: OnFetch | None, on_rotation: OnRotation | None) -> None:
+        self._on_fetch = on_fetch
+        self._on_rotation = on_rotation
+
+    def announce_fetch(self, fetched: Fetched) -> None:
+        """Call `on_fetch`."""
+        if self._on_fetch is not None:
+            _call("on_fetch", self._on_fetch, fetched)
+
+    def announce_rotation(self, location: object, changes: KidChanges) -> None:
+        """Log the changed kids and call `on_rotation`, unless nothing has changed."""
+        added, removed = changes
+        if not added and not removed:
+            return
+        logger.info("keys of %r: added %a, removed %a", location, sorted(added), sorted(removed))
+        if self._on_rotation is not None:
+            _call("on_rotation", self._on_rotation, added, removed)
+
+
+def _call(name: str, hook: Callable[..., object], *arguments: object) -> None:
+    try:
+        hook(*arguments)
+    except Exception as error:  # noqa: BLE001 (a user callback may raise anything)
+        logger.error("%s raised %s", name, type(error).__name__)

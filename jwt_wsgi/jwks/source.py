@@ -1,7 +1,7 @@
-"""What every source of keys offers, and several of them asked in order."""
+"""The interface of every key source, and a chain of several sources."""
 
 from collections.abc import Collection, Iterable
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from jwt_wsgi.errors import KeysUnavailable
 from jwt_wsgi.jose.jwk import Key
@@ -10,63 +10,119 @@ from jwt_wsgi.jose.keys import KeySet
 
 @runtime_checkable
 class KeySource(Protocol):
-    """Two methods: what is held now, and the keys for one token's header."""
+    """A source of verification keys. Any class with these two methods is one."""
 
     def held(self) -> KeySet | None:
-        """The key set in force, without waiting; it may start a refresh ahead."""
+        """Return the current key set, or None; never waits. May start a refresh."""
 
     def find(self, kid: str | None, alg: str) -> tuple[Key, ...]:
-        """The keys for a header; may fetch. Raises `KeysUnavailable` where it cannot tell."""
+        """Return the keys for a token's header. May fetch.
+
+        Args:
+            kid: The header's `kid`, or None.
+            alg: The header's `alg`.
+
+        Raises:
+            KeysUnavailable: The source cannot tell at the moment.
+        """
 
 
-def without(keys: KeySet, kids: Collection[str]) -> KeySet:
-    """`keys` but for those of `kids`: the same object where it has none of them."""
+class KidChanges(NamedTuple):
+    """The kids that differ between two key sets.
+
+    Attributes:
+        added: The kids of the later set whose keys are not the same as before.
+        removed: The kids of the earlier set whose keys are not the same afterwards.
+            A kid whose key was replaced is in both.
+    """
+
+    added: frozenset[str] = frozenset()
+    removed: frozenset[str] = frozenset()
+
+
+class _KeyContent(NamedTuple):
+    # What makes two keys the same; a `Key` itself is equal only to itself.
+    kid: str | None
+    algorithms: frozenset[str]
+    material: Any
+
+
+def without_kids(keys: KeySet, kids: Collection[str]) -> KeySet:
+    """Return the key set without the keys of `kids`; the same object if it has none of them."""
     if keys.kids.isdisjoint(kids):
         return keys
-    return KeySet((key for key in keys.keys if key.kid not in kids), skipped=keys.skipped)
+    remaining = (key for key in keys.keys if key.kid not in kids)
+    return KeySet(remaining, skipped=keys.skipped)
 
 
-def rotation(before: KeySet, after: KeySet) -> tuple[frozenset[str], frozenset[str]]:
-    """The kids added and removed; one with other keys under it than before is among both."""
-    was, now = _listed(before), _listed(after)
-    changed = {key[0] for one, other in ((was, now), (now, was)) for key in one if key not in other}
-    return after.kids & changed, before.kids & changed
+def changed_kids(before: KeySet, after: KeySet) -> KidChanges:
+    """Return the kids whose keys differ between two sets."""
+    old_keys = _contents(before)
+    new_keys = _contents(after)
+    changed = {key.kid for key in old_keys if key not in new_keys}
+    changed |= {key.kid for key in new_keys if key not in old_keys}
+    return KidChanges(added=after.kids & changed, removed=before.kids & changed)
 
 
-def unchanged(before: KeySet, after: KeySet) -> bool:
-    """Whether both hold the same keys in the same order."""
-    return _listed(before) == _listed(after)
+def same_keys(before: KeySet, after: KeySet) -> bool:
+    """Return True if both sets have the same keys in the same order."""
+    return _contents(before) == _contents(after)
 
 
-def _listed(keys: KeySet) -> list[tuple[Any, ...]]:
-    return [(key.kid, key.algorithms, key.material) for key in keys.keys]
+def _contents(keys: KeySet) -> list[_KeyContent]:
+    return [_KeyContent(key.kid, key.algorithms, key.material) for key in keys.keys]
+
+
+class _MergedKeys(NamedTuple):
+    parts: tuple[KeySet, ...]
+    keys: KeySet
 
 
 class KeySourceChain:
-    """Several sources: the first that has a fitting key answers, so local ones stand first."""
+    """Several key sources that are asked in order; the first matching key is used.
+
+    Put local sources first: a key that they have costs no fetch. A source that raises
+    `KeysUnavailable` does not hide the sources after it.
+
+    Args:
+        sources: The key sources, in the order in which they are asked.
+    """
 
     def __init__(self, sources: Iterable[KeySource]) -> None:
         self._sources = tuple(sources)
-        self._merged: tuple[tuple[KeySet, ...], KeySet] = ((), KeySet(()))
+        self._merged = _MergedKeys(parts=(), keys=KeySet(()))
 
     def held(self) -> KeySet | None:
-        """All keys held now: the same object as long as no source has changed its set."""
-        parts = tuple(held for source in self._sources if (held := source.held()) is not None)
-        if list(map(id, parts)) != list(map(id, self._merged[0])):
-            self._merged = (parts, KeySet(key for part in parts for key in part.keys))
-        return self._merged[1] if parts else None
+        """Return the keys of all sources; the same object until a source changes its set."""
+        key_sets = [source.held() for source in self._sources]
+        parts = tuple(keys for keys in key_sets if keys is not None)
+        merged = self._merged
+        if [id(part) for part in parts] != [id(part) for part in merged.parts]:
+            merged = _MergedKeys(parts, KeySet(key for part in parts for key in part.keys))
+            self._merged = merged
+        if not parts:
+            return None
+        return merged.keys
 
     def find(self, kid: str | None, alg: str) -> tuple[Key, ...]:
-        """The first source's answer that is not empty; a source that cannot tell comes last."""
+        """Return the keys of the first source that has any for this header.
+
+        Args:
+            kid: The header's `kid`, or None.
+            alg: The header's `alg`.
+
+        Raises:
+            KeysUnavailable: No source has a key, and at least one cannot tell.
+        """
         unavailable: KeysUnavailable | None = None
         for source in self._sources:
             try:
-                found = source.find(kid, alg)
+                keys = source.find(kid, alg)
             except KeysUnavailable as error:
                 unavailable = error
                 continue
-            if found:
-                return found
+            if keys:
+                return keys
         if unavailable is not None:
             raise unavailable
         return ()

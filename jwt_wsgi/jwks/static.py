@@ -1,30 +1,49 @@
-"""Keys that are at hand: a JWKS, a file that is watched, a shared secret."""
+"""Key sources that need no network: a JWKS, a watched file, a shared secret."""
 
 import logging
 import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 from jwt_wsgi.jose.jwk import Key
 from jwt_wsgi.jose.keys import KeySet
 from jwt_wsgi.jose.strict_json import read_object
-from jwt_wsgi.jwks.source import without
-from jwt_wsgi.options import must
+from jwt_wsgi.jwks.source import without_kids
 
 logger = logging.getLogger("jwt_wsgi.jwks")
 
-#: Bytes; a file above it is refused.
-MAX_FILE_BYTES = 524288
+#: The largest key file that is read, in bytes.
+MAX_FILE_BYTES: Final = 524288
+
+#: Seconds between two checks of a key file.
+CHECK_INTERVAL: Final = 0.5
+
+_PEM_BEGIN: Final = "-----BEGIN "
+
+
+class _FileStamp(NamedTuple):
+    # What changes when a file is replaced or rewritten.
+    modified_ns: int
+    size: int
+    inode: int
 
 
 class StaticJWKS:
-    """The keys of a JWKS mapping, of a `jose.KeySet`, or of a file (JWKS as JSON, or PEM).
+    """The keys of a JWKS mapping, of a `jose.KeySet`, or of a file.
 
-    A changed file is noticed within a second; a bad one is logged and the last
-    good set stays. Raises `ValueError` where no key is usable, `OSError` where
-    the file cannot be read. `clock` is in seconds and monotonic.
+    A changed file is noticed within a second of the next request. If the new content
+    is not valid, the error is logged and the last good keys stay in use.
+
+    Args:
+        jwks: A JWKS as a mapping, a `KeySet`, or the path of a file that holds a JWKS as
+            JSON, or one public key or certificate as PEM (512 KiB at most).
+        clock: Returns monotonic seconds. Default `time.monotonic`.
+
+    Raises:
+        ValueError: No key is usable.
+        OSError: The file cannot be read.
     """
 
     def __init__(
@@ -34,83 +53,117 @@ class StaticJWKS:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._clock = clock
-        self._watched = isinstance(jwks, str | os.PathLike)
         self._revoked: frozenset[str] = frozenset()
+        self._path: Path | None = None
         if isinstance(jwks, str | os.PathLike):
-            is_key = os.fspath(jwks).lstrip().startswith(("-----BEGIN ", "{"))
-            must(
-                not is_key,
-                "StaticJWKS takes a path, and this is a key itself: use KeySet.from_pem or json.loads",
-            )
+            _check_is_path(jwks)
             self._path = Path(jwks)
-            self._seen = self._stamp()
-            self._keys = _read(self._path)
-            self._look_at = clock() + 0.5
+            self._stamp = _file_stamp(self._path)
+            self._keys = _read_key_file(self._path)
+            self._next_check = clock() + CHECK_INTERVAL
+        elif isinstance(jwks, KeySet):
+            self._keys = jwks
         else:
-            self._keys = jwks if isinstance(jwks, KeySet) else KeySet.from_jwks(jwks)
+            self._keys = KeySet.from_jwks(jwks)
 
     def held(self) -> KeySet:
-        """The keys, read anew where the file has changed."""
-        if self._watched and (now := self._clock()) >= self._look_at:
-            self._look_at = now + 0.5
-            self._look()
+        """Return the current keys; read the file again if it has changed."""
+        if self._path is None:
+            return self._keys
+        now = self._clock()
+        if now >= self._next_check:
+            self._next_check = now + CHECK_INTERVAL
+            self._reload_if_changed(self._path)
         return self._keys
 
     def find(self, kid: str | None, alg: str) -> tuple[Key, ...]:
-        """The keys for a token's header, four at most."""
+        """Return the keys for a token's header, at most four.
+
+        Args:
+            kid: The header's `kid`, or None.
+            alg: The header's `alg`.
+        """
         return self.held().find(kid, alg)
 
     def revoke(self, kid: str) -> None:
-        """Use no key of this `kid` any more, in this process, whatever the file will say."""
+        """Stop using the keys of this `kid` in this process, whatever the file says later.
+
+        Args:
+            kid: The kid of the keys that must not be used any more.
+        """
         self._revoked |= {kid}
-        self._keys = without(self._keys, self._revoked)
+        self._keys = without_kids(self._keys, self._revoked)
 
-    def _stamp(self) -> tuple[int, int, int]:
-        stat = self._path.stat()
-        return stat.st_mtime_ns, stat.st_size, stat.st_ino
-
-    def _look(self) -> None:
+    def _reload_if_changed(self, path: Path) -> None:
         try:
-            seen, self._seen = self._seen, self._stamp()
-            if seen != self._seen:
-                self._keys = without(_read(self._path), self._revoked)
-                logger.info(
-                    "key file %s: read anew, kids %a", self._path.name, sorted(self._keys.kids)
-                )
+            stamp = _file_stamp(path)
+            if stamp == self._stamp:
+                return
+            # Before the read, so that a bad file is logged once and not at every check.
+            self._stamp = stamp
+            self._keys = without_kids(_read_key_file(path), self._revoked)
         except (OSError, ValueError) as error:
-            logger.error("%s; the last good keys stay", error)
+            logger.error("%s; the last good keys stay in use", error)
+        else:
+            logger.info("key file %s: reloaded, kids %a", path.name, sorted(self._keys.kids))
 
 
 class SharedSecret:
-    """A secret that the issuer shares with this API, for HS256, HS384 or HS512.
+    """A secret shared with the issuer, for HS256, HS384 or HS512. It serves any `kid`.
 
-    `secret` is bytes, or text taken as UTF-8: at least as long as the hash (32,
-    48 or 64 bytes, RFC 7518 §3.2). It serves tokens with any `kid`. Raises
-    `ValueError` where it is too short, or a public key.
+    Args:
+        secret: Bytes, or text that is encoded as UTF-8. At least as long as the hash:
+            32, 48 or 64 bytes (RFC 7518 §3.2).
+
+    Raises:
+        ValueError: The secret is too short, or is a public key.
     """
 
     def __init__(self, secret: bytes | str) -> None:
-        must(
-            isinstance(secret, bytes | str),
-            f"SharedSecret({type(secret).__name__}): write bytes or text",
-        )
-        self._keys = KeySet.from_secret(secret.encode() if isinstance(secret, str) else secret)
+        if isinstance(secret, str):
+            secret = secret.encode()
+        if not isinstance(secret, bytes):
+            raise ValueError(f"SharedSecret({type(secret).__name__}): write bytes or text")
+        self._keys = KeySet.from_secret(secret)
 
     def held(self) -> KeySet:
-        """The one key."""
+        """Return the set with the one key."""
         return self._keys
 
     def find(self, kid: str | None, alg: str) -> tuple[Key, ...]:
-        """The one key, where it is long enough for `alg`."""
+        """Return the key if it is long enough for `alg`.
+
+        Args:
+            kid: Ignored.
+            alg: The header's `alg`.
+        """
         return self._keys.find(kid, alg)
 
 
-def _read(path: Path) -> KeySet:
+def _check_is_path(path: str | os.PathLike[str]) -> None:
+    if os.fspath(path).lstrip().startswith((_PEM_BEGIN, "{")):
+        raise ValueError(
+            "StaticJWKS takes a path, and this is a key itself: use KeySet.from_pem or json.loads"
+        )
+
+
+def _file_stamp(path: Path) -> _FileStamp:
+    stat = path.stat()
+    return _FileStamp(modified_ns=stat.st_mtime_ns, size=stat.st_size, inode=stat.st_ino)
+
+
+def _read_key_file(path: Path) -> KeySet:
     with path.open("rb") as file:
         content = file.read(MAX_FILE_BYTES + 1)
     try:
-        must(len(content) <= MAX_FILE_BYTES, f"more than {MAX_FILE_BYTES} bytes")
-        pem = content.lstrip().startswith(b"-----BEGIN ")
-        return KeySet.from_pem(content) if pem else KeySet.from_jwks(read_object(content))
+        return _parse_key_file(content)
     except ValueError as error:
         raise ValueError(f"key file {path.name}: {error}") from None
+
+
+def _parse_key_file(content: bytes) -> KeySet:
+    if len(content) > MAX_FILE_BYTES:
+        raise ValueError(f"more than {MAX_FILE_BYTES} bytes")
+    if content.lstrip().startswith(_PEM_BEGIN.encode()):
+        return KeySet.from_pem(content)
+    return KeySet.from_jwks(read_object(content))

@@ -1,28 +1,30 @@
-"""Counts of what was decided and fetched, for Prometheus and for OpenTelemetry.
+"""Counts of decisions and fetches, for Prometheus and for OpenTelemetry.
 
-Both adapters count the same things under the same labels, and every set of
-labels is bounded: by the verdicts, by the closed list of reasons, by the issuers
-that are named, by the outcomes of a fetch. No path, no subject and no other text
-of a request becomes a label.
+Both adapters count the same events under the same labels. The number of label combinations is
+bounded by the verdicts, the closed list of reasons, the issuers that are named at construction and
+the outcomes of a fetch. No path, subject or other text of a request becomes a label.
 """
 
 from collections.abc import Collection, Iterable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.middleware.decisions import Decision, fields
-from jwt_wsgi.options import must
 
-#: The issuer of a decision where no token was verified, and of one that is not named; the reason of a plain yes.
-NO_ISSUER, OTHER_ISSUER, NO_REASON = "none", "other", "none"
+#: The issuer of a decision without a verified token.
+NO_ISSUER: Final = "none"
+#: The issuer of a decision about a token from an issuer that is not named.
+OTHER_ISSUER: Final = "other"
+#: The reason of a request that was allowed.
+NO_REASON: Final = "none"
 
 
 class Labels(NamedTuple):
-    """What a decision is counted under.
+    """The labels of a decision.
 
-    `verdict` is `allowed`, `refused` or `would_refuse`; `reason` one of
-    `jwt_wsgi.errors.REASONS`, or `none`; `issuer` one of those named, `other`, or
-    `none` where no token was verified.
+    `verdict` is `allowed`, `refused` or `would_refuse`. `reason` is one of
+    `jwt_wsgi.errors.REASONS`, or `none`. `issuer` is one of the named issuers, `other`, or `none`
+    if no token was verified.
     """
 
     verdict: str
@@ -31,20 +33,40 @@ class Labels(NamedTuple):
 
 
 def named(issuers: Iterable[str | Issuer]) -> frozenset[str]:
-    """The names that may be labels; raises `ValueError` for what names no issuer."""
-    listed = [issuers] if isinstance(issuers, str | Issuer) else issuers
-    names = [each.issuer if isinstance(each, Issuer) else each for each in listed]
+    """Return the issuer names that may be labels.
+
+    Args:
+        issuers: Issuers or their exact names; one of them may stand alone.
+
+    Raises:
+        ValueError: A member is neither an `Issuer` nor a name.
+    """
+    members = [issuers] if isinstance(issuers, str | Issuer) else issuers
+    names = [member.issuer if isinstance(member, Issuer) else member for member in members]
     for name in names:
-        must(
-            isinstance(name, str) and name != "",
-            f"issuers holds {name!r}: write an Issuer, or its exact name",
-        )
+        if not isinstance(name, str) or name == "":
+            raise ValueError(f"issuers holds {name!r}: write an Issuer, or its exact name")
     return frozenset(names)
 
 
 def labels(decision: Decision, issuers: Collection[str]) -> Labels:
-    """What `decision` is counted under, where `issuers` are the names that may be labels."""
-    said = fields(decision)
-    issuer = said["issuer"]
-    bounded = NO_ISSUER if issuer is None else issuer if issuer in issuers else OTHER_ISSUER
-    return Labels(str(said["verdict"]), said["reason"] or NO_REASON, bounded)
+    """Return the labels of a decision.
+
+    Args:
+        decision: The decision to count.
+        issuers: The issuer names that may be labels.
+    """
+    record = fields(decision)
+    return Labels(
+        verdict=str(record["verdict"]),
+        reason=record["reason"] or NO_REASON,
+        issuer=_issuer_label(record["issuer"], issuers),
+    )
+
+
+def _issuer_label(issuer: str | None, issuers: Collection[str]) -> str:
+    if issuer is None:
+        return NO_ISSUER
+    if issuer in issuers:
+        return issuer
+    return OTHER_ISSUER

@@ -1,7 +1,8 @@
-"""Counts for OpenTelemetry, by its API (the extra `opentelemetry`)."""
+"""Metrics for OpenTelemetry, through its API (the extra `opentelemetry`)."""
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from typing import NamedTuple
 from wsgiref.types import WSGIEnvironment
 
 from opentelemetry.metrics import CallbackOptions, MeterProvider, Observation, get_meter
@@ -13,30 +14,43 @@ from jwt_wsgi.jwks.schedule import KeyStatus
 from jwt_wsgi.metrics import labels, named
 from jwt_wsgi.middleware.decisions import Decision
 
-_GAUGES: tuple[tuple[str, str, str, Callable[[KeyStatus], float | None]], ...] = (
-    (
-        "usable",
-        "1",
-        "1 where keys are held that may be used, else 0",
-        lambda status: float(status.usable),
+
+class _Gauge(NamedTuple):
+    """A gauge of a key source: its name, its unit, its description, and how to read it."""
+
+    name: str
+    unit: str
+    description: str
+    read: Callable[[KeyStatus], float | None]
+
+
+_GAUGES = (
+    _Gauge(
+        "usable", "1", "1 if usable keys are cached, else 0", lambda status: float(status.usable)
     ),
-    ("age", "s", "since the keys that are held were fetched", lambda status: status.age),
-    (
+    _Gauge("age", "s", "time since the cached keys were fetched", lambda status: status.age),
+    _Gauge(
         "lifetime_left",
         "s",
-        "until the keys that are held are stale",
+        "time until the cached keys are stale; negative if they are",
         lambda status: status.lifetime_left,
     ),
 )
 
 
 class OpenTelemetryMetrics:
-    """`on_decision` and `on_fetch` for a meter, and gauges of the key sets that are watched.
+    """The hooks `on_decision` and `on_fetch` for a meter, and gauges of watched key sources.
 
-    `jwt_wsgi.decisions` counts by `verdict`, `reason` and `issuer`,
-    `jwt_wsgi.fetches` by `location` and `outcome`, and `jwt_wsgi.fetch.duration`
-    is a histogram of seconds. `issuers` are those that are counted by name; all
-    others are `other`. `meter_provider` is the global one where none is given.
+    The counter `jwt_wsgi.decisions` has the attributes `verdict`, `reason` and `issuer`, the
+    counter `jwt_wsgi.fetches` has `location` and `outcome`. `jwt_wsgi.fetch.duration` is a
+    histogram in seconds with the attribute `location`.
+
+    Args:
+        issuers: The issuers that are counted by name. All others are counted as `other`.
+        meter_provider: The provider of the meter; the global one by default.
+
+    Raises:
+        ValueError: A member of `issuers` is neither an `Issuer` nor a name.
     """
 
     def __init__(
@@ -46,22 +60,25 @@ class OpenTelemetryMetrics:
         self._watched: dict[str, RemoteJWKS] = {}
         meter = get_meter("jwt_wsgi", meter_provider=meter_provider)
         self._decisions = meter.create_counter(
-            "jwt_wsgi.decisions", "{decision}", "requests, by what was decided"
+            "jwt_wsgi.decisions", "{decision}", "requests by decision"
         )
         self._fetches = meter.create_counter(
-            "jwt_wsgi.fetches", "{fetch}", "fetches of key sets, by how they ended"
+            "jwt_wsgi.fetches", "{fetch}", "fetches of key sets by outcome"
         )
         self._durations = meter.create_histogram(
-            "jwt_wsgi.fetch.duration", "s", "how long fetches of key sets took"
+            "jwt_wsgi.fetch.duration", "s", "duration of fetches of key sets"
         )
-        for name, unit, text, read in _GAUGES:
+        for gauge in _GAUGES:
             meter.create_observable_gauge(
-                f"jwt_wsgi.keys.{name}", [partial(self._observe, read)], unit, text
+                f"jwt_wsgi.keys.{gauge.name}",
+                [partial(self._observe, gauge)],
+                gauge.unit,
+                gauge.description,
             )
 
     def on_decision(self, environ: WSGIEnvironment, decision: Decision) -> None:
         """Count one decision, for the layers' `on_decision`."""
-        del environ  # nothing of the request is an attribute
+        del environ  # No text of a request becomes an attribute.
         self._decisions.add(1, labels(decision, self._issuers)._asdict())
 
     def on_fetch(self, fetched: Fetched) -> None:
@@ -70,13 +87,17 @@ class OpenTelemetryMetrics:
         self._durations.record(fetched.seconds, {"location": fetched.location})
 
     def watch(self, location: str, keys: RemoteJWKS) -> None:
-        """Show how `keys` are doing, under the attribute `location`, whenever the meter is read."""
+        """Observe a key source whenever the meter is read.
+
+        Args:
+            location: The attribute `location` of its gauges.
+            keys: The key source.
+        """
         self._watched[location] = keys
 
-    def _observe(
-        self, read: Callable[[KeyStatus], float | None], _: CallbackOptions
-    ) -> Iterator[Observation]:
+    def _observe(self, gauge: _Gauge, options: CallbackOptions) -> Iterator[Observation]:
+        del options  # The signature of a callback needs them.
         for location, keys in tuple(self._watched.items()):
-            value = read(keys.status())
+            value = gauge.read(keys.status())
             if value is not None:
                 yield Observation(value, {"location": location})

@@ -1,4 +1,4 @@
-"""Counts for Prometheus, by its own client (the extra `prometheus`)."""
+"""Metrics for Prometheus, through its own client (the extra `prometheus`)."""
 
 from collections.abc import Iterable, Iterator
 from wsgiref.types import WSGIEnvironment
@@ -13,21 +13,31 @@ from jwt_wsgi.jwks.remote import RemoteJWKS
 from jwt_wsgi.metrics import Labels, labels, named
 from jwt_wsgi.middleware.decisions import Decision
 
+_USABLE = "jwt_wsgi_keys_usable"
+_AGE = "jwt_wsgi_keys_age_seconds"
+_LIFETIME_LEFT = "jwt_wsgi_keys_lifetime_left_seconds"
 _GAUGES = {
-    "jwt_wsgi_keys_usable": "1 where keys are held that may be used, else 0.",
-    "jwt_wsgi_keys_age_seconds": "Since the keys that are held were fetched.",
-    "jwt_wsgi_keys_lifetime_left_seconds": "Until the keys that are held are stale; below 0 where they are.",
+    _USABLE: "1 if usable keys are cached, else 0.",
+    _AGE: "Seconds since the cached keys were fetched.",
+    _LIFETIME_LEFT: "Seconds until the cached keys are stale; negative if they are.",
 }
 
 
 class PrometheusMetrics:
-    """`on_decision` and `on_fetch` for a registry, and gauges of the key sets that are watched.
+    """The hooks `on_decision` and `on_fetch` for a registry, and gauges of watched key sources.
 
-    `jwt_wsgi_decisions_total` counts by `verdict`, `reason` and `issuer`,
-    `jwt_wsgi_fetches_total` by `location` and `outcome`, and
-    `jwt_wsgi_fetch_duration_seconds` is a histogram by `location`. `issuers` are
-    those that are counted by name; all others are `other`. Make one for each
-    registry: Prometheus knows a name once.
+    The counter `jwt_wsgi_decisions_total` has the labels `verdict`, `reason` and `issuer`, the
+    counter `jwt_wsgi_fetches_total` has `location` and `outcome`.
+    `jwt_wsgi_fetch_duration_seconds` is a histogram with the label `location`.
+
+    Args:
+        issuers: The issuers that are counted by name. All others are counted as `other`.
+        registry: The registry of the metrics. Each registry takes one `PrometheusMetrics`, because
+            names of metrics are unique in it.
+
+    Raises:
+        ValueError: A member of `issuers` is neither an `Issuer` nor a name, or the registry already
+            has these metrics.
     """
 
     def __init__(
@@ -35,29 +45,26 @@ class PrometheusMetrics:
     ) -> None:
         self._issuers = named(issuers)
         self._decisions = Counter(
-            "jwt_wsgi_decisions",
-            "Requests, by what was decided.",
-            Labels._fields,
-            registry=registry,
+            "jwt_wsgi_decisions", "Requests by decision.", Labels._fields, registry=registry
         )
         self._fetches = Counter(
             "jwt_wsgi_fetches",
-            "Fetches of key sets, by how they ended.",
+            "Fetches of key sets by outcome.",
             ("location", "outcome"),
             registry=registry,
         )
         self._durations = Histogram(
             "jwt_wsgi_fetch_duration_seconds",
-            "How long fetches of key sets took.",
+            "Duration of fetches of key sets.",
             ("location",),
             registry=registry,
         )
-        self._sets = _KeySets()
-        registry.register(self._sets)
+        self._key_sources = _KeySources()
+        registry.register(self._key_sources)
 
     def on_decision(self, environ: WSGIEnvironment, decision: Decision) -> None:
         """Count one decision, for the layers' `on_decision`."""
-        del environ  # nothing of the request is a label
+        del environ  # No text of a request becomes a label.
         self._decisions.labels(*labels(decision, self._issuers)).inc()
 
     def on_fetch(self, fetched: Fetched) -> None:
@@ -66,33 +73,41 @@ class PrometheusMetrics:
         self._durations.labels(fetched.location).observe(fetched.seconds)
 
     def watch(self, location: str, keys: RemoteJWKS) -> None:
-        """Show how `keys` are doing, under the label `location`, whenever the registry is read.
+        """Read the gauges of a key source whenever the registry is read.
 
-        Prometheus reads gauges of this kind in the process that is asked, so they
-        are missing from what `MultiProcessCollector` puts together.
+        `MultiProcessCollector` does not include them: these gauges exist only in the process that
+        answers Prometheus.
+
+        Args:
+            location: The label `location` of the gauges.
+            keys: The key source.
         """
-        self._sets.watched[location] = keys
+        self._key_sources.watched[location] = keys
 
 
-class _KeySets(Collector):
+class _KeySources(Collector):
+    """A collector that reads the status of each watched key source."""
+
     def __init__(self) -> None:
         self.watched: dict[str, RemoteJWKS] = {}
 
     def describe(self) -> Iterator[Metric]:
-        """Only the names, so that registering asks no source."""
-        return (
-            GaugeMetricFamily(name, text, labels=["location"]) for name, text in _GAUGES.items()
-        )
+        """Return the gauges without samples, so that registration reads no key source."""
+        return iter(_gauges().values())
 
     def collect(self) -> Iterator[Metric]:
-        usable, age, left = families = tuple(self.describe())
+        gauges = _gauges()
         for location, keys in tuple(self.watched.items()):
             status = keys.status()
-            for family, value in (
-                (usable, float(status.usable)),
-                (age, status.age),
-                (left, status.lifetime_left),
-            ):
-                if value is not None:
-                    family.add_metric([location], value)  # type: ignore[attr-defined]
-        yield from families
+            gauges[_USABLE].add_metric([location], float(status.usable))
+            if status.age is not None:
+                gauges[_AGE].add_metric([location], status.age)
+            if status.lifetime_left is not None:
+                gauges[_LIFETIME_LEFT].add_metric([location], status.lifetime_left)
+        return iter(gauges.values())
+
+
+def _gauges() -> dict[str, GaugeMetricFamily]:
+    return {
+        name: GaugeMetricFamily(name, text, labels=["location"]) for name, text in _GAUGES.items()
+    }

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterable, Mapping
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from jwt_wsgi.auth import AUTH_KEY, REALM_KEY, RULE_KEY, Auth, environ_of, get_auth
+from jwt_wsgi.callbacks import check_callables
 from jwt_wsgi.errors import AuthError, InvalidRequest
 from jwt_wsgi.middleware.decisions import Decision, OnDecision, is_observed, report
 from jwt_wsgi.middleware.responses import OnError, answer_auth_errors, refuse, validate_realm
-from jwt_wsgi.options import check_callables, must
 from jwt_wsgi.policy.algebra import (
     OPTIONAL,
     PUBLIC,
@@ -17,19 +17,32 @@ from jwt_wsgi.policy.algebra import (
     Requirement,
     validate_requirement,
 )
-from jwt_wsgi.policy.policy import Match, Policy
+from jwt_wsgi.policy.policy import Match, Policy, Rules
 
 logger = logging.getLogger("jwt_wsgi.policy")
 
 
 class ScopeAuthorizer:
-    """Asks the policy whether this auth may do this, and refuses where it may not.
+    """The layer that asks the policy whether this caller may do this, and refuses if not.
 
-    `policy` is a `Policy`, or the rules for one. Without a verifier in front
-    there is no auth, so all but public and optional places are refused. What
-    `policy.lint()` finds is logged once, at construction; `issuers` is how many
-    the verifier in front trusts. `on_error(environ, error)` may replace an
-    answer, `on_decision(environ, decision)` is told of every decision.
+    Without a verifier in front there is no auth, so every path is refused unless it is public or
+    optional. The findings of `policy.lint()` are logged once, at construction.
+
+    Args:
+        app: The WSGI application to protect.
+        policy: A `Policy`, or the rules for one.
+        issuers: How many issuers the verifier in front trusts, for the linter.
+        realm: The realm in challenges, printable ASCII.
+        on_error: Called as `on_error(environ, error)`; may return a WSGI application that answers
+            in place of the layer. It cannot change the decision.
+        on_decision: Called as `on_decision(environ, decision)` for every decision.
+
+    Attributes:
+        app: The application inside.
+        policy: The policy.
+
+    Raises:
+        ValueError: For invalid arguments.
     """
 
     answers_refusals = True
@@ -37,7 +50,7 @@ class ScopeAuthorizer:
     def __init__(
         self,
         app: WSGIApplication,
-        policy: Policy,
+        policy: Policy | Rules,
         *,
         issuers: int = 1,
         realm: str = "api",
@@ -45,11 +58,13 @@ class ScopeAuthorizer:
         on_decision: OnDecision | None = None,
     ) -> None:
         check_callables(app=app, on_error=on_error, on_decision=on_decision)
-        self._app, self._inside = app, answer_auth_errors(app, on_error)
-        self._policy = policy if isinstance(policy, Policy) else Policy(policy)
+        self.app = app
+        self.policy = policy if isinstance(policy, Policy) else Policy(policy)
+        self._inner = answer_auth_errors(app, on_error)
         self._realm = validate_realm(realm)
-        self._on_error, self._on_decision = on_error, on_decision
-        for finding in self._policy.lint(issuers=issuers):
+        self._on_error = on_error
+        self._on_decision = on_decision
+        for finding in self.policy.lint(issuers=issuers):
             logger.warning("%s", finding)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -62,29 +77,39 @@ class ScopeAuthorizer:
             auth = None
         error, would_be = self._judge(environ, auth)
         if is_observed(error is not None or would_be is not None, self._on_decision):
-            match = environ.get(RULE_KEY)
-            key = match.rule.key if match and match.rule else None
-            report(Decision(error, auth, key, would_be), environ, self._on_decision)
+            decision = Decision(error, auth, _rule_key(environ), would_be)
+            report(decision, environ, self._on_decision)
         if error is not None:
             return refuse(error, environ, start_response, self._on_error)
-        return self._inside(environ, start_response)
+        return self._inner(environ, start_response)
 
     def _judge(
         self, environ: WSGIEnvironment, auth: Auth | None
     ) -> tuple[AuthError | None, AuthError | None]:
-        """The refusal, and the one that is only reported."""
+        """Return the refusal, and the refusal that is only reported."""
         error: AuthError | None
         would_be = None
         try:
-            environ[RULE_KEY] = match = self._policy.match(environ)
+            match = self.policy.match(environ)
         except InvalidRequest as ambiguous:
             error = ambiguous
         else:
-            _, asked, request = match
-            error = asked.refusal(auth, request)
-            if error is None and type(asked) is ReportOnly:
-                would_be = asked.would_refuse(auth, request)
-        return (None, error or would_be) if self._policy.report_only else (error, would_be)
+            environ[RULE_KEY] = match
+            requirement = match.requirement
+            error = requirement.refusal(auth, match.request)
+            if error is None and type(requirement) is ReportOnly:
+                would_be = requirement.would_refuse(auth, match.request)
+        if self.policy.report_only:
+            return None, error or would_be
+        return error, would_be
+
+
+def _rule_key(environ: WSGIEnvironment) -> str | None:
+    match = environ.get(RULE_KEY)
+    if match is None or match.rule is None:
+        return None
+    key: str = match.rule.key
+    return key
 
 
 def guard(
@@ -93,25 +118,32 @@ def guard(
     on_error: OnError | None = None,
     on_decision: OnDecision | None = None,
 ) -> Callable[[WSGIApplication], WSGIApplication]:
-    """Guards one WSGI application: it is called only where the auth satisfies `requirement`.
+    """Return a decorator that calls a WSGI application only if the auth meets `requirement`.
 
-    A verifier must stand in front. The hooks are those of `ScopeAuthorizer`.
-    Raises `ValueError` for `PUBLIC` and `OPTIONAL`, which guard nothing.
+    A `TokenVerifier` must stand in front.
+
+    Args:
+        requirement: What the caller's token must satisfy.
+        on_error: As for `ScopeAuthorizer`.
+        on_decision: As for `ScopeAuthorizer`.
+
+    Raises:
+        ValueError: For `PUBLIC` and `OPTIONAL`, which require nothing, and for other invalid
+            arguments.
     """
-    asked = _guarding(requirement, "guard")
+    _check_demanding(requirement, "guard")
     check_callables(on_error=on_error, on_decision=on_decision)
 
     def wrap(app: WSGIApplication) -> WSGIApplication:
         check_callables(app=app)
-
-        inside = answer_auth_errors(app, on_error)
+        inner = answer_auth_errors(app, on_error)
 
         def guarded(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-            error = _refusal(environ, asked)
+            error = _refusal(environ, requirement)
             report(Decision(error, get_auth(environ)), environ, on_decision)
             if error is not None:
                 return refuse(error, environ, start_response, on_error)
-            return inside(environ, start_response)
+            return inner(environ, start_response)
 
         return guarded
 
@@ -119,33 +151,37 @@ def guard(
 
 
 def require(request: object, requirement: Requirement) -> Auth:
-    """The request's `Auth`, which satisfies `requirement`; raises the `AuthError` otherwise.
+    """Return the request's `Auth`, which satisfies `requirement`.
 
-    `request` is a WSGI environ, or a request object that carries one. Raises
-    `ValueError` for `PUBLIC` and `OPTIONAL`, which require nothing.
+    Args:
+        request: A WSGI environ, or a request object that carries one.
+        requirement: What the caller's token must satisfy.
+
+    Raises:
+        AuthError: The refusal, where the auth does not satisfy the requirement.
+        ValueError: For `PUBLIC` and `OPTIONAL`, which require nothing.
     """
     environ = environ_of(request)
-    error = _refusal(environ, _guarding(requirement, "require"))
+    _check_demanding(requirement, "require")
+    error = _refusal(environ, requirement)
     if error is not None:
         raise error
     auth: Auth = environ[AUTH_KEY]
     return auth
 
 
-def _guarding(requirement: object, function: str) -> Requirement:
-    asked = validate_requirement(requirement, function)
-    must(
-        asked not in (PUBLIC, OPTIONAL),
-        f"{function}({asked!r}) asks for nothing; leave it out, or AUTHENTICATED",
-    )
-    must(
-        not isinstance(asked, ReportOnly),
-        f"{function}({asked!r}): report_only belongs to the rules of a policy",
-    )
-    return asked
+def _check_demanding(requirement: object, function: str) -> None:
+    """Refuse a requirement that demands nothing of a single route."""
+    demanded = validate_requirement(requirement, function)
+    if demanded in (PUBLIC, OPTIONAL):
+        raise ValueError(
+            f"{function}({demanded!r}) asks for nothing; leave it out, or AUTHENTICATED"
+        )
+    if isinstance(demanded, ReportOnly):
+        raise ValueError(f"{function}({demanded!r}): report_only belongs to the rules of a policy")
 
 
-def _refusal(environ: Mapping[str, object], asked: Requirement) -> AuthError | None:
-    matched = environ.get(RULE_KEY)
-    request = matched.request if isinstance(matched, Match) else Request()
-    return asked.refusal(get_auth(environ), request)
+def _refusal(environ: Mapping[str, object], requirement: Requirement) -> AuthError | None:
+    match = environ.get(RULE_KEY)
+    request = match.request if isinstance(match, Match) else Request()
+    return requirement.refusal(get_auth(environ), request)

@@ -1,59 +1,59 @@
-"""`CrossOrigin`: an optional layer outside the others, for browsers (the Fetch standard's CORS protocol).
+"""`CrossOrigin`: an optional layer outside the others that answers CORS for browsers.
 
-A framework's own CORS stands inside, where it never sees our refusals, so that a page would
-be told of a network error instead of a 401. This layer sees every response.
+The CORS of a framework runs inside the other layers and never sees their refusals. A page would get
+a network error instead of a 401. This layer sees every response. It follows the CORS protocol of
+the Fetch standard.
 """
 
-import ipaddress
 import logging
 import re
 from collections.abc import Callable, Iterable
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from jwt_wsgi.options import check_callables, must
+from jwt_wsgi.callbacks import check_callables
+from jwt_wsgi.middleware.origins import check_origin, is_origin
 from jwt_wsgi.policy.paths import METHOD
 
 logger = logging.getLogger("jwt_wsgi.crossorigin")
 
-#: Who may read the answers: exact origins, a predicate, or `"*"` for anyone.
+#: The origins that may read responses: exact origins, a predicate, or `"*"` for all of them.
 Origins = str | Iterable[str] | Callable[[str], object]
 Headers = list[tuple[str, str]]
 
-# RFC 6454 §6.2, as the URL standard serializes a host: lower case, ASCII, no default port.
-_ORIGIN = re.compile(
-    r"([a-z][a-z0-9+.-]*)://([a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?|\[[0-9a-f:]+\])(?::(0|[1-9][0-9]{0,4}))?"
-)
-_DEFAULT_PORTS = {"http": "80", "https": "443", "ws": "80", "wss": "443", "ftp": "21"}
-_NUMERIC = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-# What scripts may never send, so no preflight asks for it ("forbidden method").
+# Scripts cannot send these, so no preflight names them (Fetch, "forbidden method").
 _FORBIDDEN_METHODS = frozenset({"CONNECT", "TRACE", "TRACK"})
-_ASKED = ("Origin", "Access-Control-Request-Method", "Access-Control-Request-Headers")
-_ASKED_PRIVATE = "Access-Control-Request-Private-Network"
-_REFUSED = b"This origin may not call this API.\n"
-_DAY = 86400
+_PREFLIGHT_VARY = "Origin, Access-Control-Request-Method, Access-Control-Request-Headers"
+_PRIVATE_NETWORK_VARY = f"{_PREFLIGHT_VARY}, Access-Control-Request-Private-Network"
+_REFUSAL = b"This origin may not call this API.\n"
+_SECONDS_PER_DAY = 86400
 
 
 class CrossOrigin:
-    """Lets pages of other origins call the application, and read its refusals too.
+    """A layer that lets pages of other origins call the application and read its refusals.
 
-    `origins` are exact origins as a browser sends them (`https://app.example.com`),
-    a predicate of one (the only way to allow `null`, which every sandboxed page is),
-    or `"*"` for anyone. `methods` and `headers` are what such a page may send,
-    `expose` the headers of the answer that its script may read. `credentials` lets
-    the browser send cookies; an `Authorization` header that a script sets needs
-    none, it must stand in `headers`. `max_age` is how long a browser may remember
-    a preflight, in seconds, 0 to 86400. `private_network` answers the preflights of
-    pages on the public network that call a private one.
+    The layer answers preflights itself and never passes them to the application: 204 for an allowed
+    origin, 403 without CORS headers for any other (Fetch, "HTTP responses"). It removes the CORS
+    headers of the application from every response, so that this layer alone decides and no header
+    occurs twice. An exception that the application raises passes through; the server answers it.
 
-    A preflight is answered here and never passed in: 204 for an allowed origin,
-    403 without any CORS header for another, as the Fetch standard has it ("HTTP
-    responses"). What an application inside says of CORS by itself is taken off
-    every response, so this layer alone decides, and no header is there twice. An
-    exception that the application raises passes through; the server answers it.
+    Args:
+        app: The application, usually the result of `protect`.
+        origins: The origins whose pages may call the API: a list of exact origins as browsers send
+            them (`https://app.example.com`), a predicate of an origin, or `"*"` for all origins.
+            Only a predicate can allow `null`, the origin of every sandboxed page.
+        methods: The methods that such a page may use.
+        headers: The request headers that such a page may set. A script that sets `Authorization`
+            needs it here.
+        expose: The response headers that the script of such a page may read.
+        credentials: True lets browsers send cookies along. An `Authorization` header that a script
+            sets does not need it.
+        max_age: How long browsers may cache the result of a preflight, in seconds, 0 to 86400.
+        private_network: True allows pages on a public network to call an API on a private one.
 
-    Raises `ValueError` that names the option, the value and the remedy.
+    Raises:
+        ValueError: An option has an invalid value. The text names the option and the remedy.
     """
 
     def __init__(
@@ -69,65 +69,76 @@ class CrossOrigin:
         private_network: bool = False,
     ) -> None:
         check_callables(app=app)
-        for option, value in (("credentials", credentials), ("private_network", private_network)):
-            must(isinstance(value, bool), f"{option}={value!r}: write True or False")
-        fits = type(max_age) is int and 0 <= max_age <= _DAY
-        must(fits, f"max_age={max_age!r}: write whole seconds, 0 to {_DAY}")
+        _check_flag("credentials", credentials)
+        _check_flag("private_network", private_network)
+        _check_max_age(max_age)
         self._app = app
-        self._allows = _allows(origins, credentials=credentials)
-        self._anyone = origins == "*"
-        self._private_network = private_network
-        self._credentials = [("Access-Control-Allow-Credentials", "true")] * credentials
-        self._exposed = _listing("Access-Control-Expose-Headers", _field_names("expose", expose))
-        self._preflighted = [
-            *_listing("Access-Control-Allow-Methods", _methods(methods)),
-            *_listing("Access-Control-Allow-Headers", _field_names("headers", headers)),
+        self._is_allowed = _origin_predicate(origins, credentials=credentials)
+        self._allows_all_origins = origins == "*"
+        self._allows_credentials = credentials
+        self._allows_private_network = private_network
+        self._expose_headers = _list_header(
+            "Access-Control-Expose-Headers", _check_field_names("expose", expose)
+        )
+        self._preflight_headers = [
+            *_list_header("Access-Control-Allow-Methods", _check_methods(methods)),
+            *_list_header("Access-Control-Allow-Headers", _check_field_names("headers", headers)),
             ("Access-Control-Max-Age", str(max_age)),
         ]
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""
-        granted = self._granted(environ.get("HTTP_ORIGIN"))
+        origin_headers = self._origin_headers(environ.get("HTTP_ORIGIN"))
         if _is_preflight(environ):
-            return self._answer(granted, environ, start_response)
-        added = granted and [*granted, *self._exposed]
+            return self._answer_preflight(origin_headers, environ, start_response)
+        cors_headers: Headers = []
+        if origin_headers:
+            cors_headers = [*origin_headers, *self._expose_headers]
 
         def start(status: str, headers: Headers, exc_info: Any = None) -> Callable[[bytes], object]:
-            again = () if exc_info is None else (exc_info,)
-            return start_response(status, [*_varying(_without_cors(headers)), *added], *again)
+            headers = [*_vary_on_origin(_without_cors(headers)), *cors_headers]
+            if exc_info is None:
+                return start_response(status, headers)
+            return start_response(status, headers, exc_info)
 
         return self._app(environ, start)
 
-    def _granted(self, origin: str | None) -> Headers:
-        """What says that `origin` may read the response; nothing where it may not."""
-        if origin is None or not self._allows(origin):
+    def _origin_headers(self, origin: str | None) -> Headers:
+        """Return the headers that let `origin` read the response, or none if it may not."""
+        if origin is None or not self._is_allowed(origin):
             return []
-        return [
-            ("Access-Control-Allow-Origin", "*" if self._anyone else origin),
-            *self._credentials,
-        ]
+        headers = [("Access-Control-Allow-Origin", "*" if self._allows_all_origins else origin)]
+        if self._allows_credentials:
+            headers.append(("Access-Control-Allow-Credentials", "true"))
+        return headers
 
-    def _answer(
-        self, granted: Headers, environ: WSGIEnvironment, start_response: StartResponse
+    def _answer_preflight(
+        self, origin_headers: Headers, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
-        vary = ("Vary", ", ".join((*_ASKED, _ASKED_PRIVATE) if self._private_network else _ASKED))
-        if not granted:
-            length = ("Content-Length", str(len(_REFUSED)))
-            start_response("403 Forbidden", [("Content-Type", "text/plain"), length, vary])
-            return [_REFUSED]
-        asked = (
-            self._private_network
-            and environ.get("HTTP_ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK") == "true"
-        )
-        private = [("Access-Control-Allow-Private-Network", "true")] * asked
-        start_response("204 No Content", [*granted, *self._preflighted, *private, vary])
+        vary = _PRIVATE_NETWORK_VARY if self._allows_private_network else _PREFLIGHT_VARY
+        if not origin_headers:
+            length = str(len(_REFUSAL))
+            headers = [("Content-Type", "text/plain"), ("Content-Length", length), ("Vary", vary)]
+            start_response("403 Forbidden", headers)
+            return [_REFUSAL]
+        headers = [*origin_headers, *self._preflight_headers]
+        if self._allows_private_network and _asks_for_private_network(environ):
+            headers.append(("Access-Control-Allow-Private-Network", "true"))
+        start_response("204 No Content", [*headers, ("Vary", vary)])
         return []
 
 
 def _is_preflight(environ: WSGIEnvironment) -> bool:
-    """The Fetch standard's "CORS-preflight request", by the headers that only a browser sets."""
-    asks = "HTTP_ORIGIN" in environ and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ
-    return asks and environ.get("REQUEST_METHOD") == "OPTIONS"
+    """Return whether this is a CORS-preflight request of the Fetch standard."""
+    return (
+        environ.get("REQUEST_METHOD") == "OPTIONS"
+        and "HTTP_ORIGIN" in environ
+        and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ
+    )
+
+
+def _asks_for_private_network(environ: WSGIEnvironment) -> bool:
+    return environ.get("HTTP_ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK") == "true"
 
 
 def _without_cors(headers: Headers) -> Headers:
@@ -136,123 +147,98 @@ def _without_cors(headers: Headers) -> Headers:
     ]
 
 
-def _varying(headers: Headers) -> Headers:
-    """`headers` whose `Vary` names the origin (Fetch, "CORS protocol and HTTP caches"; RFC 9110 §12.5.5)."""
-    lines = [value for name, value in headers if name.lower() == "vary"]
-    named = [member for line in lines for each in line.split(",") if (member := each.strip())]
-    if "*" in named or "origin" in map(str.lower, named):
+def _vary_on_origin(headers: Headers) -> Headers:
+    """Return `headers` with the origin in `Vary`.
+
+    See Fetch, "CORS protocol and HTTP caches", and RFC 9110 §12.5.5.
+    """
+    values = [value for name, value in headers if name.lower() == "vary"]
+    members = [member.strip() for value in values for member in value.split(",")]
+    field_names = [member for member in members if member]
+    if "*" in field_names or "origin" in map(str.lower, field_names):
         return headers
-    rest = [(name, value) for name, value in headers if name.lower() != "vary"]
-    return [*rest, ("Vary", ", ".join((*named, "Origin")))]
+    others = [(name, value) for name, value in headers if name.lower() != "vary"]
+    return [*others, ("Vary", ", ".join((*field_names, "Origin")))]
 
 
-def _listing(name: str, values: tuple[str, ...]) -> Headers:
-    return [(name, ", ".join(values))] if values else []
+def _list_header(name: str, values: tuple[str, ...]) -> Headers:
+    """Return the header that lists `values`, or none if there are no values."""
+    if not values:
+        return []
+    return [(name, ", ".join(values))]
 
 
-def _allows(origins: Origins, *, credentials: bool) -> Callable[[str], bool]:
+def _check_flag(option: str, value: object) -> None:
+    if not isinstance(value, bool):
+        raise ValueError(f"{option}={value!r}: write True or False")
+
+
+def _check_max_age(max_age: object) -> None:
+    if type(max_age) is not int or not 0 <= max_age <= _SECONDS_PER_DAY:
+        raise ValueError(f"max_age={max_age!r}: write whole seconds, 0 to {_SECONDS_PER_DAY}")
+
+
+def _origin_predicate(origins: Origins, *, credentials: bool) -> Callable[[str], bool]:
+    """Return the function that decides whether an `Origin` header is allowed."""
     if callable(origins):
         predicate = origins
-        return lambda origin: (
-            (origin == "null" or _is_origin(origin)) and _agrees(predicate, origin)
-        )
+        return lambda origin: _is_allowed_by(predicate, origin)
     if origins == "*":
-        must(
-            not credentials,
-            "origins='*' with credentials=True lets every page act as the user: name the origins",
-        )
+        if credentials:
+            raise ValueError(
+                "origins='*' with credentials=True lets every page act as the user: "
+                "name the origins"
+            )
         return lambda origin: True
-    several = isinstance(origins, Iterable) and not isinstance(origins, str | bytes)
-    must(
-        several,
-        f"origins={origins!r}: write a list such as ['https://app.example.com'], a predicate, or '*'",
-    )
-    listed = frozenset(_checked_origin(origin) for origin in origins)
-    must(listed != frozenset(), "origins is empty: name one, or leave CrossOrigin out")
-    return listed.__contains__
+    if isinstance(origins, str | bytes) or not isinstance(origins, Iterable):
+        raise ValueError(
+            f"origins={origins!r}: write a list such as ['https://app.example.com'], "
+            "a predicate, or '*'"
+        )
+    allowed = frozenset(check_origin(origin) for origin in origins)
+    if not allowed:
+        raise ValueError("origins is empty: name one, or leave CrossOrigin out")
+    return allowed.__contains__
 
 
-def _agrees(predicate: Callable[[str], object], origin: str) -> bool:
+def _is_allowed_by(predicate: Callable[[str], object], origin: str) -> bool:
+    """Return the predicate's answer; it sees valid origins only."""
+    if origin != "null" and not is_origin(origin):
+        return False
     try:
         return bool(predicate(origin))
-    except Exception as error:  # noqa: BLE001 (a stranger's code may raise anything)
+    except Exception as error:  # noqa: BLE001 (a user callback may raise anything)
         logger.error(
             "the predicate for origins raised %s; the origin is not allowed", type(error).__name__
         )
         return False
 
 
-def _checked_origin(origin: object) -> str:
-    must(origin != "*", "origins holds '*': write origins='*' for anyone, without credentials")
-    must(
-        origin != "null",
-        "origins holds 'null', which any sandboxed page is: write a predicate if you mean it",
-    )
-    if isinstance(origin, str) and _is_origin(origin):
-        return origin
-    remedy = "scheme://host as a browser sends it: lower case, no path or slash at the end, no default port"
-    meant = _meant(origin) if isinstance(origin, str) else None
-    raise ValueError(f"origins holds {origin!r}: write {remedy if meant is None else repr(meant)}")
-
-
-def _meant(text: str) -> str | None:
-    """The origin that `text` may have been meant to be."""
-    scheme, _, rest = text.strip().lower().partition("://")
-    host = re.split(r"[/?#]", rest)[0].removesuffix(f":{_DEFAULT_PORTS.get(scheme, '')}")
-    return f"{scheme}://{host}" if _is_origin(f"{scheme}://{host}") else None
-
-
-def _is_origin(text: str) -> bool:
-    """Whether `text` is an origin exactly as a browser serializes it."""
-    parsed = _ORIGIN.fullmatch(text)
-    if parsed is None:
-        return False
-    scheme, host, port = parsed.groups()
-    return _is_host(host) and (
-        port is None or (int(port) < 65536 and port != _DEFAULT_PORTS.get(scheme))
-    )
-
-
-def _is_host(host: str) -> bool:
-    last = host.rstrip(".").rpartition(".")[2]
-    try:
-        if host.startswith("["):
-            address = ipaddress.IPv6Address(host[1:-1])
-            return address.ipv4_mapped is not None or str(address) == host[1:-1]
-        # A host whose last label is a number is an IPv4 address, and has one spelling.
-        return not _NUMERIC.fullmatch(last) or str(ipaddress.IPv4Address(host)) == host
-    except ValueError:
-        return False
-
-
-def _methods(methods: Iterable[str]) -> tuple[str, ...]:
-    names = _names("methods", methods)
+def _check_methods(methods: Iterable[str]) -> tuple[str, ...]:
+    names = _check_names("methods", methods)
     for name in names:
-        must(
-            METHOD.fullmatch(name) is not None and name != "*",
-            f"methods holds {name!r}: write names such as 'PUT'",
-        )
-        must(
-            name not in _FORBIDDEN_METHODS,
-            f"methods holds {name!r}, which no browser sends: leave it out",
-        )
+        if METHOD.fullmatch(name) is None or name == "*":
+            raise ValueError(f"methods holds {name!r}: write names such as 'PUT'")
+        if name in _FORBIDDEN_METHODS:
+            raise ValueError(f"methods holds {name!r}, which no browser sends: leave it out")
     return names
 
 
-def _field_names(option: str, names: Iterable[str]) -> tuple[str, ...]:
-    checked = _names(option, names)
-    for name in checked:
-        # `*` would not cover Authorization, and means nothing where credentials are allowed.
-        fits = _FIELD_NAME.fullmatch(name) is not None and name != "*"
-        must(fits, f"{option} holds {name!r}: write the names of headers, such as 'Authorization'")
-    return checked
+def _check_field_names(option: str, field_names: Iterable[str]) -> tuple[str, ...]:
+    names = _check_names(option, field_names)
+    for name in names:
+        # `*` does not include Authorization, and has no meaning if credentials are allowed.
+        if _FIELD_NAME.fullmatch(name) is None or name == "*":
+            raise ValueError(
+                f"{option} holds {name!r}: write the names of headers, such as 'Authorization'"
+            )
+    return names
 
 
-def _names(option: str, names: Iterable[str]) -> tuple[str, ...]:
-    several = isinstance(names, Iterable) and not isinstance(names, str | bytes)
-    must(several, f"{option}={names!r}: write a list of names")
-    listed = tuple(names)
-    must(
-        all(isinstance(name, str) for name in listed), f"{option}={names!r}: write a list of names"
-    )
-    return tuple(dict.fromkeys(listed))
+def _check_names(option: str, names: Iterable[str]) -> tuple[str, ...]:
+    """Return the names, each of them once."""
+    if isinstance(names, Iterable) and not isinstance(names, str | bytes):
+        listed = tuple(names)
+        if all(isinstance(name, str) for name in listed):
+            return tuple(dict.fromkeys(listed))
+    raise ValueError(f"{option}={names!r}: write a list of names")

@@ -1,21 +1,29 @@
-"""What was decided about a request: one line of log, and one call of the hook."""
+"""The report of a decision: one line in the log, and one call of the hook."""
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NamedTuple
 from wsgiref.types import WSGIEnvironment
 
 from jwt_wsgi.auth import Auth
+from jwt_wsgi.callbacks import CallbackFailed, call
 from jwt_wsgi.errors import AuthError
 
 logger = logging.getLogger("jwt_wsgi.decision")
 
+#: Characters of one value in a log line.
+_MAX_EXCERPT = 120
+
 
 class Decision(NamedTuple):
-    """One request's verdict: allowed, or refused with `error`; `rule` is the deciding one's key.
+    """The verdict on one request.
 
-    `auth` is the caller's, where a token was verified. `would_be` is the refusal
-    that was only reported, of a request that passes.
+    Attributes:
+        error: The refusal, or None where the request was allowed.
+        auth: The caller's auth, where a token was verified.
+        rule: The key of the deciding rule, or None where no rule decided.
+        would_be: The refusal that was only reported, of a request that passed.
     """
 
     error: AuthError | None = None
@@ -25,61 +33,95 @@ class Decision(NamedTuple):
 
     @property
     def reason(self) -> str | None:
-        """The refusal's reason, of the closed list; None where the request was allowed."""
-        return None if self.error is None else self.error.reason
+        """The refusal's reason, from the closed list; None where the request was allowed."""
+        if self.error is None:
+            return None
+        return self.error.reason
 
 
-#: Told of every decision; its result is ignored.
+#: Receives every decision; its result is ignored.
 OnDecision = Callable[[WSGIEnvironment, Decision], object]
 
 
 def is_observed(refused: bool, on_decision: OnDecision | None) -> bool:
-    """Whether anyone would be told of such a decision: the hook, or the log."""
-    return on_decision is not None or logger.isEnabledFor(
-        logging.INFO if refused else logging.DEBUG
-    )
+    """Return True if the hook or the log would receive such a decision."""
+    if on_decision is not None:
+        return True
+    level = logging.INFO if refused else logging.DEBUG
+    return logger.isEnabledFor(level)
 
 
 def report(decision: Decision, environ: WSGIEnvironment, on_decision: OnDecision | None) -> None:
-    """Log a decision, refusals and those that would be at INFO, the rest at DEBUG, and tell the hook."""
+    """Log a decision and call the hook.
+
+    Refusals, enforced or only reported, are logged at INFO, everything else at DEBUG.
+    """
     error = decision.error or decision.would_be
-    if logger.isEnabledFor(logging.DEBUG if error is None else logging.INFO):
-        asked = f"{excerpt(environ.get('REQUEST_METHOD'))} {excerpt(environ.get('PATH_INFO'))}"
-        if error is None:
-            logger.debug("%s allowed (rule %s)", asked, decision.rule, extra=fields(decision))
-        else:
-            verdict = "refused" if decision.error else "allowed, would be refused"
-            said = (
-                verdict,
-                error.status,
-                error.reason,
-                decision.rule,
-                *map(excerpt, (error.expected, error.found)),
-            )
-            logger.info(
-                "%s %s: %d %s (rule %s, expected %s, found %s)",
-                asked,
-                *said,
-                extra=fields(decision),
-            )
+    if error is None:
+        if logger.isEnabledFor(logging.DEBUG):
+            _log_allowed(decision, environ)
+    elif logger.isEnabledFor(logging.INFO):
+        _log_refused(decision, error, environ)
     if on_decision is not None:
-        try:
-            on_decision(environ, decision)
-        except Exception as raised:  # noqa: BLE001 (a stranger's code may raise anything)
-            # An observer that fails must not turn a yes into an outage; its text may quote the environ.
-            logger.error("on_decision raised %s; the decision stands", type(raised).__name__)
+        # A failing observer must not turn a yes into an outage.
+        with suppress(CallbackFailed):
+            call(
+                on_decision,
+                environ,
+                decision,
+                name="on_decision",
+                consequence="the decision stands",
+                logger=logger,
+            )
+
+
+def _log_allowed(decision: Decision, environ: WSGIEnvironment) -> None:
+    logger.debug(
+        "%s %s allowed (rule %s)",
+        excerpt(environ.get("REQUEST_METHOD")),
+        excerpt(environ.get("PATH_INFO")),
+        decision.rule,
+        extra=fields(decision),
+    )
+
+
+def _log_refused(decision: Decision, error: AuthError, environ: WSGIEnvironment) -> None:
+    logger.info(
+        "%s %s %s: %d %s (rule %s, expected %s, found %s)",
+        excerpt(environ.get("REQUEST_METHOD")),
+        excerpt(environ.get("PATH_INFO")),
+        "refused" if decision.error else "allowed, would be refused",
+        error.status,
+        error.reason,
+        decision.rule,
+        excerpt(error.expected),
+        excerpt(error.found),
+        extra=fields(decision),
+    )
 
 
 def fields(decision: Decision) -> dict[str, str | None]:
-    """What a record of the log carries besides its text: `verdict` (allowed, refused or would_refuse) and why."""
+    """Return the fields of a log record: `verdict`, `reason`, `rule` and `issuer`.
+
+    The verdict is "allowed", "refused" or "would_refuse".
+    """
+    verdict = "allowed"
+    if decision.error is not None:
+        verdict = "refused"
+    elif decision.would_be is not None:
+        verdict = "would_refuse"
     error = decision.error or decision.would_be
-    verdict = "refused" if decision.error else "would_refuse" if error else "allowed"
-    issuer = None if decision.auth is None else decision.auth.issuer
-    reason = None if error is None else error.reason
-    return {"verdict": verdict, "reason": reason, "rule": decision.rule, "issuer": issuer}
+    return {
+        "verdict": verdict,
+        "reason": None if error is None else error.reason,
+        "rule": decision.rule,
+        "issuer": None if decision.auth is None else decision.auth.issuer,
+    }
 
 
 def excerpt(value: object) -> str:
-    """`value` for a log line: escaped to ASCII and cut, so that it makes no second line."""
+    """Return `value` escaped to ASCII and cut, so that it cannot start a second log line."""
     text = ascii(value)
-    return text if len(text) <= 120 else text[:120] + "…"
+    if len(text) <= _MAX_EXCERPT:
+        return text
+    return text[:_MAX_EXCERPT] + "…"

@@ -1,8 +1,6 @@
 """`protect`: the three layers in one call."""
 
-import time
 from collections.abc import Callable, Iterable
-from typing import Any
 from wsgiref.types import WSGIApplication
 
 from jwt_wsgi.auth import Auth
@@ -12,8 +10,7 @@ from jwt_wsgi.middleware.authorization import ScopeAuthorizer
 from jwt_wsgi.middleware.decisions import OnDecision
 from jwt_wsgi.middleware.extraction import GetToken, TokenExtractor
 from jwt_wsgi.middleware.responses import OnError
-from jwt_wsgi.middleware.verification import TokenVerifier
-from jwt_wsgi.options import must
+from jwt_wsgi.middleware.verification import TokenVerifier, ready_verifier
 from jwt_wsgi.policy.policy import Policy, Rules
 from jwt_wsgi.verifier import IsRevoked, Verifier
 
@@ -32,41 +29,76 @@ def protect(
     is_revoked: IsRevoked | None = None,
     on_error: OnError | None = None,
     on_decision: OnDecision | None = None,
-    clock: Callable[[], float] = time.time,
+    clock: Callable[[], float] | None = None,
 ) -> WSGIApplication:
-    """`app` behind all three layers.
+    """Wrap `app` in all three layers.
 
-    `issuer` is the https URL of one, an `Issuer`, a resolver (the unverified
-    `iss` in, an `Issuer` or None out), several, or a `Verifier`, which has a clock
-    of its own; `audience` goes with a URL. `rules` maps paths to requirements, or
-    is a `Policy`. The others are those of the layers. Raises `ValueError` for
-    what cannot be.
+    Args:
+        app: The WSGI application to protect.
+        issuer: Whose tokens are accepted: the https URL of an authorization server, an `Issuer`, a
+            resolver (takes the unverified `iss`, returns an `Issuer` or None), several of these, or
+            a ready `Verifier`.
+        rules: Maps paths to requirements, such as `{"/api": scope("read:api")}`; or a `Policy`.
+        audience: This API's identifier, or several. It goes with an issuer that is a URL.
+        realm: The realm in challenges, printable ASCII.
+        get_token: Takes the environ and returns the token, or None. It replaces the
+            `Authorization` header.
+        remote_user: Takes the `Auth` and returns the value of `REMOTE_USER`. Without it, that
+            variable is left alone.
+        is_revoked: Called with the `Auth` of every token that is otherwise good; a true result
+            refuses it, and whatever it raises is answered with 503.
+        on_error: Called as `on_error(environ, error)`; may return a WSGI application that answers
+            in place of the layers. It cannot change the decision.
+        on_decision: Called as `on_decision(environ, decision)` for every decision.
+        clock: Returns the time in seconds since the epoch, for tests.
+
+    Raises:
+        ValueError: For invalid arguments, such as `audience` beside an `Issuer`, or `clock` or
+            `is_revoked` beside a `Verifier`, which have their own.
     """
     policy = rules if isinstance(rules, Policy) else Policy(rules)
-    hooks: dict[str, Any] = {"realm": realm, "on_error": on_error, "on_decision": on_decision}
-    asks: dict[str, Any] = {"is_revoked": is_revoked, "remote_user": remote_user}
-    verifier = _verifier(issuer, audience, clock)
-    app = ScopeAuthorizer(app, policy, issuers=verifier.trusted, **hooks)
-    asks |= {"exempt": policy.is_public, "report_only": policy.reports_only}
-    app = TokenVerifier(app, verifier, allow_anonymous=True, **asks, **hooks)
-    return TokenExtractor(app, get_token=get_token)
+    trusted = issuer if isinstance(issuer, Verifier) else _issuers(issuer, audience)
+    if isinstance(issuer, Verifier) and audience is not None:
+        raise ValueError(f"audience={audience!r} beside a Verifier: say it on its issuers")
+    verifier = ready_verifier(trusted, is_revoked=is_revoked, clock=clock)
+    authorizer = ScopeAuthorizer(
+        app,
+        policy,
+        issuers=verifier.trusted,
+        realm=realm,
+        on_error=on_error,
+        on_decision=on_decision,
+    )
+    token_verifier = TokenVerifier(
+        authorizer,
+        verifier,
+        allow_anonymous=True,
+        exempt=policy.is_public,
+        report_only=policy.reports_only,
+        remote_user=remote_user,
+        realm=realm,
+        on_error=on_error,
+        on_decision=on_decision,
+    )
+    return TokenExtractor(token_verifier, get_token=get_token)
 
 
-def _verifier(
-    issuer: _Trusted, audience: str | Iterable[str] | None, clock: Callable[[], float]
-) -> Verifier:
-    if isinstance(issuer, Verifier):
-        must(audience is None, f"audience={audience!r} beside a Verifier: say it on its issuers")
-        return issuer
-    listed = (
-        list(issuer) if isinstance(issuer, Iterable) and not isinstance(issuer, str) else [issuer]
-    )
-    urls = [each for each in listed if isinstance(each, str)]
-    must(
-        audience is None or urls != [],
-        f"audience={audience!r} beside an Issuer: say it on the Issuer itself",
-    )
-    issuers = [
-        Issuer(each, audience=audience or ()) if isinstance(each, str) else each for each in listed
-    ]
-    return Verifier(issuers, clock=clock)
+def _issuers(
+    issuer: str | Issuer | Resolver | Iterable[str | Issuer | Resolver],
+    audience: str | Iterable[str] | None,
+) -> list[Issuer | Resolver]:
+    """Return the members of `issuer`, with an `Issuer` for each URL."""
+    members: list[str | Issuer | Resolver]
+    if isinstance(issuer, Iterable) and not isinstance(issuer, str):
+        members = list(issuer)
+    else:
+        members = [issuer]
+    if audience is not None and not any(isinstance(member, str) for member in members):
+        raise ValueError(f"audience={audience!r} beside an Issuer: say it on the Issuer itself")
+    issuers: list[Issuer | Resolver] = []
+    for member in members:
+        if isinstance(member, str):
+            issuers.append(Issuer(member, audience=audience or ()))
+        else:
+            issuers.append(member)
+    return issuers

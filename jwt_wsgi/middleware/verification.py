@@ -6,28 +6,43 @@ from collections.abc import Callable, Iterable
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from jwt_wsgi.auth import AUTH_KEY, CREDENTIALS_KEY, REALM_KEY, Auth, Credentials
+from jwt_wsgi.callbacks import CallbackFailed, call, check_callables
 from jwt_wsgi.errors import AuthError, InvalidRequest, MissingToken
 from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.issuer_registry import Resolver
 from jwt_wsgi.middleware.decisions import Decision, OnDecision, is_observed, report
 from jwt_wsgi.middleware.responses import OnError, answer_auth_errors, refuse, validate_realm
-from jwt_wsgi.options import check_callables
-from jwt_wsgi.verifier import IsRevoked, Verifier, check_revocation
+from jwt_wsgi.verifier import IsRevoked, Verifier
 
 logger = logging.getLogger("jwt_wsgi.verification")
 
 
 class TokenVerifier:
-    """Verifies the credentials that the extractor found, and puts the `Auth` into the environ.
+    """The layer that verifies the credentials and puts the `Auth` into the environ.
 
-    `issuers` is an `Issuer`, a resolver, several, or a `Verifier`. A request without
-    credentials is refused unless `allow_anonymous`. Where `exempt(environ)` is
-    true, the token is not looked at; where `report_only(environ)` is, a bad one
-    is reported and taken for none. `is_revoked(auth)` is asked for every good
-    token, and what it raises refuses. `remote_user(auth)` names the caller for
-    `REMOTE_USER`; without it that variable is left alone. `on_error(environ,
-    error)` may replace an answer, `on_decision(environ, decision)` is told of
-    refusals. `clock` is in seconds since the epoch.
+    Args:
+        app: The WSGI application inside, usually a `ScopeAuthorizer`.
+        issuers: An `Issuer`, a resolver, several of either, or a ready `Verifier`.
+        allow_anonymous: Pass requests without credentials on, instead of refusing them.
+        exempt: Takes the environ; where the result is true, the token is not looked at.
+        report_only: Takes the environ; where the result is true, a bad token is reported and
+            ignored.
+        is_revoked: Called with the `Auth` of every token that is otherwise good; a true result
+            refuses it, and whatever it raises is answered with 503. A ready `Verifier` has its own.
+        remote_user: Takes the `Auth` and returns the value of `REMOTE_USER`. Without it, that
+            variable is left alone.
+        realm: The realm in challenges, printable ASCII.
+        on_error: Called as `on_error(environ, error)`; may return a WSGI application that answers
+            in place of the layer. It cannot change the decision.
+        on_decision: Called as `on_decision(environ, decision)` for every refusal.
+        clock: Returns the time in seconds since the epoch. A ready `Verifier` has its own.
+
+    Attributes:
+        app: The application inside.
+        verifier: The `Verifier` that judges the tokens.
+
+    Raises:
+        ValueError: For invalid arguments.
     """
 
     answers_refusals = True
@@ -45,19 +60,21 @@ class TokenVerifier:
         realm: str = "api",
         on_error: OnError | None = None,
         on_decision: OnDecision | None = None,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] | None = None,
     ) -> None:
-        check_callables(app=app, exempt=exempt, is_revoked=is_revoked, remote_user=remote_user)
-        check_callables(report_only=report_only, on_error=on_error, on_decision=on_decision)
-        self._app, self._inside = app, answer_auth_errors(app, on_error)
-        self._verifier = (
-            issuers if isinstance(issuers, Verifier) else Verifier(issuers, clock=clock)
-        )
+        check_callables(app=app, exempt=exempt, report_only=report_only, remote_user=remote_user)
+        check_callables(on_error=on_error, on_decision=on_decision, clock=clock)
+        check_callables(is_revoked=is_revoked)
+        self.app = app
+        self.verifier = ready_verifier(issuers, is_revoked=is_revoked, clock=clock)
+        self._inner = answer_auth_errors(app, on_error)
         self._allow_anonymous = allow_anonymous
-        self._exempt, self._report_only = exempt, report_only
-        self._is_revoked, self._remote_user = is_revoked, remote_user
+        self._exempt = exempt
+        self._report_only = report_only
+        self._remote_user = remote_user
         self._realm = validate_realm(realm)
-        self._on_error, self._on_decision = on_error, on_decision
+        self._on_error = on_error
+        self._on_decision = on_decision
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""
@@ -67,43 +84,84 @@ class TokenVerifier:
         if self._remote_user is not None:
             environ.pop("REMOTE_USER", None)
             environ.pop("AUTH_TYPE", None)
-        if self._exempt is None or not self._exempt(environ):
+        if not _is_true("exempt", self._exempt, environ):
             try:
                 self._authenticate(environ.get(CREDENTIALS_KEY), environ)
             except AuthError as error:
-                passes = self._report_only is not None and self._report_only(environ)
-                if is_observed(True, self._on_decision):
-                    decision = Decision(would_be=error) if passes else Decision(error)
-                    report(decision, environ, self._on_decision)
-                if not passes:
+                if not self._passes_anyway(error, environ):
                     return refuse(error, environ, start_response, self._on_error)
-        return self._inside(environ, start_response)
+        return self._inner(environ, start_response)
 
     def _authenticate(
-        self, found: Credentials | InvalidRequest | None, environ: WSGIEnvironment
+        self, credentials: Credentials | InvalidRequest | None, environ: WSGIEnvironment
     ) -> None:
-        if isinstance(found, InvalidRequest):
-            raise found
-        if found is None:
+        if isinstance(credentials, InvalidRequest):
+            raise credentials
+        if credentials is None:
             if not self._allow_anonymous:
                 raise MissingToken
             return
-        auth = self._verifier.verify(found.token)
-        if self._is_revoked is not None:
-            check_revocation(auth, self._is_revoked)
+        auth = self.verifier.verify(credentials.token)
         environ[AUTH_KEY] = auth
         if self._remote_user is not None:
-            self._name(auth, self._remote_user, environ)
+            _set_remote_user(auth, self._remote_user, environ)
 
-    def _name(
-        self, auth: Auth, remote_user: Callable[[Auth], str], environ: WSGIEnvironment
-    ) -> None:
-        try:
-            name: object = remote_user(auth)
-        except Exception as error:  # noqa: BLE001 (a stranger's code may raise anything)
-            # The type alone: the text of the exception may quote a claim.
-            logger.error("remote_user raised %s; REMOTE_USER stays unset", type(error).__name__)
-            return
-        if isinstance(name, str) and name and name.isprintable():
-            environ["REMOTE_USER"] = name.encode("utf-8").decode("latin-1")
-            environ["AUTH_TYPE"] = "Bearer"
+    def _passes_anyway(self, error: AuthError, environ: WSGIEnvironment) -> bool:
+        """Report the error; return True if the request passes because it is only reported."""
+        report_only = _is_true("report_only", self._report_only, environ)
+        if is_observed(True, self._on_decision):
+            decision = Decision(would_be=error) if report_only else Decision(error)
+            report(decision, environ, self._on_decision)
+        return report_only
+
+
+def ready_verifier(
+    issuers: Issuer | Resolver | Iterable[Issuer | Resolver] | Verifier,
+    *,
+    is_revoked: IsRevoked | None,
+    clock: Callable[[], float] | None,
+) -> Verifier:
+    """Return the given `Verifier`, or one for these issuers.
+
+    Raises:
+        ValueError: For an option beside a ready `Verifier`, which would ignore it.
+    """
+    if not isinstance(issuers, Verifier):
+        return Verifier(issuers, is_revoked=is_revoked, clock=clock or time.time)
+    for option, value in (("is_revoked", is_revoked), ("clock", clock)):
+        if value is not None:
+            raise ValueError(
+                f"{option}={value!r} beside a Verifier: give it to the Verifier itself"
+            )
+    return issuers
+
+
+def _is_true(
+    option: str, predicate: Callable[[WSGIEnvironment], object] | None, environ: WSGIEnvironment
+) -> bool:
+    """Return the truth of an optional predicate of the request; False where it fails."""
+    if predicate is None:
+        return False
+    try:
+        result = call(predicate, environ, name=option, consequence="taken as False", logger=logger)
+    except CallbackFailed:
+        return False
+    return bool(result)
+
+
+def _set_remote_user(
+    auth: Auth, remote_user: Callable[[Auth], str], environ: WSGIEnvironment
+) -> None:
+    try:
+        name = call(
+            remote_user,
+            auth,
+            name="remote_user",
+            consequence="REMOTE_USER stays unset",
+            logger=logger,
+        )
+    except CallbackFailed:
+        return
+    if isinstance(name, str) and name and name.isprintable():
+        environ["REMOTE_USER"] = name.encode("utf-8").decode("latin-1")
+        environ["AUTH_TYPE"] = "Bearer"

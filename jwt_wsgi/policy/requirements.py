@@ -135,7 +135,7 @@ def fresh(seconds: int) -> Condition:
 
     def holds(auth: Auth, _: Request) -> bool:
         at: Any = auth.claims.get("auth_time")
-        return is_date(at) and abs(auth.judged_at - at) <= seconds
+        return auth.judged_at is not None and is_date(at) and abs(auth.judged_at - at) <= seconds
 
     return AtomicCondition(
         _written("fresh", seconds), holds, Shortfall(Distance.STEP_UP, max_age=seconds)

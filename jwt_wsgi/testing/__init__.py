@@ -1,4 +1,4 @@
-"""For test suites and demos: tokens that are really signed, by an issuer that is really there."""
+"""Test support: an issuer with real keys, whose tokens are really signed, and a clock to move."""
 
 from jwt_wsgi.testing.clock import Clock
 from jwt_wsgi.testing.issuer import LocalIssuer

@@ -1,28 +1,36 @@
-"""How a token gets into the test clients of frameworks, each by what it offers itself."""
+"""Tokens for the test clients of frameworks, by the means that each client offers."""
 
 from collections.abc import MutableMapping
 from typing import Any
 
-_REMEDY = "pass headers=issuer.headers(...) with the call, or where the client is made (Falcon's TestClient)"
+# The attribute of a client that holds what it sends with every request, and the key for a token.
+_DEFAULTS = (
+    ("environ_base", "HTTP_AUTHORIZATION"),  # Flask
+    ("defaults", "HTTP_AUTHORIZATION"),  # Django
+    ("headers", "Authorization"),  # requests
+)
 
 
 def authorize(client: Any, token: str) -> None:
-    """Let `client` send `token` with every request from now on.
+    """Make `client` send `token` with every request from now on.
 
-    It is a WebTest `TestApp`, a Flask or Django test client, or a session of
-    requests. Raises `ValueError` for any other.
+    Args:
+        client: A WebTest `TestApp`, a Flask or Django test client, or a session of requests.
+        token: The token.
+
+    Raises:
+        ValueError: The client is of another kind.
     """
-    credentials = f"Bearer {token}"
     if hasattr(type(client), "authorization"):  # WebTest
         client.authorization = ("Bearer", token)
         return
-    for name, key in (
-        ("environ_base", "HTTP_AUTHORIZATION"),  # Flask
-        ("defaults", "HTTP_AUTHORIZATION"),  # Django
-        ("headers", "Authorization"),  # requests
-    ):
-        sent = getattr(client, name, None)
-        if isinstance(sent, MutableMapping):
-            sent[key] = credentials
+    for attribute, key in _DEFAULTS:
+        defaults = getattr(client, attribute, None)
+        if isinstance(defaults, MutableMapping):
+            defaults[key] = f"Bearer {token}"
             return
-    raise ValueError(f"authorize({type(client).__name__}): it has no place for a token; {_REMEDY}")
+    raise ValueError(
+        f"authorize({type(client).__name__}): this client cannot hold a token;"
+        " pass headers=issuer.headers(...) with the call, or when the client is created"
+        " (Falcon's TestClient)"
+    )

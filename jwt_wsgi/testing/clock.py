@@ -3,29 +3,44 @@
 import math
 import time
 
-from jwt_wsgi.options import is_number, must
+from jwt_wsgi.options import is_finite_number
 
 
 class Clock:
-    """Seconds since the epoch that stand still until they are told to go on.
+    """A clock that stands still until a test moves it. Calling it returns the time.
 
-    It begins at `now`, or at this very second, so that an application which still
-    has a clock of its own agrees with it until it is moved.
+    Args:
+        now: The time at the start, in seconds since the epoch. By default the current second,
+            so that an application with a clock of its own agrees with this one until it is moved.
+
+    Attributes:
+        now: The time, in seconds since the epoch.
+
+    Raises:
+        ValueError: `now` is not a finite number.
     """
 
     def __init__(self, now: float | None = None) -> None:
-        must(
-            now is None or is_number(now),
-            f"now={now!r}: write seconds since the epoch, or leave it out",
-        )
-        self.now = float(math.floor(time.time())) if now is None else now
+        if now is None:
+            now = float(math.floor(time.time()))
+        elif not is_finite_number(now):
+            raise ValueError(f"now={now!r}: write seconds since the epoch, or leave it out")
+        self.now = now
 
     def __call__(self) -> float:
         return self.now
 
     def advance(self, seconds: float) -> None:
-        """Let `seconds` go by; below 0 it goes back, as a clock that is set right may."""
-        must(is_number(seconds), f"advance({seconds!r}): write seconds")
+        """Move the clock.
+
+        Args:
+            seconds: The seconds to add; below 0 the clock goes back, as when it is corrected.
+
+        Raises:
+            ValueError: `seconds` is not a finite number.
+        """
+        if not is_finite_number(seconds):
+            raise ValueError(f"advance({seconds!r}): write seconds")
         self.now += seconds
 
     def __repr__(self) -> str:

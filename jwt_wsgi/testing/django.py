@@ -1,4 +1,7 @@
-"""A Django test client that goes through the whole WSGI application, with what stands in front of it."""
+"""A Django test client that sends requests through the whole WSGI application.
+
+Django's own client calls the views directly, so that no WSGI middleware sees the request.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,57 +14,60 @@ from django.db import close_old_connections  # type: ignore[import-untyped]
 from django.http import HttpResponse  # type: ignore[import-untyped]
 from django.test import Client as DjangoClient  # type: ignore[import-untyped]
 
-from jwt_wsgi.options import must
-
 
 class Client(DjangoClient):  # type: ignore[misc]
-    """Django's test client, for an application as it is deployed: `Client(wsgi.application)`.
+    """Django's test client for a deployed application, middleware included.
 
-    Django's own calls the views without the application around them, so that it
-    meets no WSGI middleware. This one asks `application` (PEP 3333), and all that
-    is Django's is as usual, but for CSRF checks: they are done, as when deployed.
-    `headers` go with every request. Raises `ValueError` for what is no application.
+    It does what Django's client does, with one difference: CSRF checks take place, as in
+    production.
+
+    Args:
+        application: The WSGI application (PEP 3333), such as `application` in wsgi.py.
+        headers: Headers that every request has.
+        **options: The other options of Django's client, except `enforce_csrf_checks`.
+
+    Raises:
+        ValueError: `application` is not callable, or `enforce_csrf_checks` is among the options.
     """
 
     def __init__(
         self, application: WSGIApplication, *, headers: dict[str, str] | None = None, **options: Any
     ) -> None:
-        must(
-            callable(application),
-            f"application={application!r}: write what wsgi.py calls application",
-        )
-        must(
-            "enforce_csrf_checks" not in options,
-            "enforce_csrf_checks: leave it out, exempt the view (csrf_exempt)",
-        )
+        if not callable(application):
+            raise ValueError(f"application={application!r}: write what wsgi.py calls application")
+        if "enforce_csrf_checks" in options:
+            raise ValueError("enforce_csrf_checks: leave it out, exempt the view (csrf_exempt)")
         super().__init__(headers=headers, **options)
         self.handler = _Handler(application)
 
 
 class _Handler:
-    """Django's requests in, the responses of a WSGI application out."""
+    """A handler for Django's client that calls a WSGI application."""
 
     def __init__(self, application: WSGIApplication) -> None:
         self._application = application
 
     def __call__(self, environ: dict[str, Any]) -> Any:
-        started: list[tuple[str, list[tuple[str, str]]]] = []
-        written: list[bytes] = []
+        starts: list[tuple[str, list[tuple[str, str]]]] = []
+        chunks: list[bytes] = []
 
         def start_response(
             status: str, headers: list[tuple[str, str]], exc_info: Any = None
         ) -> Callable[..., object]:
-            del exc_info  # a response that was begun and is answered anew: the last one counts
-            started.append((status, headers))
-            return written.append
+            # After an error the application starts its response again. The last start counts.
+            del exc_info
+            starts.append((status, headers))
+            return chunks.append
 
-        with _connections_kept():
+        with _keep_connections_open():
             body = self._application(environ, start_response)
             try:
-                written.extend(body)
+                chunks.extend(body)
             finally:
-                getattr(body, "close", lambda: None)()
-        return _response(*started[-1], b"".join(written), environ)
+                if hasattr(body, "close"):
+                    body.close()
+        status, headers = starts[-1]
+        return _response(status, headers, b"".join(chunks), environ)
 
 
 def _response(
@@ -71,24 +77,31 @@ def _response(
     if environ["REQUEST_METHOD"] == "HEAD" or code in ("204", "304"):
         content = b""  # as a server does (RFC 9110 §6.4.1)
     response = HttpResponse(content, status=int(code), reason=reason)
-    del response["Content-Type"]  # the application's own, or none
+    # Django invents a type. The response has the application's own, or none.
+    del response["Content-Type"]
     for name, value in headers:
         if name.lower() == "set-cookie":
             response.cookies.load(value)
+        elif name in response:
+            # Django holds one value for a name. A list is equivalent (RFC 9110 §5.3).
+            response[name] = f"{response[name]}, {value}"
         else:
-            # Django holds a name once; a list of values says the same (RFC 9110 §5.3).
-            response[name] = f"{response[name]}, {value}" if name in response else value
+            response[name] = value
     response.wsgi_request = WSGIRequest(environ)
     return response
 
 
 @contextmanager
-def _connections_kept() -> Iterator[None]:
-    """As in Django's own client, the end of a request closes no connection of the test's transaction."""
-    for signal in (request_started, request_finished):
+def _keep_connections_open() -> Iterator[None]:
+    """Keep database connections open at the end of a request, as Django's own client does.
+
+    The test's transaction needs its connection after the request.
+    """
+    signals = (request_started, request_finished)
+    for signal in signals:
         signal.disconnect(close_old_connections)
     try:
         yield
     finally:
-        for signal in (request_started, request_finished):
+        for signal in signals:
             signal.connect(close_old_connections)

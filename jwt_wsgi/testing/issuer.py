@@ -1,36 +1,48 @@
-"""`LocalIssuer`: a real issuer for test suites and demos, in process or on loopback."""
+"""`LocalIssuer`: an issuer for test suites and demos, in process or on loopback."""
 
 import json
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.jose.algorithms import SYMMETRIC
 from jwt_wsgi.jwks.remote import RemoteJWKS
 from jwt_wsgi.jwks.static import SharedSecret
-from jwt_wsgi.options import is_number, must
+from jwt_wsgi.options import is_finite_number
 from jwt_wsgi.testing.clients import authorize
-from jwt_wsgi.testing.server import serving
+from jwt_wsgi.testing.publishing import KeyPublisher
 from jwt_wsgi.testing.shapes import RFC_9068, SHAPES, Parties
 from jwt_wsgi.testing.signing import SigningKey, compact
 
-METADATA_PATH = "/.well-known/openid-configuration"
 
+class LocalIssuer(KeyPublisher):
+    """An issuer with its own keys, which signs RFC 9068 access tokens.
 
-class LocalIssuer:
-    """An issuer with keys of its own, whose tokens are RFC 9068 access tokens.
+    Args:
+        issuer: The issuer's name, the `iss` of its tokens. By default `https://issuer.test/`,
+            which `serve` replaces with its URL, or the provider's example, which stays.
+        like: The provider whose tokens these resemble: auth0, okta, entra-v2, entra-v1, cognito
+            or keycloak. By default none, and the tokens follow RFC 9068.
+        audience: The API's identifier, by default `https://api.test` or the provider's example.
+        client_id: The client's identifier, by default `client-1` or the provider's example.
+        algorithms: The algorithms to make keys for; the first one signs by default.
+        keys: Keys to use instead of new ones. Making an RSA key takes a while.
+        clock: Returns the time in seconds since the epoch, by default `time.time`.
 
-    `like` names a provider whose tokens they resemble instead: auth0, okta,
-    entra-v2, entra-v1, cognito or keycloak. `audience` and `client_id` are the
-    API's and the client's identifiers in them. `algorithms` are those it has
-    keys for, the first is what it signs with unless told otherwise; `keys` are
-    taken before others are made, which for RSA takes a while. `clock` is in
-    seconds since the epoch. `delay` (seconds) and `available` make it slow or
-    dead, in process and on loopback; `requests` are the paths that were asked
-    for. Raises `ValueError` for a name or an algorithm that it does not know.
+    Attributes:
+        issuer: The issuer's name.
+        audience: The API's identifier.
+        client_id: The client's identifier.
+        algorithms: The algorithms that it has keys for.
+        clock: The clock of its tokens.
+        delay: The seconds that every document takes, 0 at the start.
+        available: False while it cannot be reached.
+        requests: The paths that were fetched, in order.
+
+    Raises:
+        ValueError: `like` or an algorithm is unknown, or `algorithms` is not a list of names.
     """
 
     def __init__(
@@ -44,83 +56,50 @@ class LocalIssuer:
         keys: Iterable[SigningKey] = (),
         clock: Callable[[], float] = time.time,
     ) -> None:
-        must(like is None or like in SHAPES, f"like={like!r}: choose from {', '.join(SHAPES)}")
-        self.shape = RFC_9068 if like is None else SHAPES[like]
+        if like is not None and like not in SHAPES:
+            raise ValueError(f"like={like!r}: choose from {', '.join(SHAPES)}")
+        if isinstance(algorithms, str):
+            raise ValueError(_algorithms_error(algorithms))
+        names = tuple(algorithms)
+        if not names:
+            raise ValueError(_algorithms_error(algorithms))
+        shape = RFC_9068 if like is None else SHAPES[like]
+        super().__init__(
+            issuer or shape.example.issuer,
+            shape,
+            names,
+            keys,
+            # A provider's tokens name the provider, wherever their keys are served.
+            has_fixed_name=issuer is not None or like is not None,
+        )
         self.like = like
-        # A provider's tokens name the provider, wherever their keys are served.
-        self._named = issuer is not None or like is not None
-        example = self.shape.example
-        self.issuer = issuer or example.issuer
-        self.audience = audience or example.audience
-        self.client_id = client_id or example.client
-        self.algorithms = () if isinstance(algorithms, str) else tuple(algorithms)
-        must(
-            self.algorithms != (),
-            f"algorithms={algorithms!r}: write a list of names, such as ('RS256',)",
-        )
+        self.audience = audience or shape.example.audience
+        self.client_id = client_id or shape.example.client
         self.clock = clock
-        self.delay = 0.0
-        self.available = True
-        self.requests: list[str] = []
-        self._answer: bytes | None = None
-        self._retired: list[SigningKey] = []
-        given = {key.algorithm: key for key in keys}
-        self._keys = {name: given.get(name) or SigningKey(name) for name in self.algorithms}
-
-    # --- what it publishes
-
-    @property
-    def jwks(self) -> dict[str, Any]:
-        """The published key set; secrets are not in it."""
-        keys = (*self._keys.values(), *self._retired)
-        return {"keys": [key.jwk for key in keys if key.jwk is not None]}
-
-    @property
-    def jwks_uri(self) -> str:
-        """Where the key set is, for `RemoteJWKS`."""
-        return self.shape.keys_base(self.issuer) + self.shape.keys_path
-
-    @property
-    def metadata(self) -> dict[str, Any]:
-        """The discovery document."""
-        return {"issuer": self.issuer, "jwks_uri": self.jwks_uri}
-
-    def key(self, algorithm: str | None = None) -> SigningKey:
-        """The key that signs now, with `algorithm` or the first one."""
-        name = algorithm or self.algorithms[0]
-        must(
-            name in self._keys, f"algorithm={name!r}: it has keys for {', '.join(self.algorithms)}"
-        )
-        return self._keys[name]
-
-    def secret(self, algorithm: str | None = None) -> bytes:
-        """The shared secret of an HS algorithm, for `SharedSecret`."""
-        secret = self.key(algorithm).private
-        if not isinstance(secret, bytes):
-            raise ValueError(f"{algorithm or self.algorithms[0]} has no shared secret")
-        return secret
 
     def trusted(self, **options: Any) -> Issuer:
-        """What an API configures to trust it, keys without a network; `options` are those of `Issuer`.
+        """Return the `Issuer` that an API configures to trust this one. Keys need no network.
 
-        Keys are those it publishes, or the secret of its one HS algorithm. An
-        issuer that is like a provider is trusted by that provider's preset.
+        It trusts the published keys, or the secret of the first algorithm if no key is published.
+
+        Args:
+            **options: Options of `Issuer` that replace or complete the usual ones.
+
+        Raises:
+            ValueError: The issuer is like a provider; use that provider's preset.
         """
-        must(
-            self.like is None,
-            f"an issuer like {self.like}: use its preset, with fetch=issuer.fetch",
-        )
+        if self.like is not None:
+            raise ValueError(f"an issuer like {self.like}: use its preset, with fetch=issuer.fetch")
+        options.setdefault("audience", self.audience)
         published = [name for name in self.algorithms if name not in SYMMETRIC]
         if published:
-            usual = {
-                "keys": RemoteJWKS(self.jwks_uri, fetch=self.fetch, clock=self.clock),
-                "algorithms": published,
-            }
+            keys = RemoteJWKS(self.jwks_uri, fetch=self.fetch, clock=self.clock)
+            options.setdefault("keys", keys)
+            options.setdefault("algorithms", published)
         else:
-            usual = {"keys": SharedSecret(self.secret()), "algorithms": self.algorithms[:1]}
-        return Issuer(self.issuer, **{"audience": self.audience, **usual, **options})
-
-    # --- its tokens
+            options.setdefault("keys", SharedSecret(self.secret()))
+            options.setdefault("algorithms", self.algorithms[:1])
+        return Issuer(self.issuer, **options)
 
     def token(
         self,
@@ -131,29 +110,57 @@ class LocalIssuer:
         header: Mapping[str, Any] | None = None,
         **claims: Any,
     ) -> str:
-        """A token that is good now, with `claims` over the usual ones; None leaves one out.
+        """Return an access token that is valid now.
 
-        `scope` is written as the provider writes it. `expires_in` is seconds from
-        now, below 0 for an expired one. `header` goes over the usual header.
+        Args:
+            scope: The scopes, separated by spaces. They are written as the provider writes them.
+            expires_in: The lifetime in seconds; below 0 the token has expired.
+            algorithm: The algorithm to sign with, by default the issuer's first one.
+            header: Members that replace those of the usual header; None removes one.
+            **claims: Claims that replace the usual ones; None removes one.
+
+        Raises:
+            ValueError: `expires_in` is not a finite number, or there is no key for `algorithm`.
         """
-        granted = {} if scope is None else self.shape.scopes(scope)
-        usual = {"jti": str(uuid.uuid4()), **self.shape.access(self._parties), **granted}
-        return self.sign(
-            self._payload(usual, expires_in, claims), header=header, algorithm=algorithm
-        )
+        usual = {"jti": str(uuid.uuid4()), **self.shape.access(self._parties)}
+        if scope is not None:
+            usual |= self.shape.scopes(scope)
+        payload = self._payload(usual, expires_in, claims)
+        return self.sign(payload, header=header, algorithm=algorithm)
 
     def expired(self, scope: str | None = None, **claims: Any) -> str:
-        """A token whose time was over an hour ago."""
+        """Return a token that expired an hour ago.
+
+        Args:
+            scope: As in `token`.
+            **claims: As in `token`; other keyword arguments of `token` are passed on, too.
+        """
         return self.token(scope, expires_in=-3600, **claims)
 
     def not_yet_valid(self, scope: str | None = None, **claims: Any) -> str:
-        """A token whose time begins in an hour (`nbf`)."""
-        return self.token(scope, **{"expires_in": 7200, "nbf": int(self.clock()) + 3600, **claims})
+        """Return a token that becomes valid in an hour (`nbf`).
+
+        Args:
+            scope: As in `token`.
+            **claims: As in `token`; other keyword arguments of `token` are passed on, too.
+        """
+        claims.setdefault("expires_in", 7200)
+        claims.setdefault("nbf", int(self.clock()) + 3600)
+        return self.token(scope, **claims)
 
     def id_token(
         self, *, expires_in: float = 300, algorithm: str | None = None, **claims: Any
     ) -> str:
-        """What the same login gives the client about the user; no API may take it for an access token."""
+        """Return the ID token of the same login, which an API must refuse.
+
+        Args:
+            expires_in: The lifetime in seconds; below 0 the token has expired.
+            algorithm: The algorithm to sign with, by default the issuer's first one.
+            **claims: Claims that replace the usual ones; None removes one.
+
+        Raises:
+            ValueError: As for `token`.
+        """
         header = {"typ": "JWT"} if self.like is None else None
         payload = self._payload(self.shape.id_token(self._parties), expires_in, claims)
         return self.sign(payload, header=header, algorithm=algorithm)
@@ -165,22 +172,41 @@ class LocalIssuer:
         header: Mapping[str, Any] | None = None,
         algorithm: str | None = None,
     ) -> str:
-        """A token of this very payload, claims or not; a header member of None is left out."""
+        """Return a token with exactly this payload.
+
+        Args:
+            payload: Any bytes; they need not be claims.
+            header: Members that replace those of the usual header; None removes one.
+            algorithm: The algorithm to sign with, by default the issuer's first one.
+
+        Raises:
+            ValueError: There is no key for `algorithm`.
+        """
         key = self.key(algorithm)
         usual = {"alg": key.algorithm, "typ": "at+jwt", "kid": key.kid}
         merged = {**usual, **self.shape.header, **(header or {})}
-        kept = {name: value for name, value in merged.items() if value is not None}
-        return compact(kept, payload, key)
+        return compact(_without_none(merged), payload, key)
 
     def headers(self, scope: str | None = None, **claims: Any) -> dict[str, str]:
-        """The header of a request with a good token, for any client that takes headers."""
+        """Return the headers of a request with a valid token, for any client that takes headers.
+
+        Args:
+            scope: As in `token`.
+            **claims: As in `token`; other keyword arguments of `token` are passed on, too.
+        """
         return {"Authorization": f"Bearer {self.token(scope, **claims)}"}
 
     def authorize(self, client: Any, scope: str | None = None, **claims: Any) -> str:
-        """Let a test client send a good token from now on; answers the token.
+        """Make a test client send a valid token with every request from now on, and return it.
 
-        It is a WebTest `TestApp`, a Flask or Django test client, or a session of
-        requests; any other takes `headers`. Raises `ValueError`.
+        Args:
+            client: A WebTest `TestApp`, a Flask or Django test client, or a session of requests.
+                For other clients use `headers`.
+            scope: As in `token`.
+            **claims: As in `token`; other keyword arguments of `token` are passed on, too.
+
+        Raises:
+            ValueError: The client is of another kind.
         """
         token = self.token(scope, **claims)
         authorize(client, token)
@@ -193,79 +219,20 @@ class LocalIssuer:
     def _payload(
         self, usual: Mapping[str, Any], expires_in: float, claims: Mapping[str, Any]
     ) -> bytes:
-        must(is_number(expires_in), f"expires_in={expires_in!r}: write seconds from now")
+        if not is_finite_number(expires_in):
+            raise ValueError(f"expires_in={expires_in!r}: write seconds from now")
         now = int(self.clock())
-        until = now + int(expires_in)
-        begun = dict.fromkeys(("iat", *self.shape.times), min(now, until))
-        merged = {"iss": self.issuer, **usual, **begun, "exp": until, **claims}
-        return json.dumps(
-            {name: value for name, value in merged.items() if value is not None}
-        ).encode()
+        expires_at = now + int(expires_in)
+        # An expired token, too, was issued before it expired.
+        issued_at = min(now, expires_at)
+        times = dict.fromkeys(("iat", *self.shape.times), issued_at)
+        merged = {"iss": self.issuer, **usual, **times, "exp": expires_at, **claims}
+        return json.dumps(_without_none(merged)).encode()
 
-    # --- what befalls it
 
-    def rotate(self, *, overlap: bool = False) -> None:
-        """Sign with new keys from now on; the old ones stay published only with `overlap`."""
-        self._retired = list(self._keys.values()) if overlap else []
-        self._keys = {algorithm: SigningKey(algorithm) for algorithm in self.algorithms}
+def _algorithms_error(algorithms: Iterable[str]) -> str:
+    return f"algorithms={algorithms!r}: write a list of names, such as ('RS256',)"
 
-    @contextmanager
-    def outage(self) -> Iterator[None]:
-        """Within, it cannot be reached in process, and answers 503 on loopback."""
-        with self._being(available=False):
-            yield
 
-    @contextmanager
-    def slow(self, seconds: float) -> Iterator[None]:
-        """Within, every document takes `seconds`."""
-        must(is_number(seconds) and seconds >= 0, f"slow({seconds!r}): write seconds, 0 or more")
-        with self._being(delay=seconds):
-            yield
-
-    @contextmanager
-    def answering(self, body: bytes) -> Iterator[None]:
-        """Within, `body` is what it publishes everywhere, whatever that may be."""
-        must(isinstance(body, bytes), f"answering({type(body).__name__}): write bytes")
-        with self._being(_answer=body):
-            yield
-
-    @contextmanager
-    def _being(self, **state: Any) -> Iterator[None]:
-        before = {name: getattr(self, name) for name in state}
-        vars(self).update(state)
-        try:
-            yield
-        finally:
-            vars(self).update(before)
-
-    # --- where it is
-
-    def fetch(self, url: str) -> bytes:
-        """The document at `url`, without a network: for `RemoteJWKS(..., fetch=issuer.fetch)`."""
-        return self.document("/" + url.partition("://")[2].partition("/")[2])
-
-    def document(self, path: str) -> bytes:
-        """What is published at `path`; raises `LookupError` where nothing is."""
-        self.requests.append(path)
-        if self.delay:
-            time.sleep(self.delay)
-        if not self.available:
-            raise ConnectionError("the issuer was told to be unavailable")
-        if self._answer is not None:
-            return self._answer
-        # Below whatever prefix: an issuer may have a path, and Entra's keys are under several.
-        for suffix, document in ((self.shape.keys_path, self.jwks), (METADATA_PATH, self.metadata)):
-            if path.endswith(suffix):
-                return json.dumps(document).encode()
-        raise LookupError(path)
-
-    @contextmanager
-    def serve(self, port: int = 0) -> Iterator[str]:
-        """Publish metadata and keys on loopback; an issuer without a name takes the URL's.
-
-        Yields the base URL. `port` 0 is any free one.
-        """
-        with serving(self.document, port) as url:
-            if not self._named:
-                self.issuer = url
-            yield url
+def _without_none(members: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in members.items() if value is not None}

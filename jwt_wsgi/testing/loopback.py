@@ -1,29 +1,33 @@
-"""Who may ask a program that mints tokens: callers on this machine, by a name of loopback, through no proxy."""
+"""Checks for programs that sign any token: the client must be on this machine, without a proxy."""
 
 import re
 from collections.abc import Mapping
 from typing import Any
 
-#: What `Host` says on loopback; a name that was rebound to 127.0.0.1 is another one.
+#: A `Host` header on loopback. A name that an attacker rebinds to 127.0.0.1 does not match.
 LOOPBACK_HOST = r"(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]{1,5})?"
 
 _HOST = re.compile(LOOPBACK_HOST)
 _ADDRESSES = ("127.0.0.1", "::1")
-# A proxy on this machine comes from 127.0.0.1 too; these are the headers that one adds.
-_PROXIES = (
-    "VIA",
-    "FORWARDED",
-    "X_REAL_IP",
-    *(f"X_FORWARDED_{name}" for name in ("FOR", "HOST", "PROTO", "BY")),
+# A proxy on this machine connects from 127.0.0.1 too. It adds one of these headers.
+_PROXY_HEADERS = (
+    "HTTP_VIA",
+    "HTTP_FORWARDED",
+    "HTTP_X_REAL_IP",
+    "HTTP_X_FORWARDED_FOR",
+    "HTTP_X_FORWARDED_HOST",
+    "HTTP_X_FORWARDED_PROTO",
+    "HTTP_X_FORWARDED_BY",
 )
 
 
 def is_local(environ: Mapping[str, Any]) -> bool:
-    """Whether a client on loopback asks, by a name of loopback."""
-    named = _HOST.fullmatch(environ.get("HTTP_HOST", "")) is not None
-    return named and environ.get("REMOTE_ADDR") in _ADDRESSES
+    """Return True if the client is on loopback and uses a loopback name."""
+    if environ.get("REMOTE_ADDR") not in _ADDRESSES:
+        return False
+    return _HOST.fullmatch(environ.get("HTTP_HOST", "")) is not None
 
 
 def is_proxied(environ: Mapping[str, Any]) -> bool:
-    """Whether a proxy has added a header of its own."""
-    return any(f"HTTP_{name}" in environ for name in _PROXIES)
+    """Return True if the request has a header that proxies add."""
+    return any(header in environ for header in _PROXY_HEADERS)

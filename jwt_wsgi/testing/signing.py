@@ -1,4 +1,4 @@
-"""Private keys for tests and demos: every supported algorithm, signed as other libraries expect."""
+"""Private keys for tests and demos, for every supported algorithm."""
 
 import base64
 import json
@@ -23,36 +23,47 @@ _CURVES: dict[str, ec.EllipticCurve] = {
     "ES384": ec.SECP384R1(),
     "ES512": ec.SECP521R1(),
 }
+_EDWARDS = ("EdDSA", "Ed25519")
 
 
 class SigningKey:
-    """A fresh private key for `algorithm`, its public JWK, and what it signs.
+    """A new private key.
 
-    `jwk` is None for a secret, which is not published. `private` is cryptography's
-    key, or the secret's bytes.
+    Args:
+        algorithm: The algorithm that it signs with, such as "RS256".
+        kid: The key's ID, by default a random one.
+
+    Attributes:
+        algorithm: The algorithm that it signs with.
+        kid: The key's ID.
+        private: The private key of `cryptography`, or the bytes of a secret (HS algorithms).
+        jwk: The public key as a JWK (RFC 7517), or None for a secret, which is not published.
+
+    Raises:
+        ValueError: The algorithm is not supported.
     """
 
     def __init__(self, algorithm: str, kid: str | None = None) -> None:
+        if kid is None:
+            kid = f"{algorithm.lower()}-{secrets.token_hex(4)}"
         self.algorithm = algorithm
         self.private: Any = _generate(algorithm)
-        self.kid = f"{algorithm.lower()}-{secrets.token_hex(4)}" if kid is None else kid
-        members = _public_members(self.private)
-        self.jwk: dict[str, Any] | None = (
-            None
-            if members is None
-            else {"kid": self.kid, "use": "sig", "alg": algorithm, **members}
-        )
+        self.kid = kid
+        self.jwk: dict[str, Any] | None = None
+        if not isinstance(self.private, bytes):
+            members = _public_members(self.private)
+            self.jwk = {"kid": kid, "use": "sig", "alg": algorithm, **members}
 
     def sign(self, message: bytes) -> bytes:
-        """The signature over `message`, as it stands in a token."""
+        """Return the signature over `message`, in the form that a token has it (RFC 7518 §3)."""
         signature: bytes = _signer(self.algorithm)(self.private, message)
         return signature
 
 
 def compact(header: dict[str, Any], payload: bytes, key: SigningKey) -> str:
-    """The token of this very header and payload, judged by nobody."""
-    signing_input = f"{_encode(json.dumps(header).encode())}.{_encode(payload)}"
-    return f"{signing_input}.{_encode(key.sign(signing_input.encode()))}"
+    """Return the token of this header and payload, signed by `key`. Neither is checked."""
+    signing_input = f"{_base64url(json.dumps(header).encode())}.{_base64url(payload)}"
+    return f"{signing_input}.{_base64url(key.sign(signing_input.encode()))}"
 
 
 def _generate(algorithm: str) -> Any:
@@ -64,43 +75,45 @@ def _generate(algorithm: str) -> Any:
         return rsa.generate_private_key(public_exponent=65537, key_size=2048)
     if algorithm in _CURVES:
         return ec.generate_private_key(_CURVES[algorithm])
-    if algorithm in ("EdDSA", "Ed25519"):
+    if algorithm in _EDWARDS:
         return ed25519.Ed25519PrivateKey.generate()
     return secrets.token_bytes(64)
 
 
 def _signer(algorithm: str) -> Callable[[Any, bytes], bytes]:
     if algorithm[:2] == "PS":
-        hash_ = _HASHES[algorithm[2:]]()
-        salted = padding.PSS(mgf=padding.MGF1(hash_), salt_length=padding.PSS.DIGEST_LENGTH)
-        return lambda key, message: key.sign(message, salted, hash_)
-    if algorithm in ("EdDSA", "Ed25519"):
+        hash_algorithm = _HASHES[algorithm[2:]]()
+        # RFC 7518 §3.5: the salt is as long as the hash.
+        pss = padding.PSS(mgf=padding.MGF1(hash_algorithm), salt_length=padding.PSS.DIGEST_LENGTH)
+        return lambda key, message: key.sign(message, pss, hash_algorithm)
+    if algorithm in _EDWARDS:
         return lambda key, message: key.sign(message)
     signer: Callable[[Any, bytes], bytes] = jwa.JWASignature.from_json(algorithm).sign
     return signer
 
 
-def _public_members(private: Any) -> dict[str, str] | None:
-    if isinstance(private, bytes):
-        return None
+def _public_members(private: Any) -> dict[str, str]:
+    """Return the members of the public JWK (RFC 7518 §6, RFC 8037 §2)."""
     if isinstance(private, ed25519.Ed25519PrivateKey):
         raw = private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-        return {"kty": "OKP", "crv": "Ed25519", "x": _encode(raw)}
+        return {"kty": "OKP", "crv": "Ed25519", "x": _base64url(raw)}
     numbers = private.public_key().public_numbers()
     if isinstance(private, rsa.RSAPrivateKey):
-        return {"kty": "RSA", "n": _number(numbers.n), "e": _number(numbers.e)}
+        return {"kty": "RSA", "n": _base64url_uint(numbers.n), "e": _base64url_uint(numbers.e)}
+    # RFC 7518 §6.2.1: a coordinate has the full length of the curve's field.
     size = (private.curve.key_size + 7) // 8
     return {
         "kty": "EC",
         "crv": f"P-{private.curve.key_size}",
-        "x": _number(numbers.x, size),
-        "y": _number(numbers.y, size),
+        "x": _base64url(numbers.x.to_bytes(size, "big")),
+        "y": _base64url(numbers.y.to_bytes(size, "big")),
     }
 
 
-def _number(value: int, size: int | None = None) -> str:
-    return _encode(value.to_bytes(size or (value.bit_length() + 7) // 8, "big"))
+def _base64url_uint(value: int) -> str:
+    """Return Base64urlUInt, the shortest big-endian form (RFC 7518 §2)."""
+    return _base64url(value.to_bytes((value.bit_length() + 7) // 8, "big"))
 
 
-def _encode(octets: bytes) -> str:
+def _base64url(octets: bytes) -> str:
     return base64.urlsafe_b64encode(octets).rstrip(b"=").decode("ascii")

@@ -10,7 +10,7 @@ from typing import Any
 from fuzz.keys import ISSUERS, NOW, really_signed
 from jwt_wsgi import AUTHENTICATED, Credentials, InvalidRequest, Verifier, protect, respond, scope
 from jwt_wsgi.middleware.decisions import Decision
-from jwt_wsgi.middleware.extraction import credentials
+from jwt_wsgi.middleware.extraction import parse_authorization
 
 _WORD = re.compile(r"[!-+\--~]+")
 _decided: list[Decision] = []
@@ -32,7 +32,7 @@ STACK = protect(
 
 def one_input(octets: bytes) -> None:
     header = octets.decode("latin-1")
-    found = credentials(header)
+    found = parse_authorization(header)
     if isinstance(found, Credentials):
         assert found.scheme == "Bearer"
         assert _WORD.fullmatch(found.token)

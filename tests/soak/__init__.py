@@ -1,1 +1,1 @@
-"""Minutes of traffic while keys rotate and their endpoint fails, each answer judged by an oracle."""
+"""Minutes of traffic while keys rotate and their endpoint fails; an oracle checks each answer."""

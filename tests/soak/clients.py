@@ -1,4 +1,4 @@
-"""Clients that send what chance deals them, and write down each answer."""
+"""Clients that send random requests and write down each answer."""
 
 from __future__ import annotations
 
@@ -9,58 +9,75 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
+from typing import NamedTuple
 
 from jwt_wsgi.testing import SigningKey
-from soak.issuer import RestlessIssuer, signed
+from soak.issuer import Card, RestlessIssuer, Wallet, signed
 from soak.oracle import Answer
 
 STRANGER = SigningKey("ES256", "stranger")
 
-#: What a client sends: kid, material that signed, expired or not, the token.
-Sent = tuple[str | None, str, bool, str]
+
+class Request(NamedTuple):
+    """A request: the token's kid (None without a token), the material that signed it, the token."""
+
+    kid: str | None
+    material: str
+    expired: bool
+    token: str
 
 
-def dealt(issuer: RestlessIssuer, chance: Random) -> Sent:
-    """A request: seven in ten are good, as long as the keys are."""
-    wallet, number = issuer.wallet, chance.random()
+def random_request(issuer: RestlessIssuer, chance: Random) -> Request:
+    """Return a request. Seven in ten are good, as long as their keys are."""
+    wallet = issuer.wallet
+    number = chance.random()
     if number < 0.04:
-        return None, "", False, ""
+        return Request(None, "", expired=False, token="")
     if number < 0.09:
-        kid = f"invented-{chance.randrange(1000)}"
-        return kid, "stranger", False, signed(STRANGER, kid, 600)
+        return forged_request(f"invented-{chance.randrange(1000)}")
     if number < 0.13:
-        kid = chance.choice(wallet.published).key.kid
-        return kid, "stranger", False, signed(STRANGER, kid, 600)
-    old = wallet.withdrawn if number < 0.24 else wallet.revoked if number < 0.30 else ()
-    card = chance.choice(old or wallet.published)
+        return forged_request(chance.choice(wallet.published).key.kid)
+    card = chance.choice(cards_for(number, wallet))
+    kid = card.key.kid
     if number > 0.96:
-        return card.key.kid, card.material, True, card.expired
-    # Mostly one that was seen before, so that the memory of good signatures is asked too.
-    token = card.token if chance.random() < 0.8 else signed(card.key, card.key.kid, 7200)
-    return card.key.kid, card.material, False, token
+        return Request(kid, card.material, expired=True, token=card.expired)
+    # Mostly a token that was sent before, so that the cache of verified tokens is used too.
+    if chance.random() < 0.8:
+        return Request(kid, card.material, expired=False, token=card.token)
+    return Request(kid, card.material, expired=False, token=signed(card.key, kid, 7200))
+
+
+def forged_request(kid: str) -> Request:
+    return Request(kid, "stranger", expired=False, token=signed(STRANGER, kid, 600))
+
+
+def cards_for(number: float, wallet: Wallet) -> tuple[Card, ...]:
+    if number < 0.24 and wallet.withdrawn:
+        return wallet.withdrawn
+    if 0.24 <= number < 0.30 and wallet.revoked:
+        return wallet.revoked
+    return wallet.published
 
 
 class Client(threading.Thread):
-    """Sends without a pause until `stop`; `sent` is the token that is under way, if any."""
+    """A client that sends requests without a pause until `stop` is set."""
 
     def __init__(
         self, port: int, issuer: RestlessIssuer, seed: int, page: Path, stop: threading.Event
     ) -> None:
         super().__init__(daemon=True)
-        self._port, self._issuer, self._chance, self._page, self._stopped = (
-            port,
-            issuer,
-            Random(seed),
-            page,
-            stop,
-        )
+        self._port = port
+        self._issuer = issuer
+        self._chance = Random(seed)
+        self._page = page
+        self._stop_event = stop
         self.error: str | None = None
 
     def run(self) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=120)
         try:
             with self._page.open("w") as page:
-                while not self._stopped.is_set():
+                while not self._stop_event.is_set():
                     page.write(json.dumps(self._ask(connection)) + "\n")
         except (OSError, http.client.HTTPException) as error:
             self.error = f"no answer: {error!r}"
@@ -68,19 +85,21 @@ class Client(threading.Thread):
             connection.close()
 
     def _ask(self, connection: http.client.HTTPConnection) -> Answer:
-        kid, material, expired, token = dealt(self._issuer, self._chance)
+        request = random_request(self._issuer, self._chance)
+        headers = {"Authorization": f"Bearer {request.token}"} if request.token else {}
         asked = time.monotonic()
-        connection.request(
-            "GET", "/", headers={"Authorization": f"Bearer {token}"} if token else {}
-        )
+        connection.request("GET", "/", headers=headers)
         with connection.getresponse() as response:
-            body, answered = response.read(), time.monotonic()
+            body = response.read()
+            answered = time.monotonic()
         reason = "" if response.status == 200 else json.loads(body)["reason"]
-        return Answer(kid, material, expired, asked, answered, response.status, reason)
+        return Answer(
+            request.kid, request.material, request.expired, asked, answered, response.status, reason
+        )
 
 
 def answers(page: Path) -> Iterator[Answer]:
-    """What a client has written down."""
+    """Return the answers that a client has written down."""
     with page.open() as lines:
         for line in lines:
             yield Answer(*json.loads(line))

@@ -17,10 +17,13 @@ from jwt_wsgi.testing import SigningKey
 from jwt_wsgi.testing.signing import compact
 from soak.journal import Journal
 
-ISSUER, AUDIENCE = "https://issuer.test/", "https://api.test"
-#: How many keys are published, and how many that were withdrawn clients still sign with.
-PUBLISHED, WITHDRAWN = 3, 12
-#: Seconds that the source may take to recover, or to follow at the end; nothing is expected to come near.
+ISSUER = "https://issuer.test/"
+AUDIENCE = "https://api.test"
+#: The number of published keys.
+PUBLISHED = 3
+#: The number of withdrawn keys that clients still sign with.
+WITHDRAWN = 12
+#: Seconds that the source may take to recover, or to follow at the end: far more than it needs.
 PATIENCE = 90.0
 
 
@@ -34,7 +37,7 @@ class Card(NamedTuple):
 
 
 class Wallet(NamedTuple):
-    """What clients have keys of."""
+    """The keys that clients sign with."""
 
     published: tuple[Card, ...] = ()
     withdrawn: tuple[Card, ...] = ()
@@ -42,7 +45,7 @@ class Wallet(NamedTuple):
 
 
 def signed(key: SigningKey, kid: str, seconds: int) -> str:
-    """A token that ends in so many seconds."""
+    """Return a token that expires after so many seconds."""
     now = int(time.time())
     claims = {
         "iss": ISSUER,
@@ -62,21 +65,19 @@ def card(kid: str) -> Card:
 
 
 class RestlessIssuer:
-    """Acts as chance has it; `did` counts what was done, `complaints` are what should not have been seen.
+    """An issuer that acts at random. `did` counts its actions, `complaints` are errors of the source.
 
-    `pace` is 1 for rotations every few seconds; below, everything is as much quicker.
+    `pace` is 1 for rotations every few seconds; a smaller one makes everything faster.
     """
 
     def __init__(
         self, server: FaultServer, source: RemoteJWKS, journal: Journal, chance: Random, pace: float
     ) -> None:
-        self._server, self._source, self._journal, self._chance, self._pace = (
-            server,
-            source,
-            journal,
-            chance,
-            pace,
-        )
+        self._server = server
+        self._source = source
+        self._journal = journal
+        self._chance = chance
+        self._pace = pace
         self._kids = (f"key-{number}" for number in itertools.count())
         self._faults = self._deck()
         self.did: Counter[str] = Counter()
@@ -85,13 +86,13 @@ class RestlessIssuer:
         self._publish([card(next(self._kids)) for _ in range(PUBLISHED)])
 
     def act_once(self) -> None:
-        """Whatever it does to keys, once, so that the shortest run has seen it."""
+        """Do everything to the keys once, so that even the shortest run has seen it."""
         for act in (self._rotate, self._replace, self._revoke):
             act()
             time.sleep(self._pace)
 
     def act_until(self, end: float, outage: float = 0) -> None:
-        """Until the clock says `end`; with one outage of so many seconds in it."""
+        """Act until the moment `end`, with one outage of so many seconds."""
         chosen = [
             self._rotate,
             self._rotate,
@@ -132,18 +133,19 @@ class RestlessIssuer:
         self.did["keys rotated"] += 1
 
     def _replace(self) -> None:
-        """Other material under the kid of the newest key."""
+        """Publish other material under the kid of the newest key."""
         *others, newest = self._serving()
         self._publish([*others, card(newest.key.kid)])
         self.did["keys replaced under their kid"] += 1
 
     def _revoke(self) -> None:
-        """The oldest key is revoked here, and stays published until the next rotation."""
+        """Revoke the oldest key at the source; it stays published until the next rotation."""
         if len(self.wallet.published) < PUBLISHED:
             return
         oldest, *others = self.wallet.published
-        kid, begun = oldest.key.kid, time.monotonic()
-        # Before the call, and not known to be through: what is answered meanwhile may be either.
+        kid = oldest.key.kid
+        begun = time.monotonic()
+        # Recorded before the call as not ended: until it returns, both answers are right.
         self._journal.revocations[kid] = (begun, float("inf"))
         self._source.revoke(kid)
         self._journal.revocations[kid] = (begun, time.monotonic())
@@ -155,7 +157,7 @@ class RestlessIssuer:
         self._fall(next(self._faults), self._chance.uniform(0.5, 4) * self._pace)
 
     def _fall(self, fault: str, seconds: float) -> None:
-        """Fail so for so long, perhaps rotate meanwhile, and see the source recover."""
+        """Fail for so many seconds, perhaps rotate meanwhile, and wait for the source to recover."""
         self._server.fail(fault)
         time.sleep(seconds / 2)
         if self._chance.random() < 0.5:
@@ -168,17 +170,17 @@ class RestlessIssuer:
             self.complaints.append(f"no fetch succeeded within {PATIENCE} s of the end of {fault}")
 
     def _deck(self) -> Iterator[str]:
-        """Every fault in turn, shuffled anew each time."""
+        """Yield every fault in turn, in a new random order each round."""
         while True:
             faults = [*SLOW, *BAD, REFUSE]
             self._chance.shuffle(faults)
             yield from faults
 
 
-def waited_for(holds: Callable[[], object]) -> bool:
-    """Whether it came to hold."""
+def waited_for(condition: Callable[[], object]) -> bool:
+    """Wait for the condition; return False if it stays false too long."""
     deadline = time.monotonic() + PATIENCE
-    while not holds():
+    while not condition():
         if time.monotonic() > deadline:
             return False
         time.sleep(0.05)

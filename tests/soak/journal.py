@@ -1,4 +1,4 @@
-"""What happened to the keys, and when: published, fetched, in force, revoked. Monotonic seconds."""
+"""The history of the keys in monotonic seconds: published, fetched, in force, revoked."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Listed = frozenset[tuple[str, str]]
 
 @dataclass
 class Publication:
-    """What the endpoint served, from some time between `begun` and `ended` on."""
+    """A document that the endpoint serves from some moment between `begun` and `ended` on."""
 
     begun: float
     ended: float
@@ -28,7 +28,7 @@ class Publication:
 
 @dataclass
 class Fetch:
-    """One GET: what it brought, or None, and when the source was through with it."""
+    """One GET: its body, or None if it failed; `done` is when the source has processed it."""
 
     begun: float
     ended: float
@@ -38,7 +38,7 @@ class Fetch:
 
 @dataclass(eq=False)
 class Journal(logging.Handler):
-    """Written by the fetcher, by the source's own lines of log, and by the issuer."""
+    """The journal that the fetcher, the log of the source and the issuer write."""
 
     publications: list[Publication] = field(default_factory=list)
     fetches: list[Fetch] = field(default_factory=list)
@@ -49,10 +49,11 @@ class Journal(logging.Handler):
         self._own = threading.local()
 
     def recording(self, fetch: Callable[[str], Reply]) -> Callable[[str], Reply]:
-        """The fetcher, each of whose calls is noted."""
+        """Return a fetcher whose calls are recorded."""
 
         def recorded(url: str) -> Reply:
-            begun, body = time.monotonic(), None
+            begun = time.monotonic()
+            body = None
             try:
                 reply = fetch(url)
                 body = reply.body
@@ -64,7 +65,7 @@ class Journal(logging.Handler):
         return recorded
 
     def emit(self, record: logging.LogRecord) -> None:
-        # After every fetch, in the thread that made it, the source logs how it is doing.
+        # The source logs its status after every fetch, in the thread that fetched.
         if isinstance(record.args, tuple) and isinstance(record.args[-1], KeyStatus):
             self._own.fetch.done = time.monotonic()
 

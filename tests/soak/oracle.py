@@ -1,7 +1,7 @@
-"""What may be answered: judged from what was published, fetched and revoked, and when.
+"""The answers that are right, computed from what was published, fetched and revoked, and when.
 
-It knows the promises and nothing of how they are kept. An answer spans the time from request to
-response; where something changed meanwhile, both answers are right.
+The oracle knows the promises, not the implementation. An answer spans the time from request
+to response; if something changed meanwhile, both answers are right.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ UNAVAILABLE: Verdict = (503, "keys_unavailable")
 
 
 class Answer(NamedTuple):
-    """One exchange: the token's kid (None: no token), the material that signed it, and what came back."""
+    """One exchange: the token's kid (None without a token), its material, and the response."""
 
     kid: str | None
     material: str
@@ -39,7 +39,7 @@ class Answer(NamedTuple):
 
 @dataclass(frozen=True)
 class Epoch:
-    """A set of keys that a fetch brought: in force from some time between `ended` and `done` on."""
+    """A key set that a fetch brought, in force from some moment between `ended` and `done` on."""
 
     fetch: Fetch
     keys: Listed
@@ -50,10 +50,11 @@ class Epoch:
 
 
 class Oracle:
-    """Judges answers; `lifetime` and `stale_for` are the source's, in seconds."""
+    """Checks answers. `lifetime` and `stale_for` are those of the source, in seconds."""
 
     def __init__(self, journal: Journal, *, lifetime: float, stale_for: float) -> None:
-        self._journal, self._usable_for = journal, lifetime + stale_for
+        self._journal = journal
+        self._usable_for = lifetime + stale_for
         self._fetches = sorted(journal.fetches, key=lambda fetch: fetch.begun)
         self.epochs = [
             Epoch(fetch, keys)
@@ -64,19 +65,19 @@ class Oracle:
         self._begun = [fetch.begun for fetch in self._fetches]
 
     def _brought(self, fetch: Fetch) -> Listed | None:
-        """The keys, where the reply is what was published at some time of the fetch."""
+        """Return the keys if the reply is a document that was published during the fetch."""
         if fetch.body is None:
             return None
         ends = [later.ended for _, later in pairwise(self._journal.publications)]
         for publication, end in zip(self._journal.publications, [*ends, float("inf")], strict=True):
-            # A dripping endpoint brings the same with blanks around it.
+            # A dripping endpoint adds white space around the document.
             in_time = publication.begun <= fetch.ended and fetch.begun <= end
             if in_time and fetch.body.strip() == publication.body:
                 return publication.keys
         return None
 
     def allowed(self, answer: Answer) -> set[Verdict]:
-        """Every verdict that is right for it."""
+        """Return every verdict that is right for the answer."""
         if answer.kid is None:
             return {MISSING}
         verdicts = set[Verdict]()
@@ -93,35 +94,43 @@ class Oracle:
         return verdicts
 
     def in_force(self, since: float, until: float) -> list[Epoch]:
-        """The sets that may have been held at some time between."""
+        """Return the sets that may have been held at some moment between the two."""
         first = max(0, bisect_left(self._done, since) - 1)
-        found = []
+        epochs = []
         for epoch in self.epochs[first:]:
             if epoch.fetch.ended > until:
                 break
             if epoch.fetch.done + self._usable_for > since:
-                found.append(epoch)
-        return found
+                epochs.append(epoch)
+        return epochs
 
-    def hurried(self, claim: float) -> list[str]:
-        """The fetches that came too soon: beside one whose claim (seconds) lasted, or before the pause was over."""
-        good, failures, found = {id(epoch.fetch) for epoch in self.epochs}, 0, []
+    def hurried(self, lease: float) -> list[str]:
+        """Return the fetches that came too soon: during a lease (seconds), or in the back-off."""
+        good = {id(epoch.fetch) for epoch in self.epochs}
+        failures = 0
+        complaints = []
         for fetch, following in pairwise(self._fetches):
             failures = 0 if id(fetch) in good else failures + 1
             # 1 s, doubling to 60 s, and a fifth less at most.
             pause = 0.8 * min(60.0, 2.0 ** (failures - 1)) if failures else 0.0
             after = following.begun - fetch.ended
-            if after < pause and following.begun - fetch.begun < claim:
-                found.append(f"a fetch {after:.2f} s after another, {failures} failures before it")
-        return found
+            if after < pause and following.begun - fetch.begun < lease:
+                complaints.append(
+                    f"a fetch {after:.2f} s after another, {failures} failures before it"
+                )
+        return complaints
 
     def _by(self, epoch: Epoch, answer: Answer) -> set[Verdict]:
         if (answer.kid, answer.material) in epoch.keys:
             return {EXPIRED if answer.expired else GOOD}
         if answer.kid in epoch.kids:
             return {FORGED}
-        may_tell, may_not = self._telling(answer.asked, answer.answered)
-        return {verdict for verdict, may in ((UNKNOWN, may_tell), (UNAVAILABLE, may_not)) if may}
+        verdicts = set[Verdict]()
+        if self._may_be_known(answer.asked, answer.answered):
+            verdicts.add(UNKNOWN)
+        if self._may_be_open(answer.asked, answer.answered):
+            verdicts.add(UNAVAILABLE)
+        return verdicts
 
     def _none_held(self, since: float, until: float) -> bool:
         before = bisect_left(self._done, since)
@@ -133,20 +142,25 @@ class Oracle:
                 held_until = epoch.fetch.ended + self._usable_for
         return held_until <= until
 
-    def _telling(self, since: float, until: float) -> tuple[bool, bool]:
-        """Whether an unknown kid may have been a no, and whether that may have been beyond telling.
+    # From the start of a fetch until one has succeeded, it is open whether an unknown kid exists.
 
-        From the start of a fetch until one has succeeded it is beyond telling.
-        """
-        before = bisect_left(self._done, since)
-        settled = self.epochs[before - 1].fetch.begun if before else float("-inf")
+    def _may_be_known(self, since: float, until: float) -> bool:
+        """Return True if the source may have known that a kid does not exist."""
         last_started = bisect_left(self._begun, since) - 1
-        unsettled = last_started >= 0 and self._begun[last_started] > settled
-        succeeded = any(
+        if last_started < 0 or self._begun[last_started] <= self._last_success(since):
+            return True
+        before = bisect_left(self._done, since)
+        return any(
             since <= epoch.fetch.done and epoch.fetch.ended <= until
             for epoch in self.epochs[before:]
         )
-        may_tell = not unsettled or succeeded
-        begun = bisect_left(self._begun, until + SLACK) - 1
-        may_not = begun >= 0 and self._begun[begun] > settled
-        return may_tell, may_not
+
+    def _may_be_open(self, since: float, until: float) -> bool:
+        """Return True if the source may not have known whether a kid exists."""
+        last_started = bisect_left(self._begun, until + SLACK) - 1
+        return last_started >= 0 and self._begun[last_started] > self._last_success(since)
+
+    def _last_success(self, moment: float) -> float:
+        """Return the start of the last fetch that had succeeded by then."""
+        before = bisect_left(self._done, moment)
+        return self.epochs[before - 1].fetch.begun if before else float("-inf")

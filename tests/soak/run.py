@@ -1,7 +1,7 @@
-"""`python tests/soak/run.py SECONDS SEED`: waitress, clients, a failing issuer, and the judgement.
+"""`python tests/soak/run.py SECONDS SEED`: waitress, clients, a failing issuer, and the checks.
 
-Exits with 1 where an answer was wrong, the issuer was asked too often, the source did not recover,
-or memory has grown. Chance begins with SEED; how threads take turns is not repeated.
+It exits with 1 if an answer was wrong, the endpoint was asked too often, the source did not
+recover, or memory has grown. SEED repeats the random choices, but not the order of threads.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
+from wsgiref.types import WSGIApplication
 
 if __name__ == "__main__":
-    # As under pytest: the checkout for the package, and the tests for what they share.
+    # As under pytest: the checkout for the package, and its tests for shared helpers.
     sys.path[:1] = [
         str(Path(__file__).resolve().parents[2]),
         str(Path(__file__).resolve().parents[1]),
@@ -33,16 +34,22 @@ from serving import served
 
 from jwt_wsgi import AUTHENTICATED, Issuer, RemoteJWKS, Verifier, protect
 from jwt_wsgi.http.client import Fetcher
+from jwt_wsgi.jwks.schedule import KeyStatus
 from jwt_wsgi.jwks.source import KeySource
 from soak.clients import Client, answers
 from soak.issuer import AUDIENCE, ISSUER, RestlessIssuer, waited_for
 from soak.journal import Journal
 from soak.oracle import Oracle, Verdict
 
-#: Seconds. Short, so that minutes see what otherwise takes hours.
-LIFETIME, STALE_FOR, COOLDOWN, TIMEOUT = 3.0, 5.0, 1.5, 1.0
+#: Seconds. Short, so that minutes cover what otherwise takes hours.
+LIFETIME = 3.0
+STALE_FOR = 5.0
+COOLDOWN = 1.5
+TIMEOUT = 1.0
+
 PER_MINUTE = 100
-WORKERS, CLIENTS = 8, 12
+WORKERS = 8
+CLIENTS = 12
 MAX_GROWTH = 16 * 2**20  # bytes, from the end of the warm-up on
 SHOWN = 20
 
@@ -51,7 +58,7 @@ Wrap = Callable[[RemoteJWKS], KeySource]
 
 @dataclass
 class Report:
-    """How it went: `wrong` is empty where all was right."""
+    """The result of a run; `wrong` is empty if everything was right."""
 
     wrong: list[str] = field(default_factory=list)
     verdicts: Counter[Verdict] = field(default_factory=Counter)
@@ -76,82 +83,135 @@ def plain(environ: dict[str, Any], start_response: Any) -> list[bytes]:
     return [b"in"]
 
 
+class Memory(NamedTuple):
+    """The memory of the process in bytes: after the warm-up, halfway and at the end."""
+
+    before: int
+    halfway: int
+    after: int
+
+    @property
+    def grown(self) -> int:
+        return self.after - self.before
+
+
+class Traffic(NamedTuple):
+    """What was measured while the clients sent requests."""
+
+    memory: Memory
+    settled: bool
+    status: KeyStatus
+    requests_at_endpoint: int
+
+
 def soak(seconds: float, seed: int, folder: Path, *, wrap: Wrap = lambda source: source) -> Report:
-    """Run for so long and judge; `wrap` may put something between the source and the verifier."""
-    journal, report, stop = Journal(), Report(), threading.Event()
+    """Run for so many seconds and check; `wrap` may replace the source that the verifier uses."""
+    journal = Journal()
+    stop = threading.Event()
     pace = min(1.0, seconds / 30)
+    pages = [folder / f"answers-{each}" for each in range(seed + 1, seed + 1 + CLIENTS)]
     with ExitStack() as stack:
         server = stack.enter_context(FaultServer(folder, retry_after=2))
-        fetch = journal.recording(Fetcher(2 * TIMEOUT, 524288))
-        limits: dict[str, Any] = {
-            "stale_for": STALE_FOR,
-            "timeout": TIMEOUT,
-            "requests_per_minute": PER_MINUTE,
-        }
-        limits |= {"cache_ttl": LIFETIME * pace, "cooldown": COOLDOWN * pace}
-        source = RemoteJWKS(server.url(), fetch=fetch, **limits)
+        source = remote_source(server, journal, pace)
         stack.enter_context(logged_to(journal))
         issuer = RestlessIssuer(server, source, journal, Random(seed), pace)
-        trusted = Issuer(ISSUER, audience=AUDIENCE, keys=wrap(source), algorithms=["ES256"])
-        verifier = Verifier(trusted, max_remembered=500)
-        protected = protect(plain, issuer=verifier, rules={"/": AUTHENTICATED})
-        port = stack.enter_context(served(protected, threads=WORKERS))
-        seeds = range(seed + 1, seed + 1 + CLIENTS)
-        clients = [Client(port, issuer, each, folder / f"answers-{each}", stop) for each in seeds]
-        begun = time.monotonic()
-        for client in clients:
-            client.start()
-        issuer.act_once()
-        issuer.act_until(begun + seconds / 4)
-        before = resident()
-        issuer.act_until(begun + seconds / 2)
-        halfway = resident()
-        issuer.act_until(begun + seconds, outage=LIFETIME + STALE_FOR + 2 if seconds > 60 else 0)
-        settled = waited_for(lambda: source.held() is not None and follows(journal, source))
-        gc.collect()
-        grown = resident() - before
+        port = stack.enter_context(served(protected_by(wrap(source)), threads=WORKERS))
+        clients = [
+            Client(port, issuer, seed + number, page, stop)
+            for number, page in enumerate(pages, start=1)
+        ]
+        memory, settled = send_traffic(issuer, clients, seconds, lambda: follows(journal, source))
         stop.set()
         for client in clients:
             client.join(120)
         waited_for(lambda: all(fetched.done < float("inf") for fetched in journal.fetches))
-        status, counted = source.status(), server.counted()
+        traffic = Traffic(memory, settled, source.status(), server.counted())
     oracle = Oracle(journal, lifetime=LIFETIME * pace, stale_for=STALE_FOR)
-    judge(report, oracle, [answer for each in seeds for answer in [folder / f"answers-{each}"]])
-    report.wrong += (
-        issuer.complaints
-        + oracle.hurried(4 * TIMEOUT)
-        + [client.error for client in clients if client.error]
-    )
-    counts, expected = (
-        (status.attempts, status.successes),
-        (len(journal.fetches), len(oracle.epochs)),
-    )
-    checks = {
-        "the last set that was published never came into force": settled,
-        f"memory has grown by {grown} bytes": grown <= MAX_GROWTH,
-        f"attempts and successes are {counts} by the source and {expected} by the oracle": counts
-        == expected,
-        f"the endpoint counted {counted} requests": expected[1] <= counted <= expected[0],
-        "more fetches in a minute than the budget has": busiest_minute(journal) <= PER_MINUTE,
-    }
-    report.wrong += [complaint for complaint, holds in checks.items() if not holds]
-    report.figures |= {
-        "fetches": expected[0],
-        "of them good": expected[1],
-        "requests at the endpoint": counted,
-    }
-    report.figures |= {"busiest minute": busiest_minute(journal)}
-    report.figures |= {"memory grown, bytes": grown, "of that in the first third": halfway - before}
+    report = Report()
+    judge(report, oracle, pages)
+    report.wrong += issuer.complaints
+    report.wrong += oracle.hurried(4 * TIMEOUT)
+    report.wrong += [client.error for client in clients if client.error]
+    report.wrong += complaints(traffic, journal, oracle)
+    report.figures |= figures(traffic, journal, oracle)
     report.figures |= dict(sorted(issuer.did.items()))
     return report
 
 
+def remote_source(server: FaultServer, journal: Journal, pace: float) -> RemoteJWKS:
+    return RemoteJWKS(
+        server.url(),
+        fetch=journal.recording(Fetcher(2 * TIMEOUT, 524288)),
+        cache_ttl=LIFETIME * pace,
+        cooldown=COOLDOWN * pace,
+        stale_for=STALE_FOR,
+        timeout=TIMEOUT,
+        requests_per_minute=PER_MINUTE,
+    )
+
+
+def protected_by(keys: KeySource) -> WSGIApplication:
+    trusted = Issuer(ISSUER, audience=AUDIENCE, keys=keys, algorithms=["ES256"])
+    verifier = Verifier(trusted, max_remembered=500)
+    return protect(plain, issuer=verifier, rules={"/": AUTHENTICATED})
+
+
+def send_traffic(
+    issuer: RestlessIssuer, clients: list[Client], seconds: float, is_settled: Callable[[], object]
+) -> tuple[Memory, bool]:
+    """Start the clients and let the issuer act; return once the source has settled."""
+    begun = time.monotonic()
+    for client in clients:
+        client.start()
+    issuer.act_once()
+    issuer.act_until(begun + seconds / 4)
+    before = resident()
+    issuer.act_until(begun + seconds / 2)
+    halfway = resident()
+    outage = LIFETIME + STALE_FOR + 2 if seconds > 60 else 0
+    issuer.act_until(begun + seconds, outage=outage)
+    settled = waited_for(is_settled)
+    gc.collect()
+    return Memory(before, halfway, resident()), settled
+
+
+def complaints(traffic: Traffic, journal: Journal, oracle: Oracle) -> list[str]:
+    """Return what is wrong with the fetches and the memory."""
+    attempts = len(journal.fetches)
+    successes = len(oracle.epochs)
+    wrong = []
+    if not traffic.settled:
+        wrong.append("the last published set never came into force")
+    if traffic.memory.grown > MAX_GROWTH:
+        wrong.append(f"memory has grown by {traffic.memory.grown} bytes")
+    if (traffic.status.attempts, traffic.status.successes) != (attempts, successes):
+        wrong.append(f"{traffic.status}: the oracle has {attempts} attempts, {successes} successes")
+    if not successes <= traffic.requests_at_endpoint <= attempts:
+        wrong.append(f"the endpoint counted {traffic.requests_at_endpoint} requests")
+    if busiest_minute(journal) > PER_MINUTE:
+        wrong.append("more fetches in a minute than the budget allows")
+    return wrong
+
+
+def figures(traffic: Traffic, journal: Journal, oracle: Oracle) -> dict[str, object]:
+    return {
+        "fetches": len(journal.fetches),
+        "of them good": len(oracle.epochs),
+        "requests at the endpoint": traffic.requests_at_endpoint,
+        "busiest minute": busiest_minute(journal),
+        "memory grown, bytes": traffic.memory.grown,
+        "of that in the first third": traffic.memory.halfway - traffic.memory.before,
+    }
+
+
 def judge(report: Report, oracle: Oracle, pages: list[Path]) -> None:
-    """Every answer of every page."""
-    slowest, sure = 0.0, 0
+    """Check every answer of every page."""
+    slowest = 0.0
+    sure = 0
     for page in pages:
         for answer in answers(page):
-            verdict, allowed = (answer.status, answer.reason), oracle.allowed(answer)
+            verdict = (answer.status, answer.reason)
+            allowed = oracle.allowed(answer)
             report.verdicts[verdict] += 1
             sure += len(allowed) == 1
             slowest = max(slowest, answer.answered - answer.asked)
@@ -162,7 +222,9 @@ def judge(report: Report, oracle: Oracle, pages: list[Path]) -> None:
 
 
 def follows(journal: Journal, source: RemoteJWKS) -> bool:
-    """Whether the source holds what was published last, but for what was revoked."""
+    """Return True if the source holds the last published keys, without the revoked ones."""
+    if source.held() is None:
+        return False
     published = {kid for kid, _ in journal.publications[-1].keys}
     return source.status().kids == published - journal.revocations.keys()
 
@@ -173,26 +235,29 @@ def busiest_minute(journal: Journal) -> int:
 
 
 def resident() -> int:
-    """Bytes of memory that the process has (Linux)."""
+    """Return the bytes of memory that the process uses (Linux)."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 @contextmanager
 def logged_to(journal: Journal) -> Iterator[None]:
-    logger, queue = logging.getLogger("jwt_wsgi.jwks"), logging.getLogger("waitress.queue")
-    before = logger.level, logger.propagate, queue.level
+    logger = logging.getLogger("jwt_wsgi.jwks")
+    queue = logging.getLogger("waitress.queue")
+    logger_level = logger.level
+    logger_propagate = logger.propagate
+    queue_level = queue.level
     logger.addHandler(journal)
     logger.setLevel(logging.INFO)
-    # Failures are what this is about, and more clients than workers too.
+    # Failures are expected here, and so are more clients than workers.
     logger.propagate = False
     queue.setLevel(logging.ERROR)
     try:
         yield
     finally:
         logger.removeHandler(journal)
-        logger.propagate = before[1]
-        logger.setLevel(before[0])
-        queue.setLevel(before[2])
+        logger.propagate = logger_propagate
+        logger.setLevel(logger_level)
+        queue.setLevel(queue_level)
 
 
 def main(seconds: str, seed: str) -> int:

@@ -1,0 +1,94 @@
+"""How the package calls what its users give it: checked at construction, closed on failure.
+
+Calling a coroutine function or a generator function only makes an object, and that object is true:
+a check written so would pass everything. So such functions are refused at construction, and such
+a result counts as an exception.
+"""
+
+import inspect
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from logging import Logger
+from typing import Any
+
+
+class CallbackFailed(Exception):
+    """A user's callback failed; the failure is logged already."""
+
+
+def check_callables(**options: object) -> None:
+    """Check callbacks at construction.
+
+    `app` must be callable, and may be a generator function, as WSGI applications are.
+
+    Raises:
+        ValueError: For the first option that is neither None nor callable, or whose body would not
+            run when it is called: a coroutine function or a generator function.
+    """
+    for option, value in options.items():
+        if value is None and option != "app":
+            continue
+        if not callable(value):
+            raise ValueError(f"{option}={value!r}: write a callable")
+        kind = deferred_kind(value)
+        if option == "app":
+            if kind not in (None, "generator function"):
+                raise ValueError(f"app={value!r}: an ASGI application; give a WSGI application")
+        elif kind is not None:
+            raise ValueError(f"{option}={value!r}: a {kind}; write an ordinary function")
+
+
+def deferred_kind(function: object) -> str | None:
+    """Return the kind of a function whose body does not run when it is called, or None."""
+    candidates = [function]
+    if not inspect.isroutine(function) and not isinstance(function, type):
+        candidates.append(getattr(type(function), "__call__", None))  # noqa: B004 (read, not called)
+    for candidate in candidates:
+        if inspect.iscoroutinefunction(candidate):
+            return "coroutine function"
+        if inspect.isasyncgenfunction(candidate) or inspect.isgeneratorfunction(candidate):
+            return "generator function"
+    return None
+
+
+def call(
+    callback: Callable[..., Any], *arguments: object, name: str, consequence: str, logger: Logger
+) -> Any:
+    """Call a user's callback and return its result.
+
+    Args:
+        callback: The user's function.
+        *arguments: What it is called with.
+        name: The callback's name in the log, such as "is_revoked".
+        consequence: What happens if it fails, for the log, such as "refusing".
+        logger: Where a failure is logged, at ERROR.
+
+    Raises:
+        CallbackFailed: It raised an `Exception`, or returned an awaitable or a generator.
+        BaseException: It raised any other exception, such as `gevent.Timeout`, which is logged and
+            raised again.
+    """
+    try:
+        result = callback(*arguments)
+        if result is not None and type(result) is not bool:
+            refuse_deferred(result)
+    except Exception as error:  # noqa: BLE001 (a user's callback may raise anything)
+        # Log the type alone: the text of the exception may quote a token or a claim.
+        logger.error("%s raised %s; %s", name, type(error).__name__, consequence)
+        raise CallbackFailed from None
+    except BaseException as error:
+        logger.error("%s raised %s, which is raised again", name, type(error).__name__)
+        raise
+    return result
+
+
+def refuse_deferred(result: object) -> None:
+    """Close a result that is an awaitable or a generator, and raise `TypeError`.
+
+    Nothing here would ever run it.
+    """
+    if not isinstance(result, Awaitable | AsyncGenerator | Generator):
+        return
+    close = getattr(result, "close", None)
+    if close is not None:
+        close()
+    raise TypeError("a callback returned an awaitable or a generator instead of a value")

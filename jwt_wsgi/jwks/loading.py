@@ -1,0 +1,125 @@
+"""One load of a key set: locate it, fetch it within bounds, parse it."""
+
+import logging
+import os
+from collections.abc import Mapping
+from typing import NamedTuple, Self
+
+from jwt_wsgi.http.fetching import Fetch, FetchError, Outcome, Reply
+from jwt_wsgi.jose.keys import KeySet
+from jwt_wsgi.jose.strict_json import read_object
+from jwt_wsgi.jwks.discovery import Location
+
+logger = logging.getLogger("jwt_wsgi.jwks")
+
+
+class LoadedKeys(NamedTuple):
+    """A key set that was just fetched.
+
+    Attributes:
+        keys: The usable keys.
+        max_age: The lifetime in seconds that the reply grants, or None.
+    """
+
+    keys: KeySet
+    max_age: float | None
+
+
+class LoadFailure(NamedTuple):
+    """The failure of one load.
+
+    Attributes:
+        outcome: The outcome that `Fetched` reports.
+        reason: The text for the log and for `last_error`.
+        retry_after: The seconds that the server asked to wait, or 0.
+    """
+
+    outcome: Outcome
+    reason: str
+    retry_after: float
+
+    @classmethod
+    def of(cls, error: Exception) -> Self:
+        """Return the failure that an exception from `KeyLoader.load` stands for."""
+        retry_after = getattr(error, "retry_after", 0)
+        if isinstance(error, FetchError):
+            return cls(error.outcome, str(error), retry_after)
+        # The text of any other exception may quote a secret, so only its type is named.
+        return cls("fetcher_raised", type(error).__name__, retry_after)
+
+
+class KeyLoader:
+    """Loads the key set of one location. It keeps nothing between two loads.
+
+    Args:
+        location: The location of the key set.
+        fetch: Fetches a document by its URL.
+        max_bytes: The largest document that is accepted, in bytes.
+        max_keys: The largest number of entries that a key set may have.
+
+    Raises:
+        ValueError: A bound is not a whole number above 0.
+    """
+
+    def __init__(self, location: Location, fetch: Fetch, *, max_bytes: int, max_keys: int) -> None:
+        _check_bound("max_bytes", max_bytes)
+        _check_bound("max_keys", max_keys)
+        self.location = location
+        self.fetch = fetch
+        self.max_bytes = max_bytes
+        self.max_keys = max_keys
+
+    def load(self) -> LoadedKeys:
+        """Return the key set that is published now, and log its entries that are not usable.
+
+        Raises:
+            FetchError: The key set cannot be fetched, or is not valid within the bounds.
+            Exception: Any exception that a user's `fetch` raises.
+        """
+        uri = self.location.find(self._fetch_document)
+        reply = self._fetch_document(uri)
+        try:
+            keys = self._parse(reply.body)
+        except ValueError as error:
+            raise FetchError(str(error)) from None
+        for entry in keys.skipped:
+            logger.info(
+                "keys of %r: keys[%d] skipped: %s", self.location, entry.position, entry.reason
+            )
+        return LoadedKeys(keys, reply.max_age)
+
+    def _fetch_document(self, url: str) -> Reply:
+        answer = self.fetch(url)
+        reply = answer if isinstance(answer, Reply) else Reply(answer)
+        # A user's fetch may return anything, of any size.
+        if not isinstance(reply.body, bytes):
+            raise FetchError("fetch did not return bytes")
+        if len(reply.body) > self.max_bytes:
+            raise FetchError(f"more than {self.max_bytes} bytes")
+        return reply
+
+    def _parse(self, document: bytes) -> KeySet:
+        jwks = read_object(document)
+        entries = jwks.get("keys")
+        if isinstance(entries, list) and len(entries) > self.max_keys:
+            raise ValueError(f"more than {self.max_keys} keys")
+        return KeySet.from_jwks(jwks)
+
+
+def built_in_client(
+    timeout: float,
+    max_bytes: int,
+    headers: Mapping[str, str] | None,
+    ca_certs: str | os.PathLike[str] | None,
+    public_only: bool,
+) -> Fetch:
+    """Return the HTTP client of this package. The arguments are those of `Fetcher`."""
+    # Imported here, so that a source with its own `fetch` does not import urllib3.
+    from jwt_wsgi.http.client import Fetcher
+
+    return Fetcher(timeout, max_bytes, headers, ca_certs, public_only)
+
+
+def _check_bound(option: str, value: int) -> None:
+    if type(value) is not int or value < 1:
+        raise ValueError(f"{option}={value!r}: write a whole number above 0")
