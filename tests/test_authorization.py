@@ -436,9 +436,12 @@ def test_respond_in_a_framework_gives_the_layers_answer() -> None:
         (lambda: ScopeAuthorizer(app, ASKS_A, on_error=1), r"on_error=1: write a callable"),
         (lambda: ScopeAuthorizer(app, ASKS_A, on_decision=""), r"on_decision='': write a call"),
         (lambda: ScopeAuthorizer(app, ASKS_A, realm=""), r"realm='': write printable ASCII"),
-        (lambda: ScopeAuthorizer(app, {"/a": "read:a"}), r"rule '/a': 'read:a' is no requirement"),
+        (
+            lambda: ScopeAuthorizer(app, {"/a": "read:a"}),
+            r"rule '/a': 'read:a' is not a requirement",
+        ),
         (lambda: ScopeAuthorizer(app, None), r"rules=None: write a mapping"),
-        (lambda: guard("read:a"), r"guard: 'read:a' is no requirement"),
+        (lambda: guard("read:a"), r"guard: 'read:a' is not a requirement"),
         (
             lambda: guard(PUBLIC),
             r"guard\(PUBLIC\) asks for nothing; leave it out, or AUTHENTICATED",
@@ -449,7 +452,7 @@ def test_respond_in_a_framework_gives_the_layers_answer() -> None:
         (lambda: guard(AUTHENTICATED)(None), r"app=None: write a callable"),
         (lambda: require(environ_of("/"), PUBLIC), r"require\(PUBLIC\) asks for nothing"),
         (lambda: require(environ_of("/"), OPTIONAL), r"require\(OPTIONAL\) asks for nothing"),
-        (lambda: require(environ_of("/"), "a"), r"require: 'a' is no requirement"),
+        (lambda: require(environ_of("/"), "a"), r"require: 'a' is not a requirement"),
     ],
 )
 def test_wrong_configuration_is_a_value_error(make: Any, message: str) -> None:

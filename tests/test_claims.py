@@ -284,10 +284,11 @@ def test_a_refused_claim_records_expected_and_found(
     changes: dict[str, Any], profile: dict[str, Any], expected: str | None, found: Any
 ) -> None:
     claims = {name: value for name, value in {**CLAIMS, **changes}.items() if value is not ...}
+    token_profile = TokenProfile(AUDIENCES, **profile)
 
     def check() -> None:
-        check_audience(claims, TokenProfile(AUDIENCES, **profile))
-        check_claims(claims, TokenProfile(AUDIENCES, **profile))
+        check_audience(claims, token_profile)
+        check_claims(claims, token_profile)
 
     with pytest.raises(InvalidToken) as refused:
         check()

@@ -21,8 +21,16 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from webtest import TestApp, lint
 
-from jwt_wsgi import AUTHENTICATED, PUBLIC, Issuer, KeysUnavailable, StaticJWKS, protect, scope
-from jwt_wsgi.middleware.cors import CrossOrigin
+from jwt_wsgi import (
+    AUTHENTICATED,
+    PUBLIC,
+    CrossOrigin,
+    Issuer,
+    KeysUnavailable,
+    StaticJWKS,
+    protect,
+    scope,
+)
 from jwt_wsgi.testing import LocalIssuer
 
 PAGE = "https://app.example.com"

@@ -14,6 +14,7 @@ from serving import served
 from jwt_wsgi import (
     AUTHENTICATED,
     PUBLIC,
+    CrossOrigin,
     Issuer,
     KeysUnavailable,
     StaticJWKS,
@@ -21,7 +22,6 @@ from jwt_wsgi import (
     protect,
     scope,
 )
-from jwt_wsgi.middleware.cors import CrossOrigin
 from jwt_wsgi.testing import LocalIssuer
 
 pytestmark = [needs_chromium, pytest.mark.slow]

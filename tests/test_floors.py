@@ -52,7 +52,7 @@ NOT_PURE = {
     "metrics": "libraries in more versions than the tests have",
     "paste.py": "a way in, over what is held to every branch",
     "policyfile.py": "a way in, over what is held to every branch",
-    "presets.py": "a way in, over what is held to every branch",
+    "presets": "a way in, over what is held to every branch",
     "testing": "it is for tests",
 }
 

@@ -1,6 +1,7 @@
-"""Honest traffic: thousands of paths as published APIs, standards and frameworks have them, and no refusal.
+"""Honest traffic: no refusal of thousands of paths of published APIs, standards and frameworks.
 
-`tests/honest/` lists them with their sources; `refused.tsv` has the honest ones that the path rule does refuse.
+`tests/honest/` lists them with their sources. `refused.tsv` lists the ones that the path rule
+refuses nevertheless.
 """
 
 from __future__ import annotations
@@ -42,17 +43,17 @@ PATHS = list(dict.fromkeys(path for path, _ in FROM_PACKAGES + BY_HAND))
 
 
 def path_info(path: str) -> str:
-    """What a WSGI server makes of it: PEP 3333 wants bytes as latin-1."""
+    """Return the `PATH_INFO` of a path; PEP 3333 hands over its bytes as Latin-1."""
     return unquote_to_bytes(path).decode("latin-1")
 
 
 def segments(path: str) -> list[str]:
-    """What stands between the slashes, once they are decoded; a last slash ends nothing."""
+    """Return the decoded segments of a path; a trailing slash is dropped."""
     return unquote(path, errors="strict").removesuffix("/").split("/")[1:]
 
 
 DEEPEST = max(len(segments(path)) for path in PATHS)
-#: One rule a depth, so that a match tells every segment.
+#: One rule for each depth, so that a match has every segment as a parameter.
 BY_DEPTH = Policy({
     "/" + "/".join(f"{{s{i}}}" for i in range(depth)): AUTHENTICATED for depth in range(DEEPEST + 1)
 })  # fmt: skip
@@ -62,7 +63,7 @@ def requested(path: str) -> dict[str, Any]:
     return environ(PATH_INFO=path_info(path))
 
 
-def test_there_are_thousands_of_paths_and_each_is_what_a_client_may_send() -> None:
+def test_there_are_thousands_of_paths_and_clients_may_send_each() -> None:
     assert len(PATHS) >= 3000
     for path in PATHS + [path for path, *_ in REFUSED]:
         assert re.fullmatch(r"/[!$-;=@-~]*", path), (
@@ -72,8 +73,8 @@ def test_there_are_thousands_of_paths_and_each_is_what_a_client_may_send() -> No
 
 def test_every_path_names_a_source_that_the_list_tells_of() -> None:
     for name, listed in (("from_packages.tsv", FROM_PACKAGES), ("by_hand.tsv", BY_HAND)):
-        told = set(re.findall(r"^# (\S+?)(?: [\d.]+)?: ", heading(name), re.MULTILINE))
-        assert {source for _, source in listed} == told
+        sources = set(re.findall(r"^# (\S+?)(?: [\d.]+)?: ", heading(name), re.MULTILINE))
+        assert {source for _, source in listed} == sources
     counted = dict(
         re.findall(r"^# (\S+) [\d.]+: (\d+) of", heading("from_packages.tsv"), re.MULTILINE)
     )
@@ -130,7 +131,7 @@ def echo(environ: dict[str, Any], start_response: Any) -> list[bytes]:
 
 @pytest.fixture(scope="module")
 def server(local: LocalIssuer) -> Iterator[StopableWSGIServer]:
-    """waitress on a socket, with all three layers before an application that says what reached it."""
+    """Start waitress with all three layers, and an application that echoes its path."""
     issuer = Issuer(local.issuer, audience=local.audience, keys=StaticJWKS(local.jwks))
     running = StopableWSGIServer.create(
         protect(echo, issuer=issuer, rules=BY_DEPTH), host="127.0.0.1", threads=1

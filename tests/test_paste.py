@@ -308,7 +308,7 @@ WRONG = {
     ),
     "an invalid policy": (
         {"policy": "bad.toml"},
-        r"policy = bad.toml: .* rule '/': 'SECRET' is no requirement",
+        r"policy = bad.toml: .* rule '/': 'SECRET' is not a requirement",
     ),
     "an issuer over http": (
         {"issuer": "http://issuer.test/"},

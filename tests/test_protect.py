@@ -245,7 +245,7 @@ ISSUER = "https://issuer.test/"
         pytest.param({"issuer": "issuer.test", "audience": "a"}, "https URL", id="no URL"),
         pytest.param(
             {"issuer": ISSUER, "audience": "a", "rules": {"/a": "read:a"}},
-            "rule '/a': 'read:a' is no requirement",
+            "rule '/a': 'read:a' is not a requirement",
             id="a bare string as a rule",
         ),
     ],
