@@ -125,7 +125,6 @@ def test_a_call_returns_the_response_on_the_page(
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "shown"), [pytest.param(*each, id=each[0]) for each in commands("tests")]
 )
