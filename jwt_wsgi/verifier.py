@@ -49,7 +49,7 @@ Recorder = Callable[..., object]
 
 
 class VerifiedToken(NamedTuple):
-    """What stays true of a token as long as its issuer holds the same key set.
+    """The facts of a token that stay true as long as its issuer holds the same key set.
 
     Between `valid_from` and `valid_until` (seconds since the epoch) nothing about its times can be
     wrong. `keys` is None where the key set changed during verification: the token is then good for

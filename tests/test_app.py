@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import requests
 from ports import free_port
-from test_end_to_end import APP, DEADLINE, SILENT, Running, environment, running
+from running_app import APP, DEADLINE, SILENT, Running, environment, running
 from webtest import TestApp
 
 import app

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from conftest import Clock
 from cryptography.exceptions import InvalidSignature
+from ports import listens
 from serving import served
 
 from benchmarks import __main__ as program
@@ -573,11 +574,6 @@ def test_a_failed_round_is_discarded_and_retried_once(capsys):
         loads._with_one_retry(measure)
 
 
-def listening(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
 def test_a_server_ends_after_an_exception():
     ports: list[int] = []
 
@@ -587,12 +583,12 @@ def test_a_server_ends_after_an_exception():
             servers.running("waitress", environment, None) as port,
         ):
             ports.append(port)
-            assert listening(port)
+            assert listens(port)
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         fail_while_it_runs()
-    assert not listening(*ports)
+    assert not listens(*ports)
 
 
 def test_a_server_that_does_not_start_reports_the_reason():
@@ -638,6 +634,7 @@ def quick(tmp_path_factory):
     return ended, results.read(path)
 
 
+@pytest.mark.slow
 def test_the_run_measures_every_figure_or_gives_a_reason(quick):
     ended, found = quick
     assert list(found) == list(program.SECTIONS)
@@ -658,6 +655,7 @@ def test_the_run_measures_every_figure_or_gives_a_reason(quick):
         )
 
 
+@pytest.mark.slow
 def test_the_exit_status_is_1_if_and_only_if_a_goal_was_missed(quick):
     ended, found = quick
     missed = figures.failed(found, QUICK.rounds)

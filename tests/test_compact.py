@@ -13,6 +13,7 @@ import pytest
 from conftest import ASYMMETRIC, SYMMETRIC
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from refusals import reason_of
 
 from jwt_wsgi import InvalidToken, jose
 from jwt_wsgi.jose import KeySet
@@ -36,11 +37,7 @@ def token(header: object = HEADER, payload: bytes = PAYLOAD, key: SigningKey = K
 
 def reason(text: Any, keys: KeySet = KEYS, algorithms: Any = ("ES256",)) -> str | None:
     """Return the reason of the refusal, or None where the token is accepted."""
-    try:
-        jose.verify(text, keys, algorithms)
-    except InvalidToken as error:
-        return error.reason
-    return None
+    return reason_of(jose.verify, text, keys, algorithms)
 
 
 def key_set(issuer: LocalIssuer, algorithm: str) -> KeySet:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import requests
 from ports import free_port
-from test_end_to_end import APP, DEADLINE, environment, running
+from running_app import APP, DEADLINE, environment, running
 from webtest import TestApp
 
 import app

@@ -10,9 +10,9 @@ import requests
 from browsing import Watched, chromium, needs_chromium
 from playwright.sync_api import Browser, Locator, Page, expect
 from ports import free_port
-from test_end_to_end import APP, DEADLINE, running
+from running_app import APP, DEADLINE, running
 
-pytestmark = needs_chromium
+pytestmark = [needs_chromium, pytest.mark.slow]
 
 PHONE, DESK = 360, 1280
 PUBLIC, PRIVATE, SCOPED, ELSEWHERE = (

@@ -14,11 +14,11 @@ from typing import Any
 from wsgiref.validate import validator
 
 import pytest
+from environs import full_environ
 from flask import Flask, jsonify
 from flask_cors import CORS
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from test_any_request import environ as any_environ
 from webtest import TestApp, lint
 
 from jwt_wsgi import (
@@ -100,7 +100,7 @@ class RecordingApp:
 
 def call(layer: Any, method: str = "GET", path: str = "/public", **headers: str) -> Answer:
     """Send one request; `Access_Control_Request_Method="PUT"` sends that header."""
-    environ = any_environ(
+    environ = full_environ(
         method, path, "", "", {name.upper(): value for name, value in headers.items()}
     )
     started: list[Any] = []
@@ -345,7 +345,7 @@ def test_start_response_follows_pep_3333():
 
     information: Any = (RuntimeError, RuntimeError(), None)
     body = iter([b"x"])
-    environ = any_environ("GET", "/", "", "", {"ORIGIN": PAGE})
+    environ = full_environ("GET", "/", "", "", {"ORIGIN": PAGE})
     assert stack(app)(environ, start_response) is body
     assert [len(arguments) for arguments in seen] == [2, 3]
     assert seen[1][2] is information

@@ -24,7 +24,7 @@ from jwt_wsgi import (
 )
 from jwt_wsgi.testing import LocalIssuer
 
-pytestmark = needs_chromium
+pytestmark = [needs_chromium, pytest.mark.slow]
 
 RULES = {"/public": PUBLIC, "/private": AUTHENTICATED, "/scoped": scope("read:messages")}
 LOCAL = LocalIssuer(algorithms=("ES256",))

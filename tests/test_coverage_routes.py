@@ -260,6 +260,7 @@ def policies(draw: st.DrawFn) -> Policy:
         raise
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None)
 @given(
     route_parts,

@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any
 
 import pytest
+from environs import environ
 from framework_apps import FRAMEWORKS, Framework
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -19,6 +20,8 @@ from hypothesis import strategies as st
 from jwt_wsgi import AUTHENTICATED, PUBLIC, InvalidRequest, Policy, scope
 from jwt_wsgi.coverage import Endpoint, coverage
 from jwt_wsgi.policy.algebra import NO_RULE, Requirement
+
+pytestmark = pytest.mark.slow
 
 each_framework = pytest.mark.parametrize("name", FRAMEWORKS)
 
@@ -128,9 +131,7 @@ def by_handler(name: str, policy: Policy) -> dict[tuple[str, str], list[Endpoint
 
 
 def deciding(policy: Policy, path: str, method: str) -> Any:
-    return policy.match(
-        {"PATH_INFO": path.encode().decode("latin-1"), "REQUEST_METHOD": method, "SCRIPT_NAME": ""}
-    )
+    return policy.match(environ(path, method))
 
 
 def check(name: str, policy: Policy) -> int:

@@ -176,6 +176,7 @@ def test_the_public_modules_are_in_the_reference(site: dict[str, Page], place: s
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("added", "said"),
     [

@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import unquote, unquote_to_bytes
 
 import pytest
+from environs import environ
 from honest.regenerate import SOURCES
 from webtest.http import StopableWSGIServer
 
@@ -58,8 +59,8 @@ BY_DEPTH = Policy({
 })  # fmt: skip
 
 
-def environ(path: str) -> dict[str, str]:
-    return {"REQUEST_METHOD": "GET", "SCRIPT_NAME": "", "PATH_INFO": path_info(path)}
+def requested(path: str) -> dict[str, Any]:
+    return environ(PATH_INFO=path_info(path))
 
 
 def test_there_are_thousands_of_paths_and_clients_may_send_each() -> None:
@@ -98,7 +99,7 @@ def test_no_path_is_refused_and_its_segments_are_those_of_the_path() -> None:
     refused = []
     for path in PATHS:
         try:
-            match = BY_DEPTH.match(environ(path))
+            match = BY_DEPTH.match(requested(path))
         except InvalidRequest as refusal:
             refused.append((path, refusal.expected))
             continue
@@ -109,7 +110,7 @@ def test_no_path_is_refused_and_its_segments_are_those_of_the_path() -> None:
 
 def test_a_rule_for_the_root_decides_them_all() -> None:
     policy = Policy({"/": AUTHENTICATED})
-    assert {policy.match(environ(path)).rule for path in PATHS} == set(policy.rules)
+    assert {policy.match(requested(path)).rule for path in PATHS} == set(policy.rules)
 
 
 @pytest.mark.parametrize(("path", "lacking", "_seen"), REFUSED, ids=[path for path, *_ in REFUSED])
@@ -117,7 +118,7 @@ def test_an_honest_path_with_two_readings_is_refused_for_a_known_reason(
     path: str, lacking: str, _seen: str
 ) -> None:
     with pytest.raises(InvalidRequest, match="path_ambiguous") as refused:
-        BY_DEPTH.match(environ(path))
+        BY_DEPTH.match(requested(path))
     assert refused.value.expected == lacking
 
 

@@ -13,42 +13,29 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from random import Random
 
 import pytest
-from coverage import Coverage
 from matrix.apps import APPS
 from matrix.oracle import WITHOUT_SCOPES, Campaign, callers, campaign, drawn, run
 from matrix.places import PLACES, SCOPES, demanded, rules
 from matrix.requests import Spelled
 from matrix.spellings import CHANGES, filled
 from matrix.weakened import WEAKENED, Weakened
+from measuring import unmeasured
 
 from jwt_wsgi import Issuer, Policy, ScopeAuthorizer, StaticJWKS, protect
 from jwt_wsgi.testing import LocalIssuer
 
-REQUESTS = int(os.environ.get("MATRIX_REQUESTS", "20000"))
+pytestmark = pytest.mark.slow
+
+REQUESTS = int(os.environ.get("MATRIX_REQUESTS", "10000"))
 SEED = int(os.environ.get("MATRIX_SEED", "0"))
 #: Requests with real tokens through all three layers.
 WITH_TOKENS = min(REQUESTS, 200)
 
 #: Fewer random requests than this need not reach every handler.
 ENOUGH = 10_000
-
-
-@contextmanager
-def unmeasured() -> Iterator[None]:
-    """Stop the tracing of coverage, which would double the time of a campaign."""
-    measuring = Coverage.current()
-    if measuring is not None:
-        measuring.stop()
-    try:
-        yield
-    finally:
-        if measuring is not None:
-            measuring.start()
 
 
 def run_campaign(app: str) -> Campaign:
@@ -75,7 +62,7 @@ def test_no_spelling_gets_around_the_policy(app, record_property):
 
 
 @each_app
-def test_every_handler_is_reached_in_plain_writing_by_the_right_callers_alone(app):
+def test_only_permitted_callers_reach_each_handler_by_its_plain_path(app):
     application = APPS[app].make()
     protected = ScopeAuthorizer(application, Policy(rules(APPS[app].names)))
     for name, (methods, path) in APPS[app].plain().items():
@@ -149,7 +136,7 @@ def test_every_change_changes_paths_and_keeps_them_in_an_environ(change):
 
 
 @pytest.mark.parametrize("name", WEAKENED)
-def test_the_same_requests_get_around_a_weaker_matcher(name, record_property):
+def test_the_campaign_finds_bypasses_of_a_weakened_matcher(name, record_property):
     campaigns = {app: run_campaign(app) for app in APPS}
     bypasses = {
         app: judged.weakened[name] for app, judged in campaigns.items() if judged.weakened[name]
@@ -166,13 +153,14 @@ def test_the_same_requests_get_around_a_weaker_matcher(name, record_property):
 
 def test_a_weakened_matcher_without_weaknesses_is_the_policy():
     whole, policy = Weakened(rules()), Policy(rules())
-    for chance in range(2000):
-        environ = drawn("webob", chance).environ()
-        assert run(ScopeAuthorizer(_always, whole), {**environ}) == run(
-            ScopeAuthorizer(_always, policy), {**environ}
-        )
-        for auth in (None, WITHOUT_SCOPES):
-            assert _status(whole, environ, auth) == _status(policy, environ, auth)
+    with unmeasured():
+        for chance in range(2000):
+            environ = drawn("webob", chance).environ()
+            assert run(ScopeAuthorizer(_always, whole), {**environ}) == run(
+                ScopeAuthorizer(_always, policy), {**environ}
+            )
+            for auth in (None, WITHOUT_SCOPES):
+                assert _status(whole, environ, auth) == _status(policy, environ, auth)
 
 
 def _always(_environ, start_response):

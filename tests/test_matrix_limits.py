@@ -23,6 +23,8 @@ from pyramid.response import Response
 
 from jwt_wsgi import PUBLIC, Policy, ScopeAuthorizer, scope
 
+pytestmark = pytest.mark.slow
+
 
 def view(_request):
     return HttpResponse(reach("hall"))

@@ -19,6 +19,8 @@ from matrix.servers import COMMANDS, serving
 from jwt_wsgi import Auth
 from jwt_wsgi.testing import LocalIssuer
 
+pytestmark = pytest.mark.slow
+
 ISSUER = LocalIssuer(algorithms=("ES256",))
 TRUSTED = json.dumps({"issuer": ISSUER.issuer, "audience": ISSUER.audience, "jwks": ISSUER.jwks})
 
@@ -127,7 +129,7 @@ def test_two_authorization_headers_are_joined_and_cheroot_keeps_the_last(server)
 
 
 @each_server
-def test_two_tokens_never_add_up(server):
+def test_two_tokens_never_grant_more_than_one(server):
     refused, right = callers("hall")
     good, other = token(right), token(refused[1])
     own = [f"{name}: {value}".encode() for name, value in fields("bottle", "protected").items()]

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ from conftest import Clock
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from prometheus_client import CollectorRegistry, generate_latest
+from waiting import idle
 from webtest import TestApp
 
 from jwt_wsgi import (
@@ -150,13 +149,6 @@ class OpenTelemetry:
 both = pytest.mark.parametrize(
     "backend", [Prometheus, OpenTelemetry], ids=lambda backend: backend.__name__
 )
-
-
-def idle() -> None:
-    deadline = time.monotonic() + 30
-    while any(thread.name == "jwt_wsgi.jwks" for thread in threading.enumerate()):
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
 
 
 # --- the labels of a decision

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -20,7 +19,7 @@ from typing import Any
 import pytest
 import requests
 from paste.deploy import loadapp
-from ports import free_port
+from ports import free_port, listens
 from webtest import TestApp
 
 from jwt_wsgi import Issuer
@@ -55,11 +54,6 @@ def conf(tmp_path: Path) -> dict[str, str]:
 # --- the example
 
 
-def listening(port: int) -> bool:
-    with socket.socket() as client:
-        return client.connect_ex(("127.0.0.1", port)) == 0
-
-
 @contextmanager
 def pserve(folder: Path, port: int) -> Iterator[str]:
     """Serve the example with Pyramid's own command."""
@@ -75,7 +69,7 @@ def pserve(folder: Path, port: int) -> Iterator[str]:
         )
         try:
             deadline = time.monotonic() + 60
-            while not listening(port):
+            while not listens(port):
                 assert process.poll() is None, log.read_text()
                 assert time.monotonic() < deadline, log.read_text()
                 time.sleep(0.05)

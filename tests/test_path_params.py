@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from callers import auth
 from webob import Request, Response
 from webob.dec import wsgify
 from webtest import TestApp
 
 from jwt_wsgi import (
     AUTHENTICATED,
-    Auth,
     Issuer,
     Policy,
     claim,
@@ -27,10 +27,6 @@ from jwt_wsgi.policy.algebra import Request as Asked
 from jwt_wsgi.testing import LocalIssuer
 
 OWNER, ORG = claim("sub", path_param("id")), claim("org", path_param("org"))
-
-
-def auth(**claims: Any) -> Auth:
-    return Auth(claims=claims, header={}, token="a.b.c", issuer="https://i.test/")
 
 
 @pytest.mark.parametrize(

@@ -197,12 +197,13 @@ DEEP = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keys", [TEAMS, DEEP], ids=["ten thousand", "ten deep ones"])
 def test_ten_thousand_patterns_compile_in_seconds(keys: list[str]) -> None:
-    begun = time.monotonic()
+    begun = time.thread_time()
     Policy(dict.fromkeys(keys, AUTHENTICATED))
     # Far more than it takes, far less than to compare everything with everything.
-    assert time.monotonic() - begun < 3
+    assert time.thread_time() - begun < 3
 
 
 # Pattern -> the paths it covers, as sets: `z` is a segment that no pattern names, and no
@@ -285,6 +286,7 @@ def test_constructor_and_enumeration_agree_on_every_pair_of_patterns() -> None:
         assert missing(*map(key_of, two)) == [key_of(shape) for shape in unsettled(two)], two
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.sampled_from(SHAPES), max_size=4, unique=True))
 def test_adding_the_rules_that_an_error_names_settles_it(shapes: list[Shape]) -> None:

@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 import pytest
+from environs import environ
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -27,18 +28,13 @@ from jwt_wsgi.policy.policy import Match
 AUTH = Auth(claims={}, header={}, token="a.b.c", issuer="https://issuer.test/")
 
 
-def environ(path: str = "/", method: str = "GET", **more: Any) -> dict[str, Any]:
-    path_info = path.encode("utf-8").decode("latin-1")
-    return {"PATH_INFO": path_info, "REQUEST_METHOD": method, "SCRIPT_NAME": "", **more}
-
-
 def deciding(rules: Any, path: str, method: str = "GET") -> str | None:
     """The key of the rule that decides."""
     rule = Policy(rules).match(environ(path, method)).rule
     return None if rule is None else rule.key
 
 
-def reason(match: Match, auth: Auth | None = AUTH) -> str | None:
+def reason_against(match: Match, auth: Auth | None = AUTH) -> str | None:
     error = match.refusal(auth)
     return None if error is None else error.reason
 
@@ -134,7 +130,7 @@ def test_the_innermost_place_decides_alone_by_method(
 
 def test_head_does_not_bypass_a_stricter_get_rule() -> None:
     policy = Policy({"GET /a": scope("read:a"), "/a": PUBLIC})
-    assert reason(policy.match(environ("/a", "HEAD"))) == "insufficient_scope"
+    assert reason_against(policy.match(environ("/a", "HEAD"))) == "insufficient_scope"
     assert not policy.is_public(environ("/a", "HEAD"))
     assert policy.is_public(environ("/a", "POST"))
 
@@ -169,7 +165,7 @@ def test_requests_that_match_no_rule_are_denied(
     policy: Policy, path: str, anonymous: str | None, authenticated: str | None
 ) -> None:
     match = policy.match(environ(path, "POST"))
-    assert (reason(match, None), reason(match)) == (anonymous, authenticated)
+    assert (reason_against(match, None), reason_against(match)) == (anonymous, authenticated)
 
 
 @pytest.mark.parametrize(

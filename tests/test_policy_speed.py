@@ -115,6 +115,7 @@ def cost(policy: Policy, path: str) -> int:
     return calls(lambda: policy.match(environ))
 
 
+@pytest.mark.slow
 @every_set
 def test_a_match_costs_the_same_among_a_few_rules_and_among_ten_thousand(
     written: Callable[[], Any],
@@ -125,6 +126,7 @@ def test_a_match_costs_the_same_among_a_few_rules_and_among_ten_thousand(
         assert len(set(costs)) == 1, (path, costs)
 
 
+@pytest.mark.slow
 @every_set
 def test_a_match_costs_no_more_than_a_few_calls_a_segment(written: Callable[[], Any]) -> None:
     policy = Policy(rules(written, 10_000))
@@ -155,6 +157,7 @@ def test_the_cost_of_a_refused_path_is_independent_of_the_rules() -> None:
 # --- building
 
 
+@pytest.mark.slow
 @every_set
 def test_ten_times_the_rules_are_ten_times_the_work(written: Callable[[], Any]) -> None:
     thousand, many = (rules(written, number) for number in (1_000, 10_000))

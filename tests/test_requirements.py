@@ -6,6 +6,7 @@ import logging
 from typing import Any
 
 import pytest
+from callers import ISSUER, auth
 
 from jwt_wsgi import (
     AUTHENTICATED,
@@ -24,16 +25,10 @@ from jwt_wsgi import (
 )
 from jwt_wsgi.policy.algebra import Condition, Request, Requirement
 
-ISSUER = "https://issuer.test/"
 A, B, C = scope("a"), scope("b"), scope("c")
 ACME, GOLD = claim("org", "acme"), claim("plan", "gold")
 
 Refusal = tuple[str, tuple[str, ...]] | None
-
-
-def auth(scopes: str = "", **claims: Any) -> Auth:
-    granted = frozenset(scopes.split())
-    return Auth(claims=claims, header={}, token="a.b.c", issuer=ISSUER, scopes=granted)
 
 
 def refusal(requirement: Requirement, caller: Auth | None) -> Refusal:

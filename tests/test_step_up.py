@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from callers import NOW, auth
 from conftest import Clock
 from webob import Request, Response
 from webob.dec import wsgify
@@ -26,20 +27,7 @@ from jwt_wsgi import (
 from jwt_wsgi.policy.algebra import Request as Asked
 from jwt_wsgi.testing import LocalIssuer
 
-NOW = 1_800_000_000.0
 A, ACME, PHR, FRESH = scope("a"), claim("org", "acme"), acr("phr"), fresh(300)
-
-
-def auth(scopes: str = "", *, judged_at: float = NOW, **claims: Any) -> Auth:
-    granted = frozenset(scopes.split())
-    return Auth(
-        claims=claims,
-        header={},
-        token="a.b.c",
-        issuer="https://i.test/",
-        scopes=granted,
-        judged_at=judged_at,
-    )
 
 
 @pytest.mark.parametrize(
