@@ -312,7 +312,9 @@ def headers_for(origin: str, predicate: Any) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    "answer", [7, "text", b"bytes", coroutine_function], ids=["7", "text", "bytes", "coroutine"]
+    "answer",
+    [7, "text", b"bytes", coroutine_function],
+    ids=["a number", "text", "bytes", "an ASGI application"],
 )
 def test_what_is_not_an_application_is_no_answer_of_on_error(
     answer: Any, caplog: pytest.LogCaptureFixture
