@@ -1,4 +1,4 @@
-"""`make style`: count in the package what docs/style.md asks of it, and print it beside the aims.
+"""`make style`: count in the package the habits that CONTRIBUTING.md names, and print it beside the aims.
 
 `python tests/style.py [folder …]` counts in other folders, each in a column of its own.
 """

@@ -272,7 +272,12 @@ def test_a_predicate_that_raises_refuses_the_claim(caplog: pytest.LogCaptureFixt
         pytest.param({"jti": 7}, {}, "jti a string", 7, id="a text"),
         pytest.param({"c_hash": "hidden"}, {}, None, "c_hash", id="what tells an ID token"),
         pytest.param({"cnf": "hidden"}, {}, None, "cnf", id="what binds a token"),
-        pytest.param({"x": 2}, {"fixed": (("x", 1),)}, "{'x': 1}", 2, id="a fixed claim"),
+        pytest.param(
+            {"x": 2}, {"fixed": (("x", 1),)}, "{'x': 1}", "withheld", id="D5 a fixed claim"
+        ),
+        pytest.param(
+            {"azp": "b"}, {"fixed": (("azp", "a"),)}, "{'azp': 'a'}", "b", id="D5 a loggable claim"
+        ),
     ],
 )
 def test_a_refused_claim_records_expected_and_found(
@@ -303,7 +308,7 @@ def test_a_refused_claim_records_expected_and_found(
         pytest.param(check_type, ({"typ": "dpop+jwt"}, TokenProfile(None)), "jwt", "dpop+jwt", id="another type"),
         pytest.param(check_type, ({}, TokenProfile(None, name="at+jwt")), "at+jwt", ABSENT, id="no type"),
         pytest.param(
-            check_predicates, ({"x": 1}, TokenProfile(None, predicates=(("x", bool), ("x", callable)))), "'x'", None,
+            check_predicates, ({"x": 1}, TokenProfile(None, predicates=(("x", bool), ("x", callable)))), "'x'", "withheld",
             id="a predicate, whose claim stays its own",
         ),
     ],

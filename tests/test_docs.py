@@ -241,7 +241,7 @@ def test_every_reason_has_the_status_of_its_class() -> None:
 
 
 def test_the_classes_are_told_with_their_status_and_code() -> None:
-    head = page("verdicts-and-reasons.md").split("\n## The request\n")[0]
+    head = page("verdicts-and-reasons.md").split("\n## The log says more\n")[0]
     told = {
         (int(status), quoted(kind), code.strip("`").replace("–", ""))
         for status, kind, code, _ in rows(head)

@@ -359,7 +359,7 @@ def test_options_of_the_profile_have_their_own_steps(clock: Clock) -> None:
     assert steps["age"].expected == f"iat after {clock() - 60}"
     assert walked(iat=clock() - 120)[0].failed.name == "age"
     assert walked(sub="UPPER")[0].failed == Step(
-        "predicates", False, "'sub' to satisfy a predicate", "claim_mismatch"
+        "predicates", False, "'sub' to satisfy a predicate", "claim_mismatch: 'withheld'"
     )
     assert walked(tenant="other")[0].failed.name == "claims"
     assert walked(tenant=None)[0].failed.found == "claim_missing: absent"

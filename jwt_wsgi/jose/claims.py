@@ -16,6 +16,13 @@ ClaimName = str | tuple[str, ...]
 _END_OF_TIME = 2**53
 
 
+#: The claims whose values a log may show. The others may hold personal data.
+_LOGGED_CLAIMS = frozenset(
+    {"iss", "aud", "typ", "alg", "kid", "azp", "client_id", "acr", "scope", "scp"}
+    | {"exp", "nbf", "iat", "auth_time"}
+)
+
+
 class _Absent:
     def __repr__(self) -> str:
         return "absent"
@@ -35,6 +42,13 @@ def lookup(claims: Mapping[str, Any], name: ClaimName) -> Any:
             return ABSENT
         value = value[member]
     return value
+
+
+def loggable(name: ClaimName, value: Any) -> Any:
+    """Return a claim's value for a log, or the word "withheld" if it may hold personal data."""
+    if value is ABSENT or name in _LOGGED_CLAIMS:
+        return value
+    return "withheld"
 
 
 def required_claim(claims: Mapping[str, Any], name: ClaimName) -> Any:

@@ -10,7 +10,16 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from jwt_wsgi.errors import InvalidToken
-from jwt_wsgi.jose.claims import ABSENT, ClaimName, is_date, required_claim, same, satisfies
+from jwt_wsgi.jose.claims import (
+    ABSENT,
+    ClaimName,
+    is_date,
+    loggable,
+    lookup,
+    required_claim,
+    same,
+    satisfies,
+)
 
 # The tables below have a row for each `TokenProfile.name`.
 
@@ -195,7 +204,9 @@ def check_predicates(claims: Mapping[str, Any], profile: TokenProfile) -> None:
     """
     for name, predicate in profile.predicates:
         if not satisfies(predicate, required_claim(claims, name)):
-            raise InvalidToken("claim_mismatch", expected=f"{name!r} to satisfy a predicate")
+            found = loggable(name, lookup(claims, name))
+            expected = f"{name!r} to satisfy a predicate"
+            raise InvalidToken("claim_mismatch", expected=expected, found=found)
 
 
 def _check_id_token(claims: Mapping[str, Any], profile: TokenProfile) -> None:
@@ -239,7 +250,8 @@ def _check_fixed(claims: Mapping[str, Any], profile: TokenProfile) -> None:
     for name, expected in profile.fixed:
         value = required_claim(claims, name)
         if expected is not ... and not same(value, expected):
-            raise InvalidToken("claim_mismatch", expected={name: expected}, found=value)
+            found = loggable(name, value)
+            raise InvalidToken("claim_mismatch", expected={name: expected}, found=found)
 
 
 def _check_age(iat: float | None, max_age: float, leeway: float, now: float) -> None:
