@@ -54,7 +54,7 @@ _OPTIONS: dict[str, type] = {
 def read_policy(path: str | os.PathLike[str]) -> Policy:
     """The policy in a file. Raises `ValueError` that names the file, the key and the remedy."""
     try:
-        text = Path(path).read_text("utf-8")
+        text = Path(path).read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8"
         raise ValueError(f"policy file {os.fspath(path)}: cannot be read ({reason})") from None
