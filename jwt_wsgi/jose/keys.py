@@ -6,6 +6,7 @@ from typing import Any, Self
 from jwt_wsgi.jose import jwk
 from jwt_wsgi.jose.algorithms import SYMMETRIC
 from jwt_wsgi.jose.jwk import Key, Skipped
+from jwt_wsgi.jose.pem import Block, read_blocks
 
 #: The number of keys that one token is tried against at most.
 MAX_CANDIDATES = 4
@@ -80,19 +81,32 @@ class KeySet:
 
     @classmethod
     def from_pem(cls, pem: bytes | str, *, kid: str | None = None, alg: str | None = None) -> Self:
-        """Return a set of one key, read from a PEM public key or certificate.
+        """Return the keys of every PEM block: public keys and certificates.
+
+        Text outside the blocks is skipped. Every certificate counts as a key, also the
+        authorities' certificates of a chain.
 
         Args:
-            pem: The PEM block.
-            kid: The key's ID. Without one, the key serves only tokens without a `kid`.
-            alg: The one algorithm to bind the key to; None is every algorithm of its type.
+            pem: One or more PEM blocks.
+            kid: The key's ID, where there is one block. Without one, a key serves only tokens
+                without a `kid`.
+            alg: The one algorithm to bind each key to; None is every algorithm of its type.
 
         Raises:
-            ValueError: The key is private, of an unsupported type or size, or does not fit
-                `alg`.
+            ValueError: There is no block, or more than one for `kid`, or more than four for
+                one algorithm. Or a key is private, of an unsupported type or size, or does not
+                fit `alg`.
         """
         octets = pem.encode("utf-8") if isinstance(pem, str) else pem
-        return cls([jwk.from_pem(octets, kid=kid, alg=alg)])
+        key_set = cls(_read_pem(octets, kid, alg))
+        for name, keys in sorted(key_set._by_alg.items()):
+            # A fifth key would never be tried, because keys in PEM have no kid.
+            if len(keys) > MAX_CANDIDATES:
+                raise ValueError(
+                    f"{len(keys)} keys for {name}, of which a token without kid is tried with"
+                    f" {MAX_CANDIDATES}; write a JWKS, where each key has a kid"
+                )
+        return key_set
 
     @classmethod
     def from_secret(cls, secret: bytes) -> Self:
@@ -116,6 +130,29 @@ class KeySet:
         if kid is None or self._any_kid:
             return self._by_alg.get(alg, ())[:MAX_CANDIDATES]
         return self._by_kid.get((kid, alg), ())[:MAX_CANDIDATES]
+
+
+def _read_pem(pem: bytes, kid: str | None, alg: str | None) -> list[Key]:
+    blocks = read_blocks(pem)
+    if not blocks:
+        raise ValueError("not a PEM public key or certificate")
+    if kid is not None and len(blocks) > 1:
+        raise ValueError(
+            f"kid={kid!r}: there are {len(blocks)} PEM blocks, and a kid names one key;"
+            " read each block by itself, and pass the keys of all to KeySet"
+        )
+    # A private key is reported before any other problem.
+    private_first = sorted(blocks, key=lambda block: not block.is_private)
+    return [_read_block(block, len(blocks), kid, alg) for block in private_first]
+
+
+def _read_block(block: Block, count: int, kid: str | None, alg: str | None) -> Key:
+    try:
+        return jwk.from_pem_block(block, kid=kid, alg=alg)
+    except jwk.Unusable as unusable:
+        if count == 1:
+            raise
+        raise ValueError(f"{block}: {unusable}") from None
 
 
 def _kid_of(entry: object) -> str | None:
