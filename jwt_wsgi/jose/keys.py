@@ -27,7 +27,16 @@ class KeySet:
         algorithms: The algorithms that the keys may verify.
     """
 
-    __slots__ = ("_any_kid", "_by_alg", "_by_kid", "algorithms", "keys", "kids", "skipped")
+    __slots__ = (
+        "_any_kid",
+        "_by_alg",
+        "_by_kid",
+        "_skip_reasons",
+        "algorithms",
+        "keys",
+        "kids",
+        "skipped",
+    )
 
     def __init__(
         self, keys: Iterable[Key], *, skipped: Iterable[Skipped] = (), any_kid: bool = False
@@ -36,6 +45,7 @@ class KeySet:
         self.skipped = tuple(skipped)
         self.kids = frozenset(key.kid for key in self.keys if key.kid is not None)
         self.algorithms = frozenset(name for key in self.keys for name in key.algorithms)
+        self._skip_reasons = {entry.kid: entry.reason for entry in self.skipped if entry.kid}
         self._any_kid = any_kid
         self._by_alg: dict[str, tuple[Key, ...]] = {}
         self._by_kid: dict[tuple[str, str], tuple[Key, ...]] = {}
@@ -130,6 +140,42 @@ class KeySet:
         if kid is None or self._any_kid:
             return self._by_alg.get(alg, ())[:MAX_CANDIDATES]
         return self._by_kid.get((kid, alg), ())[:MAX_CANDIDATES]
+
+    def count(self, kid: str | None, alg: str) -> int:
+        """Return how many keys fit this header, also beyond the four that are tried."""
+        if kid is None or self._any_kid:
+            return len(self._by_alg.get(alg, ()))
+        return len(self._by_kid.get((kid, alg), ()))
+
+    def skip_reason(self, kid: str) -> str | None:
+        """Return why the published entry of this kid is not used, or None."""
+        return self._skip_reasons.get(kid)
+
+
+def describe_keys(keys: KeySet | None, kid: str | None, alg: str) -> str | None:
+    """Return what a log should say of the keys for a refused token, or None.
+
+    Args:
+        keys: The key set in force, or None.
+        kid: The token's `kid`, or None.
+        alg: The token's `alg`.
+    """
+    if keys is None:
+        return None
+    candidates = keys.count(kid, alg)
+    if candidates > MAX_CANDIDATES:
+        hint = "" if kid is not None else "; a kid in the token would name the right one"
+        return (
+            f"the signature of one of {MAX_CANDIDATES} keys that were tried of {candidates}{hint}"
+        )
+    if kid is None or candidates:
+        return None
+    if kid in keys.kids:
+        return f"a key for {alg}; this kid is published, but not for this alg"
+    reason = keys.skip_reason(kid)
+    if reason is not None:
+        return f"a usable key; this kid is published, but not usable: {reason}"
+    return None
 
 
 def _read_pem(pem: bytes, kid: str | None, alg: str | None) -> list[Key]:
