@@ -7,6 +7,7 @@ must be there as before, and nowhere else.
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
