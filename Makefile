@@ -1,46 +1,59 @@
-# Two commands: `make serve` shows it, `make test` proves it. Both need Python 3.11+ and make alone.
+# `make help` lists the commands. They need Python 3.11+ and make alone.
 
 VENV ?= .venv
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := $(VENV)/bin
 PYTEST_ARGS ?=
-# How long each fuzzer runs, and where the chance of the long campaigns begins.
+# How many processes run the tests. A file's tests stay in one process, so each server is started once.
+WORKERS ?= 2
+PARALLEL := -n $(WORKERS) --dist loadfile
+# How long each fuzzer runs, in seconds, and where the chance of the long campaigns begins.
 FUZZ_SECONDS ?= 120
 FUZZ_SEED ?= $(shell date +%s)
-# How long the soak is, and where its chance begins.
+# How long the soak is, in seconds, and where its chance begins.
 SOAK_SECONDS ?= 120
 SOAK_SEED ?= $(shell date +%s)
-# The pure code and the layers: no branch of them is left untried.
-PURE := jwt_wsgi/jose/*,jwt_wsgi/policy/*,jwt_wsgi/errors.py,jwt_wsgi/options.py,jwt_wsgi/auth.py,jwt_wsgi/issuer.py,$\
-	jwt_wsgi/verifier.py,jwt_wsgi/jwks/schedule.py,jwt_wsgi/middleware/responses.py,jwt_wsgi/middleware/decisions.py,$\
-	jwt_wsgi/middleware/extraction.py,jwt_wsgi/middleware/verification.py,jwt_wsgi/middleware/authorization.py,jwt_wsgi/middleware/protect.py,$\
-	jwt_wsgi/middleware/cors.py,jwt_wsgi/middleware/origins.py,jwt_wsgi/explain/*
+# Which functions `make mutmut` mutates, by the names of modules and with stars: MUTMUT='jwt_wsgi.jose.claims*'.
+MUTMUT ?=
+# The pure code and the layers: the tests take every branch of them. tests/test_floors.py keeps this list whole.
+PURE := jwt_wsgi/jose/*,jwt_wsgi/policy/*,jwt_wsgi/middleware/*,jwt_wsgi/explain/*,$\
+	jwt_wsgi/auth.py,jwt_wsgi/cache.py,jwt_wsgi/callbacks.py,jwt_wsgi/errors.py,jwt_wsgi/issuer.py,$\
+	jwt_wsgi/issuer_registry.py,jwt_wsgi/jwks/schedule.py,jwt_wsgi/options.py,jwt_wsgi/verifier.py
 
 BENCH := .venv-bench
 BENCH_ARGS ?=
 
-.PHONY: serve test lint pytest test-all fuzz soak mutants conformance bench docs newcomer clean
+.DEFAULT_GOAL := help
+.PHONY: help serve check test lint style pytest test-all test-readme conformance fuzz soak mutants mutmut docs bench clean
 
-serve: $(VENV)/.app
+help:  ## list these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+serve: $(VENV)/.app  ## run the sample API with an issuer of its own, and print curl lines to paste
 	$(BIN)/python app.py --demo
 
-test: lint pytest
+check: lint  ## lint, and run every test that is not slow: for each commit
+	$(BIN)/python -m pytest $(PARALLEL) -m "not slow" $(PYTEST_ARGS)
 
-lint: $(VENV)/.test
+test: lint pytest  ## the whole gate: lint, every test, and the floors of coverage
+
+lint: $(VENV)/.test  ## check style, formatting, types and the direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-pytest: $(VENV)/.test
+style:  ## count the habits of style in the package, beside their aims
+	$(PYTHON) tests/style.py
+
+pytest: $(VENV)/.test  ## run every test, and check the floors of coverage
 	$(BIN)/coverage erase
-	$(BIN)/python -m pytest --cov --cov-report= $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(PARALLEL) --cov --cov-report= $(PYTEST_ARGS)
 	$(BIN)/coverage report --fail-under=97
 	$(BIN)/coverage report --fail-under=100 --include='$(PURE)'
 
-# The suite on every Python from 3.11 to 3.13 that this machine has.
-test-all:
+test-all:  ## run every test on each Python from 3.11 to 3.13 that is installed
 	@tried=; for version in 3.11 3.12 3.13; do \
 		for python in python$$version $${PYENV_ROOT:-$$HOME/.pyenv}/versions/$$version.*/bin/python; do \
 			if $$python -c '' 2>/dev/null; then \
@@ -52,8 +65,14 @@ test-all:
 	done; \
 	test -n "$$tried" || { echo "there is no Python 3.11, 3.12 or 3.13 here" >&2; exit 1; }
 
+test-readme:  ## type the commands of README.md and the tutorial into a fresh clone
+	$(PYTHON) tests/readme_commands.py
+
+conformance: $(VENV)/.test  ## run the tests of the standards, and write docs/conformance.md
+	$(BIN)/python tests/conformance.py
+
 # A crash is written to tests/fuzz/crashes, from where `make test` runs it ever after.
-fuzz: $(VENV)/.fuzz
+fuzz: $(VENV)/.fuzz  ## run the fuzzers, and the campaigns of chance at their full length
 	$(BIN)/python tests/fuzz/run.py compact -max_total_time=$(FUZZ_SECONDS)
 	$(BIN)/python tests/fuzz/run.py signed -max_total_time=$(FUZZ_SECONDS)
 	$(BIN)/python tests/fuzz/run.py keyset -max_total_time=$(FUZZ_SECONDS)
@@ -62,28 +81,26 @@ fuzz: $(VENV)/.fuzz
 	MATRIX_REQUESTS=500000 MATRIX_SEED=$(FUZZ_SEED) $(BIN)/python -m pytest tests/test_matrix.py
 	POLICY_ORACLE_POLICIES=200000 POLICY_ORACLE_SEED=$(FUZZ_SEED) $(BIN)/python -m pytest tests/test_policy_oracle.py
 
-# Traffic, rotations and a failing endpoint; every answer is judged, and memory must not grow.
-soak: $(VENV)/.test
+soak: $(VENV)/.test  ## judge minutes of traffic while keys rotate and their endpoint fails
 	$(BIN)/python tests/soak/run.py $(SOAK_SECONDS) $(SOAK_SEED)
 
-mutants: $(VENV)/.test
+mutants: $(VENV)/.test  ## make each mistake of tests/mutants/mutants.toml; a test must fail for it
 	$(BIN)/python tests/mutants/run.py
 
-# The commands of README.md and of the tutorial as they are written, in a fresh clone and fresh environments.
-newcomer:
-	$(PYTHON) tests/newcomer.py
+mutmut: $(VENV)/.mutmut  ## mutate the package's core by rule, and list the mutants that no test kills
+	$(BIN)/mutmut run $(MUTMUT)
+	$(BIN)/mutmut results
 
-conformance: $(VENV)/.test
-	$(BIN)/python tests/conformance.py
-
-# The site of docs/, in build/site; a broken link or a reference to nothing fails.
-docs: $(VENV)/.docs
+docs: $(VENV)/.docs  ## build the documentation in build/site; a broken link fails
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 # Beside its peers, each pinned to a version in an environment of its own; the Express stack where npm is.
-bench: $(BENCH)/.bench
+bench: $(BENCH)/.bench  ## measure beside other libraries
 	if command -v npm >/dev/null; then $(MAKE) benchmarks/express/node_modules/.made; fi
 	$(BENCH)/bin/python -m benchmarks $(BENCH_ARGS)
+
+clean:  ## remove the environments, and everything that was built
+	rm -rf .venv .venv-* benchmarks/express/node_modules build dist mutants *.egg-info .coverage*
 
 $(BENCH)/.bench: benchmarks/requirements.txt setup.cfg pyproject.toml
 	test -x $(BENCH)/bin/python || $(PYTHON) -m venv $(BENCH) || { rm -rf $(BENCH); exit 1; }
@@ -115,5 +132,6 @@ $(VENV)/.fuzz: setup.cfg pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[fuzz]'
 	touch $@ $(VENV)/.test $(VENV)/.app
 
-clean:
-	rm -rf .venv .venv-* benchmarks/express/node_modules build dist *.egg-info .coverage*
+$(VENV)/.mutmut: setup.cfg pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[mutmut]'
+	touch $@ $(VENV)/.test $(VENV)/.app

@@ -16,7 +16,8 @@ from benchmarks.sections import Measurements
 from benchmarks.servers import SERVERS, running
 from jwt_wsgi.testing import LocalIssuer
 
-PROTECTED, PUBLIC = "/api/private-scoped", "/api/public"
+PROTECTED = "/api/private-scoped"
+PUBLIC = "/api/public"
 
 #: The path of each load with a repeated token, by its name in the figures.
 REPEATED = {"protected, repeated tokens": PROTECTED, "unprotected, the same headers": PUBLIC}

@@ -10,7 +10,8 @@ from benchmarks.measuring import Contender
 from benchmarks.minting import AUDIENCE, ISSUER
 from jwt_wsgi import Issuer, StaticJWKS, protect, scope
 
-ACCEPTED, REFUSED = "200 OK", "401 Unauthorized"
+ACCEPTED = "200 OK"
+REFUSED = "401 Unauthorized"
 
 #: The environ of waitress for a GET, without the streams.
 ENVIRON: Mapping[str, Any] = {

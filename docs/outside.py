@@ -29,9 +29,9 @@ def on_files(files: Files, *, config: Any) -> Files:
 
 
 def on_page_markdown(markdown: str, *, page: Any, config: Any, files: Files) -> str:
-    """Point links at the pages that are shown, and turn those to other files of the checkout into their path.
+    """Point links at the pages that are shown, and replace links to other files by their paths.
 
-    A link to a file that is not there stays, and fails the build.
+    A link to a missing file stays, and fails the build.
     """
     del config, files
     uri = page.file.src_uri

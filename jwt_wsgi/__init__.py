@@ -15,6 +15,7 @@ from jwt_wsgi.issuer import ANY_AUDIENCE, Issuer
 from jwt_wsgi.jwks.remote import RemoteJWKS
 from jwt_wsgi.jwks.static import SharedSecret, StaticJWKS
 from jwt_wsgi.middleware.authorization import ScopeAuthorizer, guard, require
+from jwt_wsgi.middleware.cors import CrossOrigin
 from jwt_wsgi.middleware.extraction import TokenExtractor
 from jwt_wsgi.middleware.protect import protect
 from jwt_wsgi.middleware.responses import respond
@@ -34,12 +35,44 @@ from jwt_wsgi.policy.requirements import (
 )
 from jwt_wsgi.verifier import Verifier
 
-# fmt: off
 __all__ = [
-    "ANY_AUDIENCE", "AUTHENTICATED", "DENY", "OPTIONAL", "PUBLIC", "Auth", "AuthError",
-    "Credentials", "Forbidden", "InsufficientAuthentication", "InsufficientScope", "InvalidRequest",
-    "InvalidToken", "Issuer", "KeysUnavailable", "MissingToken", "Policy", "RemoteJWKS",
-    "ScopeAuthorizer", "SharedSecret", "StaticJWKS", "TokenExtractor", "TokenVerifier", "Verifier",
-    "acr", "claim", "fresh", "get_auth", "guard", "has", "issued_by", "path_param", "permission", "protect",
-    "report_only", "require", "respond", "scope",
+    "ANY_AUDIENCE",
+    "AUTHENTICATED",
+    "DENY",
+    "OPTIONAL",
+    "PUBLIC",
+    "Auth",
+    "AuthError",
+    "Credentials",
+    "CrossOrigin",
+    "Forbidden",
+    "InsufficientAuthentication",
+    "InsufficientScope",
+    "InvalidRequest",
+    "InvalidToken",
+    "Issuer",
+    "KeysUnavailable",
+    "MissingToken",
+    "Policy",
+    "RemoteJWKS",
+    "ScopeAuthorizer",
+    "SharedSecret",
+    "StaticJWKS",
+    "TokenExtractor",
+    "TokenVerifier",
+    "Verifier",
+    "acr",
+    "claim",
+    "fresh",
+    "get_auth",
+    "guard",
+    "has",
+    "issued_by",
+    "path_param",
+    "permission",
+    "protect",
+    "report_only",
+    "require",
+    "respond",
+    "scope",
 ]

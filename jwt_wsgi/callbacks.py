@@ -72,13 +72,37 @@ def call(
         if result is not None and type(result) is not bool:
             refuse_deferred(result)
     except Exception as error:  # noqa: BLE001 (a user's callback may raise anything)
-        # Log the type alone: the text of the exception may quote a token or a claim.
-        logger.error("%s raised %s; %s", name, type(error).__name__, consequence)
-        raise CallbackFailed from None
+        raise _log_failure(error, name, consequence, logger) from None
     except BaseException as error:
         logger.error("%s raised %s, which is raised again", name, type(error).__name__)
         raise
     return result
+
+
+def ask(
+    callback: Callable[..., Any], *arguments: object, name: str, consequence: str, logger: Logger
+) -> bool:
+    """Call a user's callback and return the truth of its result.
+
+    Arguments and exceptions are those of `call`. A result whose truth cannot be told is a failure.
+    """
+    try:
+        result = callback(*arguments)
+        if type(result) is bool:
+            return result
+        refuse_deferred(result)
+        return bool(result)
+    except Exception as error:  # noqa: BLE001 (a user's callback may raise anything)
+        raise _log_failure(error, name, consequence, logger) from None
+    except BaseException as error:
+        logger.error("%s raised %s, which is raised again", name, type(error).__name__)
+        raise
+
+
+def _log_failure(error: Exception, name: str, consequence: str, logger: Logger) -> CallbackFailed:
+    # The type alone: the text of the exception may quote a token or a claim.
+    logger.error("%s raised %s; %s", name, type(error).__name__, consequence)
+    return CallbackFailed(name)
 
 
 def refuse_deferred(result: object) -> None:

@@ -2,13 +2,15 @@
 
 import copy
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final, Literal
 
 from jwt_wsgi.callbacks import check_callables
 from jwt_wsgi.jose.algorithms import ALGORITHMS, SYMMETRIC
-from jwt_wsgi.jose.claims import ClaimName, TokenProfile, check_claim_name
+from jwt_wsgi.jose.claims import ClaimName, check_claim_name
+from jwt_wsgi.jose.profile import NEVER_ACCESS_TOKENS, TokenProfile, media_type
 from jwt_wsgi.jwks.remote import RemoteJWKS
-from jwt_wsgi.jwks.source import KeySource, KeySourceChain
+from jwt_wsgi.jwks.source import FilteredSource, KeySource, KeySourceChain
 from jwt_wsgi.jwks.static import SharedSecret, StaticJWKS
 from jwt_wsgi.options import is_finite_number
 
@@ -43,6 +45,10 @@ class Issuer:
         claims: Maps a claim's name (a tuple is a path into nested objects) to its required value,
             to a predicate of the value, or to `...`, which requires that the claim is present.
         scope_claim: The claim that grants scopes, instead of `scope` or else `scp`.
+        types: The values of the token's `typ` that are accepted, instead of the profile's. They are
+            compared as media types, and a token without `typ` counts as `JWT`.
+        allow_id_tokens: Accept ID tokens as well, which are meant for a client and not for an API.
+            Whoever holds a user's ID token can then call this API. It needs an audience.
         allow_http: Discover over plain http, too. Loopback is always allowed.
 
     Attributes:
@@ -67,6 +73,8 @@ class Issuer:
         profile: Literal["jwt", "at+jwt"] = "jwt",
         claims: Mapping[ClaimName, Any] | None = None,
         scope_claim: ClaimName | None = None,
+        types: Iterable[str] | None = None,
+        allow_id_tokens: bool = False,
         allow_http: bool = False,
     ) -> None:
         if not isinstance(issuer, str) or issuer == "":
@@ -74,6 +82,8 @@ class Issuer:
         self.issuer = issuer
         self.algorithms = _check_algorithms(algorithms)
         self.profile = _token_profile(audience, leeway, max_age, profile, claims)
+        self.profile = _with_types(self.profile, types)
+        self.profile = _with_id_tokens(self.profile, allow_id_tokens)
         self.scope_claim = None
         if scope_claim is not None:
             self.scope_claim = check_claim_name("scope_claim", scope_claim)
@@ -121,6 +131,36 @@ def _token_profile(
     )
 
 
+def _with_types(profile: TokenProfile, types: Iterable[str] | None) -> TokenProfile:
+    if types is None:
+        return profile
+    names = [] if isinstance(types, str) or not isinstance(types, Iterable) else list(types)
+    if not names or not all(isinstance(name, str) and name for name in names):
+        raise ValueError(f"types={types!r}: write a list of values of typ, such as ['JWT']")
+    accepted = frozenset(media_type(name) for name in names)
+    refused = sorted(accepted & NEVER_ACCESS_TOKENS)
+    if refused:
+        raise ValueError(f"types holds {refused[0]!r}: such a token is never an access token")
+    return replace(profile, types=accepted)
+
+
+def _with_id_tokens(profile: TokenProfile, allow_id_tokens: bool) -> TokenProfile:
+    if not isinstance(allow_id_tokens, bool):
+        raise ValueError(f"allow_id_tokens={allow_id_tokens!r}: write True or False")
+    if not allow_id_tokens:
+        return profile
+    if profile.audiences is None:
+        raise ValueError(
+            "allow_id_tokens=True with ANY_AUDIENCE accepts the ID tokens of every client: "
+            "name the audience"
+        )
+    if profile.name == "at+jwt":
+        raise ValueError(
+            "allow_id_tokens=True with profile='at+jwt', which no ID token has: leave one out"
+        )
+    return replace(profile, allow_id_tokens=True)
+
+
 def _required_claims(
     claims: Mapping[ClaimName, Any],
 ) -> tuple[tuple[tuple[ClaimName, Any], ...], tuple[tuple[ClaimName, Any], ...]]:
@@ -159,37 +199,62 @@ def _key_source(keys: KeySource | Sequence[KeySource], algorithms: frozenset[str
     sources: Sequence[KeySource] = keys if isinstance(keys, list | tuple) else [keys]  # type: ignore[list-item]
     if len(sources) == 0:
         raise ValueError("keys is empty: name a key source, or leave it out for discovery")
+    served: frozenset[str] = frozenset()
+    filtered = []
     for source in sources:
-        _check_source(source, algorithms)
+        source_algorithms = _source_algorithms(source, algorithms)
+        served |= source_algorithms
+        filtered.append(FilteredSource(source, source_algorithms))
+    _check_served(algorithms, served)
     if len(sources) == 1:
         return sources[0]
-    return KeySourceChain(sources)
+    return KeySourceChain(filtered)
 
 
-def _check_source(source: object, algorithms: frozenset[str]) -> None:
+def _source_algorithms(source: object, algorithms: frozenset[str]) -> frozenset[str]:
+    """Return the allowed algorithms that this kind of source can serve.
+
+    Secrets serve the symmetric algorithms and public keys serve the others, so no source is asked
+    for a key of the other kind.
+    """
     if not isinstance(source, KeySource):
         raise ValueError(
             f"keys={type(source).__name__}: write a RemoteJWKS, StaticJWKS or SharedSecret, "
             "or a list; wrap a mapping or KeySet in StaticJWKS"
         )
-    if isinstance(source, RemoteJWKS) and algorithms & SYMMETRIC:
+    if isinstance(source, RemoteJWKS):
+        source_algorithms = algorithms - SYMMETRIC
+        if not source_algorithms:
+            raise ValueError(_published_secret(algorithms))
+        return source_algorithms
+    if not isinstance(source, StaticJWKS | SharedSecret):
+        return algorithms
+    key_set = source.held()
+    source_algorithms = algorithms & SYMMETRIC if key_set.symmetric else algorithms - SYMMETRIC
+    # A secret never changes, so each of its algorithms must be one that it is long enough for.
+    is_complete = source_algorithms <= key_set.algorithms or not key_set.symmetric
+    if not is_complete or key_set.algorithms.isdisjoint(source_algorithms):
         raise ValueError(
-            f"algorithms {sorted(algorithms)} with published keys: a secret cannot be published; "
-            "use SharedSecret"
-        )
-    if isinstance(source, SharedSecret):
-        _check_served(source, algorithms, needed=algorithms)
-    elif isinstance(source, StaticJWKS):
-        _check_served(source, algorithms, needed=algorithms & SYMMETRIC)
-
-
-def _check_served(
-    source: StaticJWKS | SharedSecret, algorithms: frozenset[str], *, needed: frozenset[str]
-) -> None:
-    """Refuse algorithms that the keys at hand do not serve."""
-    served = source.held().algorithms
-    if not needed <= served or served.isdisjoint(algorithms):
-        raise ValueError(
-            f"algorithms {sorted(algorithms)}, but these keys serve {sorted(served)} "
+            f"algorithms {sorted(algorithms)}, but these keys serve {sorted(key_set.algorithms)} "
             "by their kind and size: name those"
         )
+    return source_algorithms
+
+
+def _check_served(algorithms: frozenset[str], served: frozenset[str]) -> None:
+    """Refuse symmetric algorithms that no source has a secret for, and the other way round."""
+    missing = algorithms - served
+    if missing & SYMMETRIC:
+        raise ValueError(_published_secret(algorithms))
+    if missing:
+        raise ValueError(
+            f"algorithms {sorted(algorithms)}, but a secret cannot serve {sorted(missing)}: "
+            "name a source of public keys too, or leave them out"
+        )
+
+
+def _published_secret(algorithms: frozenset[str]) -> str:
+    return (
+        f"algorithms {sorted(algorithms)} with published keys: a secret cannot be published; "
+        "use SharedSecret"
+    )

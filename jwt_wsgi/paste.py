@@ -32,7 +32,16 @@ _REQUIRED = {
 }
 #: At most one of these may be set. Without any, the keys are discovered from `issuer`.
 _KEY_SETTINGS = ("jwks_uri", "jwks_file", "secret_file")
-_ISSUER_SETTINGS = ("algorithms", "leeway", "max_age", "profile", "scope_claim")
+_ISSUER_SETTINGS = (
+    "algorithms",
+    "leeway",
+    "max_age",
+    "profile",
+    "scope_claim",
+    "types",
+    "allow_id_tokens",
+)
+_BOOLEANS = {"true": True, "false": False}
 _DEFAULT_LEEWAY = 30.0
 _SETTINGS = (*_REQUIRED, *_KEY_SETTINGS, *_ISSUER_SETTINGS, "realm")
 
@@ -49,8 +58,9 @@ def filter_app_factory(
         **settings: The settings of the section, as text. Lists are separated by spaces. `issuer`,
             `audience` and `policy` (a file, see `jwt_wsgi.policyfile`) are required. One of
             `jwks_uri`, `jwks_file` and `secret_file` names the keys; without one they are
-            discovered. `algorithms`, `leeway` (seconds), `max_age` (seconds), `profile` and
-            `scope_claim` are options of `Issuer`, `realm` is the option of `protect`.
+            discovered. `algorithms`, `leeway` (seconds), `max_age` (seconds), `profile`,
+            `scope_claim`, `types` and `allow_id_tokens` ("true" or "false") are options of
+            `Issuer`, `realm` is the option of `protect`.
 
     Raises:
         ValueError: A setting is missing, unknown or invalid. The text names the setting, its value
@@ -111,6 +121,10 @@ def _issuer(values: Mapping[str, str], here: Path) -> Issuer:
     # `Issuer` checks the value.
     profile: Any = values.get("profile", "jwt")
     keys = _keys(values, here)
+    allow_id_tokens = values.get("allow_id_tokens", "false").lower()
+    if allow_id_tokens not in _BOOLEANS:
+        raise ValueError(f"jwt-wsgi: allow_id_tokens = {allow_id_tokens}: write true or false")
+    types = values["types"].split() if "types" in values else None
     usual_algorithm = "HS256" if isinstance(keys, SharedSecret) else "RS256"
     with _translate_errors("", values):
         return Issuer(
@@ -122,6 +136,8 @@ def _issuer(values: Mapping[str, str], here: Path) -> Issuer:
             max_age=max_age,
             profile=profile,
             scope_claim=values.get("scope_claim"),
+            types=types,
+            allow_id_tokens=_BOOLEANS[allow_id_tokens],
         )
 
 

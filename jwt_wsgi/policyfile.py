@@ -8,17 +8,16 @@
     "GET /users/{id}" = 'claim("sub", path_param("id")) | scope("admin")'
 
 A rule's value is the text of a requirement, as it is written in Python and as
-`str(requirement)` prints it; predicates alone have no text.
+`str(requirement)` prints it. Predicates have no text, so a file cannot contain them.
 """
 
 import ast
 import os
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from jwt_wsgi.options import must
 from jwt_wsgi.policy.algebra import AUTHENTICATED, DENY, OPTIONAL, PUBLIC, Requirement
 from jwt_wsgi.policy.policy import Policy
 from jwt_wsgi.policy.requirements import (
@@ -34,15 +33,22 @@ from jwt_wsgi.policy.requirements import (
 )
 
 _CONSTANTS: dict[str, Requirement] = {
-    str(each): each for each in (PUBLIC, OPTIONAL, AUTHENTICATED, DENY)
+    str(requirement): requirement for requirement in (PUBLIC, OPTIONAL, AUTHENTICATED, DENY)
 }
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
-    each.__name__: each
-    for each in (scope, permission, claim, has, issued_by, acr, fresh, report_only, path_param)
-}  # fmt: skip
-_NAMES = ", ".join((*_CONSTANTS, *(f"{name}(...)" for name in _FUNCTIONS)))
+    "scope": scope,
+    "permission": permission,
+    "claim": claim,
+    "has": has,
+    "issued_by": issued_by,
+    "acr": acr,
+    "fresh": fresh,
+    "report_only": report_only,
+    "path_param": path_param,
+}
+_NAMES = ", ".join([*_CONSTANTS, *(f"{name}(...)" for name in _FUNCTIONS)])
 
-# What a file may say besides its rules, and of which type.
+# The keys of a file besides its rules, each with its type. They are options of `Policy`.
 _OPTIONS: dict[str, type] = {
     "default": str,
     "mounts": list,
@@ -50,90 +56,134 @@ _OPTIONS: dict[str, type] = {
     "report_only": bool,
 }
 
+_MAX_QUOTED_CHARACTERS = 120
+
 
 def read_policy(path: str | os.PathLike[str]) -> Policy:
-    """The policy in a file. Raises `ValueError` that names the file, the key and the remedy."""
+    """Return the policy that a TOML file describes.
+
+    Args:
+        path: The file, in UTF-8.
+
+    Raises:
+        ValueError: The file cannot be read, or is not a policy. The text names the file, the key
+            and the remedy.
+    """
+    name = f"policy file {os.fspath(path)}"
     try:
         text = Path(path).read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8"
-        raise ValueError(f"policy file {os.fspath(path)}: cannot be read ({reason})") from None
-    return parse_policy(text, name=f"policy file {os.fspath(path)}")
+        raise ValueError(f"{name}: cannot be read ({reason})") from None
+    return parse_policy(text, name=name)
 
 
 def parse_policy(text: str, *, name: str = "policy") -> Policy:
-    """The policy that a TOML document says; `name` is what its errors call it. Raises `ValueError`."""
+    """Return the policy that a TOML document describes.
+
+    Args:
+        text: The document.
+        name: The document's name in error texts.
+
+    Raises:
+        ValueError: The document is not a policy. The text names the key and the remedy.
+    """
     try:
         document = tomllib.loads(text)
         rules = document.pop("rules", None)
-        must(isinstance(rules, dict), "write a table [rules] of paths and requirements")
-        for key, value in document.items():
-            wanted = _OPTIONS.get(key)
-            must(
-                wanted is not None, f"{key}: no such key; choose from rules, {', '.join(_OPTIONS)}"
-            )
-            must(type(value) is wanted, f"{key}: {value!r} is no {wanted and wanted.__name__}")
-        if "default" in document:
-            document["default"] = _requirement_at("default", document["default"])
-        return Policy(
-            [(key, _requirement_at(f"rule {key!r}", value)) for key, value in rules.items()],
-            **document,
-        )
+        if not isinstance(rules, dict):
+            raise ValueError("write a table [rules] of paths and requirements")
+        _check_options(document)
+        return _make_policy(rules, document)
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
 
 
 def parse_requirement(text: str) -> Requirement:
-    """The requirement that `text` says, such as `scope("a") | claim("org", "acme")`. Raises `ValueError`."""
+    """Return the requirement that a text describes, such as `scope("a") | claim("org", "acme")`.
+
+    Args:
+        text: The requirement, as it is written in Python. Nothing is executed.
+
+    Raises:
+        ValueError: The text is not a requirement.
+    """
     try:
-        requirement: Any = _value(ast.parse(text.strip(), mode="eval").body)
+        expression = ast.parse(text.strip(), mode="eval").body
+        requirement: Any = _evaluate(expression)
     except (SyntaxError, RecursionError, MemoryError):
         raise ValueError(
-            f"{_cut(text)} is no requirement; combine with & and | what you need of {_NAMES}"
+            f"{_quote(text)} is not a requirement; combine with & and | what you need of {_NAMES}"
         ) from None
     if not isinstance(requirement, Requirement):
         raise ValueError(
-            f"{_cut(text)} is no requirement by itself; use it in claim(...) or has(...)"
+            f"{_quote(text)} is not a requirement by itself; use it in claim(...) or has(...)"
         )
     return requirement
 
 
+def _check_options(options: Mapping[str, object]) -> None:
+    for key, value in options.items():
+        if key not in _OPTIONS:
+            raise ValueError(f"{key}: no such key; choose from rules, {', '.join(_OPTIONS)}")
+        expected_type = _OPTIONS[key]
+        if type(value) is not expected_type:
+            raise ValueError(f"{key}: {value!r} is not a {expected_type.__name__}")
+
+
+def _make_policy(rules: Mapping[str, object], options: Mapping[str, Any]) -> Policy:
+    default: Requirement = DENY
+    if "default" in options:
+        default = _requirement_at("default", options["default"])
+    pairs = [(key, _requirement_at(f"rule {key!r}", value)) for key, value in rules.items()]
+    return Policy(
+        pairs,
+        default=default,
+        mounts=options.get("mounts", [""]),
+        allow_vhm_root=options.get("allow_vhm_root", False),
+        report_only=options.get("report_only", False),
+    )
+
+
 def _requirement_at(where: str, text: object) -> Requirement:
-    must(isinstance(text, str), f"{where}: write the requirement as text, in quotes, not {text!r}")
+    """Return the requirement at one place of the file; `where` begins the error text."""
+    if not isinstance(text, str):
+        raise ValueError(f"{where}: write the requirement as text, in quotes, not {text!r}")
     try:
-        return parse_requirement(str(text))
+        return parse_requirement(text)
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from None
 
 
-def _value(node: ast.expr) -> Any:
+def _evaluate(node: ast.expr) -> Any:
+    """Return the value of an expression; only the names of requirements are allowed in it."""
     try:
         match node:
             case ast.BinOp(left, ast.BitAnd(), right):
-                return _value(left) & _value(right)
+                return _evaluate(left) & _evaluate(right)
             case ast.BinOp(left, ast.BitOr(), right):
-                return _value(left) | _value(right)
+                return _evaluate(left) | _evaluate(right)
             case ast.Name(name) if name in _CONSTANTS:
                 return _CONSTANTS[name]
             case ast.Call(ast.Name(name), arguments, []) if name in _FUNCTIONS:
-                return _FUNCTIONS[name](*map(_argument, arguments))
+                return _FUNCTIONS[name](*map(_evaluate_argument, arguments))
     except TypeError as error:
-        combined = isinstance(node, ast.BinOp)
-        why = (
-            "PUBLIC, OPTIONAL and DENY combine with nothing, report_only with & alone"
-            if combined
-            else error
-        )
-        raise ValueError(f"{_cut(ast.unparse(node))}: {why}") from None
-    raise ValueError(f"{_cut(ast.unparse(node))} is no requirement; choose from {_NAMES}")
+        reason = str(error)
+        if isinstance(node, ast.BinOp):
+            reason = "PUBLIC, OPTIONAL and DENY combine with nothing, report_only with & alone"
+        raise ValueError(f"{_quote(ast.unparse(node))}: {reason}") from None
+    raise ValueError(f"{_quote(ast.unparse(node))} is not a requirement; choose from {_NAMES}")
 
 
-def _argument(node: ast.expr) -> Any:
+def _evaluate_argument(node: ast.expr) -> Any:
     try:
         return ast.literal_eval(node)
     except ValueError:
-        return _value(node)
+        return _evaluate(node)
 
 
-def _cut(text: str) -> str:
-    return repr(text if len(text) <= 120 else text[:120] + "…")
+def _quote(text: str) -> str:
+    """Return a text in quotes, and cut where it is long."""
+    if len(text) > _MAX_QUOTED_CHARACTERS:
+        text = text[:_MAX_QUOTED_CHARACTERS] + "…"
+    return repr(text)

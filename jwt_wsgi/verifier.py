@@ -8,22 +8,12 @@ from typing import Any, NamedTuple
 
 from jwt_wsgi.auth import Auth
 from jwt_wsgi.cache import TokenCache
-from jwt_wsgi.callbacks import CallbackFailed, call, check_callables
+from jwt_wsgi.callbacks import CallbackFailed, ask, check_callables
 from jwt_wsgi.errors import InvalidToken, KeysUnavailable
 from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.issuer_registry import IssuerRegistry, Resolver
 from jwt_wsgi.jose.algorithms import ALGORITHMS
-from jwt_wsgi.jose.claims import (
-    Dates,
-    check_audience,
-    check_claims,
-    check_predicates,
-    check_times,
-    check_type,
-    granted_scopes,
-    required_claim,
-    validity_window,
-)
+from jwt_wsgi.jose.claims import granted_scopes, required_claim
 from jwt_wsgi.jose.compact import (
     MAX_TOKEN_BYTES,
     Compact,
@@ -33,6 +23,15 @@ from jwt_wsgi.jose.compact import (
     read_segment,
 )
 from jwt_wsgi.jose.keys import KeySet
+from jwt_wsgi.jose.profile import (
+    Dates,
+    check_audience,
+    check_claims,
+    check_predicates,
+    check_times,
+    check_type,
+    validity_window,
+)
 
 logger = logging.getLogger("jwt_wsgi.verifier")
 
@@ -50,7 +49,7 @@ Recorder = Callable[..., object]
 
 
 class VerifiedToken(NamedTuple):
-    """What stays true of a token as long as its issuer holds the same key set.
+    """The facts of a token that stay true as long as its issuer holds the same key set.
 
     Between `valid_from` and `valid_until` (seconds since the epoch) nothing about its times can be
     wrong. `keys` is None where the key set changed during verification: the token is then good for
@@ -263,7 +262,7 @@ def _all_algorithms(issuers: IssuerRegistry) -> frozenset[str]:
 def _check_revocation(auth: Auth, is_revoked: IsRevoked) -> None:
     """Refuse a revoked token; raise `KeysUnavailable` if the callback fails."""
     try:
-        revoked = call(is_revoked, auth, name="is_revoked", consequence="refusing", logger=logger)
+        revoked = ask(is_revoked, auth, name="is_revoked", consequence="refusing", logger=logger)
     except CallbackFailed:
         raise KeysUnavailable("revocation_unknown") from None
     if revoked:

@@ -16,7 +16,7 @@ needs_chromium = pytest.mark.skipif(
     CHROMIUM is None, reason="needs chromium: apt-get install chromium"
 )
 
-# Nothing of its own leaves the machine, and no name but loopback's resolves.
+# The browser sends nothing by itself, and resolves only names of loopback.
 _QUIET = [
     "--no-sandbox",
     "--disable-gpu",
@@ -36,7 +36,7 @@ PATIENCE = 60_000
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """The browser, headless, with an empty profile."""
+    """Yield a headless browser with an empty profile."""
     expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
@@ -49,7 +49,7 @@ def chromium() -> Iterator[Browser]:
 
 
 class Watched:
-    """A page of its own profile, with what it said on its console and whom it asked."""
+    """A page with a new profile, its console messages and the URLs of its requests."""
 
     def __init__(self, browser: Browser, *, width: int = 1280, scheme: str = "light") -> None:
         self.context = browser.new_context(
@@ -57,14 +57,18 @@ class Watched:
         )
         self.context.set_default_timeout(PATIENCE)
         self.page: Page = self.context.new_page()
-        self.said: list[tuple[str, str]] = []
-        self.asked: list[str] = []
+        self.console_messages: list[tuple[str, str]] = []
+        self.requested_urls: list[str] = []
         self.page.on(
             "console",
-            lambda message: self.said.append((message.text, message.location.get("url", ""))),
+            lambda message: self.console_messages.append(
+                (message.text, message.location.get("url", ""))
+            ),
         )
-        self.page.on("pageerror", lambda error: self.said.append((f"uncaught: {error}", "")))
-        self.page.on("request", lambda request: self.asked.append(request.url))
+        self.page.on(
+            "pageerror", lambda error: self.console_messages.append((f"uncaught: {error}", ""))
+        )
+        self.page.on("request", lambda request: self.requested_urls.append(request.url))
 
     def close(self) -> None:
         self.context.close()

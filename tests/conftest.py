@@ -1,10 +1,11 @@
-"""What more than one test file uses: a clock to turn, issuers, and the gate against skips."""
+"""Fixtures that several test files use, and the option `--fail-on-skip`."""
 
 from __future__ import annotations
 
 import signal
 
 import pytest
+from hypothesis import settings
 
 from jwt_wsgi import Issuer, StaticJWKS
 from jwt_wsgi.testing import Clock, LocalIssuer
@@ -24,6 +25,10 @@ ASYMMETRIC = (
 )
 SYMMETRIC = ("HS256", "HS384", "HS512")
 
+# No test asserts how long an example takes: on a busy machine, any of them takes long now and then.
+settings.register_profile("without deadlines", deadline=None)
+settings.load_profile("without deadlines")
+
 
 @pytest.fixture
 def clock() -> Clock:
@@ -32,24 +37,24 @@ def clock() -> Clock:
 
 @pytest.fixture(scope="session")
 def every_algorithm() -> LocalIssuer:
-    """An issuer with a key for every algorithm; never rotate it."""
+    """Return an issuer with a key for every algorithm; never rotate it."""
     return LocalIssuer(algorithms=(*ASYMMETRIC, *SYMMETRIC))
 
 
 @pytest.fixture(scope="session")
 def local() -> LocalIssuer:
-    """An RS256 issuer on the real clock; never rotate it."""
+    """Return an RS256 issuer on the real clock; never rotate it."""
     return LocalIssuer()
 
 
 @pytest.fixture
 def trusted(local: LocalIssuer) -> Issuer:
-    """What an API configures to trust `local`."""
+    """Return what an API configures to trust `local`."""
     return Issuer(local.issuer, audience=local.audience, keys=StaticJWKS(local.jwks))
 
 
 def pytest_configure() -> None:
-    # A shell's background job is deaf to Ctrl-C, and whatever the tests start would inherit that.
+    # A background job of a shell ignores Ctrl-C, and programs that the tests start would inherit that.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

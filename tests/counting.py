@@ -1,4 +1,4 @@
-"""Work in calls instead of seconds, which are the same on every machine."""
+"""Work measured in calls, which are the same on every machine."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from types import FrameType
 
 
 def calls(work: Callable[[], object], most: float = 5_000_000, of: str | None = None) -> int:
-    """How many functions, of Python and of C, are called; fails at once after `most`.
+    """Count the functions of Python and of C that are called; fail at once after `most`.
 
-    What is squared would take minutes otherwise. With `of`, those of Python with that name alone.
+    The limit keeps squared work from taking minutes. With `of`, count only the Python functions
+    with that name.
     """
     counted = 0
 
@@ -25,7 +26,7 @@ def calls(work: Callable[[], object], most: float = 5_000_000, of: str | None = 
         assert counted <= most, f"more than {most} calls"
 
     before = sys.getprofile()
-    gc.disable()  # what is collected now may call, too
+    gc.disable()  # the collector may call functions, too
     sys.setprofile(count)
     try:
         work()
@@ -33,3 +34,12 @@ def calls(work: Callable[[], object], most: float = 5_000_000, of: str | None = 
         sys.setprofile(before)
         gc.enable()
     return counted
+
+
+class ForbiddenLock:
+    """A lock that nobody may take."""
+
+    def __enter__(self) -> None:
+        raise AssertionError("a lock was taken")
+
+    def __exit__(self, *_: object) -> None: ...

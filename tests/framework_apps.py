@@ -1,4 +1,4 @@
-"""One application of each framework, with every way of routing that it has; each handler tells its name."""
+"""An application of each framework with all its ways of routing. Handlers return their names."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ from werkzeug.routing import BaseConverter
 
 import app as sample
 
-#: Where a handler is run, its name is in this header.
+#: The header of an answer with the name of the handler.
 HEADER = "X-Handler"
 
 
 class Framework(NamedTuple):
-    """An application, what else `coverage` takes, and how it is called."""
+    """An application, with further options for `coverage`."""
 
     app: Any
     options: dict[str, Any]
 
     def running(self) -> AbstractContextManager[Any]:
-        """While this is entered, Django has the URLconf of this application."""
+        """Return a context in which Django uses the URLconf of this application."""
         return (
             override_settings(ROOT_URLCONF=self.options["urlconf"])
             if self.options
@@ -44,7 +44,7 @@ class Framework(NamedTuple):
         )
 
     def handler(self, path_info: str, method: str) -> str | None:
-        """The name of the handler that answers, or None."""
+        """Return the name of the handler that answers, or None."""
         environ: dict[str, Any] = {
             "REQUEST_METHOD": method,
             "PATH_INFO": path_info.encode().decode("latin-1"),
@@ -168,7 +168,7 @@ URLS = (
 
 def django_app() -> Framework:
     handler = get_wsgi_application()
-    # A line for each 404 would be all that a failing test shows.
+    # A log line for each 404 would hide the message of a failing test.
     logging.getLogger("django.request").setLevel(logging.CRITICAL)
     return Framework(handler, {"urlconf": URLS})
 

@@ -12,7 +12,7 @@ from waitress.server import create_server
 
 @contextmanager
 def served(application: Any, *, threads: int = 4) -> Iterator[int]:
-    """The port on which waitress serves it, on both names of loopback."""
+    """Serve an application with waitress, and yield the port."""
     server = create_server(application, host="127.0.0.1", port=0, threads=threads)
     thread = threading.Thread(target=server.run)
     thread.start()

@@ -1,4 +1,4 @@
-"""The sample application: its settings, its answers, its demo, and how it says what is wrong."""
+"""The sample application: its settings, its answers, its demo and its error messages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import requests
 from ports import free_port
-from test_end_to_end import APP, DEADLINE, SILENT, Running, environment, running
+from running_app import APP, DEADLINE, SILENT, Running, environment, running
 from webtest import TestApp
 
 import app
@@ -35,7 +35,7 @@ def nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def published() -> Iterator[tuple[LocalIssuer, str]]:
-    """An issuer on loopback with the name of one that is not, and where its keys are."""
+    """Yield an issuer on loopback with a name elsewhere, and the URL of its keys."""
     issuer = LocalIssuer(NAME, audience=AUDIENCE, algorithms=("RS256", "ES256"))
     with issuer.serve() as url:
         yield issuer, f"{url}.well-known/jwks.json"
@@ -77,7 +77,7 @@ def signed_with(secret: str, algorithm: str) -> str:
         pytest.param("/api/private-scoped", "read:messages", "grants read:messages", id="scoped"),
     ],
 )
-def test_the_message_says_what_the_caller_has_just_proved(api, tenant, path, scope, proved):
+def test_the_message_names_what_the_token_grants(api, tenant, path, scope, proved):
     headers = bearer(tenant.token(scope, sub="reader")) if scope else {}
     answer = api.get(path, headers=headers, status=200)
     assert proved in answer.json["message"]
@@ -102,7 +102,7 @@ def test_the_message_says_what_the_caller_has_just_proved(api, tenant, path, sco
         pytest.param("GET", "/", "openid", 403, id="no rule for the root"),
     ],
 )
-def test_the_policy_stands_before_the_router(api, tenant, method, path, scope, status):
+def test_the_policy_decides_before_the_router(api, tenant, method, path, scope, status):
     headers = bearer(tenant.token(scope)) if scope else {}
     answer = api.request(path, method=method, headers=headers, status=status)
     assert answer.content_type == "application/json"
@@ -141,9 +141,7 @@ def test_keys_are_discovered_from_the_issuer_alone():
     ],
 )
 @pytest.mark.parametrize("place", ["settings", "environment"])
-def test_issuer_and_audience_are_believed_by_either_name(
-    tenant, jwks_uri, monkeypatch, names, place
-):
+def test_issuer_and_audience_have_two_names_each(tenant, jwks_uri, monkeypatch, names, place):
     names = {name.lower(): value for name, value in names.items()}
     if place == "environment":
         for name, value in names.items():
@@ -155,7 +153,7 @@ def test_issuer_and_audience_are_believed_by_either_name(
     api.get("/api/private", headers=bearer(tenant.token(iss="https://other.invalid/")), status=401)
 
 
-def test_a_setting_stands_before_the_environment(tenant, jwks_uri, monkeypatch):
+def test_a_setting_takes_precedence_over_the_environment(tenant, jwks_uri, monkeypatch):
     monkeypatch.setenv("AUDIENCE", "other")
     monkeypatch.setenv("ISSUER_BASE_URL", NAME)
     api = TestApp(app.main({"here": "/"}, audience=AUDIENCE, jwks_uri=jwks_uri))
@@ -163,7 +161,7 @@ def test_a_setting_stands_before_the_environment(tenant, jwks_uri, monkeypatch):
     api.get("/api/private", headers=bearer(tenant.token(aud="other")), status=401)
 
 
-def test_the_signing_algorithm_is_the_one_that_was_set(tenant, jwks_uri):
+def test_the_signing_algorithm_is_configurable(tenant, jwks_uri):
     settings = {"issuer_base_url": NAME, "audience": AUDIENCE, "jwks_uri": jwks_uri}
     api = TestApp(app.main(token_signing_alg="ES256", **settings))
     api.get("/api/private", headers=bearer(tenant.token(algorithm="ES256")), status=200)
@@ -171,7 +169,7 @@ def test_the_signing_algorithm_is_the_one_that_was_set(tenant, jwks_uri):
 
 
 @pytest.mark.parametrize("algorithm", ["HS256", "HS512"])
-def test_a_secret_is_shared_for_one_hs_algorithm(algorithm):
+def test_a_secret_serves_one_hs_algorithm(algorithm):
     chosen = {} if algorithm == "HS256" else {"token_signing_alg": algorithm}
     api = TestApp(app.main(issuer_base_url=NAME, audience=AUDIENCE, secret=SECRET, **chosen))
     api.get("/api/private-scoped", headers=bearer(signed_with(SECRET, algorithm)), status=200)
@@ -179,7 +177,7 @@ def test_a_secret_is_shared_for_one_hs_algorithm(algorithm):
     api.get("/api/private", headers=bearer(signed_with(SECRET[::-1], algorithm)), status=401)
 
 
-def test_a_policy_file_takes_the_place_of_the_rules(tenant, jwks_uri, tmp_path):
+def test_a_policy_file_replaces_the_rules(tenant, jwks_uri, tmp_path):
     file = tmp_path / "policy.toml"
     file.write_text("[rules]\n'/api/public' = 'AUTHENTICATED'\n'/api/private' = 'scope(\"a\")'\n")
     settings = {"issuer_base_url": NAME, "audience": AUDIENCE, "jwks_uri": jwks_uri}
@@ -201,7 +199,7 @@ def test_a_setting_of_an_unknown_name_is_refused(name):
 
 @pytest.fixture
 def elsewhere(tmp_path: Path) -> Path:
-    """A copy of app.py, for an `.env` of its own beside it."""
+    """Return a copy of app.py in a directory for a new `.env`."""
     return Path(shutil.copy(APP, tmp_path))
 
 
@@ -213,12 +211,12 @@ def elsewhere(tmp_path: Path) -> Path:
         pytest.param("PORT=written", {"PORT": ""}, "set ISSUER_BASE_URL", id="emptied"),
     ],
 )
-def test_the_dotenv_file_beside_it_stands_after_the_environment(
+def test_the_environment_takes_precedence_over_the_dotenv_file(
     elsewhere, written, exported, complaint
 ):
     elsewhere.with_name(".env").write_text(written)
     variables = {name: value for name, value in environment({}).items() if name not in SILENT}
-    # The copy is another file than the one whose coverage is measured.
+    # Coverage measures the original and not the copy.
     variables = {name: value for name, value in variables.items() if "COVERAGE" not in name}
     ended = subprocess.run(
         [sys.executable, elsewhere],
@@ -233,7 +231,7 @@ def test_the_dotenv_file_beside_it_stands_after_the_environment(
     assert ended.returncode == 2
 
 
-def test_a_dotenv_file_that_is_no_text_is_named(tmp_path):
+def test_the_error_names_a_dotenv_file_that_is_not_text(tmp_path):
     dotenv = tmp_path / ".env"
     dotenv.write_bytes(b"PORT=\xff")
     with pytest.raises(ValueError, match=f"cannot read {re.escape(str(dotenv))}: "):
@@ -254,7 +252,7 @@ CALLS = {
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory) -> Iterator[Running]:
-    """The demo, where another issuer is configured too: that one must not reach it."""
+    """Run the demo in an environment that configures another issuer, which it must ignore."""
     log = tmp_path_factory.mktemp("demo") / "output"
     others = {**TRUST, "SECRET": SECRET, "TOKEN_SIGNING_ALG": "HS256"}
     with running(log, APP, "--demo", PORT=str(free_port()), **others) as started:
@@ -262,7 +260,7 @@ def demo(tmp_path_factory) -> Iterator[Running]:
         yield started
 
 
-def test_the_demo_says_what_it_is_and_what_to_do(demo):
+def test_the_demo_prints_instructions(demo):
     assert re.match(r"Serving the demo on http://127\.0\.0\.1:\d+, with an issuer", demo.output)
     assert "Or paste these lines into another terminal. Ctrl-C stops the demo.\n" in demo.output
     assert re.findall(r"# (.*)\ncurl ", demo.output) == list(CALLS)
@@ -270,7 +268,7 @@ def test_the_demo_says_what_it_is_and_what_to_do(demo):
 
 @pytest.mark.parametrize("client", ["requests", *(["curl"] if shutil.which("curl") else [])])
 @pytest.mark.parametrize("call", CALLS)
-def test_each_printed_line_does_what_the_demo_says(demo, call, client):
+def test_each_printed_line_has_the_printed_result(demo, call, client):
     line = demo.says(f"# {re.escape(call)}\n(curl .*)\n")[1]
     status, words = CALLS[call]
     answered, body = by_curl(line) if client == "curl" else by_requests(line)
@@ -279,7 +277,7 @@ def test_each_printed_line_does_what_the_demo_says(demo, call, client):
 
 
 def by_curl(line: str) -> tuple[int, str]:
-    """The line, pasted into a shell."""
+    """Run the line in a shell."""
     pasted = subprocess.run(
         ["sh", "-c", line], env=environment({}), capture_output=True, timeout=DEADLINE, check=True
     )
@@ -288,7 +286,7 @@ def by_curl(line: str) -> tuple[int, str]:
 
 
 def by_requests(line: str) -> tuple[int, str]:
-    """The line, its words read as curl would."""
+    """Send the request that curl would send."""
     curl, include, url, *rest = shlex.split(line)
     assert (curl, include) == ("curl", "-i")
     assert rest[:1] in ([], ["-H"])
@@ -301,7 +299,7 @@ def by_requests(line: str) -> tuple[int, str]:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 @pytest.mark.parametrize("arguments", [("--demo",), ()], ids=["demo", "configured"])
-def test_ctrl_c_ends_it_cleanly(tmp_path, arguments, host):
+def test_ctrl_c_ends_the_server_cleanly(tmp_path, arguments, host):
     port = str(free_port())
     with running(tmp_path / "output", APP, *arguments, HOST=host, PORT=port, **TRUST) as started:
         started.says(f"Serving .*on http://{host}:{port}")
@@ -386,7 +384,7 @@ def test_a_port_in_use_is_one_line_and_status_2():
 
 
 def complaint_of(settings: dict[str, str]) -> str:
-    """The one line, in which no secret stands."""
+    """Return the one line of the error; check that it holds no secret."""
     ended = subprocess.run(
         [sys.executable, APP],
         env=environment(settings),
@@ -406,5 +404,5 @@ def complaint_of(settings: dict[str, str]) -> str:
     [("127.0.0.1", "http://127.0.0.1:3010"), ("::1", "http://[::1]:3010")],
     ids=["IPv4", "IPv6"],
 )
-def test_the_address_that_is_printed_is_a_url(host, url):
+def test_the_printed_address_is_a_url(host, url):
     assert app._base_url(host, 3010) == url

@@ -627,7 +627,7 @@ def test_an_attack_without_its_checks_succeeds(
 
 
 @each_line
-def test_one_of_several_checks_is_enough(
+def test_each_of_several_checks_stops_the_attack_alone(
     attack: Attack, kept: int, lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for switch in attack.switches[:kept] + attack.switches[kept + 1 :]:

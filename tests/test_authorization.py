@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 import flask
 import pytest
+from callers import auth
+from environs import environ
 
 from jwt_wsgi import (
     AUTHENTICATED,
@@ -76,14 +78,10 @@ def answer(application: Any, environ: dict[str, Any]) -> Answered:
     return Answered(starts, application(environ, start_response))
 
 
-def auth(scopes: str = "", **claims: Any) -> Auth:
-    granted = frozenset(scopes.split())
-    return Auth(claims=claims, header={}, token="a.b.c", issuer="https://i.test/", scopes=granted)
-
-
-def environ(path: str, caller: Auth | None = None, **more: Any) -> dict[str, Any]:
-    found: dict[str, Any] = {} if caller is None else {"jwt_wsgi.auth": caller}
-    return {"REQUEST_METHOD": "GET", "SCRIPT_NAME": "", "PATH_INFO": path, **found, **more}
+def environ_of(path: str, caller: Auth | None = None, **more: Any) -> dict[str, Any]:
+    if caller is not None:
+        more["jwt_wsgi.auth"] = caller
+    return environ(path, **more)
 
 
 BODY = [b"hello"]
@@ -108,10 +106,8 @@ def fails_if_called(environ: dict[str, Any], start_response: Any) -> Any:
         ("/users/7", auth("read:users")),
     ],
 )
-def test_who_may_reaches_the_app_and_its_answer_is_untouched(
-    path: str, caller: Auth | None
-) -> None:
-    answered = answer(ScopeAuthorizer(app, Policy(RULES)), environ(path, caller))
+def test_an_allowed_request_gets_the_apps_own_answer(path: str, caller: Auth | None) -> None:
+    answered = answer(ScopeAuthorizer(app, Policy(RULES)), environ_of(path, caller))
     assert answered.starts == [("200 OK", [("Content-Type", "text/plain")])]
     assert answered.returned is BODY
 
@@ -128,20 +124,20 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("path", "caller", "status", "reason", "challenge"), REFUSED)
-def test_who_may_not_is_answered_and_the_app_is_not_called(
+def test_a_refused_request_does_not_reach_the_app(
     path: str, caller: Auth | None, status: int, reason: str, challenge: str | None
 ) -> None:
     layer = ScopeAuthorizer(fails_if_called, Policy(RULES))
-    answered = answer(layer, environ(path, caller))
+    answered = answer(layer, environ_of(path, caller))
     assert (answered.status, answered.reason) == (status, reason)
     assert answered.headers.get("WWW-Authenticate") == challenge
     assert answered.headers["Cache-Control"] == "no-store"
 
 
 @pytest.mark.conforms(14)
-def test_a_lacking_scope_is_named_in_a_challenge_of_the_layers_realm() -> None:
+def test_a_missing_scope_is_named_in_a_challenge_of_the_layers_realm() -> None:
     layer = ScopeAuthorizer(fails_if_called, Policy(RULES), realm="billing")
-    answered = answer(layer, environ("/users/7", auth("write:users")))
+    answered = answer(layer, environ_of("/users/7", auth("write:users")))
     assert answered.status == 403
     challenge = answered.headers["WWW-Authenticate"]
     assert challenge.startswith('Bearer realm="billing", error="insufficient_scope"')
@@ -150,12 +146,12 @@ def test_a_lacking_scope_is_named_in_a_challenge_of_the_layers_realm() -> None:
 
 def test_only_a_verified_auth_counts() -> None:
     layer = ScopeAuthorizer(fails_if_called, Policy(RULES))
-    forged = environ("/private", **{"jwt_wsgi.auth": "admin", "REMOTE_USER": "admin"})
+    forged = environ_of("/private", **{"jwt_wsgi.auth": "admin", "REMOTE_USER": "admin"})
     assert answer(layer, forged).reason == "missing_token"
 
 
 def test_the_app_finds_the_rule_that_decided_and_cannot_change_it() -> None:
-    request = environ("/users/7", auth("read:users"))
+    request = environ_of("/users/7", auth("read:users"))
     answer(ScopeAuthorizer(app, Policy(RULES)), request)
     match = request["jwt_wsgi.rule"]
     assert match.rule.key == "GET /users/{id}"
@@ -167,15 +163,15 @@ def test_the_app_finds_the_rule_that_decided_and_cannot_change_it() -> None:
 
 
 @pytest.mark.parametrize("path", ["/..", "/other"])
-def test_a_rule_of_an_earlier_layer_is_never_left_behind(path: str) -> None:
-    stale = Policy({"/": PUBLIC}).match(environ("/"))
-    request = environ(path, **{"jwt_wsgi.rule": stale})
+def test_a_rule_of_an_outer_layer_is_cleared(path: str) -> None:
+    stale = Policy({"/": PUBLIC}).match(environ_of("/"))
+    request = environ_of(path, **{"jwt_wsgi.rule": stale})
     answer(ScopeAuthorizer(fails_if_called, Policy(RULES)), request)
     assert request.get("jwt_wsgi.rule") != stale
 
 
-def test_9_everything_else_in_the_environ_is_left_alone() -> None:
-    request = environ("/private/", auth(), **{"wsgi.input": object(), "REMOTE_USER": "x"})
+def test_everything_else_in_the_environ_is_left_alone() -> None:
+    request = environ_of("/private/", auth(), **{"wsgi.input": object(), "REMOTE_USER": "x"})
     before = dict(request)
     answer(ScopeAuthorizer(app, Policy(RULES)), request)
     assert request.keys() - before.keys() == {"jwt_wsgi.rule", "jwt_wsgi.realm"}
@@ -195,8 +191,8 @@ every_layer = pytest.mark.parametrize("layer", LAYERS)
 
 @pytest.mark.conforms(86)
 @every_layer
-def test_the_iterable_of_the_app_is_returned_itself(layer: str) -> None:
-    answered = answer(LAYERS[layer](app), environ("/", auth("a")))
+def test_the_apps_iterable_is_returned_unchanged(layer: str) -> None:
+    answered = answer(LAYERS[layer](app), environ_of("/", auth("a")))
     assert answered.returned is BODY
 
 
@@ -221,10 +217,10 @@ ERRORS = [
 @every_layer
 @pytest.mark.parametrize("started", [False, True])
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.reason)
-def test_an_auth_error_that_the_app_raises_is_answered_with_exc_info_where_a_response_was_started(
+def test_an_auth_error_after_start_response_is_answered_with_exc_info(
     layer: str, error: AuthError, started: bool
 ) -> None:
-    answered = answer(LAYERS[layer](raising(error, started=started)), environ("/", auth("a")))
+    answered = answer(LAYERS[layer](raising(error, started=started)), environ_of("/", auth("a")))
     assert (answered.status, answered.reason) == (error.status, error.reason)
     assert len(answered.starts) == 1 + started
     assert [arguments[2][:2] for arguments in answered.starts if arguments[2:]] == [
@@ -239,10 +235,10 @@ def page(environ: dict[str, Any], start_response: Any) -> list[bytes]:
 
 @pytest.mark.parametrize("layer", ["ScopeAuthorizer", "guard"])
 @pytest.mark.parametrize("started", [False, True])
-def test_a_replacement_by_on_error_takes_the_same_way(layer: str, started: bool) -> None:
+def test_a_response_of_on_error_is_started_with_exc_info_too(layer: str, started: bool) -> None:
     application = raising(Forbidden(), started=started)
     outer = LAYERS[layer](application, on_error=lambda environ, error: page)
-    answered = answer(outer, environ("/", auth("a")))
+    answered = answer(outer, environ_of("/", auth("a")))
     assert (answered.headers, answered.returned) == ({"X-Page": "1"}, BODY)
     assert [len(arguments) for arguments in answered.starts] == ([2, 3] if started else [2])
 
@@ -255,7 +251,7 @@ def test_every_other_exception_passes_through(
     layer: str, error: BaseException, started: bool
 ) -> None:
     with pytest.raises(type(error)) as passed:
-        answer(LAYERS[layer](raising(error, started=started)), environ("/", auth("a")))
+        answer(LAYERS[layer](raising(error, started=started)), environ_of("/", auth("a")))
     assert passed.value is error
 
 
@@ -272,16 +268,16 @@ def hesitant(environ: dict[str, Any], start_response: Any) -> list[bytes]:
 @pytest.mark.parametrize(
     "application", [hesitant, raising(Forbidden(), started=False)], ids=["app", "replacement"]
 )
-def test_an_exc_info_of_their_own_reaches_the_server(layer: str, application: Any) -> None:
+def test_an_exc_info_of_the_response_reaches_the_server(layer: str, application: Any) -> None:
     outer = LAYERS[layer](application, on_error=lambda environ, error: hesitant)
-    answered = answer(outer, environ("/", auth("a")))
+    answered = answer(outer, environ_of("/", auth("a")))
     assert answered.returned is BODY
     assert answered.starts[1][2][1] is NOT_OURS
 
 
 @every_layer
 def test_on_error_may_replace_the_answer(layer: str) -> None:
-    request = environ("/", auth("b"))
+    request = environ_of("/", auth("b"))
 
     def hook(seen: dict[str, Any], error: AuthError) -> Any:
         assert seen is request
@@ -299,7 +295,7 @@ def grants(environ: dict[str, Any], error: AuthError) -> None:
 
 @every_layer
 def test_on_error_never_replaces_the_decision(layer: str) -> None:
-    answered = answer(LAYERS[layer](fails_if_called, on_error=grants), environ("/"))
+    answered = answer(LAYERS[layer](fails_if_called, on_error=grants), environ_of("/"))
     assert (answered.status, answered.reason) == (401, "missing_token")
 
 
@@ -308,7 +304,7 @@ def test_an_on_error_that_raises_leaves_the_ordinary_answer(layer: str) -> None:
     def explode(environ: dict[str, Any], error: AuthError) -> None:
         raise NOT_OURS
 
-    answered = answer(LAYERS[layer](fails_if_called, on_error=explode), environ("/"))
+    answered = answer(LAYERS[layer](fails_if_called, on_error=explode), environ_of("/"))
     assert (answered.status, answered.reason) == (401, "missing_token")
 
 
@@ -323,12 +319,12 @@ def test_an_on_error_that_raises_leaves_the_ordinary_answer(layer: str) -> None:
         ("/..", auth(), ("path_ambiguous", None)),
     ],
 )
-def test_on_decision_is_told_of_every_decision(
+def test_on_decision_is_called_for_every_decision(
     path: str, caller: Auth | None, expected: tuple[str | None, str | None]
 ) -> None:
     told: list[tuple[dict[str, Any], Decision]] = []
     layer = ScopeAuthorizer(app, Policy(RULES), on_decision=lambda *both: told.append(both))
-    request = environ(path, caller)
+    request = environ_of(path, caller)
     answer(layer, request)
     [(seen, decision)] = told
     assert seen is request
@@ -336,10 +332,10 @@ def test_on_decision_is_told_of_every_decision(
     assert decision.auth is caller
 
 
-def test_a_guard_tells_of_every_decision_too() -> None:
+def test_a_guard_calls_on_decision_for_every_decision() -> None:
     told: list[tuple[dict[str, Any], Decision]] = []
     guarded = guard(scope("a"), on_decision=lambda *both: told.append(both))(app)
-    requests = [environ("/", auth("a")), environ("/", auth("b"))]
+    requests = [environ_of("/", auth("a")), environ_of("/", auth("b"))]
     for request in requests:
         answer(guarded, request)
     assert all(seen is request for (seen, _), request in zip(told, requests, strict=True))
@@ -361,11 +357,11 @@ def test_a_guard_tells_of_every_decision_too() -> None:
         ),
     ],
 )
-def test_a_refusal_is_logged_where_nobody_else_is_told(
+def test_a_refusal_is_logged_without_a_hook(
     path: str, lines: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO, "jwt_wsgi.decision"):
-        answer(ScopeAuthorizer(app, Policy(RULES)), environ(path))
+        answer(ScopeAuthorizer(app, Policy(RULES)), environ_of(path))
     assert [
         record.getMessage() for record in caplog.records if record.name == "jwt_wsgi.decision"
     ] == lines
@@ -373,7 +369,7 @@ def test_a_refusal_is_logged_where_nobody_else_is_told(
 
 @pytest.mark.parametrize(("path", "status"), [("/public", 200), ("/private", 401)])
 @pytest.mark.parametrize("raised", [NOT_OURS, InvalidToken(), None], ids=repr)
-def test_what_on_decision_raises_or_answers_changes_nothing(
+def test_on_decision_cannot_change_the_decision(
     path: str, status: int, raised: Exception | None
 ) -> None:
     def observe(environ: dict[str, Any], decision: Decision) -> bool:
@@ -382,7 +378,7 @@ def test_what_on_decision_raises_or_answers_changes_nothing(
         return decision.error is not None
 
     layer = ScopeAuthorizer(app, Policy(RULES), on_decision=observe)
-    assert answer(layer, environ(path)).status == status
+    assert answer(layer, environ_of(path)).status == status
 
 
 class Owner(Condition):
@@ -400,26 +396,26 @@ def test_guard_and_require_see_the_parameters_of_the_rule_that_decided() -> None
 
     policy = Policy({"/users/{id}": AUTHENTICATED})
     layer = ScopeAuthorizer(guard(Owner())(handler), policy)
-    assert answer(layer, environ("/users/7", auth(sub="7"))).returned is BODY
-    assert answer(layer, environ("/users/8", auth(sub="7"))).reason == "insufficient_scope"
-    assert answer(guard(Owner())(app), environ("/users/7", auth(sub="7"))).status == 403
+    assert answer(layer, environ_of("/users/7", auth(sub="7"))).returned is BODY
+    assert answer(layer, environ_of("/users/8", auth(sub="7"))).reason == "insufficient_scope"
+    assert answer(guard(Owner())(app), environ_of("/users/7", auth(sub="7"))).status == 403
 
 
-def test_require_answers_with_the_auth_or_raises_the_refusal() -> None:
+def test_require_returns_the_auth_or_raises_the_refusal() -> None:
     caller = auth("read:a")
-    assert require(environ("/", caller), AUTHENTICATED) is caller
-    assert require(environ("/", caller), scope("read:a")) is caller
+    assert require(environ_of("/", caller), AUTHENTICATED) is caller
+    assert require(environ_of("/", caller), scope("read:a")) is caller
     with pytest.raises(InsufficientScope) as lacking:
-        require(environ("/", caller), scope("write:a"))
+        require(environ_of("/", caller), scope("write:a"))
     assert lacking.value.scopes == ("write:a",)
     with pytest.raises(Forbidden, match="denied"):
-        require(environ("/", caller), DENY)
+        require(environ_of("/", caller), DENY)
     with pytest.raises(MissingToken) as missing:
-        require(environ("/"), scope("read:a"))
+        require(environ_of("/"), scope("read:a"))
     assert missing.value.scopes == ("read:a",)
 
 
-def test_a_framework_that_answers_by_itself_gives_the_same_answer() -> None:
+def test_respond_in_a_framework_gives_the_layers_answer() -> None:
     site = flask.Flask("site")
     site.register_error_handler(AuthError, respond)
     site.add_url_rule("/a", view_func=lambda: str(require(flask.request, scope("a")).subject))
@@ -440,9 +436,12 @@ def test_a_framework_that_answers_by_itself_gives_the_same_answer() -> None:
         (lambda: ScopeAuthorizer(app, ASKS_A, on_error=1), r"on_error=1: write a callable"),
         (lambda: ScopeAuthorizer(app, ASKS_A, on_decision=""), r"on_decision='': write a call"),
         (lambda: ScopeAuthorizer(app, ASKS_A, realm=""), r"realm='': write printable ASCII"),
-        (lambda: ScopeAuthorizer(app, {"/a": "read:a"}), r"rule '/a': 'read:a' is no requirement"),
+        (
+            lambda: ScopeAuthorizer(app, {"/a": "read:a"}),
+            r"rule '/a': 'read:a' is not a requirement",
+        ),
         (lambda: ScopeAuthorizer(app, None), r"rules=None: write a mapping"),
-        (lambda: guard("read:a"), r"guard: 'read:a' is no requirement"),
+        (lambda: guard("read:a"), r"guard: 'read:a' is not a requirement"),
         (
             lambda: guard(PUBLIC),
             r"guard\(PUBLIC\) asks for nothing; leave it out, or AUTHENTICATED",
@@ -451,9 +450,9 @@ def test_a_framework_that_answers_by_itself_gives_the_same_answer() -> None:
         (lambda: guard(AUTHENTICATED, on_error=1), r"on_error=1: write a callable"),
         (lambda: guard(AUTHENTICATED, on_decision=1), r"on_decision=1: write a callable"),
         (lambda: guard(AUTHENTICATED)(None), r"app=None: write a callable"),
-        (lambda: require(environ("/"), PUBLIC), r"require\(PUBLIC\) asks for nothing"),
-        (lambda: require(environ("/"), OPTIONAL), r"require\(OPTIONAL\) asks for nothing"),
-        (lambda: require(environ("/"), "a"), r"require: 'a' is no requirement"),
+        (lambda: require(environ_of("/"), PUBLIC), r"require\(PUBLIC\) asks for nothing"),
+        (lambda: require(environ_of("/"), OPTIONAL), r"require\(OPTIONAL\) asks for nothing"),
+        (lambda: require(environ_of("/"), "a"), r"require: 'a' is not a requirement"),
     ],
 )
 def test_wrong_configuration_is_a_value_error(make: Any, message: str) -> None:

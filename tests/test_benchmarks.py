@@ -1,4 +1,4 @@
-"""The benchmark runs, its arithmetic is right, and the page says what was measured. No duration is asserted."""
+"""The benchmark: its arithmetic, its page and a tiny run. No test asserts a duration."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from conftest import Clock
 from cryptography.exceptions import InvalidSignature
+from ports import listens
 from serving import served
 
 from benchmarks import __main__ as program
@@ -76,13 +77,13 @@ def test_a_figure_is_the_median_of_its_rounds_with_the_spread(figure, over, expe
     ("figure", "over"),
     [pytest.param([], None, id="no round"), pytest.param([1, 2], [1], id="not measured together")],
 )
-def test_what_cannot_be_compared_is_an_error(figure, over):
+def test_figures_of_different_rounds_are_an_error(figure, over):
     with pytest.raises(ValueError, match=r"round|shorter"):
         spread(Figure("µs", figure), None if over is None else Figure("µs", over))
 
 
 class Spending:
-    """A contender that takes its time: nanoseconds a token, a list of them, one a batch."""
+    """A contender with a given cost for each batch, in nanoseconds per token."""
 
     def __init__(
         self, clock: Clock, name: str, costs: list[int], log: list[tuple[str, tuple[str, ...]]]
@@ -122,7 +123,7 @@ def test_fewer_tokens_than_batches_are_an_error():
         alternate({"one": contender}, batches=2, clock=Clock(0))
 
 
-def test_another_one_is_first_each_turn():
+def test_the_first_item_rotates_with_each_turn():
     assert [rotated("abc", turn) for turn in (0, 1, 2, 3)] == [
         list("abc"),
         list("bca"),
@@ -173,11 +174,11 @@ MOST, LEAST = Row("s", "w", "a", at_most=1.5), Row("s", "w", "a", at_least=0.9)
         pytest.param(Row("s", "w", "a"), 99, 1, "no goal", id="no goal"),
     ],
 )
-def test_a_goal_is_held_against_the_median(row, median, rounds, expected):
+def test_a_goal_is_compared_with_the_median(row, median, rounds, expected):
     assert verdict(row, Spread(median, 0.0, 100.0, rounds)) == expected
 
 
-def test_what_was_not_measured_is_not_missed():
+def test_a_row_without_figures_is_not_missed():
     assert goals.measured(MOST, {}) is None
     assert goals.measured(Row("s", "w", "a", "b"), {"a": Figure("µs", [1])}) is None
     assert verdict(MOST, None) == "not measured"
@@ -202,7 +203,7 @@ def stacked(bare, fresh):
     return {"stack": section(**named, absent={"PyJWT, fresh": "PyJWT is not installed"})}
 
 
-def test_the_table_says_what_is_met_what_is_missed_and_why_something_is_not_there():
+def test_the_table_shows_verdicts_and_reasons_for_absent_figures():
     lines = {line[0]: line[1:] for line in figures.table(stacked(20, 31), 7)}
     assert lines["whole stack, fresh token, over bare verify: RS256"] == (
         "≤ 1.5",
@@ -227,21 +228,21 @@ def test_the_table_says_what_is_met_what_is_missed_and_why_something_is_not_ther
     ("value", "text"),
     [(0.04567, "0.046"), (1.005, "1.00"), (27.5, "27.50"), (4712.3, "4,710"), (150.0, "150")],
 )
-def test_numbers_have_three_digits_at_most_that_mean_something(value, text):
+def test_numbers_have_about_three_significant_digits(value, text):
     assert figures.number(value) == text
 
 
-# --- what is kept
+# --- saved results
 
 
-def test_results_come_back_as_they_were(tmp_path):
+def test_results_survive_writing_and_reading(tmp_path):
     kept = stacked(17.54, 31.25)
     results.write(tmp_path / "results.json", kept)
     assert results.read(tmp_path / "results.json") == kept
     assert results.read(tmp_path / "none.json") == {}
 
 
-def test_an_environment_names_versions_and_no_machine():
+def test_an_environment_does_not_identify_the_machine():
     text = json.dumps(results.environment("wrk"))
     assert results.versions()["jwt-wsgi"] in text
     assert socket.gethostname() not in text
@@ -254,14 +255,14 @@ def test_the_processor_is_named_as_linux_names_it(tmp_path):
     assert results.processor(tmp_path / "none")
 
 
-def test_the_page_says_what_the_results_say():
+def test_the_page_matches_the_results():
     page = (CHECKOUT / "docs" / "performance.md").read_text()
     between = page.partition(figures.BEGIN)[2].partition(figures.END)[0].strip()
     kept = results.read(CHECKOUT / "benchmarks" / "results.json")
     assert between == figures.block(kept, goals.LEAST_ROUNDS)
 
 
-def test_only_what_stands_between_the_marks_of_a_page_is_replaced(tmp_path):
+def test_only_the_text_between_the_marks_is_replaced(tmp_path):
     page = tmp_path / "page.md"
     page.write_text(f"before\n{figures.BEGIN}\nold\n{figures.END}\nafter\n")
     figures.put(page, "new")
@@ -273,7 +274,7 @@ def test_only_what_stands_between_the_marks_of_a_page_is_replaced(tmp_path):
 
 
 @pytest.mark.parametrize("plot", plots.PLOTS, ids=lambda plot: plot.name)
-def test_every_plot_has_points_and_stands_in_the_page(plot):
+def test_every_plot_has_points_and_is_in_the_page(plot):
     kept = results.read(CHECKOUT / "benchmarks" / "results.json")
     for pattern in plot.lines.values():
         line = plots.points(plot, kept, pattern)
@@ -299,7 +300,7 @@ def test_every_version_of_a_peer_is_pinned_and_no_registry_is_named():
         assert installed[f"node_modules/{name}"]["version"] == version
 
 
-# --- what is measured
+# --- tokens, peers and memory
 
 
 @pytest.fixture(scope="module")
@@ -331,12 +332,12 @@ def test_tokens_are_distinct_good_and_of_the_usual_size(issuer):
         pytest.param(minting.forged, "signature_invalid", id="forged"),
     ],
 )
-def test_a_spoilt_token_is_refused_for_what_it_is_named_after(issuer, spoil, reason):
+def test_a_spoilt_token_is_refused_for_the_expected_reason(issuer, spoil, reason):
     (token,) = minting.mint(issuer, 1)
     assert refusal(issuer, spoil(token)) == reason
 
 
-def test_an_expired_token_is_refused_for_being_expired(issuer):
+def test_an_expired_token_is_refused_as_expired(issuer):
     (token,) = minting.mint(issuer, 1, expired=True)
     assert refusal(issuer, token) == "token_expired"
 
@@ -346,7 +347,7 @@ def refusal(issuer, token):
     return json.loads(b"".join(stack.stack(issuer.jwks)(environ, lambda *_: None)))["reason"]
 
 
-def test_many_keys_and_many_issuers_are_all_asked(issuer):
+def test_tokens_use_all_keys_and_all_issuers(issuer):
     (published,) = issuer.jwks["keys"]
     names = [minting.nth(issuer.issuer, number) for number in range(3)]
     spread_out = minting.mint(issuer, 6, issuers=3)
@@ -360,14 +361,14 @@ def test_many_keys_and_many_issuers_are_all_asked(issuer):
     assert statuses(stack.stack({"keys": jwks["keys"][:2]}), spread_out).count(stack.REFUSED) == 2
 
 
-def test_many_rules_are_all_asked(issuer):
+def test_requests_use_the_paths_of_all_rules(issuer):
     paths = [stack.rule_path(number) for number in range(3)]
     requests = stack.Requests(stack.stack(issuer.jwks, rules=3), paths=paths)
     seen = [requests._environ(token)["PATH_INFO"] for token in minting.mint(issuer, 4)]
     assert seen == [*paths, paths[0]]
 
 
-def test_an_answer_that_is_not_measured_here_is_an_error(issuer):
+def test_an_unexpected_status_is_an_error(issuer):
     requests = stack.Requests(stack.stack(issuer.jwks))
     requests.prepare(["no-token"])()
     with pytest.raises(
@@ -398,7 +399,7 @@ REFUSALS = {
 
 @pytest.mark.parametrize("name", [name for name in peers.LIBRARIES if name not in peers.absent()])
 @pytest.mark.filterwarnings("ignore:authlib.jose module is deprecated")
-def test_a_library_reads_what_the_stack_reads_and_refuses_what_it_refuses(issuer, name):
+def test_a_library_agrees_with_the_stack(issuer, name):
     decode = peers.LIBRARIES[name].make_decoder(sections.pem(issuer))
     (token,) = minting.mint(issuer, 1)
     assert peers.subject(decode(token)) == "auth0|" + "0" * 24
@@ -409,7 +410,7 @@ def test_a_library_reads_what_the_stack_reads_and_refuses_what_it_refuses(issuer
         assert REFUSALS[name].search(f"{type(caught.value).__mro__}")
 
 
-def test_what_a_token_leaves_behind_is_counted(issuer):
+def test_the_memory_of_a_token_is_measured(issuer):
     kept: list[bytes] = []
 
     def remembering(environ, start_response):
@@ -434,7 +435,7 @@ def test_what_a_token_leaves_behind_is_counted(issuer):
         tracemalloc.stop()
 
 
-def test_the_configured_bytes_are_found_where_a_verifier_names_them(monkeypatch):
+def test_the_cache_size_is_read_from_the_verifier(monkeypatch):
     class Remembering:
         def __init__(self, issuers, *, max_token_bytes=8192, memory_bytes=1024): ...
 
@@ -447,7 +448,7 @@ def test_the_configured_bytes_are_found_where_a_verifier_names_them(monkeypatch)
     assert memory.configured() is None
 
 
-def test_growth_is_measured_over_tokens_that_come_one_by_one():
+def test_growth_is_measured_with_streamed_tokens():
     signer = minting.local_issuer("EdDSA")
     process = worker.start(
         "growth", jwks=signer.jwks, algorithm="EdDSA", warm=minting.mint(signer, 2)
@@ -456,7 +457,7 @@ def test_growth_is_measured_over_tokens_that_come_one_by_one():
     assert worker.finish(process)["grown"] >= 0
 
 
-def test_a_worker_that_fails_says_why():
+def test_a_failed_worker_reports_the_reason():
     contender = {"kind": "stack", "tokens": ["no-token"] * 2, "jwks": minting.local_issuer().jwks}
     with pytest.raises(
         RuntimeError,
@@ -476,7 +477,7 @@ def test_the_dependencies_are_those_that_the_package_imports():
 
 @pytest.fixture(scope="module")
 def answering(issuer):
-    """waitress in a thread, with the stack; yields the port."""
+    """Serve the stack with waitress in a thread, and yield the port."""
     with served(stack.stack(issuer.jwks)) as port:
         yield port
 
@@ -491,7 +492,7 @@ def test_the_client_counts_answers_and_refusals(issuer, answering):
 
 
 class Pieces:
-    """A socket that brings what it was given, piece by piece."""
+    """A socket that delivers given bytes piece by piece."""
 
     def __init__(self, *pieces: bytes) -> None:
         self.pieces = list(pieces)
@@ -516,7 +517,7 @@ class Pieces:
         pytest.param([b"HTTP/1.1 204 None\r\n\r\n"], [204], id="no body"),
     ],
 )
-def test_an_answer_counts_when_all_of_it_is_there(pieces, expected):
+def test_only_a_complete_answer_counts(pieces, expected):
     connection = client.Connection.__new__(client.Connection)
     connection.socket, connection._received = Pieces(*pieces, b""), b""
     assert [connection.receive() for _ in pieces] == expected
@@ -541,14 +542,14 @@ def test_an_answer_counts_when_all_of_it_is_there(pieces, expected):
         ),
     ],
 )
-def test_a_load_that_measured_something_else_is_an_error(monkeypatch, found, complaint):
+def test_a_load_with_refusals_or_failures_is_an_error(monkeypatch, found, complaint):
     load = clients.Load(0.1, None)
     monkeypatch.setattr(clients.Load, "_with_own_client", lambda *_: found)
     with pytest.raises(RuntimeError, match=complaint):
         load.pace(1, "/", ["token"] * 10, distinct=True)
 
 
-def test_a_load_is_answers_a_second(monkeypatch):
+def test_a_load_returns_answers_per_second(monkeypatch):
     monkeypatch.setattr(
         clients.Load,
         "_with_own_client",
@@ -557,7 +558,7 @@ def test_a_load_is_answers_a_second(monkeypatch):
     assert clients.Load(0.1, None).pace(1, "/", ["token"] * 10, distinct=True) == 2
 
 
-def test_a_round_with_a_failed_load_leaves_nothing_behind_and_is_tried_once_more(capsys):
+def test_a_failed_round_is_discarded_and_retried_once(capsys):
     outcomes = [RuntimeError("no answer"), {"one": 1.0}]
 
     def measure():
@@ -573,12 +574,7 @@ def test_a_round_with_a_failed_load_leaves_nothing_behind_and_is_tried_once_more
         loads._with_one_retry(measure)
 
 
-def listening(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def test_a_server_is_ended_whatever_happens():
+def test_a_server_ends_after_an_exception():
     ports: list[int] = []
 
     def fail_while_it_runs():
@@ -587,15 +583,15 @@ def test_a_server_is_ended_whatever_happens():
             servers.running("waitress", environment, None) as port,
         ):
             ports.append(port)
-            assert listening(port)
+            assert listens(port)
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         fail_while_it_runs()
-    assert not listening(*ports)
+    assert not listens(*ports)
 
 
-def test_a_server_that_does_not_come_up_says_why():
+def test_a_server_that_does_not_start_reports_the_reason():
     environment = {"ISSUER_BASE_URL": "", "AUTH0_DOMAIN": "", "AUDIENCE": "", "API_IDENTIFIER": ""}
     complaint = r"waitress does not answer: .*set ISSUER_BASE_URL"
     with (
@@ -621,7 +617,7 @@ def test_a_pinned_process_has_one_core():
 
 @pytest.fixture(scope="module")
 def quick(tmp_path_factory):
-    """One tiny round of everything that is installed here."""
+    """Run one tiny round of everything that is installed."""
     path = tmp_path_factory.mktemp("quick") / "results.json"
     command = [sys.executable, "-m", "benchmarks", "--quick", "--results", str(path)]
     environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
@@ -638,7 +634,8 @@ def quick(tmp_path_factory):
     return ended, results.read(path)
 
 
-def test_the_whole_run_measures_or_names_what_every_row_needs(quick):
+@pytest.mark.slow
+def test_the_run_measures_every_figure_or_gives_a_reason(quick):
     ended, found = quick
     assert list(found) == list(program.SECTIONS)
     assert all(
@@ -658,7 +655,8 @@ def test_the_whole_run_measures_or_names_what_every_row_needs(quick):
         )
 
 
-def test_the_exit_status_is_1_exactly_where_a_goal_was_missed(quick):
+@pytest.mark.slow
+def test_the_exit_status_is_1_if_and_only_if_a_goal_was_missed(quick):
     ended, found = quick
     missed = figures.failed(found, QUICK.rounds)
     assert ended.returncode == (1 if missed else 0)
@@ -667,14 +665,14 @@ def test_the_exit_status_is_1_exactly_where_a_goal_was_missed(quick):
     ]
 
 
-def test_the_full_run_has_every_size_that_a_goal_speaks_of():
+def test_the_full_run_has_the_sizes_of_all_goals():
     assert {1, 10, 1000, 10_000} <= set(FULL.sizes)
     assert FULL.rounds >= goals.LEAST_ROUNDS
 
 
 @pytest.fixture
 def measuring(monkeypatch, tmp_path):
-    """The command with sections that are measured at once; answers what it ended with and what it left."""
+    """Return a function that runs the command with fake sections, and returns status and results."""
     ratio = [1.0]
 
     def stacked(scale, deadline):
@@ -699,7 +697,7 @@ def measuring(monkeypatch, tmp_path):
     return run
 
 
-def test_a_section_by_itself_leaves_the_others_as_they_were(measuring):
+def test_measuring_one_section_leaves_the_others_unchanged(measuring):
     assert measuring()[0] == 0
     status, found = measuring("--only", "stack", fresh_over_bare=1.2)
     assert status == 0
@@ -707,21 +705,21 @@ def test_a_section_by_itself_leaves_the_others_as_they_were(measuring):
     assert found["imports"].figures["import jwt_wsgi"].rounds == [100.0] * FULL.rounds
 
 
-def test_what_is_printed_is_what_is_kept(measuring, capsys):
-    """A file holds four digits, and the ratio of two of them may be rounded the other way."""
+def test_the_printed_table_shows_the_saved_values(measuring, capsys):
+    """The file holds rounded values, whose ratio may round to another number."""
     _, found = measuring(fresh_over_bare=1.22492)
     printed = capsys.readouterr().out
     assert printed.strip() == figures.terminal(figures.table(found, LEAST_ROUNDS)).strip()
     assert " 1.23 " in printed
 
 
-def test_a_missed_goal_is_the_exit_status(measuring, capsys):
+def test_a_missed_goal_gives_exit_status_1(measuring, capsys):
     assert measuring(fresh_over_bare=1.6)[0] == 1
     assert "missed: whole stack, fresh token, over bare verify: RS256\n" in capsys.readouterr().err
     assert measuring("--only", "imports")[0] == 0
 
 
-def test_time_that_ran_out_is_no_success(measuring, capsys):
+def test_running_out_of_time_gives_exit_status_1(measuring, capsys):
     assert measuring("--minutes", "0")[0] == 1
     assert "missed: imports: out of time" in capsys.readouterr().err
 
@@ -739,13 +737,13 @@ def test_time_that_ran_out_is_no_success(measuring, capsys):
         ),
     ],
 )
-def test_wrong_arguments_say_what_to_write(words, complaint, capsys):
+def test_wrong_arguments_name_the_remedy(words, complaint, capsys):
     with pytest.raises(SystemExit, match="2"):
         program.arguments(words)
     assert complaint in capsys.readouterr().err
 
 
-def test_results_that_are_kept_name_no_machine():
+def test_saved_results_do_not_identify_the_machine():
     text = json.dumps(KEPT)
     assert socket.gethostname() not in text
     assert not re.search(r"/(home|root|work|tmp|Users)\b", text)

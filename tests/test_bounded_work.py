@@ -158,12 +158,12 @@ def test_a_token_above_the_cap_costs_the_same_whatever_its_size(
     assert peak(large) <= 32 * KIB
 
 
-def test_what_is_counted_is_the_work() -> None:
+def test_the_counter_counts_calls_of_python_and_of_c() -> None:
     assert calls(lambda: [len("") for _ in range(2 * KIB)].clear()) >= 2 * KIB
     assert peak(lambda: [bytes(KIB * KIB)].clear()) >= KIB * KIB
 
 
-def test_the_pattern_of_the_depth_scan_never_goes_back() -> None:
+def test_the_pattern_of_the_depth_scan_does_not_backtrack() -> None:
     pattern = re.sub(r"\\.", "x", strict_json._BRACKETS.pattern)
     repetitions = re.sub(r"\[[^\]]*\]|\(\?:", "", pattern)
     # Every repetition is possessive, and the closing quote may be wanting.
@@ -171,14 +171,14 @@ def test_the_pattern_of_the_depth_scan_never_goes_back() -> None:
 
 
 @pytest.mark.parametrize("digits", [5000, 12_000])
-def test_an_integer_that_would_take_squared_time_is_not_read(digits: int) -> None:
+def test_an_integer_that_takes_squared_time_is_refused_unread(digits: int) -> None:
     # The interpreter itself refuses; were that switched off, this fails.
     assert 0 < sys.get_int_max_str_digits() <= 4300
     with pytest.raises(ValueError, match="limit"):
         strict_json.read_object(b'{"a":%s}' % (b"9" * digits))
 
 
-def test_the_depth_is_known_before_any_reader_recurses(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_depth_is_checked_before_a_reader_recurses(monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[str] = []
 
     def reader(name: str) -> Callable[..., Any]:

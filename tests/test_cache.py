@@ -10,6 +10,7 @@ import tracemalloc
 from typing import Any
 
 import pytest
+from counting import ForbiddenLock
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,7 +27,7 @@ def filled(texts: list[str], entries: int = 100, max_bytes: int = MIB) -> TokenC
     return memory
 
 
-def test_what_was_put_is_found_by_its_very_text() -> None:
+def test_a_value_is_found_by_the_exact_text_of_its_token() -> None:
     memory = filled(["a", "b"])
     assert [memory.get(text) for text in ("a", "b", "A", "")] == ["A", "B", None, None]
 
@@ -49,6 +50,7 @@ def test_there_are_never_more_entries_than_allowed_and_none_is_wrong(
     assert all(memory.get(text) == text.upper() for text in kept)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("length", [10, 1000, 16_000])
 def test_there_are_never_more_bytes_than_allowed(length: int) -> None:
     memory: TokenCache[object] = TokenCache(10**6, MIB)
@@ -110,22 +112,13 @@ def test_a_cache_of_nothing_keeps_no_scopes_u18(entries: int, max_bytes: int) ->
 
 
 @pytest.mark.parametrize(("entries", "max_bytes"), [(0, MIB), (1, MIB), (100, 0), (100, 2000)])
-def test_without_room_nothing_is_remembered(entries: int, max_bytes: int) -> None:
+def test_a_cache_of_size_zero_remembers_nothing(entries: int, max_bytes: int) -> None:
     assert filled(["x" * 1000], entries, max_bytes).get("x" * 1000) is None
-
-
-class _NoLock:
-    """A lock that nobody may take."""
-
-    def __enter__(self) -> None:
-        raise AssertionError("a lock was taken")
-
-    def __exit__(self, *_: object) -> None: ...
 
 
 def test_reading_takes_no_lock() -> None:
     memory = filled(["a"])
-    memory._lock = _NoLock()  # type: ignore[assignment]
+    memory._lock = ForbiddenLock()  # type: ignore[assignment]
     assert (memory.get("a"), memory.get("b")) == ("A", None)
     with pytest.raises(AssertionError, match="a lock was taken"):
         memory.put("c", "C", NO_SCOPES)
@@ -142,7 +135,7 @@ def test_a_fork_that_copied_a_held_lock_can_cache_again() -> None:
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
-def test_threads_find_what_is_right_or_nothing_and_the_bounds_hold() -> None:
+def test_threads_find_the_right_value_or_none_within_the_bounds() -> None:
     memory: TokenCache[str] = TokenCache(64, MIB)
     wrong: list[Any] = []
     switch = sys.getswitchinterval()

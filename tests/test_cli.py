@@ -536,6 +536,7 @@ def test_routes_gives_advice_for_a_route_that_cannot_be_read(policy, tmp_path, m
 # --- as a program of its own
 
 
+@pytest.mark.slow
 def test_each_command_runs_as_a_program(served, policy, trust):
     token = served.token("openid")
     table = [

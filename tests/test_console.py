@@ -1,4 +1,4 @@
-"""The console without a browser: what it serves, whom it answers, and that nobody else gets a token."""
+"""The console without a browser: its files, its tokens, and the requests that it refuses."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import requests
 from ports import free_port
-from test_end_to_end import APP, DEADLINE, environment, running
+from running_app import APP, DEADLINE, environment, running
 from webtest import TestApp
 
 import app
@@ -54,11 +54,11 @@ def claims(token: str) -> dict[str, Any]:
     return json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
 
 
-# --- what it serves
+# --- the page and its files
 
 
 @pytest.mark.parametrize("path", FILES)
-def test_the_page_and_its_files_are_public_and_strict(console, path):
+def test_the_files_of_the_page_are_public_and_have_strict_headers(console, path):
     answer = console.get(path, headers={"Host": HOST}, status=200)
     assert answer.content_type == FILES[path].media_type
     assert {name: answer.headers[name] for name in HEADERS} == HEADERS
@@ -77,7 +77,7 @@ def test_the_policy_of_the_page_allows_no_inline_code_and_no_other_host():
 
 
 @pytest.mark.parametrize("path", FILES)
-def test_no_file_names_another_host_or_brings_inline_code(console, path):
+def test_no_file_names_another_host_or_has_inline_code(console, path):
     text = console.get(path, headers={"Host": HOST}).text.replace("http://www.w3.org/2000/svg", "")
     assert "//" not in re.sub(r"^\s*//.*$", "", text, flags=re.MULTILINE)
     assert not re.search(
@@ -115,11 +115,11 @@ def test_the_page_states_the_rules_as_the_policy_does(console):
         pytest.param("GET", "/api/public", 200, id="the API answers as ever"),
     ],
 )
-def test_everything_else_is_the_apis(console, method, path, status):
+def test_all_other_requests_reach_the_api(console, method, path, status):
     console.request(path, method=method, headers={"Host": HOST}, status=status)
 
 
-# --- tokens to try it with
+# --- tokens and explanations
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_everything_else_is_the_apis(console, method, path, status):
         pytest.param("forged", 401, "signature_invalid", id="forged"),
     ],
 )
-def test_a_token_of_each_kind_is_what_it_says(console, kind, status, reason):
+def test_a_token_of_each_kind_gets_the_expected_answer(console, kind, status, reason):
     token = mint(console, kind)
     answer = console.get(
         "/api/private-scoped", headers={"Authorization": f"Bearer {token}"}, status=status
@@ -169,14 +169,14 @@ def test_each_step_names_its_layer(console):
 
 
 @pytest.mark.parametrize("path", ["/api//private", "/é/☃", "//", "x", "/a\x00b", "/%2e%2e/"])
-def test_any_path_is_walked(console, path):
+def test_every_path_can_be_explained(console, path):
     assert post(console, "/console/explanation", {"path": path})["reason"] in (
         "path_ambiguous",
         "missing_token",
     )
 
 
-# --- whom it answers
+# --- refused requests
 
 
 STRANGERS = [
@@ -192,7 +192,7 @@ STRANGERS = [
     pytest.param({"Host": ""}, {}, id="no name"),
     pytest.param({"Host": "192.168.1.5:3010"}, {}, id="another address of this machine"),
     pytest.param({}, {"REMOTE_ADDR": "192.168.1.9"}, id="another machine"),
-    pytest.param({}, {"REMOTE_ADDR": ""}, id="nobody knows which machine"),
+    pytest.param({}, {"REMOTE_ADDR": ""}, id="an unknown machine"),
     pytest.param({"X-Forwarded-For": "203.0.113.9"}, {}, id="a proxy: X-Forwarded-For"),
     pytest.param({"X-Forwarded-Host": "evil.example"}, {}, id="a proxy: X-Forwarded-Host"),
     pytest.param({"X-Forwarded-Proto": "https"}, {}, id="a proxy: X-Forwarded-Proto"),
@@ -215,7 +215,7 @@ OTHER_PAGES = [
 
 @pytest.mark.parametrize("path", ["/console/token", "/console/explanation"])
 @pytest.mark.parametrize(("headers", "environ"), [*STRANGERS, *OTHER_PAGES])
-def test_only_its_own_page_on_loopback_gets_a_token(console, path, headers, environ):
+def test_only_the_own_page_on_loopback_gets_a_token(console, path, headers, environ):
     sent = {name: value for name, value in {**OWN, **headers}.items() if value is not None}
     content = json.dumps({"kind": "good", "path": "/"}).encode()
     answer = console.post(path, content, headers=sent, extra_environ=environ, status=403)
@@ -226,7 +226,7 @@ def test_only_its_own_page_on_loopback_gets_a_token(console, path, headers, envi
 
 @pytest.mark.parametrize(("headers", "environ"), STRANGERS)
 @pytest.mark.parametrize("path", FILES)
-def test_nobody_else_sees_the_page(console, path, headers, environ):
+def test_the_page_is_shown_only_on_loopback(console, path, headers, environ):
     console.get(path, headers={"Host": HOST, **headers}, extra_environ=environ, status=403)
 
 
@@ -271,7 +271,7 @@ def test_a_preflight_is_granted_nothing(console):
     ],
 )
 @pytest.mark.parametrize("path", ["/console/token", "/console/explanation"])
-def test_what_is_no_question_is_400(console, path, what, headers):
+def test_an_invalid_request_body_is_400(console, path, what, headers):
     assert list(post(console, path, what, 400, **headers)) == ["message"]
 
 
@@ -279,7 +279,7 @@ def test_what_is_no_question_is_400(console, path, what, headers):
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "example.com"])
-def test_the_demo_serves_loopback_alone(host):
+def test_the_demo_refuses_hosts_beside_loopback(host):
     settings = {"HOST": host, "PORT": str(free_port())}
     ended = subprocess.run(
         [sys.executable, APP, "--demo"],
@@ -295,7 +295,7 @@ def test_the_demo_serves_loopback_alone(host):
     )
 
 
-def test_without_the_demo_there_is_no_console_to_mint(tmp_path):
+def test_without_the_demo_there_is_no_console(tmp_path):
     trust = {
         "ISSUER_BASE_URL": "https://tenant.example.com/",
         "AUDIENCE": "https://api.example.com",
@@ -317,7 +317,7 @@ def test_without_the_demo_there_is_no_console_to_mint(tmp_path):
             )
 
 
-def test_a_proxy_in_front_of_the_served_demo_gets_no_token(tmp_path):
+def test_a_proxy_in_front_of_the_demo_gets_no_token(tmp_path):
     with (
         running(tmp_path / "output", APP, "--demo", PORT=str(free_port())) as started,
         requests.Session() as http,

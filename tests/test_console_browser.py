@@ -1,4 +1,4 @@
-"""The console in a real browser: every button by role and name, by keyboard, at two widths, light and dark."""
+"""The console in a real browser: by role and name, by keyboard, at two widths, light and dark."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import requests
 from browsing import Watched, chromium, needs_chromium
 from playwright.sync_api import Browser, Locator, Page, expect
 from ports import free_port
-from test_end_to_end import APP, DEADLINE, running
+from running_app import APP, DEADLINE, running
 
-pytestmark = needs_chromium
+pytestmark = [needs_chromium, pytest.mark.slow]
 
 PHONE, DESK = 360, 1280
 PUBLIC, PRIVATE, SCOPED, ELSEWHERE = (
@@ -30,7 +30,7 @@ LAYERS = ["TokenExtractor", "TokenVerifier", "ScopeAuthorizer"]
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of the demo, a process of its own."""
+    """Run the demo in a process, and yield its address."""
     with running(
         tmp_path_factory.mktemp("demo") / "output", APP, "--demo", PORT=str(free_port())
     ) as started:
@@ -55,21 +55,21 @@ def scheme(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def watched(browser: Browser, demo: str, request: pytest.FixtureRequest) -> Iterator[Watched]:
-    """The console, opened; in the end it has said nothing but refusals of the API, and asked nobody else."""
-    asked = {"width", "scheme"}.intersection(request.fixturenames)
-    given: dict[str, Any] = {name: request.getfixturevalue(name) for name in asked}
-    watched = Watched(browser, **given)
+    """Open the console; afterwards check its log and that it sent no request elsewhere."""
+    options = {"width", "scheme"}.intersection(request.fixturenames)
+    values: dict[str, Any] = {name: request.getfixturevalue(name) for name in options}
+    watched = Watched(browser, **values)
     watched.page.goto(f"{demo}/")
     yield watched
     watched.close()
-    assert [url for url in watched.asked if not url.startswith(f"{demo}/")] == []
-    # A browser tells its console of every refusal; of anything else it has nothing to tell.
+    assert [url for url in watched.requested_urls if not url.startswith(f"{demo}/")] == []
+    # The browser logs every refusal. It must log nothing else.
     refusal = "Failed to load resource: the server responded with a status of 40"
     places = (f"{demo}/api/", f"{demo}/elsewhere")
     assert [
-        said
-        for said in watched.said
-        if not (said[0].startswith(refusal) and said[1].startswith(places))
+        message
+        for message in watched.console_messages
+        if not (message[0].startswith(refusal) and message[1].startswith(places))
     ] == []
 
 
@@ -159,7 +159,7 @@ CALLS = [
 
 
 @pytest.mark.parametrize(("endpoint", "button", "status", "challenge", "failing"), CALLS)
-def test_a_button_calls_and_shows_what_was_decided_and_why(
+def test_a_button_makes_a_call_and_shows_the_decision_with_reasons(
     page, width, endpoint, button, status, challenge, failing
 ):
     shown = call(page, endpoint, button)
@@ -190,12 +190,12 @@ def colour(of: Locator) -> list[int]:
     return of.evaluate("element => getComputedStyle(element).color.match(/\\d+/g).map(Number)")
 
 
-def test_every_button_is_in_the_table_but_the_one_for_a_pasted_token(page):
+def test_the_table_has_every_button_except_the_one_for_a_pasted_token(page):
     assert [button.inner_text() for button in page.get_by_role("button").all()] == BUTTONS
     assert {row.values[1] for row in CALLS} == {*BUTTONS} - {"The pasted token"}
 
 
-def test_the_answer_says_which_layer_refused_and_the_pipeline_shows_it(page):
+def test_the_answer_and_the_pipeline_show_which_layer_refused(page):
     shown = call(page, SCOPED, "An expired token")
     expect(shown.get_by_role("status")).to_contain_text(
         "TokenVerifier refused the request: token_expired."
@@ -207,12 +207,12 @@ def test_the_answer_says_which_layer_refused_and_the_pipeline_shows_it(page):
     assert [box.get_attribute("class") for box in boxes.all()] == ["passed"] * 4
 
 
-def test_dates_are_written_for_people(page):
+def test_dates_are_readable(page):
     shown = call(page, SCOPED, "An expired token")
     expect(shown.get_by_role("listitem").filter(has_text="expiry")).to_contain_text("UTC")
 
 
-# --- a token of one's own
+# --- a pasted token
 
 
 PASTED = [
@@ -232,7 +232,7 @@ PASTED = [
 
 
 @pytest.mark.parametrize(("text", "says"), PASTED)
-def test_a_pasted_token_is_sent_as_it_is(page, demo, text, says):
+def test_a_pasted_token_is_sent_unchanged(page, demo, text, says):
     made = {kind: token(demo, kind) for kind in ("good", "expired")}
     for kind, value in made.items():
         text = text.replace(f"{{{kind}}}", value)
@@ -247,7 +247,7 @@ def test_a_pasted_token_is_sent_as_it_is(page, demo, text, says):
 # --- without an answer
 
 
-def test_where_nobody_answers_it_says_so_and_recovers(page, watched):
+def test_the_page_reports_a_missing_answer_and_recovers(page, watched):
     call(page, SCOPED, "A good token")
     watched.context.set_offline(True)
     shown = call(page, SCOPED, "No token")
@@ -257,22 +257,26 @@ def test_where_nobody_answers_it_says_so_and_recovers(page, watched):
     expect(shown.get_by_role("heading", name="Every check")).to_be_hidden()
     watched.context.set_offline(False)
     expect(call(page, SCOPED, "A good token").get_by_role("status")).to_contain_text("200 OK")
-    # The browser tells its console of what could not be reached.
-    offline = [said for said in watched.said if "ERR_INTERNET_DISCONNECTED" in said[0]]
+    # The browser logs requests that failed.
+    offline = [
+        message for message in watched.console_messages if "ERR_INTERNET_DISCONNECTED" in message[0]
+    ]
     assert offline
-    watched.said[:] = [said for said in watched.said if said not in offline]
+    watched.console_messages[:] = [
+        message for message in watched.console_messages if message not in offline
+    ]
 
 
-def test_an_answer_that_was_overtaken_is_not_shown(page, demo):
-    held: list[Any] = []
-    page.route(f"{demo}/console/token", lambda route: held.append(route))
+def test_the_answer_of_an_earlier_call_is_not_shown(page, demo):
+    routes: list[Any] = []
+    page.route(f"{demo}/console/token", lambda route: routes.append(route))
     page.get_by_role("radio", name=SCOPED).check()
     with page.expect_request(f"{demo}/console/token"):
         page.get_by_role("button", name="A good token").click()
     page.get_by_role("button", name="No token").click()
     expect(answer(page).get_by_role("status")).to_contain_text("401 Unauthorized")
     with page.expect_response(f"{demo}/console/explanation"):
-        held[0].continue_()
+        routes[0].continue_()
     page.evaluate(
         "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
     )
@@ -291,7 +295,7 @@ FOCUSED = """() => {
 }"""
 
 
-def test_the_keyboard_reaches_everything_in_the_order_of_the_page(page, width):
+def test_the_keyboard_reaches_every_control_in_order(page, width):
     order = []
     for _ in range(len(BUTTONS) + 2):
         page.keyboard.press("Tab")
@@ -316,20 +320,20 @@ def test_the_keyboard_alone_makes_a_call(page):
     assert page.evaluate(FOCUSED)[1] == "An expired token"
     page.keyboard.press("Enter")
     expect(answer(page).get_by_role("status")).to_contain_text("token_expired")
-    # The focus has stayed, so the next call is one key away.
+    # The focus has not moved, so the next call needs one key.
     assert page.evaluate(FOCUSED)[1] == "An expired token"
     page.keyboard.press("Shift+Tab")
     page.keyboard.press("Space")
     expect(answer(page).get_by_role("status")).to_contain_text("insufficient_scope")
 
 
-def test_a_return_in_the_field_leaves_the_page_where_it_is(page, demo):
+def test_the_enter_key_does_not_leave_the_page(page, demo):
     page.get_by_role("radio", name=SCOPED).focus()
     page.keyboard.press("Enter")
     assert page.url == f"{demo}/"
 
 
-def test_roles_and_names_are_those_of_the_page(page):
+def test_headings_and_controls_have_accessible_names(page):
     assert page.get_by_role("heading", level=1).inner_text() == "jwt-wsgi console"
     headings = [heading.inner_text() for heading in page.get_by_role("heading", level=2).all()]
     assert headings == ["The pipeline", "Make a call", "The answer"]
@@ -339,18 +343,18 @@ def test_roles_and_names_are_those_of_the_page(page):
     expect(page.get_by_role("radio", name=PUBLIC)).to_be_checked()
 
 
-# --- for eyes
+# --- appearance
 
 
 def fits(page: Page) -> bool:
-    """Nothing reaches beyond the right edge, at this width."""
+    """Return whether every element is inside the right edge."""
     return page.evaluate(
         "() => document.documentElement.scrollWidth <= innerWidth &&"
         " [...document.querySelectorAll('body *')].every((each) => each.getBoundingClientRect().right <= innerWidth)"
     )
 
 
-# WCAG 2.2, 1.4.3: the contrast of every text that is seen, against the first ground that is painted behind it.
+# WCAG 2.2, 1.4.3: the contrast of every visible text against the background behind it.
 PALE = """() => {
   const parsed = (text) => text.match(/[\\d.]+/g).map(Number);
   const light = ([r, g, b]) => [r, g, b].map((part) => part / 255)
@@ -378,7 +382,7 @@ PALE = """() => {
 }"""
 
 
-def test_every_text_can_be_read_and_everything_fits(page, width, scheme):
+def test_every_text_has_contrast_and_fits_the_width(page, width, scheme):
     for endpoint, button in [
         (PUBLIC, "No token"),
         (SCOPED, "A good token"),
@@ -416,7 +420,7 @@ def test_buttons_are_large_enough_for_a_thumb(page, width):
         assert box["height"] >= 44
 
 
-def test_the_answer_comes_into_sight_on_a_phone_and_nothing_moves_on_a_desk(page, width):
+def test_the_page_scrolls_to_the_answer_on_a_phone_only(page, width):
     page.emulate_media(reduced_motion="reduce")
     page.get_by_role("button", name="A forged token").scroll_into_view_if_needed()
     before = page.evaluate("scrollY")
@@ -425,10 +429,10 @@ def test_the_answer_comes_into_sight_on_a_phone_and_nothing_moves_on_a_desk(page
     assert (page.evaluate("scrollY") == before) is (width == DESK)
 
 
-# --- its policy
+# --- the Content-Security-Policy
 
 
-def test_the_browser_runs_no_code_but_the_consoles_own(page, watched):
+def test_the_browser_blocks_injected_code(page, watched):
     violations = page.evaluate(
         """() => new Promise((done) => {
           const seen = [];
@@ -446,5 +450,5 @@ def test_the_browser_runs_no_code_but_the_consoles_own(page, watched):
     assert violations
     assert page.evaluate("window.injected") is None
     expect(page.locator("body")).to_be_visible()
-    assert any("Content Security Policy" in text for text, _ in watched.said)
-    watched.said.clear()
+    assert any("Content Security Policy" in text for text, _ in watched.console_messages)
+    watched.console_messages.clear()

@@ -1,4 +1,4 @@
-"""CORS as a browser reads it: each table follows a section of the Fetch standard, named in the ids.
+"""CORS from a browser's view. The ids of each table name a section of the Fetch standard.
 
 `readable` and `sends` are what a browser does with the answers, so the tests ask what a page
 may do and not only which headers there are.
@@ -14,15 +14,23 @@ from typing import Any
 from wsgiref.validate import validator
 
 import pytest
+from environs import full_environ
 from flask import Flask, jsonify
 from flask_cors import CORS
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from test_any_request import environ as any_environ
 from webtest import TestApp, lint
 
-from jwt_wsgi import AUTHENTICATED, PUBLIC, Issuer, KeysUnavailable, StaticJWKS, protect, scope
-from jwt_wsgi.middleware.cors import CrossOrigin
+from jwt_wsgi import (
+    AUTHENTICATED,
+    PUBLIC,
+    CrossOrigin,
+    Issuer,
+    KeysUnavailable,
+    StaticJWKS,
+    protect,
+    scope,
+)
 from jwt_wsgi.testing import LocalIssuer
 
 PAGE = "https://app.example.com"
@@ -34,11 +42,11 @@ SAFELISTED_HEADERS = {"accept", "accept-language", "content-language", "content-
 Answer = tuple[str, list[tuple[str, str]], bytes]
 
 
-# --- what a browser does with an answer
+# --- the behaviour of a browser
 
 
 def values(answer: Answer, name: str) -> list[str]:
-    """Every line of this header."""
+    """Return the values of a header, one for each line."""
     return [value for each, value in answer[1] if each.lower() == name.lower()]
 
 
@@ -47,7 +55,7 @@ def members(answer: Answer, name: str) -> list[str]:
 
 
 def readable(origin: str, answer: Answer, *, credentials: bool = False) -> bool:
-    """Fetch, "CORS check": whether a page may see the answer. Two lines of a header are one joined value."""
+    """Return whether a page may see the answer (Fetch, "CORS check")."""
     shared = ", ".join(values(answer, "Access-Control-Allow-Origin"))
     if not credentials and shared == "*":
         return True
@@ -59,7 +67,7 @@ def readable(origin: str, answer: Answer, *, credentials: bool = False) -> bool:
 def sends(
     origin: str, answer: Answer, method: str, *headers: str, credentials: bool = False
 ) -> bool:
-    """Fetch, "CORS-preflight fetch", step 7: whether the request follows its preflight."""
+    """Return whether a request follows its preflight (Fetch, "CORS-preflight fetch", step 7)."""
     if not readable(origin, answer, credentials=credentials) or not answer[0].startswith("2"):
         return False
     methods = members(answer, "Access-Control-Allow-Methods")
@@ -70,15 +78,15 @@ def sends(
 
 
 def exposed(answer: Answer) -> set[str]:
-    """The headers, beside the safelisted ones, that a page may read."""
+    """Return the headers that a page may read, without the safelisted ones."""
     return set(members(answer, "Access-Control-Expose-Headers"))
 
 
-# --- the layer, inside both of the judges of PEP 3333
+# --- the layer, between two validators of PEP 3333
 
 
-class Asked:
-    """An application that notes its calls and answers with these headers."""
+class RecordingApp:
+    """An application that records its calls and answers with fixed headers."""
 
     def __init__(self, *headers: tuple[str, str], status: str = "200 OK") -> None:
         self.requests: list[str] = []
@@ -91,8 +99,8 @@ class Asked:
 
 
 def call(layer: Any, method: str = "GET", path: str = "/public", **headers: str) -> Answer:
-    """One request; `Access_Control_Request_Method="PUT"` sends that header."""
-    environ = any_environ(
+    """Send one request; `Access_Control_Request_Method="PUT"` sends that header."""
+    environ = full_environ(
         method, path, "", "", {name.upper(): value for name, value in headers.items()}
     )
     started: list[Any] = []
@@ -137,17 +145,17 @@ PREFLIGHTS = [
 
 
 @pytest.mark.parametrize(("method", "headers", "sent"), PREFLIGHTS)
-def test_a_preflight_says_what_an_allowed_page_may_send(method, headers, sent):
-    asked = {"access_control_request_headers": ",".join(headers)} if headers else {}
-    app = Asked()
-    answer = preflight(stack(app), PAGE, method, **asked)
+def test_a_preflight_lists_what_an_allowed_page_may_send(method, headers, sent):
+    more = {"access_control_request_headers": ",".join(headers)} if headers else {}
+    app = RecordingApp()
+    answer = preflight(stack(app), PAGE, method, **more)
     assert sends(PAGE, answer, method, *headers) is sent
     assert app.requests == []
 
 
 @pytest.mark.parametrize("path", ["/public", "/private", "/nowhere", "/a//b"])
-def test_an_allowed_preflight_is_204_and_never_passed_in(path):
-    app = Asked()
+def test_an_allowed_preflight_is_204_and_never_reaches_the_application(path):
+    app = RecordingApp()
     status, headers, body = preflight(stack(app), path=path)
     assert (status, body, app.requests) == ("204 No Content", b"", [])
     # RFC 9110 §8.6: no Content-Length in a 204.
@@ -178,8 +186,8 @@ NOT_ALLOWED = [
 
 @pytest.mark.parametrize("origin", NOT_ALLOWED)
 def test_another_origin_gets_403_without_cors_headers_for_its_preflight(origin):
-    # Fetch, "HTTP responses": a server that does not take part sends none of the headers, and 403.
-    app = Asked()
+    # Fetch, "HTTP responses": a server that refuses sends 403 and none of the headers.
+    app = RecordingApp()
     answer = preflight(stack(app), origin)
     assert (answer[0], app.requests) == ("403 Forbidden", [])
     assert [name for name, _ in answer[1]] == ["Content-Type", "Content-Length", "Vary"]
@@ -187,8 +195,8 @@ def test_another_origin_gets_403_without_cors_headers_for_its_preflight(origin):
 
 
 @pytest.mark.parametrize("origin", NOT_ALLOWED)
-def test_another_origin_gets_the_answer_of_the_application_and_nothing_added(origin):
-    status, headers, body = call(stack(Asked()), origin=origin)
+def test_another_origin_gets_the_answer_without_cors_headers(origin):
+    status, headers, body = call(stack(RecordingApp()), origin=origin)
     assert (status, headers, body) == (
         "200 OK",
         [("Content-Type", "text/plain"), ("Vary", "Origin")],
@@ -211,21 +219,21 @@ NO_PREFLIGHT = [
 
 
 @pytest.mark.parametrize(("method", "headers"), NO_PREFLIGHT)
-def test_what_is_no_preflight_goes_in(method, headers):
-    app = Asked()
+def test_other_requests_reach_the_application(method, headers):
+    app = RecordingApp()
     assert call(stack(app), method, **headers)[0] == "200 OK"
     assert app.requests == [method]
 
 
-def test_a_page_on_a_public_network_is_answered_only_where_it_is_meant():
-    asked = {"access_control_request_private_network": "true"}
+def test_private_network_access_is_granted_only_if_configured():
+    more = {"access_control_request_private_network": "true"}
     name = "Access-Control-Allow-Private-Network"
-    assert values(preflight(stack(Asked()), **asked), name) == []
-    meant = stack(Asked(), private_network=True)
-    assert values(preflight(meant, **asked), name) == ["true"]
-    assert values(preflight(meant), name) == []
-    assert values(preflight(meant, OTHER, **asked), name) == []
-    assert "Access-Control-Request-Private-Network" in members(preflight(meant), "Vary")
+    assert values(preflight(stack(RecordingApp()), **more), name) == []
+    layer = stack(RecordingApp(), private_network=True)
+    assert values(preflight(layer, **more), name) == ["true"]
+    assert values(preflight(layer), name) == []
+    assert values(preflight(layer, OTHER, **more), name) == []
+    assert "Access-Control-Request-Private-Network" in members(preflight(layer), "Vary")
 
 
 # --- the answers themselves
@@ -240,7 +248,7 @@ def local() -> LocalIssuer:
 def api(local: LocalIssuer) -> CrossOrigin:
     keys = StaticJWKS(local.jwks)
     issuer = Issuer(local.issuer, audience=local.audience, keys=keys, algorithms=["ES256"])
-    return stack(protect(Asked(), issuer=issuer, rules=RULES))
+    return stack(protect(RecordingApp(), issuer=issuer, rules=RULES))
 
 
 REFUSALS = [
@@ -271,7 +279,7 @@ def test_a_page_reads_refusals_and_their_challenge(
     answer = call(api, path=path, origin=PAGE, **({"authorization": sent} if sent else {}))
     assert int(answer[0][:3]) == status
     assert readable(PAGE, answer)
-    # Fetch, "CORS-exposed header-name list": what is not exposed is null to a script.
+    # Fetch, "CORS-exposed header-name list": a script sees null for a header that is not exposed.
     assert exposed(answer) == {"WWW-Authenticate"}
     assert challenge is None or challenge in values(answer, "WWW-Authenticate")[0]
 
@@ -286,7 +294,8 @@ def test_a_page_reads_503(local):
 
     issuer = Issuer(local.issuer, audience=local.audience, keys=Dead(), algorithms=["ES256"])
     api = stack(
-        protect(Asked(), issuer=issuer, rules=RULES), expose=["WWW-Authenticate", "Retry-After"]
+        protect(RecordingApp(), issuer=issuer, rules=RULES),
+        expose=["WWW-Authenticate", "Retry-After"],
     )
     answer = call(api, path="/private", origin=PAGE, authorization=f"Bearer {local.token()}")
     assert answer[0].startswith("503")
@@ -294,7 +303,7 @@ def test_a_page_reads_503(local):
     assert exposed(answer) == {"WWW-Authenticate", "Retry-After"}
 
 
-def test_a_response_that_is_started_again_has_the_headers_too():
+def test_a_restarted_response_has_the_headers():
     def fails(environ, start_response):
         start_response("200 OK", [("Content-Type", "text/plain")])
         try:
@@ -308,7 +317,7 @@ def test_a_response_that_is_started_again_has_the_headers_too():
     assert readable(PAGE, answer)
 
 
-def test_what_the_application_raises_passes_through():
+def test_an_exception_of_the_application_passes_through():
     def raises(environ, start_response):
         raise ZeroDivisionError
 
@@ -316,8 +325,8 @@ def test_what_the_application_raises_passes_through():
         call(stack(raises), origin=PAGE)
 
 
-def test_start_response_is_that_of_pep_3333():
-    """The same exc_info, the same write callable, and a list that the server may change."""
+def test_start_response_follows_pep_3333():
+    """Check the same exc_info, the same write callable, and a list that the server may change."""
     seen: list[Any] = []
 
     def write(octets: bytes) -> None: ...
@@ -336,7 +345,7 @@ def test_start_response_is_that_of_pep_3333():
 
     information: Any = (RuntimeError, RuntimeError(), None)
     body = iter([b"x"])
-    environ = any_environ("GET", "/", "", "", {"ORIGIN": PAGE})
+    environ = full_environ("GET", "/", "", "", {"ORIGIN": PAGE})
     assert stack(app)(environ, start_response) is body
     assert [len(arguments) for arguments in seen] == [2, 3]
     assert seen[1][2] is information
@@ -369,14 +378,14 @@ VARY = [
 @pytest.mark.parametrize(("before", "after"), VARY)
 @pytest.mark.parametrize("origin", [PAGE, OTHER, None], ids=["allowed", "another", "no origin"])
 @pytest.mark.parametrize("origins", [[PAGE], "*"], ids=["a list", "anyone"])
-def test_every_answer_varies_on_the_origin(origins, origin, before, after):
-    app = Asked(*[("Vary", value) for value in before])
+def test_every_answer_varies_by_origin(origins, origin, before, after):
+    app = RecordingApp(*[("Vary", value) for value in before])
     sent = {} if origin is None else {"origin": origin}
     answer = call(lint.middleware(stack(app, origins=origins)), **sent)
     assert values(answer, "Vary") == after
 
 
-def test_refusals_vary_on_the_origin_too(api):
+def test_refusals_vary_by_origin(api):
     assert values(call(api, path="/private"), "Vary") == ["Origin"]
     assert values(preflight(api, OTHER, path="/private"), "Vary")[0].startswith("Origin, ")
 
@@ -389,49 +398,48 @@ CREDENTIALS = [
 
 
 @pytest.mark.parametrize(("origins", "credentials", "shown"), CREDENTIALS)
-def test_credentials_are_sent_only_where_they_are_meant(origins, credentials, shown):
-    layer = stack(Asked(), origins=origins, credentials=credentials)
+def test_credentials_are_allowed_only_if_configured(origins, credentials, shown):
+    layer = stack(RecordingApp(), origins=origins, credentials=credentials)
     for answer in (call(layer, origin=PAGE), preflight(layer)):
         assert readable(PAGE, answer, credentials=True) is shown
         assert readable(PAGE, answer)
 
 
-def test_anyone_may_read_what_is_for_anyone():
-    layer = stack(Asked(), origins="*")
+def test_an_asterisk_lets_every_origin_read():
+    layer = stack(RecordingApp(), origins="*")
     assert readable(OTHER, call(layer, origin=OTHER))
     assert readable("null", call(layer, origin="null"))
     assert values(call(layer, origin=OTHER), "Access-Control-Allow-Origin") == ["*"]
 
 
 PREDICATES = [
-    pytest.param("https://pr-7.preview.example.com", True, id="what it says yes to"),
-    pytest.param("https://preview.example.com.evil.example", False, id="what it says no to"),
+    pytest.param("https://pr-7.preview.example.com", True, id="an origin that it allows"),
+    pytest.param("https://preview.example.com.evil.example", False, id="an origin that it refuses"),
     pytest.param("null", True, id="null, which only a predicate can allow"),
     pytest.param("https://PR-7.preview.example.com", False, id="not as a browser writes it"),
     pytest.param("https://pr-7.preview.example.com/", False, id="no origin: a path"),
     pytest.param("https://x@pr-7.preview.example.com", False, id="no origin: a user"),
     pytest.param("https://pr-7.preview.example.com:443", False, id="no origin: the default port"),
-    pytest.param("https://pr-7.preview.example.com:99999", False, id="no origin: no port"),
+    pytest.param("https://pr-7.preview.example.com:99999", False, id="no origin: an invalid port"),
     pytest.param("a, https://pr-7.preview.example.com", False, id="no origin: a list"),
     pytest.param("https://raise.preview.example.com", False, id="it raises"),
 ]
 
 
 @pytest.mark.parametrize(("origin", "allowed"), PREDICATES)
-def test_a_predicate_is_asked_about_origins_alone(origin, allowed, caplog):
+def test_a_predicate_sees_only_valid_origins(origin, allowed, caplog):
     def previews(origin: str) -> bool:
         if "raise" in origin:
             raise RuntimeError(origin)
         return origin == "null" or origin.endswith(".preview.example.com") or "," in origin
 
     caplog.set_level(logging.ERROR)
-    layer = stack(Asked(), origins=previews, credentials=True)
+    layer = stack(RecordingApp(), origins=previews, credentials=True)
     assert readable(origin, call(layer, origin=origin), credentials=True) is allowed
     assert sends(origin, preflight(layer, origin), "PUT", credentials=True) is allowed
-    told = [record.message for record in caplog.records]
-    assert told == (
-        ["the predicate for origins raised RuntimeError; the origin is not allowed"] * 2
-    ) * ("raise" in origin)
+    messages = [record.message for record in caplog.records]
+    text = "the predicate for origins raised RuntimeError; the origin is not allowed"
+    assert messages == ([text, text] if "raise" in origin else [])
 
 
 # --- beside a framework's own CORS
@@ -439,7 +447,7 @@ def test_a_predicate_is_asked_about_origins_alone(origin, allowed, caplog):
 
 @pytest.fixture(params=["any origin", "the same origin", "another origin"])
 def flask_app(request: pytest.FixtureRequest) -> Any:
-    """Flask-Cors inside, which dresses the framework's answers and answers its own preflights."""
+    """Return a Flask application with Flask-Cors, which adds headers and answers preflights."""
     app = Flask("sample")
     options = {
         "any origin": {"expose_headers": "X-Total"},
@@ -453,7 +461,7 @@ def flask_app(request: pytest.FixtureRequest) -> Any:
 
 @pytest.mark.parametrize("origin", [PAGE, OTHER, "null"])
 @pytest.mark.parametrize("credentials", [True, False], ids=["credentials", "no credentials"])
-def test_beside_a_frameworks_own_cors_this_layer_alone_decides(flask_app, origin, credentials):
+def test_this_layer_overrides_the_cors_of_a_framework(flask_app, origin, credentials):
     layer = stack(flask_app, credentials=credentials)
     answer = call(layer, origin=origin)
     assert answer[0] == "200 OK"
@@ -465,7 +473,7 @@ def test_beside_a_frameworks_own_cors_this_layer_alone_decides(flask_app, origin
     assert [name.lower() for name in members(answer, "Vary")].count("origin") == 1
 
 
-def test_without_an_origin_the_frameworks_cors_says_nothing_either(flask_app):
+def test_without_an_origin_the_cors_headers_of_a_framework_are_removed(flask_app):
     answer = TestApp(stack(flask_app)).get("/public")
     assert [name for name in answer.headers if name.lower().startswith("access-control")] == []
 
@@ -507,7 +515,7 @@ WRONG = [
     pytest.param({"origins": ["https://user@example.com"]}, "write scheme://host", id="a user"),
     pytest.param({"origins": ["https://bücher.example"]}, "write scheme://host", id="not ASCII"),
     pytest.param({"origins": [f"{PAGE}:"]}, "write scheme://host", id="an empty port"),
-    pytest.param({"origins": [f"{PAGE}:70000"]}, "write scheme://host", id="no port"),
+    pytest.param({"origins": [f"{PAGE}:70000"]}, "write scheme://host", id="an invalid port"),
     pytest.param(
         {"origins": [f"{PAGE}:08443"]}, "write scheme://host", id="a zero before the port"
     ),
@@ -532,6 +540,11 @@ WRONG = [
     ),
     pytest.param(
         {"methods": [7]}, r"methods=\[7\]: write a list of names", id="a number for a method"
+    ),
+    pytest.param(
+        {"methods": [["PUT"]]},
+        r"methods=\[\['PUT'\]\]: write a list of names",
+        id="a list in a list",
     ),
     pytest.param({"headers": ["*"]}, r"headers holds '\*'", id="any header"),
     pytest.param(
@@ -560,16 +573,16 @@ WRONG = [
 @pytest.mark.parametrize(("options", "complaint"), WRONG)
 def test_wrong_configuration_fails_at_construction(options, complaint):
     with pytest.raises(ValueError, match=complaint):
-        stack(Asked(), **options)
+        stack(RecordingApp(), **options)
 
 
-def test_an_application_is_needed_and_options_are_named():
+def test_the_application_and_the_origins_are_required():
     with pytest.raises(ValueError, match="app=None: write a callable"):
         CrossOrigin(None, origins=[PAGE])
     with pytest.raises(TypeError):
-        CrossOrigin(Asked())
+        CrossOrigin(RecordingApp())
     with pytest.raises(TypeError):
-        CrossOrigin(Asked(), [PAGE])
+        CrossOrigin(RecordingApp(), [PAGE])
 
 
 RIGHT = [
@@ -580,12 +593,14 @@ RIGHT = [
 
 
 @pytest.mark.parametrize("origin", RIGHT)
-def test_what_a_browser_sends_is_taken_as_it_is(origin):
-    assert readable(origin, call(stack(Asked(), origins=iter([origin, PAGE])), origin=origin))
+def test_an_origin_as_a_browser_sends_it_is_accepted(origin):
+    assert readable(
+        origin, call(stack(RecordingApp(), origins=iter([origin, PAGE])), origin=origin)
+    )
 
 
-def test_what_is_left_empty_is_not_sent():
-    layer = stack(Asked(), methods=[], headers=[], expose=[], max_age=0)
+def test_empty_options_send_no_header():
+    layer = stack(RecordingApp(), methods=[], headers=[], expose=[], max_age=0)
     assert [name for name, _ in preflight(layer)[1]] == [
         "Access-Control-Allow-Origin",
         "Access-Control-Max-Age",
@@ -615,7 +630,7 @@ origins = (
     | st.builds("{}{}".format, st.just(PAGE), octets)
     | st.builds("https://{}.preview.example.com".format, octets)
 )
-asked_headers = st.dictionaries(
+request_headers = st.dictionaries(
     st.sampled_from(
         [
             "ACCESS_CONTROL_REQUEST_METHOD",
@@ -632,7 +647,7 @@ asked_headers = st.dictionaries(
 PREVIEW = re.compile(r"https://[a-z0-9_-]+(\.[a-z0-9_-]+)*\.preview\.example\.com")
 LOCAL = LocalIssuer(algorithms=("ES256",))
 STACK = protect(
-    Asked(),
+    RecordingApp(),
     issuer=Issuer(
         LOCAL.issuer, audience=LOCAL.audience, keys=StaticJWKS(LOCAL.jwks), algorithms=["ES256"]
     ),
@@ -647,7 +662,7 @@ def previews(origin: str) -> bool:
 @settings(max_examples=500, deadline=None)
 @given(
     origin=st.none() | origins,
-    sent=asked_headers,
+    sent=request_headers,
     method=st.sampled_from(["OPTIONS", "GET", "POST"]),
     path=st.sampled_from(["/public", "/private", "/a//b"]),
     rule=st.sampled_from([[PAGE], previews]),
@@ -670,16 +685,16 @@ def test_any_request_is_answered_and_nothing_is_reflected(
     headers = sent if origin is None else {**sent, "ORIGIN": origin}
     answer = call(layer, method, path, **headers)
     assert int(answer[0][:3]) in (200, 204, 400, 401, 403)
-    may = origin is not None and (
+    is_allowed = origin is not None and (
         origin == PAGE if rule == [PAGE] else PREVIEW.fullmatch(origin) is not None
     )
-    assert readable(origin or "", answer, credentials=credentials) is may
-    granted = [
+    assert readable(origin or "", answer, credentials=credentials) is is_allowed
+    cors_headers = [
         (name, value) for name, value in answer[1] if name.lower().startswith("access-control")
     ]
-    assert bool(granted) is may
-    # But for the allowed origin itself, the headers hold nothing that the request said: what they say without it
-    # may have a word in common with it ("real", and a realm).
+    assert bool(cors_headers) is is_allowed
+    # Except for the allowed origin, the headers repeat nothing of the request. The usual answer may
+    # have a word in common with the request, such as "real" in the name of the parameter "realm".
     ordinary = {origin, *(value for _, value in call(layer, method, path)[1])}
     for name, value in answer[1]:
         assert value.isprintable()

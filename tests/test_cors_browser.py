@@ -1,4 +1,4 @@
-"""A page of another origin, in a real browser, calls the API through `CrossOrigin` and reads the refusals too."""
+"""Pages of other origins in a real browser call the API through `CrossOrigin` and read refusals."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from serving import served
 from jwt_wsgi import (
     AUTHENTICATED,
     PUBLIC,
+    CrossOrigin,
     Issuer,
     KeysUnavailable,
     StaticJWKS,
@@ -21,15 +22,14 @@ from jwt_wsgi import (
     protect,
     scope,
 )
-from jwt_wsgi.middleware.cors import CrossOrigin
 from jwt_wsgi.testing import LocalIssuer
 
-pytestmark = needs_chromium
+pytestmark = [needs_chromium, pytest.mark.slow]
 
 RULES = {"/public": PUBLIC, "/private": AUTHENTICATED, "/scoped": scope("read:messages")}
 LOCAL = LocalIssuer(algorithms=("ES256",))
 
-# What a page's script can see of a call: the answer, or that there was none.
+# The script of a page calls the API and returns what it can see, or the name of the error.
 CALL = """async ([url, options]) => {
   try {
     const answer = await fetch(url, options);
@@ -43,12 +43,12 @@ CALL = """async ([url, options]) => {
     return error.name;
   }
 }"""
-# What fetch throws where the browser shows nothing: a network error (Fetch, "CORS check").
+# fetch throws this if the browser hides the answer (Fetch, "CORS check").
 NOTHING = "TypeError"
 
 
 class Outage:
-    """A key source that can tell nothing as long as it is told so."""
+    """A key source that is unavailable on demand."""
 
     def __init__(self) -> None:
         self.over = True
@@ -67,45 +67,45 @@ class Api:
     """The protected application, and the requests that reach the server and the application."""
 
     def __init__(self) -> None:
-        self.asked: list[str] = []
-        self.reached: list[str] = []
+        self.server_requests: list[str] = []
+        self.app_requests: list[str] = []
         self.cookies: list[str | None] = []
         self.keys = Outage()
         issuer = Issuer(LOCAL.issuer, audience=LOCAL.audience, keys=self.keys, algorithms=["ES256"])
-        self._guarded = protect(self._application, issuer=issuer, rules=RULES)
-        self.layer: Any = self._guarded
+        self._protected = protect(self._application, issuer=issuer, rules=RULES)
+        self.layer: Any = self._protected
 
     def allow(self, origin: str, **options: Any) -> None:
         origins = origin if origin == "*" else [origin]
-        self.layer = CrossOrigin(self._guarded, origins=origins, **options)
-        self.asked.clear()
-        self.reached.clear()
+        self.layer = CrossOrigin(self._protected, origins=origins, **options)
+        self.server_requests.clear()
+        self.app_requests.clear()
         self.cookies.clear()
 
     def leave_out(self) -> None:
-        self.layer = self._guarded
-        self.asked.clear()
+        self.layer = self._protected
+        self.server_requests.clear()
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        self.asked.append(environ["REQUEST_METHOD"])
+        self.server_requests.append(environ["REQUEST_METHOD"])
         self.cookies.append(environ.get("HTTP_COOKIE"))
         return self.layer(environ, start_response)
 
     def _application(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
-        self.reached.append(environ["REQUEST_METHOD"])
+        self.app_requests.append(environ["REQUEST_METHOD"])
         auth = get_auth(environ)
         start_response("200 OK", [("Content-Type", "text/plain"), ("X-Secret", "hidden")])
         return [b"hello nobody" if auth is None else f"hello {auth.subject}".encode()]
 
 
 def blank(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-    """The page: it holds nothing, the tests run its scripts."""
+    """Answer with an empty page; the tests run scripts in it."""
     start_response("200 OK", [("Content-Type", "text/html")])
     return [b"<!doctype html><title>page</title><link rel=icon href=data:,>"]
 
 
 class Scene:
-    """The API at one port and a page at another; `page` is the page at this name of loopback."""
+    """The API on one port and a page on another; `page` opens the page under a name of loopback."""
 
     def __init__(self, browser: Browser, api: Api, api_port: int, page_port: int) -> None:
         self.api, self._browser = api, browser
@@ -125,8 +125,8 @@ class Scene:
         self, watched: Watched, path: str, token: str | None = None, base: str = "", **options: Any
     ) -> Any:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        given = {**options, "headers": {**headers, **options.get("headers", {})}}
-        return watched.page.evaluate(CALL, [(base or self.url) + path, given])
+        request_options = {**options, "headers": {**headers, **options.get("headers", {})}}
+        return watched.page.evaluate(CALL, [(base or self.url) + path, request_options])
 
 
 @pytest.fixture(scope="module")
@@ -154,8 +154,8 @@ def test_a_good_token_is_preflighted_sent_and_answered(scene):
     page = scene.page(scene.allowed)
     answer = scene.call(page, "/private", LOCAL.token())
     assert (answer["status"], answer["body"]) == (200, "hello user-1")
-    assert (scene.api.asked, scene.api.reached) == (["OPTIONS", "GET"], ["GET"])
-    assert page.said == []
+    assert (scene.api.server_requests, scene.api.app_requests) == (["OPTIONS", "GET"], ["GET"])
+    assert page.console_messages == []
 
 
 @pytest.mark.parametrize(
@@ -181,39 +181,39 @@ def test_a_good_token_is_preflighted_sent_and_answered(scene):
         pytest.param("/private", "outage", 503, None, "keys_unavailable", id="503"),
     ],
 )
-def test_a_refusal_can_be_read_with_its_challenge(scene, path, token, status, challenge, reason):
+def test_a_page_reads_a_refusal_with_its_challenge(scene, path, token, status, challenge, reason):
     scene.api.keys.over = token != "outage"
     sent = LOCAL.token("openid") if token in ("good", "outage") else token
     answer = scene.call(scene.page(scene.allowed), path, sent)
     assert answer["status"] == status
     assert f'"reason": "{reason}"' in answer["body"]
     assert challenge is None or challenge in answer["challenge"]
-    assert scene.api.reached == []
+    assert scene.api.app_requests == []
 
 
-def test_without_the_layer_the_page_is_told_of_a_network_error(scene):
+def test_without_the_layer_the_page_gets_a_network_error(scene):
     scene.api.leave_out()
     page = scene.page(scene.allowed)
     assert scene.call(page, "/private") == NOTHING
     assert scene.call(page, "/private", LOCAL.token()) == NOTHING
-    # The preflight was refused by the policy, so the call itself was never made.
-    assert scene.api.asked == ["GET", "OPTIONS"]
-    assert scene.api.reached == []
+    # The policy refused the preflight, so the browser did not make the call.
+    assert scene.api.server_requests == ["GET", "OPTIONS"]
+    assert scene.api.app_requests == []
 
 
-def test_another_origin_reads_nothing_and_what_is_preflighted_is_not_sent(scene):
+def test_another_origin_reads_nothing_and_cannot_pass_a_preflight(scene):
     page = scene.page(scene.other)
     assert scene.call(page, "/private", LOCAL.token()) == NOTHING
-    assert (scene.api.asked, scene.api.reached) == (["OPTIONS"], [])
-    # A simple request is sent, as any form could send it; the answer is not shown.
+    assert (scene.api.server_requests, scene.api.app_requests) == (["OPTIONS"], [])
+    # The browser sends a simple request, as it would for a form, but hides the answer.
     assert scene.call(page, "/public") == NOTHING
-    assert (scene.api.asked, scene.api.reached) == (["OPTIONS", "GET"], ["GET"])
-    assert "blocked by CORS policy" in page.said[0][0]
+    assert (scene.api.server_requests, scene.api.app_requests) == (["OPTIONS", "GET"], ["GET"])
+    assert "blocked by CORS policy" in page.console_messages[0][0]
 
 
 def test_a_sandboxed_page_is_another_origin(scene):
     page = scene.page(scene.allowed)
-    told = page.page.evaluate(
+    reply = page.page.evaluate(
         """(url) => new Promise((done) => {
           addEventListener("message", (event) => done([event.origin, event.data]));
           const frame = document.createElement("iframe");
@@ -224,7 +224,7 @@ def test_a_sandboxed_page_is_another_origin(scene):
         })""",
         f"{scene.url}/public",
     )
-    assert told == ["null", NOTHING]
+    assert reply == ["null", NOTHING]
 
 
 @pytest.mark.parametrize(
@@ -240,14 +240,17 @@ def test_a_sandboxed_page_is_another_origin(scene):
         pytest.param({"headers": {"X-Other": "1"}}, False, id="another header"),
     ],
 )
-def test_a_page_sends_what_is_listed_and_no_more(scene, options, sent):
+def test_a_page_sends_only_what_is_listed(scene, options, sent):
     answer = scene.call(scene.page(scene.allowed), "/public", **options)
     assert (answer != NOTHING) is sent
-    assert scene.api.asked == ["OPTIONS", options.get("method", "GET")][: 1 + sent]
-    assert scene.api.reached == scene.api.asked[1:]
+    expected = ["OPTIONS"]
+    if sent:
+        expected.append(options.get("method", "GET"))
+    assert scene.api.server_requests == expected
+    assert scene.api.app_requests == scene.api.server_requests[1:]
 
 
-def test_only_what_is_exposed_can_be_read(scene):
+def test_a_page_reads_only_exposed_headers(scene):
     page = scene.page(scene.allowed)
     assert scene.call(page, "/public")["secret"] is None
     scene.api.allow(scene.allowed, expose=["WWW-Authenticate", "X-Secret"])
@@ -257,19 +260,19 @@ def test_only_what_is_exposed_can_be_read(scene):
     assert (refused["status"], refused["challenge"]) == (401, None)
 
 
-def test_a_preflight_is_remembered_for_its_time_only(scene):
+def test_a_browser_caches_a_preflight_for_max_age(scene):
     page = scene.page(scene.allowed)
     for _ in range(2):
         assert scene.call(page, "/private", LOCAL.token())["status"] == 200
-    assert scene.api.asked == ["OPTIONS", "GET", "GET"]
+    assert scene.api.server_requests == ["OPTIONS", "GET", "GET"]
     scene.api.allow(scene.allowed, max_age=0)
     page = scene.page(scene.allowed)
     for _ in range(2):
         assert scene.call(page, "/private", LOCAL.token())["status"] == 200
-    assert scene.api.asked == ["OPTIONS", "GET"] * 2
+    assert scene.api.server_requests == ["OPTIONS", "GET"] * 2
 
 
-def test_cookies_go_along_only_where_credentials_are_meant(scene):
+def test_cookies_are_sent_only_if_credentials_are_allowed(scene):
     page = scene.page(scene.allowed)
     page.context.add_cookies([{"name": "session", "value": "1", "url": scene.same_site}])
     scene.api.allow(scene.allowed)
@@ -280,7 +283,7 @@ def test_cookies_go_along_only_where_credentials_are_meant(scene):
     assert scene.api.cookies == ["session=1", None]
 
 
-def test_anyone_may_read_where_the_layer_says_so_but_never_with_cookies(scene):
+def test_an_asterisk_lets_every_page_read_but_never_with_cookies(scene):
     scene.api.allow("*")
     page = scene.page(scene.other)
     assert scene.call(page, "/private", LOCAL.token())["status"] == 200

@@ -1,4 +1,4 @@
-"""Route coverage: what is listed for each framework, what is not covered, and what cannot be read."""
+"""Route coverage: the table of each framework, uncovered endpoints, unreadable applications."""
 
 from __future__ import annotations
 
@@ -39,6 +39,7 @@ from jwt_wsgi import (
     claim,
     guard,
     protect,
+    report_only,
     scope,
 )
 from jwt_wsgi.coverage import Report, assert_covered, coverage
@@ -47,7 +48,7 @@ EMPTY = Policy({})
 
 
 def listed(report: Report) -> dict[str, str]:
-    """What each row says beyond its key: its name, and what is marked."""
+    """Return the name and the marks of each row, by its key."""
     marks = ("automatic", "uncertain")
     return {
         e.key: " ".join([e.name, *(mark for mark in marks if getattr(e, mark))]) for e in report
@@ -153,7 +154,7 @@ def test_a_route_table_is_listed(framework: str) -> None:
     assert [key for key in ABSENT[framework] if key in found] == []
 
 
-def test_what_flask_adds_is_marked_and_counts_with_what_it_was_added_to() -> None:
+def test_a_method_that_flask_adds_is_marked_and_not_uncovered() -> None:
     app = Flask("shop")
     report = coverage(app, EMPTY)
     assert listed(report) == {
@@ -164,7 +165,7 @@ def test_what_flask_adds_is_marked_and_counts_with_what_it_was_added_to() -> Non
     assert [endpoint.key for endpoint in report.uncovered] == ["GET /static/{filename...}"]
 
 
-def test_what_werkzeug_only_builds_is_no_route_and_a_rule_may_take_every_method() -> None:
+def test_build_only_rules_are_left_out_and_rules_may_take_every_method() -> None:
     app = Flask("shop", static_folder=None)
     app.url_map.add(Rule("/built", endpoint="built", build_only=True))
     app.url_map.add(Rule("/every", endpoint="every"))
@@ -222,7 +223,7 @@ def test_a_pyramid_traversal_may_be_anywhere() -> None:
     }
 
 
-def test_what_bottle_mounts_by_wsgi_and_falcon_serves_as_files_is_everything_beneath() -> None:
+def test_wsgi_mounts_and_static_routes_are_everything_below() -> None:
     app = bottle.Bottle()
     app.mount("/other/", sample.router())
     assert listed(coverage(app, EMPTY)) == {
@@ -233,7 +234,7 @@ def test_what_bottle_mounts_by_wsgi_and_falcon_serves_as_files_is_everything_ben
     assert listed(coverage(served, EMPTY)) == {"* /files/{path...}": "static"}
 
 
-# --- the judgement
+# --- the decisions
 
 
 def routing(*routes: tuple[str, str], **views: Any) -> Flask:
@@ -244,8 +245,9 @@ def routing(*routes: tuple[str, str], **views: Any) -> Flask:
 
 
 USERS = {"/users/{id}": scope("read"), "/users/me": AUTHENTICATED}
-# route, rules, what may decide it (weakest first), and what it takes; then whether it is covered.
-JUDGED = [
+# The route, the rules, the keys that may decide it (weakest first), the requirement, and whether
+# it is covered.
+DECIDED = [
     ("/users/<id>", USERS, ["/users/me", "/users/{id}"], "AUTHENTICATED or scope('read')", True),
     ("/users/<int:id>", USERS, ["/users/{id}"], "scope('read')", True),
     ("/users/me", USERS, ["/users/me"], "AUTHENTICATED", True),
@@ -286,7 +288,7 @@ JUDGED = [
 
 @pytest.mark.parametrize(
     ("route", "rules", "deciding", "takes", "covered"),
-    [pytest.param(*j, id=f"{j[0]} under {' '.join(j[1])}") for j in JUDGED],
+    [pytest.param(*j, id=f"{j[0]} under {' '.join(j[1])}") for j in DECIDED],
 )
 def test_an_endpoint_has_all_rules_that_may_decide_it(
     route: str, rules: Any, deciding: Any, takes: str, covered: bool
@@ -322,7 +324,13 @@ def test_the_weakest_of_many_rules_is_shown_first() -> None:
     assert "/5, /4, /2 and 4 more" in str(report)
 
 
-def test_the_default_is_no_rule_for_a_path() -> None:
+def test_a_report_only_rule_is_as_weak_as_its_enforced_part() -> None:
+    rules = {"/a": OPTIONAL, "/b": report_only(scope("b")), "/c": scope("c") & report_only(DENY)}
+    endpoint = coverage(routing(("GET", "/<x>")), Policy(rules, default=AUTHENTICATED)).endpoints[0]
+    assert [rule and rule.key for rule in endpoint.rules] == ["/a", "/b", None, "/c"]
+
+
+def test_the_default_is_not_a_rule_for_a_path() -> None:
     (endpoint, *_) = coverage(routing(("GET", "/a")), Policy({}, default=AUTHENTICATED))
     assert (endpoint.rules, endpoint.requirement, endpoint.covered) == (
         (None,),
@@ -396,7 +404,7 @@ PLAIN = routing(("GET", "/a"))
 
 
 class Rewriting:
-    """A middleware that nothing is known of."""
+    """An unknown middleware."""
 
     def __init__(self, app: Any) -> None:
         self.application = app
@@ -451,7 +459,7 @@ def test_routes_are_found_behind(app: Any, expected: list[str]) -> None:
     assert keys(app) == expected
 
 
-def test_what_may_answer_anything_is_uncertain() -> None:
+def test_an_unknown_middleware_is_uncertain() -> None:
     (unknown, *_) = coverage(Rewriting(PLAIN), POLICY)
     assert (unknown.uncertain, unknown.covered) == (True, False)
 
@@ -471,7 +479,7 @@ def test_what_may_answer_anything_is_uncertain() -> None:
         ),
     ],
 )
-def test_what_stands_outside_the_policy_is_decided_by_no_rule(app: Any, outside: str) -> None:
+def test_endpoints_outside_the_policy_are_decided_by_no_rule(app: Any, outside: str) -> None:
     report = coverage(app, POLICY)
     (endpoint,) = report.uncovered
     assert (endpoint.key, endpoint.rules, endpoint.requirement) == (outside, (), "nothing")
@@ -510,7 +518,7 @@ def test_another_policy_than_the_one_in_front_is_an_error(other: Policy) -> None
     [lambda e, s: [], guard(AUTHENTICATED)(PLAIN), None, object(), {"/a": PLAIN}],
     ids=["a function", "guarded", "none", "an object", "a mapping"],
 )
-def test_what_cannot_be_read_is_an_error_that_says_what_can(app: Any) -> None:
+def test_an_unreadable_application_is_an_error_with_the_remedy(app: Any) -> None:
     with pytest.raises(
         TypeError,
         match=r"cannot read the routes of .*: give it Flask, Django, Pyramid, Bottle, Falcon",
@@ -542,8 +550,8 @@ def test_a_django_project_without_routes_is_an_error() -> None:
         coverage(WSGIHandler(), POLICY, urlconf=[])
 
 
-def test_rules_are_no_policy() -> None:
-    with pytest.raises(TypeError, match=r"dict is no policy; write Policy\(rules\)"):
+def test_coverage_refuses_rules_instead_of_a_policy() -> None:
+    with pytest.raises(TypeError, match=r"dict is not a policy; write Policy\(rules\)"):
         coverage(PLAIN, RULES)  # type: ignore[arg-type]
 
 
@@ -591,7 +599,7 @@ def test_an_exception_that_names_no_uncovered_endpoint_is_an_error(stale: str) -
         assert_covered(SHOP, SHOP_POLICY, accept=["POST /a", "GET /b/{id}/c", stale])
     assert (
         str(failed.value)
-        == f"accept names what is no uncovered endpoint, so take it out: {stale!r}"
+        == f"accept names endpoints that are covered or unknown, so remove them: {stale!r}"
     )
 
 
@@ -600,7 +608,7 @@ def test_one_exception_is_written_in_a_list() -> None:
         assert_covered(SHOP, SHOP_POLICY, accept="POST /a")
 
 
-def test_what_is_uncertain_is_refused_unless_accepted() -> None:
+def test_uncertain_endpoints_are_refused_unless_accepted() -> None:
     app, options = FRAMEWORKS["falcon"]()
     policy = Policy({"/": AUTHENTICATED})
     uncertain = [e.key for e in coverage(app, policy, **options) if e.uncertain and not e.automatic]
@@ -614,7 +622,7 @@ def test_what_is_uncertain_is_refused_unless_accepted() -> None:
     assert_covered(app, policy, accept=[*others, *uncertain])
 
 
-def test_what_no_pattern_names_can_only_be_accepted() -> None:
+def test_an_endpoint_without_a_pattern_can_only_be_accepted() -> None:
     app = routing(("GET", "/f/<path:rest>/edit"))
     with pytest.raises(AssertionError, match="no pattern names it alone; accept it"):
         assert_covered(app, Policy({"/f": PUBLIC}))

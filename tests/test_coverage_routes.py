@@ -1,4 +1,4 @@
-"""What a route stands for: how patterns are read, and that a route never stands for less than it matches."""
+"""Routes: how patterns are read, and that a route stands for all paths that it matches."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from jwt_wsgi import AUTHENTICATED, PUBLIC, InvalidRequest, Policy, scope
-from jwt_wsgi.coverage.endpoints import Judge
-from jwt_wsgi.coverage.routes import Parameter, Piece, Route, assemble, read_regex
+from jwt_wsgi.coverage.endpoints import RouteChecker
+from jwt_wsgi.coverage.routes import Route, Variable, VariableSegment, assemble, read_regex
 
 ROUTES = [
-    # pieces, shown as, segments, depth, deep, beneath, uncertain
+    # parts, text, segments, depth, extent
     (("/",), "/", [], 0, "exactly"),
     (("/a/b",), "/a/b", ["a", "b"], 2, "exactly"),
     (("/a/b/",), "/a/b/", ["a", "b"], 2, "exactly"),
-    (("/a/", Piece("id"), "/b"), "/a/{id}/b", ["a", "{id}", "b"], 3, "exactly"),
-    (("/a/", Piece("id", r"\d+"), ".json"), "/a/{id}.json", ["a", "{id}.json"], 2, "exactly"),
-    (("/a/", Piece("rest", ".*")), "/a/{rest...}", ["a"], 1, "deep"),
-    (("/a/", Piece("rest", ".+")), "/a/{rest...}", ["a"], 1, "beneath"),
-    (("/a/", Piece("rest", "[^/].*?"), "/"), "/a/{rest...}/", ["a"], 1, "beneath"),
-    (("/a/", Piece("rest", ".+"), "/b/c"), "/a/{rest...}/b/c", ["a"], 4, "beneath"),
-    (("/a/x-", Piece("rest", ".*")), "/a/x-{rest...}", ["a"], 1, "uncertain"),
-    (("/a/", Piece("x", "(?!b).+")), "/a/{x...}", ["a"], 1, "uncertain"),
-    (("/a/", Piece("x", "a/b"), "/c"), "/a/{x...}/c", ["a"], 3, "uncertain"),
+    (("/a/", Variable("id"), "/b"), "/a/{id}/b", ["a", "{id}", "b"], 3, "exactly"),
+    (("/a/", Variable("id", r"\d+"), ".json"), "/a/{id}.json", ["a", "{id}.json"], 2, "exactly"),
+    (("/a/", Variable("rest", ".*")), "/a/{rest...}", ["a"], 1, "deep"),
+    (("/a/", Variable("rest", ".+")), "/a/{rest...}", ["a"], 1, "below_only"),
+    (("/a/", Variable("rest", "[^/].*?"), "/"), "/a/{rest...}/", ["a"], 1, "below_only"),
+    (("/a/", Variable("rest", ".+"), "/b/c"), "/a/{rest...}/b/c", ["a"], 4, "below_only"),
+    (("/a/x-", Variable("rest", ".*")), "/a/x-{rest...}", ["a"], 1, "uncertain"),
+    (("/a/", Variable("x", "(?!b).+")), "/a/{x...}", ["a"], 1, "uncertain"),
+    (("/a/", Variable("x", "a/b"), "/c"), "/a/{x...}/c", ["a"], 3, "uncertain"),
     (("/a//b",), "/a//b", ["a"], 1, "uncertain"),
     (("/a/../b",), "/a/../b", ["a"], 1, "uncertain"),
     (("/a/./b",), "/a/./b", ["a"], 1, "uncertain"),
@@ -36,30 +36,31 @@ ROUTES = [
 
 def shown(route: Route) -> list[str]:
     return [
-        segment.shown if isinstance(segment, Parameter) else segment for segment in route.segments
+        segment.text if isinstance(segment, VariableSegment) else segment
+        for segment in route.segments
     ]
 
 
 @pytest.mark.parametrize(
-    ("pieces", "path", "segments", "depth", "extent"),
+    ("parts", "path", "segments", "depth", "extent"),
     [pytest.param(*r, id=ascii(r[1])) for r in ROUTES],
 )
-def test_pieces_make_a_route(
-    pieces: Any, path: str, segments: list[str], depth: int, extent: str
+def test_parts_make_a_route(
+    parts: Any, path: str, segments: list[str], depth: int, extent: str
 ) -> None:
-    route = assemble(pieces)
+    route = assemble(parts)
     assert (route.path, shown(route), route.depth) == (path, segments, depth)
-    said = {"deep": route.deep, "beneath": route.beneath, "uncertain": route.uncertain}
+    said = {"deep": route.deep, "below_only": route.below_only, "uncertain": route.uncertain}
     expected = {
         "exactly": [],
         "deep": ["deep"],
-        "beneath": ["deep", "beneath"],
+        "below_only": ["deep", "below_only"],
         "uncertain": ["deep", "uncertain"],
     }
     assert [name for name, is_so in said.items() if is_so] == expected[extent]
 
 
-def test_what_is_uncertain_is_shown_as_it_is_written_and_ends_at_what_is_whole() -> None:
+def test_an_uncertain_route_is_shown_as_written_and_ends_at_whole_segments() -> None:
     route = assemble(("/a/b/c",), certain=False, spelling="/a/b/c(?:x|/y)")
     assert (route.path, shown(route), route.deep, route.uncertain) == (
         "/a/b/c(?:x|/y)",
@@ -69,7 +70,7 @@ def test_what_is_uncertain_is_shown_as_it_is_written_and_ends_at_what_is_whole()
     )
 
 
-# Regular expressions, and how much of each is a segment.
+# Regular expressions that match one segment, and others that may match more.
 ONE = [
     r"\d+",
     r"[0-9]+",
@@ -130,13 +131,13 @@ MORE += [
 
 @pytest.mark.parametrize("regex", ONE)
 def test_an_expression_without_a_slash_is_one_segment(regex: str) -> None:
-    route = assemble(("/", Piece("x", regex)))
+    route = assemble(("/", Variable("x", regex)))
     assert (shown(route), route.deep) == (["{x}"], False)
 
 
 @pytest.mark.parametrize("regex", MORE)
-def test_any_other_may_hold_slashes(regex: str) -> None:
-    route = assemble(("/", Piece("x", regex)))
+def test_any_other_expression_may_match_slashes(regex: str) -> None:
+    route = assemble(("/", Variable("x", regex)))
     assert (shown(route), route.deep, route.uncertain) == ([], True, True)
 
 
@@ -147,12 +148,12 @@ def test_any_other_may_hold_slashes(regex: str) -> None:
         max_size=8,
     ).map("".join)
 )
-def test_whatever_is_taken_for_one_segment_matches_no_slash(regex: str) -> None:
+def test_an_expression_taken_for_one_segment_matches_no_slash(regex: str) -> None:
     try:
         compiled = re.compile(f"(?:{regex})")
     except (re.error, FutureWarning):
         assume(False)
-    route = assemble(("/", Piece("x", regex)))
+    route = assemble(("/", Variable("x", regex)))
     if route.deep:
         return
     for text in ("/", "a/", "/a", "a/b", "0/", "/0", "//", "-/", "./", "/1", "9/9"):
@@ -185,36 +186,36 @@ READ = [
 def test_a_regular_expression_is_read_as_far_as_it_is_plain(
     regex: str, segments: list[str], whole: bool
 ) -> None:
-    pieces, certain = read_regex(regex)
-    route = assemble(("/", *pieces), certain=certain)
+    parts, certain = read_regex(regex)
+    route = assemble(("/", *parts), certain=certain)
     assert (shown(route), certain, route.uncertain) == (segments, whole, not whole)
 
 
 KEYS = [
-    (("/a/", Piece("id"), "/b"), "/a/{id}/b"),
-    (("/a/", Piece("id", r"\d+"), "-", Piece("k")), "/a/{p2}"),
-    (("/a/", Piece("é")), "/a/{p2}"),
+    (("/a/", Variable("id"), "/b"), "/a/{id}/b"),
+    (("/a/", Variable("id", r"\d+"), "-", Variable("k")), "/a/{p2}"),
+    (("/a/", Variable("é")), "/a/{p2}"),
     (("/",), "/"),
 ]
 
 
-@pytest.mark.parametrize(("pieces", "key"), KEYS, ids=[key for _, key in KEYS])
-def test_the_remedy_is_a_key_that_a_policy_takes(pieces: Any, key: str) -> None:
-    (endpoint,) = Judge(Policy({})).endpoints(assemble(pieces), {"GET": False}, "name")
+@pytest.mark.parametrize(("parts", "key"), KEYS, ids=[key for _, key in KEYS])
+def test_the_remedy_is_a_key_that_a_policy_takes(parts: Any, key: str) -> None:
+    (endpoint,) = RouteChecker(Policy({})).endpoints(assemble(parts), {"GET": False}, "name")
     assert endpoint.remedy == f"GET {key}"
-    (again,) = Judge(Policy({endpoint.remedy: PUBLIC})).endpoints(
-        assemble(pieces), {"GET": False}, "name"
+    (again,) = RouteChecker(Policy({endpoint.remedy: PUBLIC})).endpoints(
+        assemble(parts), {"GET": False}, "name"
     )
     assert again.covered
 
 
 @pytest.mark.parametrize("literal", ["/a/:b", "/a/*", "/a/100%25", "/a/{b"])
-def test_there_is_no_remedy_where_no_pattern_says_it(literal: str) -> None:
-    (endpoint,) = Judge(Policy({})).endpoints(assemble((literal,)), {"GET": False}, "name")
+def test_a_route_without_a_pattern_has_no_remedy(literal: str) -> None:
+    (endpoint,) = RouteChecker(Policy({})).endpoints(assemble((literal,)), {"GET": False}, "name")
     assert (endpoint.remedy, endpoint.covered) == ("", False)
 
 
-# --- Routes against policies: paths of a route, drawn, are decided as its report says.
+# --- routes against policies: random paths of a route are decided as its report says
 
 VALUES = ["a", "b", "7", "12", "z", "a-b", "7.json"]
 REGEXES = {
@@ -227,10 +228,10 @@ REGEXES = {
     ".+": [*VALUES, "a/b", "z/7/a", "b/b/b/b"],
     "(?!q).*": [*VALUES, "", "a/b", "a/a/a"],
 }
-pieces = st.lists(
+route_parts = st.lists(
     st.one_of(
         st.sampled_from(["a", "b", "7", "/", "/a/", "/b/", "/7/", "-", ".json"]),
-        st.sampled_from(list(REGEXES)).map(lambda regex: Piece("x", regex)),
+        st.sampled_from(list(REGEXES)).map(lambda regex: Variable("x", regex)),
     ),
     max_size=6,
 ).map(lambda run: ("/", *run))
@@ -259,24 +260,27 @@ def policies(draw: st.DrawFn) -> Policy:
         raise
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None)
 @given(
-    pieces,
+    route_parts,
     st.booleans(),
     policies(),
     st.sampled_from([{"GET": False, "PUT": False, "HEAD": True}, None]),
     st.data(),
 )
-def test_what_decides_a_path_of_a_route_is_in_its_report(
+def test_the_report_has_the_rule_that_decides_a_path_of_a_route(
     route: Any, certain: bool, policy: Policy, methods: Any, data: Any
 ) -> None:
-    endpoints = list(Judge(policy).endpoints(assemble(route, certain=certain), methods, "name"))
+    endpoints = list(
+        RouteChecker(policy).endpoints(assemble(route, certain=certain), methods, "name")
+    )
     by_method = {endpoint.method: endpoint for endpoint in endpoints}
     for _ in range(4):
         path = "".join(
             p if isinstance(p, str) else data.draw(st.sampled_from(REGEXES[p.regex])) for p in route
         )
-        # What an uncertain pattern also matches: something else beneath.
+        # An uncertain pattern also matches other paths below.
         path += "" if certain else data.draw(st.sampled_from(["", "/a", "b", "/7/b"]))
         method = data.draw(
             st.sampled_from(["GET", "HEAD", "PUT", *([] if methods else ["POST", "PURGE"])])

@@ -1,7 +1,7 @@
 """A report names every rule that can decide what a framework runs.
 
-Requests go through the real frameworks: whichever handler answers, the report's
-row for it and the method must be there, and must hold the rule that decides.
+Requests go through the real frameworks. The report must have a row for the handler that answers
+and the method, and the row must name the rule that decides.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any
 
 import pytest
+from environs import environ
 from framework_apps import FRAMEWORKS, Framework
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -19,6 +20,8 @@ from hypothesis import strategies as st
 from jwt_wsgi import AUTHENTICATED, PUBLIC, InvalidRequest, Policy, scope
 from jwt_wsgi.coverage import Endpoint, coverage
 from jwt_wsgi.policy.algebra import NO_RULE, Requirement
+
+pytestmark = pytest.mark.slow
 
 each_framework = pytest.mark.parametrize("name", FRAMEWORKS)
 
@@ -97,7 +100,7 @@ def framework(name: str) -> Framework:
 
 @cache
 def answered(name: str) -> dict[tuple[str, str], str]:
-    """Path and method, with the handler that answers it; of all paths up to depth two and many deeper ones."""
+    """Return the handlers by path and method, of all paths up to depth two and many deeper ones."""
     deeper = ("me", "7", "b", "ab", "a", "things", "x", "posts", "edit")
     chosen = [(), *((one,) for one in SEGMENTS), *itertools.product(HEADS, SEGMENTS)]
     chosen += [
@@ -109,7 +112,7 @@ def answered(name: str) -> dict[tuple[str, str], str]:
     with framework(name).running():
         for path in ("/" + "/".join(path) + end for path in chosen for end in ("", "/")):
             handled = framework(name).handler(path, "GET")
-            # What answers no GET is seldom there, least of all behind a slash.
+            # A path without a handler for GET seldom has one for other methods.
             others = () if path.endswith("/") else ("HEAD", "POST", "PUT")
             for method in METHODS if handled or path.count("/") < 2 else others:
                 handler = handled if method == "GET" else framework(name).handler(path, method)
@@ -122,15 +125,13 @@ def by_handler(name: str, policy: Policy) -> dict[tuple[str, str], list[Endpoint
     rows: dict[tuple[str, str], list[Endpoint]] = defaultdict(list)
     app, options = framework(name)
     for endpoint in coverage(app, policy, **options):
-        # The same class stands behind two routes in places, and tells one name.
+        # The same class may stand behind two routes, under one name.
         rows[endpoint.name.removesuffix("-any"), endpoint.method].append(endpoint)
     return rows
 
 
 def deciding(policy: Policy, path: str, method: str) -> Any:
-    return policy.match(
-        {"PATH_INFO": path.encode().decode("latin-1"), "REQUEST_METHOD": method, "SCRIPT_NAME": ""}
-    )
+    return policy.match(environ(path, method))
 
 
 def check(name: str, policy: Policy) -> int:
@@ -145,7 +146,7 @@ def check(name: str, policy: Policy) -> int:
         assert listed, f"{method} {path} runs {handler}, which has no row"
         keys = {rule and rule.key for endpoint in listed for rule in endpoint.rules}
         held = (match.rule and match.rule.key) in keys
-        # A refusal of everybody, where a parameter is empty behind a trailing slash, is no way in.
+        # A trailing slash with an empty parameter may be refused for everyone, which opens nothing.
         assert held or (path.endswith("/") and match.requirement is NO_RULE), (
             method,
             path,
@@ -234,7 +235,7 @@ def policies(draw: st.DrawFn) -> Policy:
 
 @each_framework
 def test_the_frameworks_run_every_handler_that_is_listed(name: str) -> None:
-    """Or else the property below would say nothing of it."""
+    """Otherwise, the property below would not test them."""
     rows = by_handler(name, Policy({"/": AUTHENTICATED}))
     ran = set(answered(name).values())
     assert ran == {handler for handler, _ in rows}
@@ -243,5 +244,5 @@ def test_the_frameworks_run_every_handler_that_is_listed(name: str) -> None:
 @each_framework
 @settings(max_examples=30, deadline=None)
 @given(policy=policies())
-def test_what_decides_a_request_is_in_the_report(name: str, policy: Policy) -> None:
+def test_the_report_has_the_rule_that_decides_a_request(name: str, policy: Policy) -> None:
     assert check(name, policy) >= 10

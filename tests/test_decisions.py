@@ -28,7 +28,7 @@ def test_a_refusal_is_one_line_at_info(caplog: pytest.LogCaptureFixture) -> None
     ]
 
 
-def test_what_was_found_is_cut_and_escaped(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_value_found_is_cut_and_escaped(caplog: pytest.LogCaptureFixture) -> None:
     error = InvalidToken("claim_mismatch", found="\u2028" + "x" * 500)
     [line] = lines(caplog, logging.INFO, Decision(error))
     assert line.isascii() is False  # the ellipsis alone
@@ -36,7 +36,7 @@ def test_what_was_found_is_cut_and_escaped(caplog: pytest.LogCaptureFixture) -> 
     assert len(line) < 300
 
 
-def test_a_yes_is_one_line_at_debug_and_none_above(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_allowed_request_is_one_line_at_debug(caplog: pytest.LogCaptureFixture) -> None:
     assert lines(caplog, logging.INFO, Decision(rule="/a")) == []
     assert lines(caplog, logging.DEBUG, Decision(rule="/a")) == ["'GET' '/a' allowed (rule /a)"]
 
@@ -55,14 +55,14 @@ def test_a_refusal_is_silent_above_info(caplog: pytest.LogCaptureFixture) -> Non
         pytest.param(logging.WARNING, False, True, True, id="all, by the hook"),
     ],
 )
-def test_who_would_hear_of_a_decision(
+def test_a_decision_is_observed_by_a_hook_or_an_enabled_log_level(
     caplog: pytest.LogCaptureFixture, level: int, refused: bool, hook: bool, told: bool
 ) -> None:
     with caplog.at_level(level, "jwt_wsgi.decision"):
         assert is_observed(refused, print if hook else None) is told
 
 
-def test_a_decision_says_whether_and_why() -> None:
+def test_a_decision_has_its_outcome_and_reason() -> None:
     assert Decision().reason is None
     assert Decision(Forbidden()).reason == "denied"
 

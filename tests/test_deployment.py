@@ -9,7 +9,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import ssl
 import subprocess
 import sys
@@ -22,10 +21,12 @@ from typing import Any, NamedTuple
 
 import pytest
 import trustme
-from ports import free_port
+from ports import free_port, listens
 from webtest import TestApp
 
 from jwt_wsgi.testing import LocalIssuer
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
@@ -164,14 +165,6 @@ def running(
             process.wait()
 
 
-def listens(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=PATIENCE).close()
-    except OSError:
-        return False
-    return True
-
-
 def output(site: Site) -> str:
     logs = [site.folder / "said", *site.folder.glob("*.log")]
     return "\n".join(
@@ -283,7 +276,7 @@ def test_mod_wsgi_starts_answers_finds_a_rotated_key_and_stops(site: Site) -> No
 @pytest.mark.parametrize(
     "site", [pytest.param(None, marks=needs_mod_wsgi)], indirect=True, ids=["apache"]
 )
-def test_without_pass_authorization_every_token_is_missing(site: Site) -> None:
+def test_without_wsgi_pass_authorization_every_token_is_missing(site: Site) -> None:
     settings = blocks("apache")[0].replace("WSGIPassAuthorization On\n", "")
     with apache(site, settings):
         answer = site.ask(token=site.issuer.token())
@@ -406,7 +399,7 @@ def test_waitress_drops_the_scheme_unless_it_is_told_to_leave_it(site: Site) -> 
 @pytest.mark.parametrize(
     "layered", [UNMOUNTED, OUTSIDE], ids=["without mounts", "outside ProxyFix"]
 )
-def test_any_other_way_is_refused_with_and_without_a_token(
+def test_an_unknown_mount_is_refused_with_and_without_a_token(
     command: str, layered: str, site: Site
 ) -> None:
     assert layered != LAYERED
@@ -418,7 +411,7 @@ def test_any_other_way_is_refused_with_and_without_a_token(
 # --- mounts
 
 
-def test_a_policy_outside_of_a_mount_judges_the_whole_path(site: Site) -> None:
+def test_a_policy_outside_a_mount_matches_the_whole_path(site: Site) -> None:
     namespace: dict[str, Any] = {}
     for snippet in blocks("python"):
         exec(compile(site.here(snippet), "deployment.md", "exec"), namespace)

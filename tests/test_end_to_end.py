@@ -4,87 +4,17 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import re
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import authorization_server as issuing
 import pytest
 import requests
 from ports import free_port
-
-import app
-
-APP = Path(app.__file__)
-DEADLINE = 20.0
-
-# Set but empty is as good as not set, and keeps out the `.env` of whoever runs this.
-SILENT = dict.fromkeys(app.NAMES, "")
+from running_app import APP, DEADLINE, Running, running
 
 PLACES = ("public", "private", "private-scoped")
 SERVING = r"Serving on (http://\S+)\n"
-
-
-class Running:
-    """A script as a process of its own; what it writes, on both streams, is in `output`."""
-
-    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
-        self.process = process
-        self._log = log
-
-    @property
-    def output(self) -> str:
-        return self._log.read_text()
-
-    def says(self, pattern: str) -> re.Match[str]:
-        """The match of `pattern` in the output, once it is there."""
-        deadline = time.monotonic() + DEADLINE
-        while True:
-            over = self.process.poll() is not None or time.monotonic() > deadline
-            if match := re.search(pattern, self.output):
-                return match
-            if over:
-                pytest.fail(f"never said {pattern!r}, but:\n{self.output}")
-            time.sleep(0.02)
-
-    def interrupt(self) -> int:
-        """Ctrl-C; the exit status."""
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGINT)
-        try:
-            return self.process.wait(DEADLINE)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-            pytest.fail(f"did not end, and said:\n{self.output}")
-
-
-def environment(settings: dict[str, str]) -> dict[str, str]:
-    inherited = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
-    return {**inherited, **SILENT, **settings}
-
-
-@contextmanager
-def running(log: Path, *command: str | Path, **settings: str) -> Iterator[Running]:
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, *command],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env=environment(settings),
-        )
-    started = Running(process, log)
-    try:
-        yield started
-    finally:
-        started.interrupt()
 
 
 class Journey:
@@ -166,7 +96,7 @@ def test_a_token_with_the_scope_opens_all_three_endpoints(journey):
     assert answers[2].json()["message"].endswith("grants read:messages.")
 
 
-def test_a_token_without_the_scope_is_told_which_one_it_lacks(journey):
+def test_a_refusal_names_the_scope_that_the_token_lacks(journey):
     token = journey.token("read:profile")
     assert journey.get("/api/private", token).status_code == 200
     answer = journey.get("/api/private-scoped", token)
@@ -211,7 +141,7 @@ def test_a_token_whose_payload_was_altered_is_refused(journey, claims):
 
 
 @pytest.mark.conforms(56, 82)
-def test_a_rotated_key_is_followed_without_a_restart(journey, servers):
+def test_a_rotated_key_is_fetched_without_a_restart(journey, servers):
     old = journey.token("read:messages")
     assert journey.get("/api/private-scoped", old).status_code == 200
 

@@ -1,4 +1,4 @@
-"""Each example of `examples/`, served by waitress on a socket; the keys come from an issuer on loopback."""
+"""The examples, served by waitress on a socket, with the keys of an issuer on loopback."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ class Answer(NamedTuple):
 
 
 class Served:
-    """An application on a port, and the issuer that it trusts."""
+    """An application on a port and the issuer that it trusts."""
 
     def __init__(self, port: int, issuer: LocalIssuer) -> None:
         self.port, self.issuer = port, issuer
 
     def ask(self, method: str, path: str, scopes: str | None = None, **headers: str) -> Answer:
-        """With a token of these scopes, or without one."""
+        """Send a request with a token of these scopes, or without a token."""
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         if scopes is not None:
             sent["Authorization"] = f"Bearer {self.issuer.token(scopes)}"
@@ -82,7 +82,7 @@ def importable() -> Iterator[None]:
 
 
 def running(name: str) -> Any:
-    """What the framework needs to be set while its example is called."""
+    """Return a context with the settings that the framework needs during a call."""
     if name != "django":
         return nullcontext()
     return override_settings(ROOT_URLCONF="django_app", MIDDLEWARE=["django_app.Refusals"])
@@ -100,7 +100,7 @@ def served(request: pytest.FixtureRequest, issuer: LocalIssuer) -> Iterator[Serv
             yield at
 
 
-# (method, path, scopes of the token or None without one, status, reason of the refusal or text of the answer)
+# The method, the path, the scopes of the token (None: no token), the status, and the reason or text.
 CALLS = {
     "a public page": ("GET", "/public", None, 200, "hello, whoever you are"),
     "no token": ("GET", "/private", None, 401, "missing_token"),
@@ -119,7 +119,7 @@ CALLS = {
 
 
 @pytest.mark.parametrize(("method", "path", "scopes", "status", "said"), CALLS.values(), ids=CALLS)
-def test_what_an_example_answers(
+def test_an_example_gives_the_expected_answer(
     served: Served, method: str, path: str, scopes: str | None, status: int, said: str
 ) -> None:
     answer = served.ask(method, path, scopes)
@@ -146,7 +146,7 @@ def test_an_example_does_not_answer_what_it_does_not_serve(
     assert not any(text in answer.body for *_, status, text in CALLS.values() if status == 200)
 
 
-def test_require_in_a_handler_answers_as_the_layers_do(served: Served) -> None:
+def test_require_in_a_handler_gives_the_answer_of_the_layers(served: Served) -> None:
     by_rule = served.ask("GET", "/messages", "openid")
     by_handler = served.ask("DELETE", "/messages", "read:messages")
     assert 'scope="read:messages"' in by_rule.headers["www-authenticate"]
@@ -157,24 +157,22 @@ def test_require_in_a_handler_answers_as_the_layers_do(served: Served) -> None:
     assert by_handler.body == by_rule.body
 
 
-def test_on_error_answers_in_its_own_words(served: Served) -> None:
+def test_on_error_replaces_the_answer(served: Served) -> None:
     answer = served.ask("GET", "/nowhere", "read:messages")
     assert (answer.status, "nothing here" in answer.body) == (404, True)
 
 
-def test_a_stranger_is_asked_for_a_token_before_being_told_that_nothing_is_there(
-    served: Served,
-) -> None:
+def test_without_a_token_a_missing_page_is_401(served: Served) -> None:
     assert served.ask("GET", "/nowhere").status == 401
 
 
-def test_an_override_outside_is_judged_by_the_method_it_makes(served: Served) -> None:
+def test_the_rule_of_the_overriding_method_decides_outside_the_layers(served: Served) -> None:
     overridden = served.ask("POST", "/messages", "read:messages", X_HTTP_Method_Override="DELETE")
     assert (overridden.status, json.loads(overridden.body)["reason"]) == (403, "insufficient_scope")
 
 
-def test_an_override_inside_gets_past_the_rule_of_its_method(issuer: LocalIssuer) -> None:
-    """What the pages warn of: the rule for POST decides, and DELETE runs."""
+def test_an_override_inside_the_layers_evades_the_rule(issuer: LocalIssuer) -> None:
+    """The rule for POST decides, but DELETE runs. The pages warn of this."""
     override = importlib.import_module("method_override").MethodOverride
     rules = {"POST /messages": scope("write"), "DELETE /messages": scope("delete")}
 
@@ -208,7 +206,7 @@ CAUGHT = {
     ("name", "line", "status"), [(name, *row) for name, row in CAUGHT.items()], ids=CAUGHT
 )
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_what_a_framework_does_with_an_auth_error_that_nobody_answers(
+def test_a_framework_answers_an_auth_error_without_the_example_handler(
     name: str, line: str, status: int, issuer: LocalIssuer
 ) -> None:
     source = (EXAMPLES / f"{FRAMEWORKS[name]}.py").read_text(encoding="utf-8")
@@ -254,7 +252,7 @@ def test_an_example_is_served_by_its_own_command(name: str, issuer: LocalIssuer)
 
 
 @pytest.mark.parametrize("page", sorted(PAGES.glob("*.md")), ids=lambda page: page.name)
-def test_the_links_of_a_page_lead_somewhere(page: Path) -> None:
+def test_the_links_of_a_page_have_targets(page: Path) -> None:
     targets = re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8"))
     assert targets
     for target in targets:
@@ -262,7 +260,7 @@ def test_the_links_of_a_page_lead_somewhere(page: Path) -> None:
 
 
 @pytest.mark.parametrize("name", FRAMEWORKS)
-def test_a_page_shows_what_its_example_runs(name: str) -> None:
+def test_a_page_shows_code_of_its_example(name: str) -> None:
     page = (PAGES / f"{name}.md").read_text(encoding="utf-8")
     example = (EXAMPLES / f"{FRAMEWORKS[name]}.py").read_text(encoding="utf-8")
     snippets = re.findall(r"^```python\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
@@ -281,7 +279,7 @@ def test_an_example_is_at_most_90_lines_long(example: Path) -> None:
 
 
 @pytest.mark.parametrize("name", FRAMEWORKS)
-def test_an_example_says_what_it_misses(name: str) -> None:
+def test_an_example_names_a_missing_variable(name: str) -> None:
     command = [sys.executable, str(EXAMPLES / f"{FRAMEWORKS[name]}.py")]
     ended = subprocess.run(
         command, env={}, capture_output=True, text=True, timeout=120, check=False

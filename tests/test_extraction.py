@@ -29,7 +29,7 @@ def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         pytest.param("Bearer !#$%&'()*+-./:;<=>?@[]^_`{|}~\"\\", None, id="any visible ASCII"),
     ],
 )
-def test_a_bearer_token(header: str, token: str | None) -> None:
+def test_a_bearer_token_is_extracted(header: str, token: str | None) -> None:
     expected = header.split(" ", 1)[1] if token is None else token
     assert parse_authorization(header) == Credentials("Bearer", expected)
 
@@ -75,14 +75,14 @@ def test_another_scheme_or_none_is_no_token(header: str) -> None:
         ("Bearer, Basic x", "several_tokens"),
     ],
 )
-def test_a_bearer_header_that_is_not_one_token(header: str, reason: str) -> None:
+def test_a_bearer_header_that_is_not_one_token_is_refused(header: str, reason: str) -> None:
     found = parse_authorization(header)
     assert isinstance(found, InvalidRequest)
     assert found.reason == reason
 
 
 @given(st.text(st.characters(max_codepoint=255)))
-def test_any_header_is_credentials_a_refusal_or_nothing(header: str) -> None:
+def test_any_header_gives_credentials_a_refusal_or_nothing(header: str) -> None:
     found = parse_authorization(header)
     if isinstance(found, Credentials):
         assert found.token in header
@@ -94,20 +94,20 @@ def ask(layer: TokenExtractor, **environ: Any) -> str:
     return Request.blank("/", environ).get_response(layer).text
 
 
-def test_the_layer_hands_on_what_it_found_and_refuses_nothing() -> None:
+def test_the_layer_passes_every_request_on_with_its_finding() -> None:
     layer = TokenExtractor(app)
     assert ask(layer, HTTP_AUTHORIZATION="Bearer tok") == "Credentials(scheme='Bearer', token=…)"
     assert "InvalidRequest" in ask(layer, HTTP_AUTHORIZATION="Bearer")
     assert ask(layer) == "None"
 
 
-def test_what_an_outer_layer_left_is_cleared() -> None:
+def test_credentials_of_an_outer_layer_are_cleared() -> None:
     smuggled = {"jwt_wsgi.credentials": Credentials("Bearer", "smuggled")}
     assert ask(TokenExtractor(app), **smuggled) == "None"
 
 
 @pytest.mark.parametrize("token", ["", "a b", "a,b"])
-def test_a_token_of_ones_own_is_not_judged_here(token: str) -> None:
+def test_a_token_from_get_token_is_not_checked_here(token: str) -> None:
     seen: list[object] = []
 
     def record(environ: dict[str, Any], start_response: Any) -> list[bytes]:
@@ -118,12 +118,12 @@ def test_a_token_of_ones_own_is_not_judged_here(token: str) -> None:
     assert seen == [Credentials("Bearer", token)]
 
 
-def test_a_token_of_ones_own_may_be_absent() -> None:
+def test_get_token_may_return_none() -> None:
     layer = TokenExtractor(app, get_token=lambda environ: None)
     assert ask(layer, HTTP_AUTHORIZATION="Bearer tok") == "None"
 
 
-def test_get_token_must_answer_text() -> None:
+def test_get_token_must_return_text() -> None:
     layer = TokenExtractor(app, get_token=lambda environ: b"tok")
     with pytest.raises(TypeError, match="get_token returned bytes; return str or None"):
         ask(layer)

@@ -6,8 +6,7 @@ import http.client
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -15,8 +14,11 @@ from pathlib import Path
 import pytest
 from fault_server import FaultServer
 from ports import free_port
+from waiting import eventually
 
 from jwt_wsgi.testing import LocalIssuer
+
+pytestmark = pytest.mark.slow
 
 TESTS = Path(__file__).parent
 BIN = Path(sys.executable).parent
@@ -83,13 +85,6 @@ class Api:
 
 def free_address() -> str:
     return f"127.0.0.1:{free_port()}"
-
-
-def eventually(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 from conftest import Clock
 from fault_server import BAD, METADATA, REFUSE, RETRY_AFTER, SLOW, FaultServer
+from waiting import eventually, idle
 from webtest import TestApp
 
 from jwt_wsgi import AUTHENTICATED, Issuer, RemoteJWKS, StaticJWKS, protect
@@ -45,18 +46,6 @@ def server(process: FaultServer) -> Iterator[FaultServer]:
     yield process
     process.reset()
     idle()
-
-
-def eventually(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
-
-
-def idle() -> None:
-    """Wait until no fetch is under way."""
-    eventually(lambda: all(thread.name != "jwt_wsgi.jwks" for thread in threading.enumerate()))
 
 
 def plain(environ: dict[str, Any], start_response: Any) -> list[bytes]:
@@ -467,6 +456,7 @@ def test_at_most_four_keys_with_one_kid_are_tried(
 # --- many requests
 
 
+@pytest.mark.slow
 def test_a_flood_of_invented_kids_costs_few_fetches_and_no_valid_request(
     server: FaultServer,
 ) -> None:
@@ -482,7 +472,7 @@ def test_a_flood_of_invented_kids_costs_few_fetches_and_no_valid_request(
             invented_kids[verdict(invented(api.good, number))] += 1
         known_kids[verdict(api.good)] += 1
 
-    verifier = api.app.app._app._verifier
+    verifier = api.app.app.app._verifier
 
     def verdict(token: str) -> int:
         try:
@@ -502,6 +492,7 @@ def test_a_flood_of_invented_kids_costs_few_fetches_and_no_valid_request(
     assert server.counted() == 1 + 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "stale_for", [12 * 3600, None], ids=["stale for twelve hours", "stale for four, as usual"]
 )

@@ -34,7 +34,7 @@ def seed(name: str, file: str) -> bytes:
 @pytest.mark.parametrize(
     ("name", "path"), INPUTS, ids=["/".join(path.parts[-3:]) for _, path in INPUTS]
 )
-def test_no_seed_and_no_past_crash_breaks_anything(name, path):
+def test_no_seed_and_no_past_crash_crashes_a_harness(name, path):
     run.harness(name)(path.read_bytes())
 
 
@@ -48,7 +48,7 @@ def test_there_are_small_seeds(name):
 @every_harness
 @settings(max_examples=60, deadline=None)
 @given(chance=st.data())
-def test_nothing_near_a_seed_breaks_anything(name, chance):
+def test_no_mutation_of_a_seed_crashes_a_harness(name, chance):
     octets = chance.draw(st.sampled_from(run.inputs(name))).read_bytes()
     start, end = sorted(chance.draw(st.tuples(*[st.integers(0, len(octets))] * 2)))
     run.harness(name)(octets[:start] + chance.draw(st.binary(max_size=12)) + octets[end:])
@@ -207,7 +207,7 @@ def test_a_wrong_verdict_is_a_crash(monkeypatch, name, file, place, broken):
 # --- the run
 
 
-def test_the_harnesses_need_no_fuzzer():
+def test_the_harnesses_run_without_atheris():
     program = (
         "import sys; sys.modules['atheris'] = None; sys.path.insert(0, 'tests')\n"
         "from fuzz import run\n"
@@ -226,12 +226,12 @@ def test_the_harnesses_need_no_fuzzer():
     )
 
 
-def test_every_harness_is_run():
+def test_make_fuzz_runs_every_harness():
     modules = {path.stem for path in run.FUZZ.glob("*.py")} - {"__init__", "keys", "run"}
     assert modules == {*run.HARNESSES} == {path.name for path in (run.FUZZ / "seeds").iterdir()}
 
 
-def test_a_run_begins_with_the_seeds_and_leaves_its_crashes_to_the_tests(tmp_path, monkeypatch):
+def test_a_run_starts_from_the_seeds_and_writes_crashes_for_the_tests(tmp_path, monkeypatch):
     monkeypatch.setattr(run, "FUZZ", tmp_path / "fuzz")
     monkeypatch.setattr(run, "CORPUS", tmp_path / "corpus")
     said = run.options("keyset", ["-max_total_time=7"])
@@ -246,6 +246,6 @@ def test_a_run_begins_with_the_seeds_and_leaves_its_crashes_to_the_tests(tmp_pat
 
 
 @pytest.mark.parametrize("arguments", [[], ["keysets"], ["-max_total_time=1"]], ids=str)
-def test_a_run_says_what_can_be_run(arguments):
+def test_a_run_without_a_name_lists_the_harnesses(arguments):
     with pytest.raises(SystemExit, match="name a harness: compact, signed, keyset, authorization"):
         run.main(arguments)

@@ -1,6 +1,7 @@
-"""Honest traffic: thousands of paths as published APIs, standards and frameworks have them, and no refusal.
+"""Honest traffic: no refusal of thousands of paths of published APIs, standards and frameworks.
 
-`tests/honest/` lists them with their sources; `refused.tsv` has the honest ones that the path rule does refuse.
+`tests/honest/` lists them with their sources. `refused.tsv` lists the ones that the path rule
+refuses nevertheless.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 from urllib.parse import unquote, unquote_to_bytes
 
 import pytest
+from environs import environ
 from honest.regenerate import SOURCES
 from webtest.http import StopableWSGIServer
 
@@ -41,27 +43,27 @@ PATHS = list(dict.fromkeys(path for path, _ in FROM_PACKAGES + BY_HAND))
 
 
 def path_info(path: str) -> str:
-    """What a WSGI server makes of it: PEP 3333 wants bytes as latin-1."""
+    """Return the `PATH_INFO` of a path; PEP 3333 hands over its bytes as Latin-1."""
     return unquote_to_bytes(path).decode("latin-1")
 
 
 def segments(path: str) -> list[str]:
-    """What stands between the slashes, once they are decoded; a last slash ends nothing."""
+    """Return the decoded segments of a path; a trailing slash is dropped."""
     return unquote(path, errors="strict").removesuffix("/").split("/")[1:]
 
 
 DEEPEST = max(len(segments(path)) for path in PATHS)
-#: One rule a depth, so that a match tells every segment.
+#: One rule for each depth, so that a match has every segment as a parameter.
 BY_DEPTH = Policy({
     "/" + "/".join(f"{{s{i}}}" for i in range(depth)): AUTHENTICATED for depth in range(DEEPEST + 1)
 })  # fmt: skip
 
 
-def environ(path: str) -> dict[str, str]:
-    return {"REQUEST_METHOD": "GET", "SCRIPT_NAME": "", "PATH_INFO": path_info(path)}
+def requested(path: str) -> dict[str, Any]:
+    return environ(PATH_INFO=path_info(path))
 
 
-def test_there_are_thousands_of_paths_and_each_is_what_a_client_may_send() -> None:
+def test_there_are_thousands_of_paths_and_clients_may_send_each() -> None:
     assert len(PATHS) >= 3000
     for path in PATHS + [path for path, *_ in REFUSED]:
         assert re.fullmatch(r"/[!$-;=@-~]*", path), (
@@ -71,8 +73,8 @@ def test_there_are_thousands_of_paths_and_each_is_what_a_client_may_send() -> No
 
 def test_every_path_names_a_source_that_the_list_tells_of() -> None:
     for name, listed in (("from_packages.tsv", FROM_PACKAGES), ("by_hand.tsv", BY_HAND)):
-        told = set(re.findall(r"^# (\S+?)(?: [\d.]+)?: ", heading(name), re.MULTILINE))
-        assert {source for _, source in listed} == told
+        sources = set(re.findall(r"^# (\S+?)(?: [\d.]+)?: ", heading(name), re.MULTILINE))
+        assert {source for _, source in listed} == sources
     counted = dict(
         re.findall(r"^# (\S+) [\d.]+: (\d+) of", heading("from_packages.tsv"), re.MULTILINE)
     )
@@ -97,7 +99,7 @@ def test_no_path_is_refused_and_its_segments_are_those_of_the_path() -> None:
     refused = []
     for path in PATHS:
         try:
-            match = BY_DEPTH.match(environ(path))
+            match = BY_DEPTH.match(requested(path))
         except InvalidRequest as refusal:
             refused.append((path, refusal.expected))
             continue
@@ -108,7 +110,7 @@ def test_no_path_is_refused_and_its_segments_are_those_of_the_path() -> None:
 
 def test_a_rule_for_the_root_decides_them_all() -> None:
     policy = Policy({"/": AUTHENTICATED})
-    assert {policy.match(environ(path)).rule for path in PATHS} == set(policy.rules)
+    assert {policy.match(requested(path)).rule for path in PATHS} == set(policy.rules)
 
 
 @pytest.mark.parametrize(("path", "lacking", "_seen"), REFUSED, ids=[path for path, *_ in REFUSED])
@@ -116,7 +118,7 @@ def test_an_honest_path_with_two_readings_is_refused_for_a_known_reason(
     path: str, lacking: str, _seen: str
 ) -> None:
     with pytest.raises(InvalidRequest, match="path_ambiguous") as refused:
-        BY_DEPTH.match(environ(path))
+        BY_DEPTH.match(requested(path))
     assert refused.value.expected == lacking
 
 
@@ -129,7 +131,7 @@ def echo(environ: dict[str, Any], start_response: Any) -> list[bytes]:
 
 @pytest.fixture(scope="module")
 def server(local: LocalIssuer) -> Iterator[StopableWSGIServer]:
-    """waitress on a socket, with all three layers before an application that says what reached it."""
+    """Start waitress with all three layers, and an application that echoes its path."""
     issuer = Issuer(local.issuer, audience=local.audience, keys=StaticJWKS(local.jwks))
     running = StopableWSGIServer.create(
         protect(echo, issuer=issuer, rules=BY_DEPTH), host="127.0.0.1", threads=1

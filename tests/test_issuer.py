@@ -98,13 +98,18 @@ def public_key_pem() -> str:
             {"keys": StaticJWKS(RSA), "algorithms": ["ES256"]}, "serve", id="another kind of key"
         ),
         pytest.param(
-            {"keys": [StaticJWKS(RSA), SharedSecret(SECRET)], "algorithms": ["RS256", "HS256"]},
+            {"keys": [StaticJWKS(RSA), SharedSecret(SECRET)], "algorithms": ["RS256"]},
             "serve",
-            id="public keys and a secret",
+            id="a secret beside public keys, and no algorithm for it",
+        ),
+        pytest.param(
+            {"keys": SharedSecret(SECRET), "algorithms": ["HS256", "RS256"]},
+            "a secret cannot serve \\['RS256'\\]",
+            id="a secret alone, and an algorithm of public keys",
         ),
     ],
 )
-def test_what_cannot_be_is_refused_by_name(options: dict[str, Any], message: str) -> None:
+def test_invalid_options_are_refused_by_name(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Issuer(**{"issuer": URL, "audience": "a", **options})
 
@@ -113,12 +118,12 @@ def test_a_leeway_is_five_minutes_at_most() -> None:
     assert Issuer(URL, audience="a", leeway=300).profile.leeway == 300
 
 
-def test_a_set_of_public_keys_need_not_serve_all_that_is_allowed() -> None:
+def test_a_public_key_set_may_lack_keys_for_allowed_algorithms() -> None:
     allowed = {"RS256", "ES256"}
     assert Issuer(URL, audience="a", keys=StaticJWKS(RSA), algorithms=allowed).algorithms == allowed
 
 
-def test_a_public_key_is_no_secret_and_a_secret_no_public_key() -> None:
+def test_public_keys_and_secrets_are_not_interchangeable() -> None:
     with pytest.raises(ValueError, match="an asymmetric key is not a secret"):
         SharedSecret(public_key_pem())
     with pytest.raises(ValueError, match="a symmetric key"):
@@ -136,7 +141,7 @@ def test_several_sources_are_asked_in_order() -> None:
     assert Issuer(URL, audience="a", keys=[StaticJWKS(RSA)]).keys.held() is not None
 
 
-def test_keys_of_ones_own_need_two_methods_only() -> None:
+def test_a_custom_key_source_needs_two_methods_only() -> None:
     class Own:
         def held(self) -> None:
             return None
@@ -149,14 +154,16 @@ def test_keys_of_ones_own_need_two_methods_only() -> None:
 
 
 @pytest.mark.parametrize(
-    "audience", ["a", ["a", "b"], ("a",), {"a"}, iter(["a"]), ANY_AUDIENCE], ids=repr
+    "audience",
+    ["a", ["a", "b"], ("a",), {"a"}, pytest.param(iter(["a"]), id="an iterator"), ANY_AUDIENCE],
+    ids=repr,
 )
-def test_an_audience_is_one_several_or_anyones(audience: Any) -> None:
+def test_the_audience_is_one_name_several_or_any(audience: Any) -> None:
     accepted = Issuer(URL, audience=audience).profile.audiences
     assert accepted is None if audience is ANY_AUDIENCE else "a" in (accepted or ())
 
 
-def test_what_is_configured_is_not_changed_from_outside() -> None:
+def test_changing_the_arguments_later_changes_no_issuer() -> None:
     wanted = {"x": ["a"]}
     issuer = Issuer(URL, audience="a", claims=wanted)
     wanted["x"].append("b")
@@ -164,11 +171,11 @@ def test_what_is_configured_is_not_changed_from_outside() -> None:
 
 
 @pytest.mark.conforms(47)
-def test_a_loopback_issuer_may_be_plain_http_and_any_one_where_allowed() -> None:
+def test_plain_http_needs_loopback_or_allow_http() -> None:
     Issuer("http://127.0.0.1:1/", audience="a")
     Issuer("http://issuer.test/", audience="a", allow_http=True)
 
 
-def test_its_repr_names_it() -> None:
+def test_the_repr_shows_issuer_and_algorithms() -> None:
     assert repr(Issuer(URL, audience="a")) == "Issuer('https://issuer.test/', algorithms=['RS256'])"
     assert repr(ANY_AUDIENCE) == "ANY_AUDIENCE"

@@ -60,14 +60,14 @@ def plain(environ: dict[str, Any], start_response: Any) -> list[bytes]:
     return [b"in"]
 
 
-def test_a_tenant_is_known_by_its_resolver_and_nobody_else() -> None:
+def test_a_resolver_decides_which_tenants_are_trusted() -> None:
     verifier = Verifier(Tenants(TENANT))
     assert verifier.verify(TENANT.token()).issuer == TENANT.issuer
     with pytest.raises(InvalidToken, match="issuer_mismatch"):
         verifier.verify(OTHER.token())
 
 
-def test_the_allow_list_is_still_the_issuers_own() -> None:
+def test_the_allow_list_of_a_resolved_issuer_is_its_own() -> None:
     rs256 = LocalIssuer(TENANT.issuer)
     with pytest.raises(InvalidToken, match="algorithm_not_allowed"):
         Verifier(Tenants(TENANT)).verify(rs256.token())
@@ -85,7 +85,7 @@ def test_the_whole_stack_takes_a_resolver_alone_or_among_issuers() -> None:
         protect(plain, issuer=Tenants(TENANT), audience="a", rules={"/": AUTHENTICATED})
 
 
-def test_a_remembered_token_ends_with_its_tenant() -> None:
+def test_a_cached_token_ends_when_its_tenant_is_dropped() -> None:
     tenants, clock = Tenants(TENANT), Clock()
     verifier = Verifier(tenants)
     verifier._issuers = IssuerRegistry(tenants, clock)
@@ -100,14 +100,14 @@ def test_a_remembered_token_ends_with_its_tenant() -> None:
         verifier.verify(token)
 
 
-def test_a_configured_issuer_is_not_asked_for() -> None:
+def test_a_resolver_is_not_asked_for_configured_issuers() -> None:
     tenants = Tenants()
     verifier = Verifier([trusted(TENANT), tenants])
     assert verifier.verify(TENANT.token())
     assert tenants.asked == []
 
 
-def test_several_resolvers_are_asked_in_order_until_one_knows() -> None:
+def test_several_resolvers_are_asked_in_order() -> None:
     first, second, third = Tenants(), Tenants(TENANT), Tenants(TENANT)
     assert IssuerRegistry([first, second, third]).get(TENANT.issuer) is second.known[TENANT.issuer]
     assert (first.asked, second.asked, third.asked) == ([TENANT.issuer], [TENANT.issuer], [])
@@ -131,13 +131,13 @@ def test_several_resolvers_are_asked_in_order_until_one_knows() -> None:
         pytest.param("", id="nothing"),
     ],
 )
-def test_what_is_no_https_url_is_asked_of_nobody(name: str) -> None:
+def test_resolvers_are_asked_only_for_https_urls(name: str) -> None:
     tenants = Tenants()
     assert IssuerRegistry(tenants).get(name) is None
     assert tenants.asked == []
 
 
-def test_yes_and_no_are_remembered_for_a_minute() -> None:
+def test_answers_of_resolvers_are_cached_for_a_minute() -> None:
     clock, tenants = Clock(), Tenants(TENANT)
     issuers = IssuerRegistry(tenants, clock)
     for _ in range(3):
@@ -262,15 +262,13 @@ def refusals(verifier: Verifier, token: str) -> int:
     [trusted(OTHER), "https://one.tenants.test/", True, {"issuer": "https://one.tenants.test/"}],
     ids=["another issuer", "a URL", "True", "a mapping"],
 )
-def test_an_answer_that_is_not_the_issuer_asked_for_is_a_no(answer: object) -> None:
+def test_an_answer_with_another_issuer_name_is_not_trusted(answer: object) -> None:
     tenants = Tenants()
     tenants.known[TENANT.issuer] = answer
     assert IssuerRegistry(tenants).get(TENANT.issuer) is None
 
 
-def test_a_resolver_that_raises_cannot_tell_and_is_asked_again(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+def test_a_resolver_that_raises_is_503_and_is_asked_again(caplog: pytest.LogCaptureFixture) -> None:
     tenants = Tenants()
     tenants.known[TENANT.issuer] = RuntimeError("hidden")
     verifier = Verifier(tenants)
@@ -293,7 +291,7 @@ def discovered(name: str, **options: Any) -> Issuer:
 @pytest.mark.parametrize(
     "host", ["localhost", "127.0.0.1", "[::1]", "10.0.0.1", "169.254.169.254", "[fd00::1]"]
 )
-def test_an_issuer_that_a_stranger_named_reaches_no_private_address(
+def test_a_resolved_issuer_reaches_no_private_address(
     host: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "jwt_wsgi.jwks")
@@ -307,7 +305,7 @@ def test_an_issuer_that_a_stranger_named_reaches_no_private_address(
     assert "not public" not in caplog.text, "nor is it told to whoever reads the log which it was"
 
 
-def test_keys_that_the_resolver_names_itself_are_taken_as_they_are() -> None:
+def test_key_sources_of_a_resolver_are_used_unchanged() -> None:
     keys = RemoteJWKS("http://127.0.0.1:1/jwks")
     issuers = IssuerRegistry(lambda name: discovered(name, keys=keys))
     found = issuers.get(TENANT.issuer)
@@ -315,7 +313,7 @@ def test_keys_that_the_resolver_names_itself_are_taken_as_they_are() -> None:
     assert found.keys is keys
 
 
-def test_what_the_resolver_answers_is_not_changed_and_its_keys_outlive_another_look() -> None:
+def test_a_resolved_issuer_is_not_changed_and_its_keys_survive_a_lookup() -> None:
     clock, answers = Clock(), [discovered(TENANT.issuer) for _ in range(3)]
     before, left = [answer.keys for answer in answers], iter(answers)
     issuers = IssuerRegistry(lambda name: next(left), clock)
@@ -333,7 +331,8 @@ def test_what_the_resolver_answers_is_not_changed_and_its_keys_outlive_another_l
 # --- many of them
 
 
-def test_thousands_of_issuers_cost_nothing_until_they_are_used() -> None:
+@pytest.mark.slow
+def test_thousands_of_unused_issuers_fetch_nothing() -> None:
     contexts = sum(type(thing) is ssl.SSLContext for thing in gc.get_objects())
     threads = {*threading.enumerate()}
     tracemalloc.start()
@@ -347,9 +346,7 @@ def test_thousands_of_issuers_cost_nothing_until_they_are_used() -> None:
     assert Verifier(made)
 
 
-def test_threads_that_ask_for_the_same_tenants_at_once_get_the_same_answers(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_threads_that_ask_at_once_get_the_same_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("MAX_PROVEN", "MAX_UNPROVEN", "MAX_UNTRUSTED"):
         monkeypatch.setattr(module, name, 3)
     tenants, clock, seconds = Tenants(TENANT), Clock(), itertools.count()

@@ -1,4 +1,4 @@
-"""What the linter doubts, each code with the rules that bring it up and those that do not."""
+"""The linter: each code with rules that have the finding, and rules that do not."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from jwt_wsgi import (
     report_only,
     scope,
 )
-from jwt_wsgi.policy import lint
+from jwt_wsgi.policy import implication
 from jwt_wsgi.policy.algebra import Requirement
-from jwt_wsgi.policy.lint import implies
+from jwt_wsgi.policy.implication import implies
 from jwt_wsgi.testing import LocalIssuer
 
 A, B, C = scope("a"), scope("b"), scope("c")
@@ -44,8 +44,8 @@ def doubts(rules: dict[str, Any], *, issuers: int = 1, **options: Any) -> Doubts
 
 NONE: Doubts = set()
 FINDINGS: list[Any] = [
-    ("nothing to say about one rule", {"/a": A}, NONE),
-    ("nor about rules side by side", {"/a": A, "/b": PUBLIC, "/c/{x}": B}, NONE),
+    ("no finding about one rule", {"/a": A}, NONE),
+    ("no finding about rules side by side", {"/a": A, "/b": PUBLIC, "/c/{x}": B}, NONE),
     ("weaker above: public", {"/": PUBLIC, "/admin": A}, {("weaker_above", "/admin")}),
     ("weaker above: any token", {"/": AUTHENTICATED, "/admin": A}, {("weaker_above", "/admin")}),
     ("weaker above: another scope", {"/": B, "/admin": A}, {("weaker_above", "/admin")}),
@@ -58,14 +58,14 @@ FINDINGS: list[Any] = [
     ("a parameter above", {"/u/{id}": AUTHENTICATED, "/u/root": A}, {("weaker_above", "/u/root")}),
     ("an exact rule is not around", {"/{$}": PUBLIC, "/admin": A}, NONE),
     ("only a report above", {"/": A & report_only(B), "/b": B}, {("weaker_above", "/b")}),
-    ("a report within is no more", {"/": A, "/b": A & report_only(B)}, NONE),
+    ("a report within is not stricter", {"/": A, "/b": A & report_only(B)}, NONE),
     ("weaker for one method", {"GET /": PUBLIC, "/": A, "GET /x": A, "/x": A}, {("weaker_above", "GET /x")}),
     ("weaker for a method that is not named within", {"GET /": PUBLIC, "/": A, "/x": A}, {("weaker_above", "/x")}),
     ("HEAD above is GET's", {"GET /": A, "/": DENY, "HEAD /x": A, "/x": DENY}, {("weaker_above", "/x")}),
     ("a method that is denied above", {"GET /": A, "POST /x": B},
      {("method_hole", "GET /"), ("method_hole", "POST /x")}),
     ("an exact rule under a weaker one", {"/": PUBLIC, "/a": A, "/a/{$}": A}, {("weaker_above", "/a")}),
-    ("an exact rule, and nothing beneath", {"/": PUBLIC, "/a/{$}": A}, {("exact_stricter", "/a/{$}")}),
+    ("an exact rule, and nothing below", {"/": PUBLIC, "/a/{$}": A}, {("exact_stricter", "/a/{$}")}),
     ("an exact rule stricter than its subtree", {"/a": A, "/a/{$}": A & B}, {("exact_stricter", "/a/{$}")}),
     ("an exact rule weaker than its subtree", {"/a": A, "/a/{$}": PUBLIC}, NONE),
     ("an exact rule stricter than its items", {"/a/{$}": A, "/a/{x}": PUBLIC}, {("exact_stricter", "/a/{$}")}),
@@ -92,7 +92,7 @@ FINDINGS: list[Any] = [
 @pytest.mark.parametrize(
     ("rules", "expected"), [pytest.param(*case, id=name) for name, *case in FINDINGS]
 )
-def test_findings(rules: dict[str, Any], expected: Doubts) -> None:
+def test_rules_have_these_findings(rules: dict[str, Any], expected: Doubts) -> None:
     assert doubts(rules) == expected
 
 
@@ -135,28 +135,28 @@ def test_a_scope_that_any_of_several_issuers_can_grant(requirement: Any, expecte
     assert doubts({"/a": requirement}, issuers=1) == NONE
 
 
-def test_a_long_combination_is_looked_at_in_no_time() -> None:
+def test_a_long_combination_is_checked_quickly() -> None:
     long = A
     for number in range(200):
         long = long & (scope(f"x{number}") | ONE)
     assert doubts({"/a": long}, issuers=2) == ANY_ISSUER
 
 
-def test_two_long_combinations_are_compared_pair_by_pair_and_no_oftener(
+def test_two_long_combinations_are_compared_once_for_each_pair(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     every, other = A, C
     for number in range(60):
         every, other = every & scope(f"x{number}"), other | scope(f"y{number}")
     asked = 0
-    compare = lint.implies
+    compare = implication.implies
 
     def counted(one: Requirement, two: Requirement) -> bool:
         nonlocal asked
         asked += 1
         return compare(one, two)
 
-    monkeypatch.setattr(lint, "implies", counted)
+    monkeypatch.setattr(implication, "implies", counted)
     assert not counted(every, other)
     assert asked < 3 * 61 * 61
 
@@ -176,7 +176,7 @@ IMPLIED = [
 
 
 class _Own(Requirement):
-    """A requirement that somebody else wrote; nothing is known of it."""
+    """A custom requirement, of which the linter knows nothing."""
 
     def __repr__(self) -> str:
         return "own"
@@ -212,8 +212,8 @@ def test_a_finding_says_what_where_and_what_to_do() -> None:
             "write a rule '/admin' for the others, DENY where that is meant"
         ),
         "exact_stricter": (
-            "exact_stricter: rule '/a/{$}' covers its path alone, and beneath it less is asked, scope('a'); "
-            "leave {$} out, or write the rule for what is beneath"
+            "exact_stricter: rule '/a/{$}' covers its path alone, and the paths below it ask for less, scope('a'); "
+            "leave {$} out, or write a rule for the paths below"
         ),
         "parameter_names": "parameter_names: rule '/u/{x}/y' calls {x} what '/u/{id}' calls {id}; use one name",
         "any_issuer": (

@@ -14,7 +14,7 @@ from fuzz.run import HARNESSES
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 INHERITED = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "PYTEST_ARGS", "PYTHON", "VENV")
-INHERITED += ("FUZZ_SECONDS", "DIFFERENTIAL_SEED", "SOAK_SECONDS", "SOAK_SEED")
+INHERITED += ("WORKERS", "MUTMUT", "FUZZ_SECONDS", "DIFFERENTIAL_SEED", "SOAK_SECONDS", "SOAK_SEED")
 
 
 def recipe(*arguments: str, status: int = 0, **variables: str) -> str:
@@ -48,7 +48,7 @@ def test_make_test_prepares_then_runs_the_whole_gate(tmp_path):
         f"{venv}/bin/ruff format --check .",
         f"{venv}/bin/mypy\n",
         f"{venv}/bin/lint-imports\n",
-        f"{venv}/bin/python -m pytest --cov",
+        f"{venv}/bin/python -m pytest -n 2 --dist loadfile --cov",
         f"{venv}/bin/coverage report --fail-under=97\n",
         f"{venv}/bin/coverage report --fail-under=100 --include=",
     ]
@@ -56,24 +56,29 @@ def test_make_test_prepares_then_runs_the_whole_gate(tmp_path):
     assert in_order(steps, said), said
 
 
-@pytest.mark.parametrize(
-    "part",
-    [
-        "jwt_wsgi/jose/*",
-        "jwt_wsgi/policy/*",
-        "jwt_wsgi/errors.py",
-        "jwt_wsgi/auth.py",
-        "jwt_wsgi/jwks/schedule.py",
-        "jwt_wsgi/middleware/extraction.py",
-        "jwt_wsgi/middleware/verification.py",
-        "jwt_wsgi/middleware/authorization.py",
-    ],
-)
-def test_pure_code_and_layers_are_held_to_every_branch(part):
-    (threshold,) = (line for line in recipe("test").splitlines() if "--fail-under=100" in line)
-    included = threshold.partition("--include=")[2].strip("'").split(",")
-    assert part in included
-    assert all(list(CHECKOUT.glob(pattern)) for pattern in included)
+def test_make_check_runs_lint_and_what_is_not_slow_in_parallel(tmp_path):
+    venv = tmp_path / "venv"
+    steps = [
+        f"{venv}/bin/ruff check .",
+        f"{venv}/bin/ruff format --check .",
+        f"{venv}/bin/mypy\n",
+        f"{venv}/bin/lint-imports\n",
+        f'{venv}/bin/python -m pytest -n 3 --dist loadfile -m "not slow" ',
+    ]
+    said = recipe("check", f"VENV={venv}", "WORKERS=3")
+    assert in_order(steps, said), said
+    assert "coverage" not in said
+
+
+def test_make_help_lists_every_target_with_one_line():
+    text = (CHECKOUT / "Makefile").read_text()
+    phony = re.search(r"^\.PHONY: (.*)$", text, re.MULTILINE)
+    shown = subprocess.run(
+        ["make", "--no-print-directory", "help"], cwd=CHECKOUT, capture_output=True, text=True
+    ).stdout
+    lines = [re.fullmatch(r"make (\S+) +(\S.*)", line) for line in shown.splitlines()]
+    assert sorted(line[1] for line in lines) == sorted(phony[1].split())
+    assert recipe() == recipe("help"), "it is what `make` alone does"
 
 
 def test_make_serve_prepares_then_runs_the_demo(tmp_path):
@@ -101,19 +106,24 @@ def test_make_serve_prepares_then_runs_the_demo(tmp_path):
         pytest.param("mutants", ".test", ["python tests/mutants/run.py"], id="mutants"),
         pytest.param("soak", ".test", ["python tests/soak/run.py 7 11"], id="soak"),
         pytest.param("conformance", ".test", ["python tests/conformance.py"], id="conformance"),
+        pytest.param(
+            "mutmut", ".mutmut", ["mutmut run jwt_wsgi.jose*", "mutmut results"], id="mutmut"
+        ),
     ],
 )
-def test_an_environment_that_is_ready_is_used_as_it_is(tmp_path, target, stamp, left):
+def test_a_finished_environment_is_not_made_again(tmp_path, target, stamp, left):
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "python").touch()
     (tmp_path / stamp).touch()
-    said = recipe(target, f"VENV={tmp_path}", "SOAK_SECONDS=7", "SOAK_SEED=11").splitlines()
+    said = recipe(
+        target, f"VENV={tmp_path}", "SOAK_SECONDS=7", "SOAK_SEED=11", "MUTMUT=jwt_wsgi.jose*"
+    ).splitlines()
     assert said == [f"{tmp_path}/bin/{step}" for step in left]
 
 
-def test_a_newcomer_needs_no_environment(tmp_path):
-    said = recipe("newcomer", f"VENV={tmp_path}/venv")
-    assert re.fullmatch(r"\S*python\S* tests/newcomer\.py\n", said)
+def test_make_test_readme_needs_no_environment(tmp_path):
+    said = recipe("test-readme", f"VENV={tmp_path}/venv")
+    assert re.fullmatch(r"\S*python\S* tests/readme_commands\.py\n", said)
 
 
 def test_make_docs_prepares_then_builds_strictly(tmp_path):
@@ -139,13 +149,13 @@ def test_make_fuzz_prepares_then_runs_every_fuzzer_and_the_long_campaigns(tmp_pa
     assert in_order(steps, said), said
 
 
-def test_a_fuzzer_runs_two_minutes_and_chance_begins_elsewhere_each_time():
+def test_each_fuzzer_runs_two_minutes_with_a_new_seed():
     said = recipe("fuzz")
     assert said.count(" -max_total_time=120\n") == len(HARNESSES)
     assert re.search(r" DIFFERENTIAL_SEED=[0-9]{10,} ", said)
 
 
-def test_the_soak_prepares_and_runs_two_minutes_and_chance_begins_elsewhere_each_time(tmp_path):
+def test_make_soak_prepares_then_runs_two_minutes_with_a_new_seed(tmp_path):
     venv = tmp_path / "venv"
     said = recipe("soak", f"VENV={venv}")
     assert in_order(
@@ -156,13 +166,14 @@ def test_the_soak_prepares_and_runs_two_minutes_and_chance_begins_elsewhere_each
     assert "tests/soak" not in recipe("test")
 
 
-def test_the_fuzzer_is_not_installed_for_the_tests():
+@pytest.mark.parametrize(("package", "extra"), [("atheris", "fuzz"), ("mutmut >", "mutmut")])
+def test_one_extra_alone_installs(package, extra):
     extras = configparser.ConfigParser()
     extras.read(CHECKOUT / "setup.cfg")
     holding = {
-        name for name, packages in extras["options.extras_require"].items() if "atheris" in packages
+        name for name, packages in extras["options.extras_require"].items() if package in packages
     }
-    assert holding == {"fuzz"}
+    assert holding == {extra}
 
 
 def test_make_bench_prepares_the_peers_then_measures(tmp_path):
@@ -184,16 +195,16 @@ def test_make_bench_prepares_the_peers_then_measures(tmp_path):
     assert in_order(steps, said), said
 
 
-def test_make_test_all_runs_the_suite_on_each_python_that_is_there(tmp_path):
+def test_make_test_all_runs_the_suite_on_each_installed_python(tmp_path):
     pythons = {version: stand_in(tmp_path, f"python{version}") for version in ("3.11", "3.13")}
     path = f"{tmp_path}:{os.environ['PATH']}"
     said = recipe("test-all", PATH=path, PYENV_ROOT=str(tmp_path))
     for version, python in pythons.items():
         assert f"== {python.name}\n" in said
-        assert f".venv-{version}/bin/python -m pytest --cov" in said
+        assert f".venv-{version}/bin/python -m pytest -n 2 --dist loadfile --cov" in said
 
 
-def test_make_test_all_does_not_pass_where_there_is_no_python(tmp_path):
+def test_make_test_all_fails_without_a_python(tmp_path):
     for version in ("3.11", "3.12", "3.13"):
         stand_in(tmp_path, f"python{version}", status=127)
     path = f"{tmp_path}:{os.environ['PATH']}"
@@ -209,7 +220,7 @@ def stand_in(folder: Path, name: str, *, status: int = 0) -> Path:
     return program
 
 
-def test_the_gate_of_the_continuous_integration_is_make_test_with_a_browser_and_servers():
+def test_ci_installs_browser_and_servers_then_runs_make_test():
     lines = (CHECKOUT / ".ci" / "run").read_text().splitlines()
     commands = [line for line in lines if line and not line.startswith(("#", "set ", "cd "))]
     assert commands == [".ci/chromium", ".ci/servers", 'make test PYTEST_ARGS="--fail-on-skip"']
@@ -219,7 +230,7 @@ def test_the_gate_of_the_continuous_integration_is_make_test_with_a_browser_and_
 
 
 @pytest.mark.parametrize("user", [0, 1000], ids=["as root", "as another"])
-def test_the_browser_is_installed_where_it_is_missing_and_only_there(tmp_path, user):
+def test_ci_installs_the_browser_only_where_it_is_missing(tmp_path, user):
     """With stand-ins for all that it calls: what it would do on a machine without chromium, and on one with it."""
     log = tmp_path / "log"
     log.touch()
@@ -246,7 +257,7 @@ def test_the_browser_is_installed_where_it_is_missing_and_only_there(tmp_path, u
     assert said.count("sudo") == (2 if user else 0)
 
 
-def test_the_servers_are_installed_where_they_are_missing_and_only_there(tmp_path):
+def test_ci_installs_the_servers_only_where_they_are_missing(tmp_path):
     log, module = tmp_path / "log", tmp_path / "mod_wsgi.so"
     log.touch()
     writing = {
@@ -266,7 +277,23 @@ def test_the_servers_are_installed_where_they_are_missing_and_only_there(tmp_pat
     assert " install --yes --no-install-recommends apache2 libapache2-mod-wsgi-py3 " in said[-1]
 
 
-def test_what_the_gate_adds_reaches_pytest():
-    assert "-m pytest --cov --cov-report= --fail-on-skip\n" in recipe(
-        "test", "PYTEST_ARGS=--fail-on-skip"
-    )
+def test_pytest_args_reach_pytest():
+    assert "--cov --cov-report= --fail-on-skip\n" in recipe("test", "PYTEST_ARGS=--fail-on-skip")
+
+
+def test_the_hooks_of_pre_commit_run_what_make_lint_runs(tmp_path):
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python").touch()
+    (tmp_path / ".test").touch()
+    linted = recipe("lint", f"VENV={tmp_path}").replace(str(tmp_path), ".venv").splitlines()
+    hooks = (CHECKOUT / ".pre-commit-config.yaml").read_text()
+    entries = re.findall(r"^ +entry: (.+)$", hooks, re.MULTILINE)
+    # The hooks of ruff are given the files that are committed.
+    assert entries == [command.removesuffix(" .") for command in linted]
+    assert re.findall(r"repo: (.+)$", hooks, re.MULTILINE) == ["local"]
+
+
+def test_contributing_names_every_command_and_no_other():
+    phony = re.search(r"^\.PHONY: (.*)$", (CHECKOUT / "Makefile").read_text(), re.MULTILINE)
+    named = set(re.findall(r"`make ([a-z-]+)`", (CHECKOUT / "CONTRIBUTING.md").read_text()))
+    assert named == set(phony[1].split()) - {"serve", "pytest", "clean"}

@@ -1,58 +1,44 @@
 """No spelling of a request gets around the policy, whatever framework it guards.
 
-For each application, chance spells requests (`matrix/spellings.py`); the same application
-without protection tells which handler each one reaches, and the protected one must never
-reach a handler for a caller whom that handler's own rule refuses.
+Each application gets random requests (`matrix/spellings.py`). Without protection, it tells which
+handler each request reaches. With protection, no request may reach a handler for a caller whom
+the handler's own rule refuses.
 
-`MATRIX_REQUESTS` is how many requests each application gets, `MATRIX_SEED` where chance
-begins. A failure prints its chance: `MATRIX_SEED=<chance> MATRIX_REQUESTS=1 pytest
-tests/test_matrix.py -k '<app>'` shows it alone. `make fuzz` asks for half a million each,
-from elsewhere.
+`MATRIX_REQUESTS` is the number of requests for each application, `MATRIX_SEED` the first seed. A
+failure prints its seed: `MATRIX_SEED=<seed> MATRIX_REQUESTS=1 pytest tests/test_matrix.py -k
+'<app>'` repeats it alone. `make fuzz` sends half a million each, with other seeds.
 """
 
 from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from random import Random
 
 import pytest
-from coverage import Coverage
 from matrix.apps import APPS
 from matrix.oracle import WITHOUT_SCOPES, Campaign, callers, campaign, drawn, run
 from matrix.places import PLACES, SCOPES, demanded, rules
 from matrix.requests import Spelled
 from matrix.spellings import CHANGES, filled
 from matrix.weakened import WEAKENED, Weakened
+from measuring import unmeasured
 
 from jwt_wsgi import Issuer, Policy, ScopeAuthorizer, StaticJWKS, protect
 from jwt_wsgi.testing import LocalIssuer
 
-REQUESTS = int(os.environ.get("MATRIX_REQUESTS", "20000"))
+pytestmark = pytest.mark.slow
+
+REQUESTS = int(os.environ.get("MATRIX_REQUESTS", "10000"))
 SEED = int(os.environ.get("MATRIX_SEED", "0"))
-#: Requests that bring real tokens through all three layers.
+#: Requests with real tokens through all three layers.
 WITH_TOKENS = min(REQUESTS, 200)
 
-#: Below this many requests, chance need not have found its way to every handler.
+#: Fewer random requests than this need not reach every handler.
 ENOUGH = 10_000
 
 
-@contextmanager
-def unmeasured() -> Iterator[None]:
-    """Without the tracing of coverage, which would double what a campaign costs and tell nothing new."""
-    measuring = Coverage.current()
-    if measuring is not None:
-        measuring.stop()
-    try:
-        yield
-    finally:
-        if measuring is not None:
-            measuring.start()
-
-
-def judged_by_chance(app: str) -> Campaign:
+def run_campaign(app: str) -> Campaign:
     with unmeasured():
         return campaign(app, REQUESTS, SEED)
 
@@ -62,13 +48,13 @@ each_app = pytest.mark.parametrize("app", APPS)
 
 @each_app
 def test_no_spelling_gets_around_the_policy(app, record_property):
-    judged = judged_by_chance(app)
+    judged = run_campaign(app)
     record_property("requests", judged.requests)
     record_property("reached bare", sum(judged.bare.values()))
     assert not judged.bypasses, "\n".join(
         [f"{len(judged.bypasses)} bypasses", *judged.bypasses[:5]]
     )
-    # What was tried is worth something only where handlers were reached, bare and with the right scopes.
+    # The campaign proves something only if handlers were reached, bare and with the right scopes.
     if REQUESTS >= ENOUGH:
         assert {*judged.bare} == {*judged.passed} == {*APPS[app].names}
         assert sum(judged.bare.values()) > REQUESTS / 20
@@ -76,7 +62,7 @@ def test_no_spelling_gets_around_the_policy(app, record_property):
 
 
 @each_app
-def test_every_handler_is_reached_in_plain_writing_by_the_right_callers_alone(app):
+def test_only_permitted_callers_reach_each_handler_by_its_plain_path(app):
     application = APPS[app].make()
     protected = ScopeAuthorizer(application, Policy(rules(APPS[app].names)))
     for name, (methods, path) in APPS[app].plain().items():
@@ -95,7 +81,7 @@ def issuer() -> LocalIssuer:
 
 
 @each_app
-def test_nor_does_it_with_real_tokens_through_the_whole_stack(app, issuer):
+def test_no_spelling_gets_around_the_whole_stack_with_real_tokens(app, issuer):
     application = APPS[app].make()
     trusted = Issuer(
         issuer.issuer, audience=issuer.audience, keys=StaticJWKS(issuer.jwks), algorithms=["ES256"]
@@ -124,7 +110,7 @@ def test_nor_does_it_with_real_tokens_through_the_whole_stack(app, issuer):
     assert passed or REQUESTS < WITH_TOKENS
 
 
-def test_one_chance_is_one_request_and_others_are_others():
+def test_a_seed_makes_one_request_and_other_seeds_make_others():
     for app in ("flask strict", "bottle"):
         assert [drawn(app, chance) for chance in range(500)] == [
             drawn(app, chance) for chance in range(500)
@@ -150,8 +136,8 @@ def test_every_change_changes_paths_and_keeps_them_in_an_environ(change):
 
 
 @pytest.mark.parametrize("name", WEAKENED)
-def test_the_same_requests_get_around_a_weaker_matcher(name, record_property):
-    campaigns = {app: judged_by_chance(app) for app in APPS}
+def test_the_campaign_finds_bypasses_of_a_weakened_matcher(name, record_property):
+    campaigns = {app: run_campaign(app) for app in APPS}
     bypasses = {
         app: judged.weakened[name] for app, judged in campaigns.items() if judged.weakened[name]
     }
@@ -159,21 +145,22 @@ def test_the_same_requests_get_around_a_weaker_matcher(name, record_property):
     print(f"{name}: {sum(bypasses.values())} bypasses: {bypasses}")
     if REQUESTS >= ENOUGH:
         assert bypasses
-        # The decision was counted; the handler was really reached, at least once in each application.
+        # Decisions are counted; in each application, at least one handler was really reached.
         assert {
             app for app, judged in campaigns.items() if name in judged.caught
         } == bypasses.keys()
 
 
-def test_a_weakened_matcher_that_leaves_nothing_out_is_the_policy():
+def test_a_weakened_matcher_without_weaknesses_is_the_policy():
     whole, policy = Weakened(rules()), Policy(rules())
-    for chance in range(2000):
-        environ = drawn("webob", chance).environ()
-        assert run(ScopeAuthorizer(_always, whole), {**environ}) == run(
-            ScopeAuthorizer(_always, policy), {**environ}
-        )
-        for auth in (None, WITHOUT_SCOPES):
-            assert _status(whole, environ, auth) == _status(policy, environ, auth)
+    with unmeasured():
+        for chance in range(2000):
+            environ = drawn("webob", chance).environ()
+            assert run(ScopeAuthorizer(_always, whole), {**environ}) == run(
+                ScopeAuthorizer(_always, policy), {**environ}
+            )
+            for auth in (None, WITHOUT_SCOPES):
+                assert _status(whole, environ, auth) == _status(policy, environ, auth)
 
 
 def _always(_environ, start_response):
@@ -182,13 +169,13 @@ def _always(_environ, start_response):
 
 
 def _status(policy, environ, auth):
-    told = []
+    statuses = []
     list(
         ScopeAuthorizer(_always, policy)(
-            {**environ, "jwt_wsgi.auth": auth}, lambda status, *_: told.append(status)
+            {**environ, "jwt_wsgi.auth": auth}, lambda status, *_: statuses.append(status)
         )
     )
-    return told
+    return statuses
 
 
 def test_every_scope_of_the_rules_is_one_that_callers_have():

@@ -1,7 +1,7 @@
-"""Known limits: aliases that an application makes by itself, which no reading of the path can see.
+"""Known limits: aliases that an application makes by itself, which the path does not show.
 
-Where a weaker rule lies above, an alias takes that weaker rule; where nothing lies above, it
-is denied. Each test shows both, so that what the documentation warns of stays true.
+Under a weaker rule, an alias takes that rule; otherwise it is denied. Each test shows both, so
+that the warnings of the documentation stay true.
 """
 
 from __future__ import annotations
@@ -23,23 +23,25 @@ from pyramid.response import Response
 
 from jwt_wsgi import PUBLIC, Policy, ScopeAuthorizer, scope
 
+pytestmark = pytest.mark.slow
+
 
 def view(_request):
     return HttpResponse(reach("hall"))
 
 
 def unanchored():
-    """`re_path` without an end."""
+    """Return an application with a `re_path` without an end."""
     return django_app((re_path(r"^open/admin", view),))
 
 
 def in_any_case():
-    """A route that ignores case."""
+    """Return an application with a route that ignores case."""
     return django_app((re_path(r"(?i)^open/admin$", view),))
 
 
 def translated():
-    """Language prefixes: the same view once more in each language."""
+    """Return an application with the same view under a prefix for each language."""
     app = django_app(tuple(i18n_patterns(path("open/admin", view), prefix_default_language=False)))
 
     def in_english(environ, start_response):
@@ -52,7 +54,7 @@ def translated():
 
 
 def punctuated():
-    """CherryPy reads every punctuation mark as an underscore."""
+    """Return a CherryPy application, which reads every punctuation mark as an underscore."""
 
     class Open:
         @cherrypy.expose
@@ -66,7 +68,7 @@ def punctuated():
 
 
 def viewed():
-    """A view by name in Pyramid's traversal, which `@@` names too."""
+    """Return a Pyramid traversal with a view by name, which `@@` names too."""
     kind = type("Open", (Resource,), {})
     tree = Resource(open=kind())
     with Configurator(root_factory=lambda _request: tree) as config:
@@ -77,7 +79,7 @@ def viewed():
 
 
 def rewriting():
-    """A middleware inside of the protection that lets a header name the path."""
+    """Return an application with a middleware that takes the path from a header."""
     app = bottle_app()
 
     def rewritten(environ, start_response):

@@ -1,7 +1,7 @@
-"""Raw request lines through real servers: what the server makes of a line is what the policy judges.
+"""Raw request lines through real servers: the policy judges what the server makes of a line.
 
-The server that serves the application bare tells which handler a line reaches; the same
-server, with the same line, must not reach it for a caller whom the handler's rule refuses.
+With the bare application, a server tells which handler a line reaches. With the protected one, the
+same line must not reach it for a caller whom the handler's rule refuses.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from matrix.servers import COMMANDS, serving
 
 from jwt_wsgi import Auth
 from jwt_wsgi.testing import LocalIssuer
+
+pytestmark = pytest.mark.slow
 
 ISSUER = LocalIssuer(algorithms=("ES256",))
 TRUSTED = json.dumps({"issuer": ISSUER.issuer, "audience": ISSUER.audience, "jwks": ISSUER.jwks})
@@ -42,7 +44,7 @@ def fields(app: str, side: str, auth: Auth | None = None) -> dict[str, str]:
 
 
 def asked(server, app, line, more):
-    """The handlers that a line reaches bare, those that the right callers reach; fails on a bypass."""
+    """Return the handlers that a line reaches bare, and with the right callers; fail on a bypass."""
     bare = server.ask(line, {**fields(app, "bare"), **more}).handlers
     passed = set()
     for auth in dict.fromkeys(auth for name in bare for auth in callers(name)[0]) or (None,):
@@ -76,17 +78,17 @@ def test_no_request_line_gets_around_the_policy(server, app, record_property):
             reached += bare
             passed |= through
     record_property("reached bare", len(reached))
-    # Every one of these is among the lines in plain writing.
+    # Each of these has a line in plain spelling.
     plain = {"root", "hall", "log", "help", "read", "new", "notes", "edit", "report", "cafe"}
     assert plain <= {*reached} <= {*PLACES}
     assert plain <= passed
 
 
-# --- what servers make of a request: facts that the path rule stands on
+# --- facts about servers, on which the path rule depends
 
 
-def told(server, line, *more: bytes):
-    """What a server hands to an application, or None where it refuses by itself."""
+def environ_of(server, line, *more: bytes):
+    """Return the environ that a server makes, or None where it refuses by itself."""
     own = [f"{name}: {value}".encode() for name, value in fields("echo", "bare").items()]
     head = b"\r\n".join(
         [line, b"Host: localhost", b"Connection: close", b"Content-Length: 0", *own, *more]
@@ -96,7 +98,7 @@ def told(server, line, *more: bytes):
 
 
 DOTS = b"/%2e%2e/admin%2Fx//y"
-#: target -> what stands in `PATH_INFO`; None where the server refuses.
+#: target -> `PATH_INFO` by server; None where the server refuses.
 PATHS = {
     DOTS: dict.fromkeys(COMMANDS, "/../admin/x//y") | {"cheroot": "/../admin%2Fx//y"},
     b"http://localhost/open": dict.fromkeys(COMMANDS, "/open")
@@ -112,20 +114,22 @@ PATHS = {
 
 @pytest.mark.parametrize("target", PATHS, ids=bytes.decode)
 @each_server
-def test_what_stands_in_path_info(server, target):
-    environ = told(server, b"GET " + target + b" HTTP/1.1")
+def test_each_server_makes_this_path_info(server, target):
+    environ = environ_of(server, b"GET " + target + b" HTTP/1.1")
     assert (environ and environ["PATH_INFO"]) == PATHS[target][server.name]
 
 
 @each_server
-def test_two_authorization_headers_are_joined_with_a_comma_and_cheroot_keeps_the_last(server):
-    found = told(server, b"GET / HTTP/1.1", b"Authorization: Bearer a", b"Authorization: Bearer b")
+def test_two_authorization_headers_are_joined_and_cheroot_keeps_the_last(server):
+    found = environ_of(
+        server, b"GET / HTTP/1.1", b"Authorization: Bearer a", b"Authorization: Bearer b"
+    )
     value = found["HTTP_AUTHORIZATION"].replace(", ", ",")
     assert value == ("Bearer b" if server.name == "cheroot" else "Bearer a,Bearer b")
 
 
 @each_server
-def test_two_tokens_never_add_up(server):
+def test_two_tokens_never_grant_more_than_one(server):
     refused, right = callers("hall")
     good, other = token(right), token(refused[1])
     own = [f"{name}: {value}".encode() for name, value in fields("bottle", "protected").items()]
@@ -146,7 +150,7 @@ def test_two_tokens_never_add_up(server):
 @pytest.mark.parametrize("server", ["gunicorn sync", "gunicorn gevent"], indirect=True)
 def test_gunicorn_takes_script_name_from_a_trusted_peer_and_the_policy_refuses_it(server):
     line, mount = b"GET /open/admin HTTP/1.1", {"SCRIPT_NAME": "/open"}
-    environ = told(server, line, b"SCRIPT_NAME: /open")
+    environ = environ_of(server, line, b"SCRIPT_NAME: /open")
     assert (environ["SCRIPT_NAME"], environ["PATH_INFO"]) == ("/open", "/admin")
     # A router that joins the two reads another place than one that does not.
     assert server.ask(line, {**fields("cherrypy tree", "bare"), **mount}).handlers == ("hall",)

@@ -1,12 +1,10 @@
-"""Metrics: what is counted, under which labels, and that no request can make another label."""
+"""Metrics: the counts and their labels, which no request can extend."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
-import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ from conftest import Clock
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from prometheus_client import CollectorRegistry, generate_latest
+from waiting import idle
 from webtest import TestApp
 
 from jwt_wsgi import (
@@ -49,7 +48,7 @@ def app(environ: Any, start_response: Any) -> list[bytes]:
 
 
 class Prometheus:
-    """A registry of its own, read as Prometheus reads it."""
+    """A new registry, read as Prometheus reads it."""
 
     def __init__(self, **options: Any) -> None:
         self.registry = CollectorRegistry()
@@ -57,19 +56,23 @@ class Prometheus:
 
     def decisions(self) -> dict[tuple[str, str, str], float]:
         found = self._samples("jwt_wsgi_decisions_total")
-        return {(said["verdict"], said["reason"], said["issuer"]): value for said, value in found}
+        return {
+            (labels["verdict"], labels["reason"], labels["issuer"]): value
+            for labels, value in found
+        }
 
     def fetches(self) -> dict[tuple[str, str], float]:
         found = self._samples("jwt_wsgi_fetches_total")
-        return {(said["location"], said["outcome"]): value for said, value in found}
+        return {(labels["location"], labels["outcome"]): value for labels, value in found}
 
     def durations(self) -> dict[str, tuple[float, float]]:
         counts = {
-            said["location"]: n
-            for said, n in self._samples("jwt_wsgi_fetch_duration_seconds_count")
+            labels["location"]: n
+            for labels, n in self._samples("jwt_wsgi_fetch_duration_seconds_count")
         }
         sums = {
-            said["location"]: n for said, n in self._samples("jwt_wsgi_fetch_duration_seconds_sum")
+            labels["location"]: n
+            for labels, n in self._samples("jwt_wsgi_fetch_duration_seconds_sum")
         }
         return {location: (counts[location], sums[location]) for location in counts}
 
@@ -80,7 +83,7 @@ class Prometheus:
             "left": "jwt_wsgi_keys_lifetime_left_seconds",
         }
         return {
-            short: {said["location"]: n for said, n in self._samples(name)}
+            short: {labels["location"]: n for labels, n in self._samples(name)}
             for short, name in names.items()
         }
 
@@ -148,14 +151,7 @@ both = pytest.mark.parametrize(
 )
 
 
-def idle() -> None:
-    deadline = time.monotonic() + 30
-    while any(thread.name == "jwt_wsgi.jwks" for thread in threading.enumerate()):
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
-
-
-# --- what a decision is counted under
+# --- the labels of a decision
 
 NAMED = "https://named.test/"
 
@@ -186,11 +182,11 @@ def test_labels(decision: Decision, counted: Labels) -> None:
 
 
 @pytest.mark.parametrize("reason", REASONS)
-def test_every_reason_is_a_label_as_it_is(reason: str) -> None:
+def test_every_reason_is_a_label_unchanged(reason: str) -> None:
     assert labels(Decision(AuthError(reason)), ()) == ("refused", reason, "none")
 
 
-def test_issuers_may_be_named_by_themselves(trusted: Issuer) -> None:
+def test_an_issuer_may_be_named_by_the_object_or_its_name(trusted: Issuer) -> None:
     assert named([trusted, NAMED]) == {trusted.issuer, NAMED}
     assert named(NAMED) == {NAMED}
     assert named(trusted) == {trusted.issuer}
@@ -198,12 +194,12 @@ def test_issuers_may_be_named_by_themselves(trusted: Issuer) -> None:
 
 @both
 @pytest.mark.parametrize("issuers", [[5], [""], [None]])
-def test_what_names_no_issuer_is_refused(backend: Any, issuers: Any) -> None:
+def test_an_invalid_issuer_name_is_refused(backend: Any, issuers: Any) -> None:
     with pytest.raises(ValueError, match=r"issuers holds .*: write an Issuer, or its exact name"):
         backend(issuers=issuers)
 
 
-# --- every decision, once, whichever layer decides
+# --- the counts of decisions
 
 
 @both
@@ -216,7 +212,7 @@ def test_every_decision_is_counted_once(backend: Any, local: LocalIssuer, truste
         ("/public", None, ("allowed", "none", "none")),
         ("/public", late, ("allowed", "none", "none")),  # a stale token breaks no public page
         ("/a", good, ("allowed", "none", trusted.issuer)),
-        ("/a", good, ("allowed", "none", trusted.issuer)),  # remembered
+        ("/a", good, ("allowed", "none", trusted.issuer)),  # from the cache
         ("/a", bare, ("refused", "insufficient_scope", trusted.issuer)),
         ("/a", None, ("refused", "missing_token", "none")),
         ("/a", late, ("refused", "token_expired", "none")),
@@ -234,7 +230,9 @@ def test_every_decision_is_counted_once(backend: Any, local: LocalIssuer, truste
 
 
 @both
-def test_what_only_a_report_lets_pass_is_told_by_both_layers(backend: Any, trusted: Issuer) -> None:
+def test_both_layers_count_a_bad_token_that_passes_a_report_only_rule(
+    backend: Any, trusted: Issuer
+) -> None:
     counts = backend(issuers=[trusted])
     rules = {"/": report_only(AUTHENTICATED)}
     api = TestApp(protect(app, issuer=trusted, rules=rules, on_decision=counts.metrics.on_decision))
@@ -246,7 +244,7 @@ def test_what_only_a_report_lets_pass_is_told_by_both_layers(backend: Any, trust
 
 
 @both
-def test_a_verifier_alone_tells_what_it_refuses_and_a_guard_what_it_decides(
+def test_a_verifier_alone_counts_refusals_and_a_guard_counts_its_decisions(
     backend: Any, local: LocalIssuer, trusted: Issuer
 ) -> None:
     counts = backend(issuers=[trusted])
@@ -263,8 +261,8 @@ def test_a_verifier_alone_tells_what_it_refuses_and_a_guard_what_it_decides(
 
 
 @both
-def test_no_request_makes_a_label(backend: Any, local: LocalIssuer, trusted: Issuer) -> None:
-    """Fifty paths, subjects, kids and issuers leave as many series as one of each."""
+def test_no_request_can_create_a_label(backend: Any, local: LocalIssuer, trusted: Issuer) -> None:
+    """Fifty paths, subjects, kids and issuers create no more series than one of each."""
     counts = backend(issuers=[])
 
     def resolve(name: str) -> Issuer:
@@ -283,7 +281,7 @@ def test_no_request_makes_a_label(backend: Any, local: LocalIssuer, trusted: Iss
     }
 
 
-# --- fetches, and how the keys are doing
+# --- fetches and the status of key sources
 
 
 @both
@@ -296,7 +294,7 @@ def test_fetches_are_counted_and_timed(backend: Any) -> None:
 
 
 @both
-def test_the_keys_are_shown_as_they_are_when_they_are_read(backend: Any) -> None:
+def test_the_gauges_show_the_status_at_the_time_of_reading(backend: Any) -> None:
     clock, local = Clock(1000.0), LocalIssuer()
     counts = backend()
     source = RemoteJWKS(
@@ -317,7 +315,7 @@ def test_the_keys_are_shown_as_they_are_when_they_are_read(backend: Any) -> None
 
 
 @both
-def test_nothing_watched_is_nothing_shown(backend: Any) -> None:
+def test_without_a_watched_source_there_are_no_samples(backend: Any) -> None:
     assert backend().keys() == {"usable": {}, "age": {}, "left": {}}
 
 
@@ -334,7 +332,7 @@ def test_the_text_that_prometheus_reads(trusted: Issuer) -> None:
     assert f'jwt_wsgi_keys_usable{{location="{KEYS}"}} 0.0' in lines
 
 
-def test_one_registry_takes_one() -> None:
+def test_a_registry_takes_only_one_set_of_metrics() -> None:
     registry = CollectorRegistry()
     PrometheusMetrics(registry=registry)
     with pytest.raises(ValueError, match="Duplicated"):
@@ -365,7 +363,7 @@ print(generate_latest(registry).decode())
 """
 
 
-def test_counts_of_several_processes_are_added_and_the_gauges_are_missing(tmp_path: Path) -> None:
+def test_counts_of_several_processes_are_added_without_the_gauges(tmp_path: Path) -> None:
     environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
 
     def run(program: str) -> str:

@@ -6,12 +6,12 @@ import json
 import logging
 import socket
 import threading
-import time
 from collections.abc import Callable
 from typing import Any, get_args
 
 import pytest
 from conftest import Clock
+from waiting import idle
 
 from jwt_wsgi import RemoteJWKS
 from jwt_wsgi.http.fetching import FetchError, Outcome, Reply
@@ -37,13 +37,6 @@ class Events(list[Fetched]):
 @pytest.fixture
 def events() -> Events:
     return Events()
-
-
-def idle() -> None:
-    deadline = time.monotonic() + 30
-    while any(thread.name == "jwt_wsgi.jwks" for thread in threading.enumerate()):
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
 
 
 def warm_up(source: RemoteJWKS) -> RemoteJWKS:

@@ -73,6 +73,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
+@pytest.mark.slow
 def test_the_wheel_holds_the_typed_package_and_no_tests(wheel):
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
@@ -88,6 +89,7 @@ def test_the_wheel_holds_the_typed_package_and_no_tests(wheel):
     }
 
 
+@pytest.mark.slow
 def test_the_installed_wheel_protects_outside_the_checkout(wheel, tmp_path):
     environment = tmp_path / "environment"
     venv.create(environment, with_pip=False)
@@ -107,7 +109,8 @@ def test_the_installed_wheel_protects_outside_the_checkout(wheel, tmp_path):
     )
 
 
-def test_every_entry_point_of_the_wheel_leads_somewhere(wheel):
+@pytest.mark.slow
+def test_every_entry_point_of_the_wheel_can_be_loaded(wheel):
     with zipfile.ZipFile(wheel) as archive:
         (listed,) = (name for name in archive.namelist() if name.endswith("/entry_points.txt"))
         written = configparser.ConfigParser()
@@ -130,7 +133,7 @@ def test_every_entry_point_of_the_wheel_leads_somewhere(wheel):
 # --- the metadata
 
 
-def test_the_metadata_is_in_setup_cfg_alone():
+def test_pyproject_holds_no_metadata():
     declared = configparser.ConfigParser()
     declared.read(CHECKOUT / "setup.cfg")
     assert declared["metadata"]["name"] == "jwt-wsgi"
@@ -168,11 +171,13 @@ def run_of_tests(folder: Path, *options: str, body: str) -> int:
     return completed(*command, cwd=folder).returncode
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("body", SKIPS.values(), ids=SKIPS)
-def test_a_skipped_test_fails_the_run_that_forbids_it(tmp_path, body):
+def test_fail_on_skip_fails_a_run_with_a_skipped_test(tmp_path, body):
     assert run_of_tests(tmp_path, "--fail-on-skip", body=body) == pytest.ExitCode.TESTS_FAILED
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "body"),
     [
@@ -180,15 +185,15 @@ def test_a_skipped_test_fails_the_run_that_forbids_it(tmp_path, body):
         pytest.param([], SKIPS["a mark"], id="skipping is not forbidden"),
     ],
 )
-def test_a_run_passes_where(tmp_path, options, body):
+def test_fail_on_skip_lets_other_runs_pass(tmp_path, options, body):
     assert run_of_tests(tmp_path, *options, body=body) == pytest.ExitCode.OK
 
 
-def test_the_gate_of_the_continuous_integration_forbids_skips():
+def test_ci_forbids_skips():
     assert 'make test PYTEST_ARGS="--fail-on-skip"' in (CHECKOUT / ".ci" / "run").read_text()
 
 
-def test_the_sample_without_its_demo_does_not_even_import_what_signs():
+def test_the_sample_without_its_demo_imports_no_signing_code():
     program = (
         "import sys, app\n"
         "app.main(issuer_base_url='https://tenant.example.com/', audience='example')\n"
@@ -214,7 +219,7 @@ def test_only_the_demo_of_the_sample_mints():
     assert "_serve_demo" not in ast.unparse(choice.orelse)
 
 
-def test_only_the_demo_of_the_sample_has_the_console_and_the_console_mints_in_one_place():
+def test_only_the_demo_has_the_console_which_mints_in_one_place():
     functions = {
         node.name: node
         for node in ast.walk(ast.parse((CHECKOUT / "app.py").read_text()))

@@ -1,4 +1,4 @@
-"""PasteDeploy: the stack from an `.ini` file, and every wrong setting named when the file is loaded."""
+"""PasteDeploy: the stack from an `.ini` file, and errors for wrong settings at load time."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -20,7 +19,7 @@ from typing import Any
 import pytest
 import requests
 from paste.deploy import loadapp
-from ports import free_port
+from ports import free_port, listens
 from webtest import TestApp
 
 from jwt_wsgi import Issuer
@@ -45,7 +44,7 @@ def app_factory(global_conf: dict[str, str], **settings: str) -> Any:
 
 @pytest.fixture
 def conf(tmp_path: Path) -> dict[str, str]:
-    """What PasteDeploy says of the file, beside which there is a policy."""
+    """Return PasteDeploy's defaults for an `.ini` file, and write a policy beside it."""
     (tmp_path / "policy.toml").write_text(
         '[rules]\n"/" = "AUTHENTICATED"\n"/scoped" = \'scope("a")\'\n'
     )
@@ -55,14 +54,9 @@ def conf(tmp_path: Path) -> dict[str, str]:
 # --- the example
 
 
-def listening(port: int) -> bool:
-    with socket.socket() as client:
-        return client.connect_ex(("127.0.0.1", port)) == 0
-
-
 @contextmanager
 def pserve(folder: Path, port: int) -> Iterator[str]:
-    """The example as Pyramid's own command serves it."""
+    """Serve the example with Pyramid's own command."""
     command = [Path(sys.executable).with_name("pserve"), "api.ini"]
     log = folder / "log"
     with log.open("wb") as written:
@@ -75,7 +69,7 @@ def pserve(folder: Path, port: int) -> Iterator[str]:
         )
         try:
             deadline = time.monotonic() + 60
-            while not listening(port):
+            while not listens(port):
                 assert process.poll() is None, log.read_text()
                 assert time.monotonic() < deadline, log.read_text()
                 time.sleep(0.05)
@@ -131,7 +125,7 @@ def test_the_page_names_every_setting_and_no_other() -> None:
     assert re.findall(r"^\| `(\w+)`", PAGE, re.MULTILINE) == known
 
 
-# --- every way to name it in a file
+# --- the ways to name the filter in a file
 
 
 FILES = {
@@ -187,7 +181,7 @@ policy = policy.toml
 """
 
 
-def test_a_setting_that_the_defaults_hide_is_refused_and_one_that_is_asked_for_is_heeded(
+def test_a_setting_hidden_by_the_defaults_is_refused_unless_it_is_fetched(
     conf: dict[str, str],
 ) -> None:
     file = Path(conf["here"]) / "api.ini"
@@ -200,7 +194,7 @@ def test_a_setting_that_the_defaults_hide_is_refused_and_one_that_is_asked_for_i
     assert loadapp(f"config:{file}")
 
 
-# --- what the settings do
+# --- the settings
 
 
 def protected(conf: dict[str, str], issuer: LocalIssuer, **settings: str) -> TestApp:
@@ -233,7 +227,7 @@ def protected(conf: dict[str, str], issuer: LocalIssuer, **settings: str) -> Tes
     ],
     ids=str,
 )
-def test_a_setting_is_heeded(
+def test_a_setting_changes_the_verdict(
     settings: dict[str, str],
     token: dict[str, Any],
     refused: str | None,
@@ -247,17 +241,22 @@ def test_a_setting_is_heeded(
     assert refused is None or answer.json["reason"] == refused
 
 
-def test_the_realm_and_the_claim_of_scopes_are_heeded(
-    conf: dict[str, str], local: LocalIssuer
-) -> None:
+def test_types_and_id_tokens_are_accepted_by_name(conf: dict[str, str], local: LocalIssuer) -> None:
+    special = local.token(header={"typ": "vnd.acme+jwt"}, at_hash="x")
+    api = protected(conf, local, types="JOSE vnd.acme+jwt", allow_id_tokens="true")
+    headers = {"Authorization": f"Bearer {special}"}
+    assert api.get("/private", headers=headers).status_int == 200
+    api = protected(conf, local)
+    assert api.get("/private", headers=headers, status=401).json["reason"] == "type_mismatch"
+
+
+def test_the_realm_and_the_scope_claim_are_used(conf: dict[str, str], local: LocalIssuer) -> None:
     api = protected(conf, local, realm="billing", scope_claim="roles")
     assert api.get("/", status=401).headers["WWW-Authenticate"].startswith('Bearer realm="billing"')
     assert api.get("/scoped", headers=local.headers(roles=["a"])).text == "in"
 
 
-def test_a_secret_comes_from_a_file_and_serves_hs256_unless_told_otherwise(
-    conf: dict[str, str],
-) -> None:
+def test_a_secret_comes_from_a_file_and_serves_hs256_by_default(conf: dict[str, str]) -> None:
     issuer = LocalIssuer(algorithms=("HS256", "HS512"), keys=[key("HS256"), key("HS512")])
     (Path(conf["here"]) / "secret").write_bytes(SECRET + b"\n")
     usual = protected(conf, issuer, jwks_file="", secret_file="secret")
@@ -293,16 +292,17 @@ def test_the_default_leeway_is_that_of_an_issuer() -> None:
     assert signature(Issuer).parameters["leeway"].default == _DEFAULT_LEEWAY
 
 
-def test_one_filter_may_stand_before_several_applications(conf: dict[str, str]) -> None:
+def test_one_filter_can_protect_several_applications(conf: dict[str, str]) -> None:
     filter_ = filter_factory(conf, **NEEDED)
     assert filter_(app) is not filter_(app)
 
 
-# --- what cannot be
+# --- wrong settings
 
 
 WRONG = {
-    "a setting that is none": (
+    "no boolean": ({"allow_id_tokens": "maybe"}, "allow_id_tokens = maybe: write true or false"),
+    "an unknown setting": (
         {"audiences": "a"},
         "unknown setting 'audiences': choose from issuer, audience, policy",
     ),
@@ -316,15 +316,15 @@ WRONG = {
         {"policy": "none.toml"},
         r"policy = none.toml: policy file .*none.toml: cannot be read",
     ),
-    "a policy that is none": (
+    "an invalid policy": (
         {"policy": "bad.toml"},
-        r"policy = bad.toml: .* rule '/': 'SECRET' is no requirement",
+        r"policy = bad.toml: .* rule '/': 'SECRET' is not a requirement",
     ),
     "an issuer over http": (
         {"issuer": "http://issuer.test/"},
         r"issuer = http://issuer.test/: .*must be https",
     ),
-    "an issuer that is no URL": ({"issuer": "issuer.test"}, r"issuer = issuer.test: .*https"),
+    "an issuer that is not a URL": ({"issuer": "issuer.test"}, r"issuer = issuer.test: .*https"),
     "a URI over http": (
         {"jwks_uri": "http://keys.test/"},
         r"jwks_uri = http://keys.test/: .*must be https",
@@ -337,7 +337,7 @@ WRONG = {
         {"jwks_file": "none.json"},
         r"jwks_file = none.json: it cannot be read \(No such file",
     ),
-    "a key file that is none": (
+    "an invalid key file": (
         {"jwks_file": "policy.toml"},
         r"jwks_file = policy.toml: key file policy.toml: ",
     ),
@@ -356,7 +356,7 @@ WRONG = {
     ),
     "leeway in words": ({"leeway": "5m"}, "leeway = 5m: write a number of seconds"),
     "leeway below 0": ({"leeway": "-1"}, "leeway = -1: write a number of seconds"),
-    "leeway without end": ({"leeway": "inf"}, "leeway = inf: write a number of seconds"),
+    "infinite leeway": ({"leeway": "inf"}, "leeway = inf: write a number of seconds"),
     "too much leeway": ({"leeway": "301"}, "leeway=301.0: write seconds, 0 to 300"),
     "no age": ({"max_age": "0"}, "max_age=0.0: write seconds above 0"),
     "no such profile": ({"profile": "at-jwt"}, "profile='at-jwt': write 'jwt' or"),
@@ -368,7 +368,7 @@ WRONG = {
     "factory", [filter_factory, partial(filter_app_factory, app)], ids=["filter", "filter-app"]
 )
 @pytest.mark.parametrize(("settings", "message"), WRONG.values(), ids=WRONG)
-def test_what_is_wrong_is_named_with_its_remedy(
+def test_an_error_names_the_setting_and_the_remedy(
     settings: dict[str, str], message: str, factory: Any, conf: dict[str, str]
 ) -> None:
     here = Path(conf["here"])

@@ -1,17 +1,17 @@
-"""Rules about the request: a claim is compared with what stands in the path."""
+"""Rules about the request: a claim is compared with a part of the path."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
+from callers import auth
 from webob import Request, Response
 from webob.dec import wsgify
 from webtest import TestApp
 
 from jwt_wsgi import (
     AUTHENTICATED,
-    Auth,
     Issuer,
     Policy,
     claim,
@@ -29,17 +29,13 @@ from jwt_wsgi.testing import LocalIssuer
 OWNER, ORG = claim("sub", path_param("id")), claim("org", path_param("org"))
 
 
-def auth(**claims: Any) -> Auth:
-    return Auth(claims=claims, header={}, token="a.b.c", issuer="https://i.test/")
-
-
 @pytest.mark.parametrize(
     ("requirement", "claims", "params", "met"),
     [
         pytest.param(OWNER, {"sub": "7"}, {"id": "7"}, True, id="the same"),
         pytest.param(OWNER, {"sub": "7"}, {"id": "8"}, False, id="another"),
         pytest.param(OWNER, {"sub": "a"}, {"id": "A"}, False, id="another case"),
-        pytest.param(OWNER, {"sub": 7}, {"id": "7"}, False, id="a number is no text"),
+        pytest.param(OWNER, {"sub": 7}, {"id": "7"}, False, id="a number is not text"),
         pytest.param(OWNER, {"sub": ["7"]}, {"id": "7"}, False, id="a list"),
         pytest.param(OWNER, {}, {"id": "7"}, False, id="no claim"),
         pytest.param(OWNER, {"sub": "7"}, {}, False, id="no parameter"),
@@ -203,7 +199,7 @@ def test_the_owner_and_the_admin_get_in(
 @pytest.mark.parametrize(
     "rule", [OWNER & report_only(scope("admin")), report_only(scope("admin")) & OWNER], ids=repr
 )
-def test_what_is_enforced_beside_a_report_knows_the_parameters(
+def test_the_enforced_part_beside_a_report_knows_the_parameters(
     local: LocalIssuer, trusted: Issuer, rule: Any
 ) -> None:
     api = TestApp(protect(app, issuer=trusted, rules={"/users/{id}": rule}))
@@ -213,17 +209,17 @@ def test_what_is_enforced_beside_a_report_knows_the_parameters(
 
 
 def test_a_report_knows_the_parameters_too(local: LocalIssuer, trusted: Issuer) -> None:
-    told: list[str | None] = []
+    reasons: list[str | None] = []
 
     def on_decision(environ: Any, decision: Decision) -> None:
-        told.append(decision.would_be and decision.would_be.reason)
+        reasons.append(decision.would_be and decision.would_be.reason)
 
     rules = {"/users/{id}": report_only(OWNER)}
     api = TestApp(protect(app, issuer=trusted, rules=rules, on_decision=on_decision))
     local.authorize(api)
     for name in ("user-1", "user-2"):
         api.get(f"/users/{name}")
-    assert told == [None, "claim_forbidden"]
+    assert reasons == [None, "claim_forbidden"]
 
 
 def test_a_guard_asks_by_the_rule_that_the_policy_matched(

@@ -1,7 +1,4 @@
-"""The compiled policy: which rule decides a request, and which policies cannot be made.
-
-The ids that begin with a number are clauses of the path rule.
-"""
+"""The compiled policy: which rule decides a request, and which policies are invalid."""
 
 from __future__ import annotations
 
@@ -10,6 +7,7 @@ import re
 from typing import Any
 
 import pytest
+from environs import environ
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -30,18 +28,13 @@ from jwt_wsgi.policy.policy import Match
 AUTH = Auth(claims={}, header={}, token="a.b.c", issuer="https://issuer.test/")
 
 
-def environ(path: str = "/", method: str = "GET", **more: Any) -> dict[str, Any]:
-    path_info = path.encode("utf-8").decode("latin-1")
-    return {"PATH_INFO": path_info, "REQUEST_METHOD": method, "SCRIPT_NAME": "", **more}
-
-
 def deciding(rules: Any, path: str, method: str = "GET") -> str | None:
     """The key of the rule that decides."""
     rule = Policy(rules).match(environ(path, method)).rule
     return None if rule is None else rule.key
 
 
-def reason(match: Match, auth: Auth | None = AUTH) -> str | None:
+def reason_against(match: Match, auth: Auth | None = AUTH) -> str | None:
     error = match.refusal(auth)
     return None if error is None else error.reason
 
@@ -98,7 +91,7 @@ CATALOGUE = rules(
         ("/{$}", None),
     ],
 )
-def test_5_a_rule_covers_its_subtree_and_the_innermost_decides(
+def test_a_rule_covers_its_subtree_and_the_innermost_decides(
     path: str, expected: str | None
 ) -> None:
     assert deciding(CATALOGUE, path) == expected
@@ -114,30 +107,30 @@ METHODS = rules(
     ("method", "path", "expected"),
     [
         pytest.param("GET", "/a/x", "GET /a", id="the rule that names the method"),
-        pytest.param("POST", "/a", "/a", id="else the place's rule without methods"),
+        pytest.param("POST", "/a", "/a", id="otherwise the place's rule without methods"),
         pytest.param("POST", "/b/x", "GET,POST /b", id="one rule, two methods"),
-        pytest.param("DELETE", "/b", None, id="else denied"),
+        pytest.param("DELETE", "/b", None, id="otherwise denied"),
         pytest.param("POST", "/b/c", None, id="nothing falls through to a shallower place"),
-        pytest.param("GET", "/e/x", None, id="nor to an exact place above"),
+        pytest.param("GET", "/e/x", None, id="nothing falls through to an exact place above"),
         pytest.param("HEAD", "/a", "GET /a", id="HEAD takes GET's rule"),
-        pytest.param("HEAD", "/b/x", "GET,POST /b", id="HEAD takes GET's rule among several"),
-        pytest.param("HEAD", "/b/c", "HEAD /b/c", id="HEAD has its own"),
-        pytest.param("GET", "/d", None, id="GET does not take HEAD's"),
+        pytest.param("HEAD", "/b/x", "GET,POST /b", id="HEAD takes GET's rule for several methods"),
+        pytest.param("HEAD", "/b/c", "HEAD /b/c", id="HEAD has its own rule"),
+        pytest.param("GET", "/d", None, id="GET does not take HEAD's rule"),
         pytest.param("OPTIONS", "/a", "/a", id="OPTIONS like any other: no method named"),
         pytest.param("OPTIONS", "/b", None, id="OPTIONS like any other: others named"),
-        pytest.param("BREW", "/a", "/a", id="a method of one's own"),
-        pytest.param("BREW", "/b", None, id="which no rule names"),
+        pytest.param("BREW", "/a", "/a", id="a custom method"),
+        pytest.param("BREW", "/b", None, id="a custom method that no rule names"),
     ],
 )
-def test_7_the_innermost_place_decides_alone_by_method(
+def test_the_innermost_place_decides_alone_by_method(
     method: str, path: str, expected: str | None
 ) -> None:
     assert deciding(METHODS, path, method) == expected
 
 
-def test_7_head_is_no_way_around_a_stricter_get() -> None:
+def test_head_does_not_bypass_a_stricter_get_rule() -> None:
     policy = Policy({"GET /a": scope("read:a"), "/a": PUBLIC})
-    assert reason(policy.match(environ("/a", "HEAD"))) == "insufficient_scope"
+    assert reason_against(policy.match(environ("/a", "HEAD"))) == "insufficient_scope"
     assert not policy.is_public(environ("/a", "HEAD"))
     assert policy.is_public(environ("/a", "POST"))
 
@@ -145,34 +138,34 @@ def test_7_head_is_no_way_around_a_stricter_get() -> None:
 @pytest.mark.parametrize(
     ("policy", "path", "anonymous", "authenticated"),
     [
-        pytest.param(Policy({}), "/", "missing_token", "no_rule", id="8 no rules at all"),
-        pytest.param(Policy({"/a": PUBLIC}), "/b", "missing_token", "no_rule", id="8 no rule"),
+        pytest.param(Policy({}), "/", "missing_token", "no_rule", id="no rules at all"),
+        pytest.param(Policy({"/a": PUBLIC}), "/b", "missing_token", "no_rule", id="no rule"),
         pytest.param(
-            Policy({"GET /": PUBLIC}), "/", "missing_token", "no_rule", id="8 none for POST"
+            Policy({"GET /": PUBLIC}), "/", "missing_token", "no_rule", id="none for POST"
         ),
         pytest.param(
-            Policy({}, default=DENY), "/", "missing_token", "no_rule", id="8 the default spelled"
+            Policy({}, default=DENY), "/", "missing_token", "no_rule", id="the default spelled"
         ),
-        pytest.param(Policy({"/": DENY}), "/b", "missing_token", "denied", id="8 denied by rule"),
-        pytest.param(Policy({"/": AUTHENTICATED}), "/b", "missing_token", None, id="8 said so"),
+        pytest.param(Policy({"/": DENY}), "/b", "missing_token", "denied", id="denied by rule"),
+        pytest.param(Policy({"/": AUTHENTICATED}), "/b", "missing_token", None, id="said so"),
         pytest.param(
-            Policy({}, default=AUTHENTICATED), "/", "missing_token", None, id="8 another default"
+            Policy({}, default=AUTHENTICATED), "/", "missing_token", None, id="another default"
         ),
-        pytest.param(Policy({}, default=PUBLIC), "/", None, None, id="8 all public by default"),
+        pytest.param(Policy({}, default=PUBLIC), "/", None, None, id="all public by default"),
         pytest.param(
             Policy({"GET /": PUBLIC}, default=PUBLIC),
             "/",
             "missing_token",
             "no_rule",
-            id="7 the default is no rule for a method that a place lacks",
+            id="the default does not hold for a method that a place lacks",
         ),
     ],
 )
-def test_what_no_rule_covers_is_denied(
+def test_requests_that_match_no_rule_are_denied(
     policy: Policy, path: str, anonymous: str | None, authenticated: str | None
 ) -> None:
     match = policy.match(environ(path, "POST"))
-    assert (reason(match, None), reason(match)) == (anonymous, authenticated)
+    assert (reason_against(match, None), reason_against(match)) == (anonymous, authenticated)
 
 
 @pytest.mark.parametrize(
@@ -185,11 +178,11 @@ def test_what_no_rule_covers_is_denied(
         ("/users", "/users/7", {}),
     ],
 )
-def test_5_parameters_are_decoded_segments(key: str, path: str, params: dict[str, str]) -> None:
+def test_parameters_are_decoded_segments(key: str, path: str, params: dict[str, str]) -> None:
     assert Policy({key: AUTHENTICATED}).match(environ(path)).params == params
 
 
-def test_5_a_place_keeps_each_rules_own_parameter_names() -> None:
+def test_a_place_keeps_each_rules_own_parameter_names() -> None:
     policy = Policy({"GET /users/{id}": AUTHENTICATED, "PUT /users/{name}": AUTHENTICATED})
     assert policy.match(environ("/users/7", "GET")).params == {"id": "7"}
     assert policy.match(environ("/users/7", "PUT")).params == {"name": "7"}
@@ -221,16 +214,14 @@ def test_a_policy_does_not_change_with_the_mapping_it_was_made_of() -> None:
     [(("",), ""), (["/app"], "/app"), (("", "/app"), "/app"), ({"/a/b"}, "/a/b")],
     ids=repr,
 )
-def test_3_a_configured_mount_is_judged_by_what_is_beneath_it(
-    mounts: Any, script_name: str
-) -> None:
+def test_below_a_configured_mount_path_info_decides(mounts: Any, script_name: str) -> None:
     policy = Policy({"/a": PUBLIC}, mounts=mounts)
     assert policy.is_public(environ("/a", SCRIPT_NAME=script_name))
     assert not policy.is_public(environ("/app/a", SCRIPT_NAME=script_name))
 
 
 @pytest.mark.parametrize("script_name", ["/app", "/", "/App", "/mine/", "/mine/x", "mine", "\xff"])
-def test_3_another_mount_is_refused(script_name: str) -> None:
+def test_an_unknown_mount_is_refused(script_name: str) -> None:
     policy = Policy({"/": PUBLIC}, mounts=["", "/mine"])
     with pytest.raises(InvalidRequest, match="mount_unknown") as refused:
         policy.match(environ("/a", SCRIPT_NAME=script_name))
@@ -238,7 +229,7 @@ def test_3_another_mount_is_refused(script_name: str) -> None:
     assert (refused.value.expected, refused.value.found) == ({"", "/mine"}, script_name)
 
 
-def test_3_an_application_at_a_mount_only_is_not_at_the_root() -> None:
+def test_a_policy_for_a_mount_alone_refuses_the_root() -> None:
     policy = Policy({"/": PUBLIC}, mounts=["/app"])
     request = environ("/a")
     assert not policy.is_public(request)
@@ -246,7 +237,7 @@ def test_3_an_application_at_a_mount_only_is_not_at_the_root() -> None:
     assert not policy.is_public(request)
 
 
-def test_3_the_first_unknown_mount_makes_one_error_line(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_first_unknown_mount_logs_one_error(caplog: pytest.LogCaptureFixture) -> None:
     policy = Policy({"/": PUBLIC}, mounts=["/mine", ""])
     with caplog.at_level(logging.DEBUG):
         policy.is_public(environ("/a"))
@@ -303,7 +294,7 @@ def test_is_public_never_raises(request: dict[str, Any]) -> None:
         ("GET /a", "POST,GET /a"),
     ],
 )
-def test_6_two_rules_for_one_place_are_refused(first: str, second: str) -> None:
+def test_two_rules_for_one_place_are_refused(first: str, second: str) -> None:
     message = f"rule {second!r}: '{first}: PUBLIC' says already what holds there; keep one"
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         Policy([(first, PUBLIC), (second, DENY)])
@@ -315,10 +306,13 @@ SCOPED = scope("a")
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"rules": {"/a": "read:a"}}, r"rule '/a': 'read:a' is no requirement; write PUBLIC, OPT"),
-        ({"rules": {"/a": None}}, r"rule '/a': None is no requirement"),
-        ({"rules": {"/a": scope}}, r"rule '/a': <function scope.*is no requirement"),
-        ({"rules": {}, "default": "DENY"}, r"default: 'DENY' is no requirement"),
+        (
+            {"rules": {"/a": "read:a"}},
+            r"rule '/a': 'read:a' is not a requirement; write PUBLIC, OPT",
+        ),
+        ({"rules": {"/a": None}}, r"rule '/a': None is not a requirement"),
+        ({"rules": {"/a": scope}}, r"rule '/a': <function scope.*is not a requirement"),
+        ({"rules": {}, "default": "DENY"}, r"default: 'DENY' is not a requirement"),
         ({"rules": "/a"}, r"rules='/a': write a mapping of paths to requirements"),
         ({"rules": None}, r"rules=None: write a mapping"),
         ({"rules": 7}, r"rules=7: write a mapping"),
@@ -334,7 +328,7 @@ SCOPED = scope("a")
         ({"rules": {}, "mounts": None}, r"mounts=None: write a list"),
     ],
 )
-def test_what_cannot_be_a_policy_fails_at_construction(
+def test_invalid_policy_arguments_fail_at_construction(
     arguments: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ValueError, match="^" + message):
@@ -352,7 +346,7 @@ def test_a_policy_prints_its_rules_as_they_were_written() -> None:
     assert repr(policy) == "Policy({GET /users/{id}: scope('a') & claim('org', 7), /: DENY})"
 
 
-def test_as_text_a_policy_is_a_table_for_people() -> None:
+def test_the_text_of_a_policy_is_a_table() -> None:
     policy = Policy(
         {"/a": PUBLIC, "GET,HEAD /users/{id}": scope("a") | scope("b")}, default=AUTHENTICATED
     )
@@ -365,43 +359,41 @@ def test_as_text_a_policy_is_a_table_for_people() -> None:
 
 
 @pytest.mark.parametrize("key", ["/a", "/a/{x}/{$}"])
-def test_9_the_environ_is_read_and_not_written(key: str) -> None:
+def test_matching_does_not_change_the_environ(key: str) -> None:
     request = environ("/a/b")
     before = dict(request)
     Policy({key: PUBLIC}).match(request)
     assert request == before
 
 
-def test_what_requests_were_matched_is_remembered_within_a_bound() -> None:
+def test_the_cache_of_matches_is_bounded() -> None:
     policy = Policy({"/a/{x}": PUBLIC})
     again = [policy.match(environ("/a/b")) for _ in range(2)]
     assert again[0] is again[1]
     for number in range(1030):
         assert policy.match(environ(f"/a/{number}")).params == {"x": str(number)}
     assert policy.match(environ("/a/b")) is not again[0]
-    assert len(policy._matches) == 1030 + 2 - 1024
+    assert len(policy._match_cache) == 1030 + 2 - 1024
 
 
-def test_a_long_path_is_matched_anew_each_time() -> None:
+def test_the_match_of_a_long_path_is_not_cached() -> None:
     policy = Policy({"/a/{x}": PUBLIC})
     long = environ("/a/" + "b" * 300)
     assert policy.match(long).params == {"x": "b" * 300}
     assert policy.match(long) is not policy.match(long)
-    assert policy._matches == {}
+    assert policy._match_cache == {}
 
 
-def test_so_is_one_with_a_long_method() -> None:
+def test_the_match_of_a_long_method_is_not_cached() -> None:
     policy = Policy({"/a/{x}": PUBLIC})
     for method in ("A" * 200, "A" * 300):
         policy.match(environ("/a/" + "b" * 100, method))
-    assert policy._matches == {}
+    assert policy._match_cache == {}
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
 @pytest.mark.parametrize("path", [(), ("a",), ("a", "b"), ("c",)], ids="/".join)
-def test_a_path_taken_apart_is_decided_as_its_request_is(
-    path: tuple[str, ...], method: str
-) -> None:
+def test_decide_and_match_agree(path: tuple[str, ...], method: str) -> None:
     policy = Policy(
         {"/{$}": PUBLIC, "GET /a": scope("a"), "/a/{x}": AUTHENTICATED},
         mounts=["/m"],

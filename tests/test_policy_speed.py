@@ -1,7 +1,7 @@
-"""Speed by counting: a match costs what its path costs, and ten thousand rules are ten times a thousand.
+"""Speed by counting: the cost of a match depends on its path alone, that of building is linear.
 
-Counted are calls of Python and C functions (`sys.setprofile`). The seconds are told, not judged:
-`python tests/test_policy_speed.py` prints them.
+The tests count calls of Python and C functions (`sys.setprofile`).
+`python tests/test_policy_speed.py` prints the seconds, which are not tested.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from jwt_wsgi import AUTHENTICATED, InvalidRequest, Policy
 
 
 def flat() -> Any:
-    """Pages, one beside the other."""
+    """Yield pages, one beside the other."""
     return (f"/page-{i}" for i in count())
 
 
 def resources() -> Any:
-    """Collections, items, actions and searches, under prefixes with and without parameters."""
+    """Yield collections, items, actions and searches, under prefixes with and without parameters."""
     for i in count():
         for prefix in ("/api/v1", "/api/v2", "/regions/{region}", "/tenants/{tenant}/api"):
             root = f"{prefix}/things-{i}"
@@ -36,7 +36,7 @@ def resources() -> Any:
                 f"{root}/{{id}}/{{$}}",
             )
             yield from (f"{root}/search", f"{root}/{{id}}/parts/{{part}}", f"{root}/{{id}}/history")
-            # What `search` and the two beneath `{id}` share wants to be said.
+            # The intersections of `search` with the two below `{id}`.
             yield from (
                 f"{root}/search/{{$}}",
                 f"{root}/search/parts/{{part}}",
@@ -45,7 +45,7 @@ def resources() -> Any:
 
 
 def nests() -> Any:
-    """Eight deep, every other step a parameter."""
+    """Yield patterns eight deep, every other segment a parameter."""
     for i in count():
         root = f"/{{a}}/s{i % 10}/{{b}}/t{i // 10 % 10}/{{c}}/u{i // 100}"
         yield from (
@@ -57,19 +57,19 @@ def nests() -> Any:
 
 
 def neighbours() -> Any:
-    """What every tenant has, and one tenant in twenty rules that has a page of its own."""
+    """Yield pages of every tenant, and in one rule of twenty a page of one tenant alone."""
     for i in count():
         yield from (f"/{{tenant}}/page-{i}-{j}/{{id}}" for j in range(19))
         yield f"/tenant-{i}/own-{i}/{{$}}"
 
 
 def crossings() -> Any:
-    """Pairs that overlap, each with the rule that settles it."""
+    """Yield pairs that overlap, each with the rule that settles it."""
     for i in count():
         yield from (f"/users-{i}/admin/avatar", f"/users-{i}/admin", f"/users-{i}/{{id}}/avatar")
 
 
-#: Each with the fewest of its rules that have one of each kind.
+#: Each set with the smallest number of its rules that contains one of each kind.
 SETS: dict[Callable[[], Any], int] = {
     flat: 10,
     resources: 40,
@@ -115,6 +115,7 @@ def cost(policy: Policy, path: str) -> int:
     return calls(lambda: policy.match(environ))
 
 
+@pytest.mark.slow
 @every_set
 def test_a_match_costs_the_same_among_a_few_rules_and_among_ten_thousand(
     written: Callable[[], Any],
@@ -125,6 +126,7 @@ def test_a_match_costs_the_same_among_a_few_rules_and_among_ten_thousand(
         assert len(set(costs)) == 1, (path, costs)
 
 
+@pytest.mark.slow
 @every_set
 def test_a_match_costs_no_more_than_a_few_calls_a_segment(written: Callable[[], Any]) -> None:
     policy = Policy(rules(written, 10_000))
@@ -134,11 +136,11 @@ def test_a_match_costs_no_more_than_a_few_calls_a_segment(written: Callable[[], 
 
 def test_a_path_that_no_rule_begins_is_not_walked_to_its_end() -> None:
     policy = Policy(rules(flat, 10))
-    # Both longer than what is remembered.
+    # Both are too long for the cache.
     assert cost(policy, "/x" * 500) == cost(policy, "/x" * 200)
 
 
-def test_a_refused_path_costs_nothing_of_the_rules() -> None:
+def test_the_cost_of_a_refused_path_is_independent_of_the_rules() -> None:
     costs = set()
     for number in (10, 10_000):
         policy = Policy(rules(flat, number))
@@ -155,6 +157,7 @@ def test_a_refused_path_costs_nothing_of_the_rules() -> None:
 # --- building
 
 
+@pytest.mark.slow
 @every_set
 def test_ten_times_the_rules_are_ten_times_the_work(written: Callable[[], Any]) -> None:
     thousand, many = (rules(written, number) for number in (1_000, 10_000))
@@ -163,7 +166,7 @@ def test_ten_times_the_rules_are_ten_times_the_work(written: Callable[[], Any]) 
     assert calls(lambda: Policy(many), most=12 * least) >= 8 * least
 
 
-def test_a_long_way_that_leaves_a_cover_is_walked_once() -> None:
+def test_a_long_path_outside_a_cover_is_walked_once() -> None:
     def work(depth: int) -> int:
         long = "/{x}" + "".join(f"/s{i}" for i in range(depth)) + "/{$}"
 
@@ -186,7 +189,7 @@ def test_pages_of_one_tenant_cost_nothing_of_all_the_others() -> None:
     assert work(*shared, *own) <= 1.2 * (work(*shared) + work(*own))
 
 
-def test_what_is_counted_is_the_work() -> None:
+def test_the_counter_counts_calls() -> None:
     with pytest.raises(AssertionError, match="more than 100 calls"):
         calls(lambda: [len("") for _ in range(1_000)].clear(), most=100)
     assert calls(lambda: [len("") for _ in range(1_000)].clear()) >= 1_000

@@ -1,4 +1,4 @@
-"""A policy as data: what a file says is what Python would say, and what it cannot say is named."""
+"""A policy as data: a file makes the same policy as Python, and errors name the mistake."""
 
 from __future__ import annotations
 
@@ -65,26 +65,26 @@ def test_a_requirement_is_read_as_it_is_printed(requirement: Any) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "is no requirement; combine with & and | what you need of PUBLIC"),
-        ("(((", "is no requirement; combine with"),
-        ("scope('a'); DENY", "is no requirement; combine with"),
-        ("[" * 10_000, "is no requirement; combine with"),
+        ("", "is not a requirement; combine with & and | what you need of PUBLIC"),
+        ("(((", "is not a requirement; combine with"),
+        ("scope('a'); DENY", "is not a requirement; combine with"),
+        ("[" * 10_000, "is not a requirement; combine with"),
         (
             "scop('a')",
-            r"scop.* is no requirement; choose from PUBLIC, OPTIONAL, AUTHENTICATED, DENY, scope",
+            r"scop.* is not a requirement; choose from PUBLIC, OPTIONAL, AUTHENTICATED, DENY, scope",
         ),
-        ("public", "'public' is no requirement; choose from"),
-        ("scope", "'scope' is no requirement; choose from"),
-        ("'read:a'", "read:a.* is no requirement; choose from"),
-        ("scope('a') and scope('b')", "scope.* and .* is no requirement; choose from"),
-        ("not scope('a')", "is no requirement; choose from"),
-        ("scope('a') + scope('b')", "is no requirement; choose from"),
-        ("scope(*['a'])", "is no requirement; choose from"),
-        ("scope(names='a')", r"scope\(names='a'\).? is no requirement"),
-        ("claim('a', lambda value: True)", "lambda value: True. is no requirement"),
-        ("claim('a', open('x'))", r"open\('x'\).? is no requirement"),
-        ("__import__('os').getcwd()", "is no requirement; choose from"),
-        ("path_param('id')", "is no requirement by itself; use it in claim"),
+        ("public", "'public' is not a requirement; choose from"),
+        ("scope", "'scope' is not a requirement; choose from"),
+        ("'read:a'", "read:a.* is not a requirement; choose from"),
+        ("scope('a') and scope('b')", "scope.* and .* is not a requirement; choose from"),
+        ("not scope('a')", "is not a requirement; choose from"),
+        ("scope('a') + scope('b')", "is not a requirement; choose from"),
+        ("scope(*['a'])", "is not a requirement; choose from"),
+        ("scope(names='a')", r"scope\(names='a'\).? is not a requirement"),
+        ("claim('a', lambda value: True)", "lambda value: True. is not a requirement"),
+        ("claim('a', open('x'))", r"open\('x'\).? is not a requirement"),
+        ("__import__('os').getcwd()", "is not a requirement; choose from"),
+        ("path_param('id')", "is not a requirement by itself; use it in claim"),
         ("claim('a', scope('b'))", "write a value that JSON has"),
         ("claim('a', {1})", "write a value that JSON has"),
         ("claim('a', b'x')", "write a value that JSON has"),
@@ -100,7 +100,7 @@ def test_a_requirement_is_read_as_it_is_printed(requirement: Any) -> None:
         ("fresh(0)", "write whole seconds, above 0"),
     ],
 )
-def test_what_is_no_requirement_is_told_from_what_is(text: str, message: str) -> None:
+def test_text_that_is_not_a_requirement_is_refused(text: str, message: str) -> None:
     with pytest.raises(ValueError, match=message) as raised:
         parse_requirement(text)
     assert len(str(raised.value)) < 500
@@ -119,7 +119,7 @@ report_only = true
 """
 
 
-def test_a_file_says_what_python_says(tmp_path: Path) -> None:
+def test_a_file_makes_the_same_policy_as_python(tmp_path: Path) -> None:
     file = tmp_path / "policy.toml"
     file.write_text(WHOLE, "utf-8")
     rules = {
@@ -142,7 +142,7 @@ def test_a_file_says_what_python_says(tmp_path: Path) -> None:
         assert policy.report_only is True
 
 
-def test_what_a_file_leaves_out_is_as_in_python() -> None:
+def test_omitted_options_have_the_defaults_of_python() -> None:
     policy = parse_policy('[rules]\n"/a" = "PUBLIC"')
     assert (policy.default, policy.report_only) == (DENY, False)
     assert str(policy) == str(Policy({"/a": PUBLIC}))
@@ -154,25 +154,25 @@ RULES = "[rules]\n"
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        pytest.param("rules =", "Invalid value", id="no TOML"),
+        pytest.param("rules =", "Invalid value", id="not TOML"),
         pytest.param('[rules]\n"/a" = "PUBLIC"\n"/a" = "DENY"', "Cannot overwrite", id="a rule twice"),
-        pytest.param("", r"write a table \[rules\]", id="nothing"),
+        pytest.param("", r"write a table \[rules\]", id="empty"),
         pytest.param('rules = ["/a"]', r"write a table \[rules\]", id="rules as a list"),
-        pytest.param('mount = [""]\n[rules]', "mount: no such key; choose from rules, default", id="an odd key"),
-        pytest.param('mounts = "/a"\n[rules]', "mounts: '/a' is no list", id="mounts as text"),
-        pytest.param("report_only = 1\n[rules]", "report_only: 1 is no bool", id="a number for a yes"),
-        pytest.param("default = 'NO'\n[rules]", "default: 'NO' is no requirement", id="an odd default"),
-        pytest.param(RULES + '"/a" = true', "rule '/a': write the requirement as text", id="no text"),
+        pytest.param('mount = [""]\n[rules]', "mount: no such key; choose from rules, default", id="an unknown key"),
+        pytest.param('mounts = "/a"\n[rules]', "mounts: '/a' is not a list", id="mounts as text"),
+        pytest.param("report_only = 1\n[rules]", "report_only: 1 is not a bool", id="a number instead of a boolean"),
+        pytest.param("default = 'NO'\n[rules]", "default: 'NO' is not a requirement", id="an invalid default"),
+        pytest.param(RULES + '"/a" = true', "rule '/a': write the requirement as text", id="not text"),
         pytest.param(RULES + '"/a" = ["a"]', "rule '/a': write the requirement as text", id="a list"),
-        pytest.param(RULES + "\"/a\" = 'scop(1)'", r"rule '/a': 'scop\(1\)' is no requirement", id="odd"),
-        pytest.param(RULES + '"a" = "PUBLIC"', "rule 'a': write a path", id="no path"),
-        pytest.param(RULES + '"get /a" = "PUBLIC"', "'get' is no upper-case method", id="a method in lower case"),
+        pytest.param(RULES + "\"/a\" = 'scop(1)'", r"rule '/a': 'scop\(1\)' is not a requirement", id="an unknown function"),
+        pytest.param(RULES + '"a" = "PUBLIC"', "rule 'a': write a path", id="not a path"),
+        pytest.param(RULES + '"get /a" = "PUBLIC"', "'get' is not an upper-case method", id="a method in lower case"),
         pytest.param(RULES + '"/{a" = "PUBLIC"', "a parameter is a whole segment", id="an open parameter"),
         pytest.param(RULES + "\"/{a}\" = 'claim(\"x\", path_param(\"b\"))'", "{b} that the pattern does not have",
                      id="a parameter of another rule"),
         pytest.param(RULES + '"/{a}/x" = "PUBLIC"\n"/y" = "DENY"', "add the rules .*: /y/x", id="an overlap"),
         pytest.param(RULES + '"/a" = "PUBLIC"\n"/a/" = "DENY"', "keep one", id="one place twice"),
-        pytest.param("mounts = [1]\n[rules]", "mounts=", id="odd mounts"),
+        pytest.param("mounts = [1]\n[rules]", "mounts=", id="invalid mounts"),
     ],
 )  # fmt: skip
 def test_an_error_names_the_file_the_key_and_the_remedy(

@@ -108,7 +108,7 @@ SPEAKS: list[Any] = [
 @pytest.mark.parametrize(
     ("path", "header", "status", "said"), [pytest.param(*case, id=n) for n, *case in SPEAKS]
 )
-def test_a_verdict_is_the_same_however_the_layers_were_put_together(
+def test_protect_and_layers_by_hand_give_the_same_verdicts(
     local: LocalIssuer,
     trusted: Issuer,
     compose: Callable[[Issuer], Any],
@@ -126,7 +126,7 @@ def test_a_verdict_is_the_same_however_the_layers_were_put_together(
 
 
 @pytest.mark.parametrize("compose", COMPOSITIONS)
-def test_no_keys_is_503(local: LocalIssuer, compose: Callable[[Issuer], Any]) -> None:
+def test_unavailable_keys_are_503(local: LocalIssuer, compose: Callable[[Issuer], Any]) -> None:
     def unreachable(url: str) -> bytes:
         raise ConnectionError
 
@@ -161,9 +161,7 @@ def test_every_subset_and_every_wrong_order_refuses_a_caller_without_a_token(
     assert stack.get("/private", status=401).json["reason"] == "missing_token"
 
 
-def test_the_environ_is_left_as_it_was_but_for_the_layers_own_keys(
-    local: LocalIssuer, trusted: Issuer
-) -> None:
+def test_the_layers_change_only_their_own_environ_keys(local: LocalIssuer, trusted: Issuer) -> None:
     seen: dict[str, Any] = {}
 
     def record(environ: dict[str, Any], start_response: Any) -> Any:
@@ -185,9 +183,7 @@ def test_the_environ_is_left_as_it_was_but_for_the_layers_own_keys(
     assert token not in repr(added)
 
 
-def test_what_the_app_does_to_its_auth_reaches_no_other_request(
-    local: LocalIssuer, trusted: Issuer
-) -> None:
+def test_changing_an_auth_changes_no_other_request(local: LocalIssuer, trusted: Issuer) -> None:
     @wsgify
     def greedy(request: Request) -> Response:
         auth = get_auth(request)
@@ -249,7 +245,7 @@ ISSUER = "https://issuer.test/"
         pytest.param({"issuer": "issuer.test", "audience": "a"}, "https URL", id="no URL"),
         pytest.param(
             {"issuer": ISSUER, "audience": "a", "rules": {"/a": "read:a"}},
-            "rule '/a': 'read:a' is no requirement",
+            "rule '/a': 'read:a' is not a requirement",
             id="a bare string as a rule",
         ),
     ],
@@ -259,7 +255,7 @@ def test_wrong_configuration_fails_at_construction(arguments: dict[str, Any], me
         protect(app, **{"rules": RULES, **arguments})
 
 
-def test_a_verifier_of_ones_own_is_taken_as_it_is(local: LocalIssuer) -> None:
+def test_a_ready_verifier_is_used_unchanged(local: LocalIssuer) -> None:
     trusted = Issuer(local.issuer, audience=local.audience, keys=StaticJWKS(local.jwks))
     verifier = Verifier(trusted, max_remembered=0, clock=local.clock)
     assert verifier.trusted == 1

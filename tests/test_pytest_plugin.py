@@ -40,6 +40,7 @@ def test_each_test_has_its_own_issuer(jwt_issuer, jwt_clock, jwt_key, time):
 """
 
 
+@pytest.mark.slow
 def test_a_run_without_the_fixtures_loads_nothing_of_the_package(tmp_path: Path) -> None:
     (tmp_path / "test_loading.py").write_text(LOADING)
     # Measuring coverage here would load the package too early.

@@ -64,7 +64,7 @@ def test_every_option_that_the_readme_names_exists(callable_: object) -> None:
     assert named
 
 
-def test_the_page_on_keys_has_every_option_of_a_remote_source_with_its_default() -> None:
+def test_the_page_on_keys_has_every_remote_option_with_its_default() -> None:
     page = (ROOT / "docs" / "key-sources.md").read_text(encoding="utf-8")
     table = page.split("## Options of `RemoteJWKS`")[1].split("## ")[0]
     rows = [
@@ -92,7 +92,7 @@ def test_the_page_on_keys_has_every_field_of_the_status() -> None:
     assert sorted(named) == sorted(KeyStatus._fields)
 
 
-def test_links_between_pages_lead_somewhere() -> None:
+def test_links_between_pages_lead_to_existing_files() -> None:
     for page in PAGES:
         for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"

@@ -11,18 +11,10 @@ from typing import Any
 
 import pytest
 from conftest import Clock
-from counting import calls
+from counting import ForbiddenLock, calls
+from refusals import reason
 
-from jwt_wsgi import (
-    InvalidToken,
-    Issuer,
-    KeysUnavailable,
-    RemoteJWKS,
-    StaticJWKS,
-    Verifier,
-    protect,
-    scope,
-)
+from jwt_wsgi import Issuer, KeysUnavailable, RemoteJWKS, StaticJWKS, Verifier, protect, scope
 from jwt_wsgi.jose import KeySet
 from jwt_wsgi.jose.jwk import Key
 from jwt_wsgi.testing import LocalIssuer
@@ -64,14 +56,6 @@ def verifier(
     return Verifier(trusted, **{"clock": issuer.clock, **(options or {})})
 
 
-def reason(judge: Verifier, token: Any) -> str | None:
-    try:
-        judge.verify(token)
-    except (InvalidToken, KeysUnavailable) as error:
-        return error.reason
-    return None
-
-
 def test_ten_identical_requests_cost_one_signature(issuer: LocalIssuer, keys: Counted) -> None:
     judge, token = verifier(issuer, keys), issuer.token("a")
     auths = [judge.verify(token) for _ in range(10)]
@@ -83,7 +67,8 @@ def test_ten_identical_requests_cost_one_signature(issuer: LocalIssuer, keys: Co
     assert [auth.header for auth in auths] == [auths[0].header] * 10
 
 
-def test_a_header_that_is_known_and_claims_that_were_judged_are_not_read_again(
+@pytest.mark.counts_calls
+def test_known_headers_and_judged_claims_are_not_parsed_again(
     issuer: LocalIssuer, keys: Counted
 ) -> None:
     judge = verifier(issuer, keys)
@@ -93,7 +78,7 @@ def test_a_header_that_is_known_and_claims_that_were_judged_are_not_read_again(
     assert calls(lambda: judge.verify(second), of="read_object") == 0
 
 
-def test_another_token_is_another_signature(issuer: LocalIssuer, keys: Counted) -> None:
+def test_another_token_costs_another_signature(issuer: LocalIssuer, keys: Counted) -> None:
     judge = verifier(issuer, keys)
     for _ in range(3):
         judge.verify(issuer.token())
@@ -128,14 +113,16 @@ def test_a_remembered_token_grows_too_old(issuer: LocalIssuer, keys: Counted, cl
     assert reason(judge, token) == "token_too_old"
 
 
-def test_when_it_was_judged_is_now(issuer: LocalIssuer, keys: Counted, clock: Clock) -> None:
+def test_judged_at_is_the_time_of_the_request(
+    issuer: LocalIssuer, keys: Counted, clock: Clock
+) -> None:
     judge, token = verifier(issuer, keys), issuer.token()
     assert judge.verify(token).judged_at == clock()
     clock.advance(10)
     assert judge.verify(token).judged_at == clock()
 
 
-def test_a_removed_key_takes_its_tokens_along_at_once(issuer: LocalIssuer, keys: Counted) -> None:
+def test_removing_a_key_ends_its_cached_tokens_at_once(issuer: LocalIssuer, keys: Counted) -> None:
     judge, token = verifier(issuer, keys), issuer.token()
     assert reason(judge, token) is None
     issuer.rotate()
@@ -143,9 +130,7 @@ def test_a_removed_key_takes_its_tokens_along_at_once(issuer: LocalIssuer, keys:
     assert reason(judge, token) == "kid_unknown"
 
 
-def test_a_kid_with_new_material_takes_its_tokens_along_at_once(
-    issuer: LocalIssuer, keys: Counted
-) -> None:
+def test_replacing_a_key_ends_its_cached_tokens_at_once(issuer: LocalIssuer, keys: Counted) -> None:
     judge, token, kid = verifier(issuer, keys), issuer.token(), issuer.key().kid
     assert reason(judge, token) is None
     issuer.rotate()
@@ -153,7 +138,7 @@ def test_a_kid_with_new_material_takes_its_tokens_along_at_once(
     assert reason(judge, token) == "signature_invalid"
 
 
-def test_keys_that_can_no_longer_be_had_are_missed_at_once(
+def test_cached_tokens_end_when_the_keys_become_unavailable(
     issuer: LocalIssuer, keys: Counted
 ) -> None:
     judge, token = verifier(issuer, keys), issuer.token()
@@ -162,9 +147,7 @@ def test_keys_that_can_no_longer_be_had_are_missed_at_once(
     assert reason(judge, token) == "keys_unavailable"
 
 
-def test_a_set_that_comes_again_costs_a_signature_and_nothing_else(
-    issuer: LocalIssuer, keys: Counted
-) -> None:
+def test_an_equal_key_set_costs_one_signature_more(issuer: LocalIssuer, keys: Counted) -> None:
     judge, token = verifier(issuer, keys), issuer.token()
     for _ in range(3):
         assert reason(judge, token) is None
@@ -174,7 +157,7 @@ def test_a_set_that_comes_again_costs_a_signature_and_nothing_else(
     assert keys.asked == 2
 
 
-def test_keys_that_change_while_a_token_is_judged_are_not_remembered(issuer: LocalIssuer) -> None:
+def test_a_token_is_not_cached_when_keys_change_during_its_check(issuer: LocalIssuer) -> None:
     class Rotating(Counted):
         """The issuer rotates while the signature is being checked."""
 
@@ -189,9 +172,7 @@ def test_keys_that_change_while_a_token_is_judged_are_not_remembered(issuer: Loc
     assert reason(judge, token) == "kid_unknown"
 
 
-def test_keys_that_came_for_the_signature_vouch_for_nothing_when_the_first_come_back(
-    issuer: LocalIssuer,
-) -> None:
+def test_a_token_of_newer_keys_is_not_cached_for_the_older_keys(issuer: LocalIssuer) -> None:
     first = KeySet.from_jwks(LocalIssuer(algorithms=("ES256",)).jwks)
     second = KeySet.from_jwks(issuer.jwks)
 
@@ -211,7 +192,7 @@ def test_keys_that_came_for_the_signature_vouch_for_nothing_when_the_first_come_
     assert reason(judge, token) == "kid_unknown"
 
 
-def test_a_key_file_that_changes_takes_its_tokens_along(
+def test_changing_a_key_file_ends_its_cached_tokens(
     issuer: LocalIssuer, clock: Clock, tmp_path: Path
 ) -> None:
     file = tmp_path / "jwks.json"
@@ -226,7 +207,7 @@ def test_a_key_file_that_changes_takes_its_tokens_along(
     assert reason(judge, token) == "kid_unknown"
 
 
-def test_an_outage_ends_what_is_remembered_with_the_keys(issuer: LocalIssuer, clock: Clock) -> None:
+def test_in_an_outage_cached_tokens_end_with_their_keys(issuer: LocalIssuer, clock: Clock) -> None:
     source = RemoteJWKS(issuer.jwks_uri, fetch=issuer.fetch, clock=clock, stale_for=100)
     judge, token = verifier(issuer, source), issuer.token(expires_in=10_000)
     for _ in range(2):
@@ -238,7 +219,9 @@ def test_an_outage_ends_what_is_remembered_with_the_keys(issuer: LocalIssuer, cl
     assert reason(judge, token) == "keys_unavailable"
 
 
-def test_several_sources_are_one_epoch(issuer: LocalIssuer, keys: Counted) -> None:
+def test_a_change_of_one_of_several_sources_ends_cached_tokens(
+    issuer: LocalIssuer, keys: Counted
+) -> None:
     other = Counted(LocalIssuer(algorithms=("ES256",)))
     judge, token = verifier(issuer, [other, keys]), issuer.token()
     for _ in range(3):
@@ -249,7 +232,7 @@ def test_several_sources_are_one_epoch(issuer: LocalIssuer, keys: Counted) -> No
     assert (other.asked, keys.asked) == (2, 2)
 
 
-def test_predicates_and_revocation_may_change_their_minds(
+def test_predicates_and_revocation_are_asked_for_cached_tokens(
     issuer: LocalIssuer, keys: Counted
 ) -> None:
     answers = {"predicate": True, "revoked": False}
@@ -275,7 +258,7 @@ def test_predicates_and_revocation_may_change_their_minds(
     [{"expires_in": -60}, {"nbf": 2_000_000_000}, {"aud": "other"}, {"at_hash": "x"}],
     ids=["expired", "not yet valid", "another audience", "an ID token"],
 )
-def test_a_refused_token_is_not_kept(
+def test_a_refused_token_is_not_cached(
     issuer: LocalIssuer, keys: Counted, claims: dict[str, Any]
 ) -> None:
     judge, token = verifier(issuer, keys), issuer.token(**claims)
@@ -284,7 +267,7 @@ def test_a_refused_token_is_not_kept(
     assert keys.asked == 3
 
 
-def test_a_forged_token_is_not_kept(issuer: LocalIssuer, keys: Counted) -> None:
+def test_a_forged_token_is_not_cached(issuer: LocalIssuer, keys: Counted) -> None:
     forged = LocalIssuer(algorithms=("ES256",), clock=issuer.clock).token(
         header={"kid": issuer.key().kid}
     )
@@ -294,7 +277,7 @@ def test_a_forged_token_is_not_kept(issuer: LocalIssuer, keys: Counted) -> None:
     assert keys.asked == 3
 
 
-def test_what_the_app_does_to_an_auth_reaches_no_other(issuer: LocalIssuer, keys: Counted) -> None:
+def test_changing_an_auth_changes_no_other_request(issuer: LocalIssuer, keys: Counted) -> None:
     judge, token = verifier(issuer, keys), issuer.token("read", nested={"roles": ["user"]})
     for _ in range(3):
         auth = judge.verify(token)
@@ -313,7 +296,7 @@ def test_what_the_app_does_to_an_auth_reaches_no_other(issuer: LocalIssuer, keys
 @pytest.mark.parametrize(
     "options", [{"max_remembered": 0}, {"max_remembered_bytes": 0}, {"max_remembered_bytes": 99}]
 )
-def test_it_can_be_switched_off(
+def test_the_cache_can_be_switched_off(
     issuer: LocalIssuer, keys: Counted, options: dict[str, int]
 ) -> None:
     judge, token = verifier(issuer, keys, options), issuer.token()
@@ -324,7 +307,7 @@ def test_it_can_be_switched_off(
 
 @pytest.mark.parametrize("option", ["max_remembered", "max_remembered_bytes"])
 @pytest.mark.parametrize("value", [-1, 1.5, True, None, "9"], ids=repr)
-def test_a_bound_is_a_whole_number(
+def test_the_bounds_of_the_cache_are_whole_numbers(
     issuer: LocalIssuer, keys: Counted, option: str, value: Any
 ) -> None:
     with pytest.raises(
@@ -334,27 +317,18 @@ def test_a_bound_is_a_whole_number(
 
 
 @pytest.mark.parametrize("token", [None, b"a.b.c", ["a"], {}, 5], ids=repr)
-def test_what_is_no_text_is_malformed_and_not_looked_up(
+def test_a_token_that_is_not_text_is_malformed_and_not_looked_up(
     issuer: LocalIssuer, keys: Counted, token: Any
 ) -> None:
     assert reason(verifier(issuer, keys), token) == "token_malformed"
 
 
-class _NoLock:
-    """A lock that nobody may take."""
-
-    def __enter__(self) -> None:
-        raise AssertionError("a lock was taken")
-
-    def __exit__(self, *_: object) -> None: ...
-
-
-def test_no_lock_is_taken_for_a_token_that_was_seen(issuer: LocalIssuer) -> None:
+def test_a_cached_token_takes_no_lock(issuer: LocalIssuer) -> None:
     source = RemoteJWKS(issuer.jwks_uri, fetch=issuer.fetch)
     judge, token = verifier(issuer, source), issuer.token()
     judge.verify(token)
     judge.verify(token)
-    judge._cache._lock = source._changed = _NoLock()  # type: ignore[assignment]
+    judge._cache._lock = source._changed = ForbiddenLock()  # type: ignore[assignment]
     assert judge.verify(token).subject == "user-1"
 
 
@@ -407,7 +381,8 @@ def app(environ: Any, start_response: Any) -> list[bytes]:
     return []
 
 
-def test_a_token_that_was_seen_costs_a_fixed_number_of_calls(issuer: LocalIssuer) -> None:
+@pytest.mark.counts_calls
+def test_a_cached_token_costs_a_fixed_number_of_calls(issuer: LocalIssuer) -> None:
     trusted = Issuer(
         issuer.issuer, audience=issuer.audience, keys=StaticJWKS(issuer.jwks), algorithms=["ES256"]
     )

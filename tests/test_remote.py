@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 from conftest import Clock
+from waiting import eventually, idle
 
 from jwt_wsgi import KeysUnavailable, RemoteJWKS
 from jwt_wsgi.http.fetching import Reply
@@ -94,18 +95,6 @@ def loaded(**options: Any) -> Remote:
     remote = Remote(**options)
     assert remote.ask() == FOUND
     return remote
-
-
-def eventually(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
-
-
-def idle() -> None:
-    """Wait until no fetch is under way."""
-    eventually(lambda: all(thread.name != "jwt_wsgi.jwks" for thread in threading.enumerate()))
 
 
 @pytest.fixture
@@ -493,7 +482,7 @@ def test_concurrent_callers_wait_for_one_time_out_in_all(
     remote.endpoint.answer = pending
     started = time.monotonic()
     assert set(callers.map(remote.ask, "b" * 8)) == {UNAVAILABLE}
-    assert 0.2 <= time.monotonic() - started < 1
+    assert 0.2 <= time.monotonic() - started < 5
     assert remote.fetches == (1 if first else 2)
 
 

@@ -1,4 +1,4 @@
-"""Report-only rules: the request passes, and what would have been refused is logged and told."""
+"""Report-only rules: requests pass, and would-be refusals are logged and given to the hook."""
 
 from __future__ import annotations
 
@@ -42,27 +42,27 @@ def app(request: Request) -> Response:
     return Response(text=str(auth and auth.subject), content_type="text/plain")
 
 
-class Told(list[Decision]):
-    """What the hook was told."""
+class Decisions(list[Decision]):
+    """A hook that collects the decisions it gets."""
 
     def __call__(self, environ: Any, decision: Decision) -> None:
         self.append(decision)
 
     @property
     def reasons(self) -> list[tuple[str | None, str | None]]:
-        """Of each decision, why it was refused and why it would be."""
+        """The reason of each decision's refusal, and of its would-be refusal."""
         return [
             (decision.reason, decision.would_be and decision.would_be.reason) for decision in self
         ]
 
 
 @pytest.fixture
-def told() -> Told:
-    return Told()
+def decisions() -> Decisions:
+    return Decisions()
 
 
-def api(trusted: Issuer, told: Told, rules: Any) -> TestApp:
-    return TestApp(protect(app, issuer=trusted, rules=rules, on_decision=told))
+def api(trusted: Issuer, decisions: Decisions, rules: Any) -> TestApp:
+    return TestApp(protect(app, issuer=trusted, rules=rules, on_decision=decisions))
 
 
 def ask(stack: TestApp, token: str | None, path: str = "/x") -> int:
@@ -70,7 +70,8 @@ def ask(stack: TestApp, token: str | None, path: str = "/x") -> int:
     return int(stack.get(path, headers=headers, status="*").status_int)
 
 
-#: The rule, the scope of the token (None: no token), the status, why refused, why it would be.
+#: The rule, the scope of the token (None: no token), the status, the reasons of the refusal and
+#: of the would-be refusal.
 ONE_RULE: list[Any] = [
     ("alone: met", report_only(A), "a", 200, None, None),
     ("alone: a scope lacks", report_only(A), "b", 200, None, "insufficient_scope"),
@@ -110,7 +111,7 @@ ONE_RULE: list[Any] = [
 def test_a_rule_reports_what_it_does_not_enforce(
     local: LocalIssuer,
     trusted: Issuer,
-    told: Told,
+    decisions: Decisions,
     rule: Any,
     scopes: str | None,
     status: int,
@@ -118,45 +119,49 @@ def test_a_rule_reports_what_it_does_not_enforce(
     would_be: str | None,
 ) -> None:
     token = None if scopes is None else local.token(scopes)
-    assert ask(api(trusted, told, {"/x": rule}), token) == status
-    assert told.reasons == [(refused, would_be)]
+    assert ask(api(trusted, decisions, {"/x": rule}), token) == status
+    assert decisions.reasons == [(refused, would_be)]
 
 
-def test_alone_a_bad_token_passes_as_none_and_is_told(
-    local: LocalIssuer, trusted: Issuer, told: Told
+def test_a_rule_that_only_reports_lets_a_bad_token_pass_as_anonymous(
+    local: LocalIssuer, trusted: Issuer, decisions: Decisions
 ) -> None:
-    stack = api(trusted, told, {"/x": report_only(A)})
+    stack = api(trusted, decisions, {"/x": report_only(A)})
     for token, reason in (
         (local.token(expires_in=-60), "token_expired"),
         ("x", "token_malformed"),
         ("a b",) * 2,
     ):
-        told.clear()
+        decisions.clear()
         headers = {"Authorization": f"Bearer {token}"}
         assert stack.get("/x", headers=headers).text == "None"
-        verified, authorized = told.reasons
+        verified, authorized = decisions.reasons
         assert verified == (None, "malformed_header" if reason == "a b" else reason)
         assert authorized == (None, "missing_token")
 
 
-def test_beside_an_enforced_one_a_bad_token_is_refused(
-    local: LocalIssuer, trusted: Issuer, told: Told
+def test_beside_an_enforced_condition_a_bad_token_is_refused(
+    local: LocalIssuer, trusted: Issuer, decisions: Decisions
 ) -> None:
-    assert ask(api(trusted, told, {"/x": A & report_only(B)}), local.token(expires_in=-60)) == 401
-    assert told.reasons == [("token_expired", None)]
+    assert (
+        ask(api(trusted, decisions, {"/x": A & report_only(B)}), local.token(expires_in=-60)) == 401
+    )
+    assert decisions.reasons == [("token_expired", None)]
 
 
-def test_alone_an_issuer_that_is_down_is_no_outage(local: LocalIssuer, told: Told) -> None:
+def test_a_rule_that_only_reports_passes_requests_without_keys(
+    local: LocalIssuer, decisions: Decisions
+) -> None:
     def unreachable(url: str) -> bytes:
         raise ConnectionError
 
     keys = RemoteJWKS("https://issuer.test/keys", fetch=unreachable)
     trusted = Issuer(local.issuer, audience=local.audience, keys=keys)
-    assert ask(api(trusted, told, {"/x": report_only(A)}), local.token("a")) == 200
-    assert told.reasons == [(None, "keys_unavailable"), (None, "missing_token")]
+    assert ask(api(trusted, decisions, {"/x": report_only(A)}), local.token("a")) == 200
+    assert decisions.reasons == [(None, "keys_unavailable"), (None, "missing_token")]
 
 
-#: In a policy that only reports: the path, the token's scope, and why it would be refused.
+#: In a report-only policy: the path, the token's scope, and the reason of the would-be refusal.
 WHOLE: list[Any] = [
     ("/public", None, []),
     ("/a", "a", [None]),
@@ -170,28 +175,28 @@ WHOLE: list[Any] = [
 
 
 @pytest.mark.parametrize(("path", "scopes", "would_be"), WHOLE)
-def test_a_whole_policy_refuses_nothing(
+def test_a_report_only_policy_refuses_nothing(
     local: LocalIssuer,
     trusted: Issuer,
-    told: Told,
+    decisions: Decisions,
     path: str,
     scopes: str | None,
     would_be: list[str | None],
 ) -> None:
     policy = Policy({"/public": PUBLIC, "/a": A, "/denied": DENY}, report_only=True)
-    stack = api(trusted, told, policy)
+    stack = api(trusted, decisions, policy)
     assert ask(stack, None if scopes is None else local.token(scopes), path) == 200
-    assert told.reasons == [(None, each) for each in would_be or [None]]
+    assert decisions.reasons == [(None, each) for each in would_be or [None]]
 
 
-def test_a_whole_policy_lets_bad_tokens_pass_even_on_an_ambiguous_path(
-    trusted: Issuer, told: Told
+def test_a_report_only_policy_lets_bad_tokens_pass_on_ambiguous_paths(
+    trusted: Issuer, decisions: Decisions
 ) -> None:
-    stack = api(trusted, told, Policy({"/a": A}, report_only=True))
+    stack = api(trusted, decisions, Policy({"/a": A}, report_only=True))
     for path in ("/a", "/a//b", "/other"):
         assert ask(stack, "x", path) == 200
-    assert {refused for refused, _ in told.reasons} == {None}
-    assert [would_be for _, would_be in told.reasons][::2] == ["token_malformed"] * 3
+    assert {refused for refused, _ in decisions.reasons} == {None}
+    assert [would_be for _, would_be in decisions.reasons][::2] == ["token_malformed"] * 3
 
 
 @pytest.mark.parametrize(
@@ -206,7 +211,7 @@ def test_a_whole_policy_lets_bad_tokens_pass_even_on_an_ambiguous_path(
     ],
     ids=str,
 )
-def test_only_a_report_alone_tolerates_bad_tokens(rule: Any, tolerant: bool) -> None:
+def test_only_a_rule_that_only_reports_tolerates_bad_tokens(rule: Any, tolerant: bool) -> None:
     environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/x"}
     assert Policy({"/x": rule}).reports_only(environ) is tolerant
     assert Policy({"/x": rule}, report_only=True).reports_only(environ) is True
@@ -217,7 +222,7 @@ def test_only_a_report_alone_tolerates_bad_tokens(rule: Any, tolerant: bool) -> 
     )
 
 
-def test_layers_by_hand_refuse_bad_tokens_unless_told_otherwise(
+def test_layers_by_hand_refuse_bad_tokens_unless_configured_otherwise(
     local: LocalIssuer, trusted: Issuer
 ) -> None:
     policy = Policy({"/x": report_only(A)})
@@ -250,7 +255,7 @@ def test_a_bad_token_that_passes_leaves_no_user(trusted: Issuer) -> None:
     assert "jwt_wsgi.auth" not in seen
 
 
-def test_what_would_be_refused_is_one_line_at_info(
+def test_a_reported_refusal_is_one_line_at_info(
     local: LocalIssuer, trusted: Issuer, caplog: pytest.LogCaptureFixture
 ) -> None:
     stack = TestApp(protect(app, issuer=trusted, rules={"/x": report_only(A)}))
@@ -270,13 +275,13 @@ def test_what_would_be_refused_is_one_line_at_info(
         (lambda: report_only(PUBLIC), r"report_only\(PUBLIC\) watches nothing"),
         (lambda: report_only(OPTIONAL), "watches nothing"),
         (lambda: report_only(report_only(A)), "watches nothing"),
-        (lambda: report_only("a"), r"report_only\(\): 'a' is no requirement"),  # type: ignore[arg-type]
+        (lambda: report_only("a"), r"report_only\(\): 'a' is not a requirement"),  # type: ignore[arg-type]
         (lambda: guard(report_only(A)), "report_only belongs to the rules of a policy"),
         (lambda: guard(A & report_only(B)), "report_only belongs to the rules of a policy"),
         (lambda: require({}, report_only(A)), "report_only belongs to the rules of a policy"),
     ],
 )
-def test_what_reports_nothing_or_nowhere_is_a_value_error(write: Any, message: str) -> None:
+def test_a_report_without_effect_is_a_value_error(write: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         write()
 
@@ -309,10 +314,10 @@ def test_it_prints_as_it_is_written(requirement: Any, text: str) -> None:
     assert str(requirement) == text
 
 
-def test_what_an_auth_may_do_is_told_with_it(
-    local: LocalIssuer, trusted: Issuer, told: Told
+def test_the_decision_of_a_report_has_the_auth_and_the_rule(
+    local: LocalIssuer, trusted: Issuer, decisions: Decisions
 ) -> None:
-    ask(api(trusted, told, {"/x": report_only(A)}), local.token("b"))
-    [decision] = told
+    ask(api(trusted, decisions, {"/x": report_only(A)}), local.token("b"))
+    [decision] = decisions
     assert isinstance(decision.auth, Auth)
     assert (decision.rule, decision.error) == ("/x", None)

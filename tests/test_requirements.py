@@ -1,4 +1,4 @@
-"""What a rule may ask: who passes, what a refusal names, and what cannot be written."""
+"""Requirements: who passes, what a refusal names, and which arguments are invalid."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 from typing import Any
 
 import pytest
+from callers import ISSUER, auth
 
 from jwt_wsgi import (
     AUTHENTICATED,
@@ -24,16 +25,10 @@ from jwt_wsgi import (
 )
 from jwt_wsgi.policy.algebra import Condition, Request, Requirement
 
-ISSUER = "https://issuer.test/"
 A, B, C = scope("a"), scope("b"), scope("c")
 ACME, GOLD = claim("org", "acme"), claim("plan", "gold")
 
 Refusal = tuple[str, tuple[str, ...]] | None
-
-
-def auth(scopes: str = "", **claims: Any) -> Auth:
-    granted = frozenset(scopes.split())
-    return Auth(claims=claims, header={}, token="a.b.c", issuer=ISSUER, scopes=granted)
 
 
 def refusal(requirement: Requirement, caller: Auth | None) -> Refusal:
@@ -59,7 +54,7 @@ ANYONE, MISSING = None, ("missing_token", ())
     ],
     ids=repr,
 )
-def test_the_four_that_stand_alone(
+def test_each_constant_passes_or_refuses_every_caller(
     requirement: Requirement, anonymous: Refusal, authenticated: Refusal
 ) -> None:
     assert refusal(requirement, None) == anonymous
@@ -90,7 +85,9 @@ NAMED_BY_401 = [
 
 
 @pytest.mark.parametrize(("requirement", "scopes"), NAMED_BY_401, ids=repr)
-def test_a_401_names_the_scopes_of(requirement: Condition, scopes: str) -> None:
+def test_a_401_names_the_scopes_of_the_nearest_alternative(
+    requirement: Condition, scopes: str
+) -> None:
     assert refusal(requirement, None) == ("missing_token", tuple(scopes.split()))
     assert isinstance(requirement.refusal(None, Request()), MissingToken)
 
@@ -148,7 +145,9 @@ def test_a_403_names_scopes_only_where_they_would_help(
     ],
     ids=repr,
 )
-def test_a_token_that_says_enough_passes(requirement: Condition, caller: dict[str, Any]) -> None:
+def test_a_token_that_satisfies_the_condition_passes(
+    requirement: Condition, caller: dict[str, Any]
+) -> None:
     assert refusal(requirement, auth(**caller)) is None
 
 
@@ -195,14 +194,14 @@ ADMIN = {"realm_access": {"roles": ["admin", "user"]}}
         pytest.param(has("r", "a"), {"r": "b\ta"}, False, id="split at spaces only"),
         pytest.param(has("r", "a b"), {"r": "a b"}, False, id="no word holds a space"),
         pytest.param(has("r", "a b"), {"r": ["a b"]}, True, id="a list's value may"),
-        pytest.param(has("r", 1), {"r": "1"}, False, id="a word is no number"),
+        pytest.param(has("r", 1), {"r": "1"}, False, id="a word is not a number"),
         pytest.param(has("r", "a"), {"r": {"a": True}}, False, id="keys of an object"),
         pytest.param(has("r", "a"), {"r": [["a"]]}, False, id="a list in the list"),
         pytest.param(has("r", "a"), {"r": None}, False, id="null"),
         pytest.param(has("r", True), {"r": True}, False, id="a bare value"),
         pytest.param(permission("a"), {"permissions": ["b", "a"]}, True, id="permission"),
         pytest.param(permission("a", "b"), {"permissions": ["a"]}, False, id="permissions lack"),
-        pytest.param(permission("a"), {"scope": "a"}, False, id="permission is no scope"),
+        pytest.param(permission("a"), {"scope": "a"}, False, id="permission is not a scope"),
         pytest.param(claim("n", lambda n: n > 3), {"n": 4}, True, id="predicate says yes"),
         pytest.param(claim("n", lambda n: n > 3), {"n": 3}, False, id="predicate says no"),
         pytest.param(claim("n", lambda n: True), {}, False, id="absent is not asked about"),
@@ -247,7 +246,7 @@ class _Owner(Condition):
         return (AUTHENTICATED if met else claim("sub", None)).shortfall(caller, request)
 
 
-def test_a_condition_of_ones_own_sees_the_path_parameters_and_combines() -> None:
+def test_a_custom_condition_sees_the_path_parameters_and_combines() -> None:
     either = _Owner() | scope("admin")
     caller = auth(sub="user-1")
     assert either.refusal(caller, Request({"id": "user-1"})) is None
@@ -267,14 +266,14 @@ def test_a_requirement_has_no_truth_value(requirement: Requirement) -> None:
 
 
 @pytest.mark.parametrize("alone", [PUBLIC, OPTIONAL, DENY, "read:a", None, True], ids=repr)
-def test_some_things_combine_with_nothing(alone: Any) -> None:
+def test_constants_and_other_values_do_not_combine_with_conditions(alone: Any) -> None:
     for combine in (lambda: alone & A, lambda: A & alone, lambda: alone | A, lambda: A | alone):
         with pytest.raises(TypeError, match="unsupported operand"):
             combine()
 
 
 @pytest.mark.parametrize("alone", [PUBLIC, OPTIONAL, DENY], ids=repr)
-def test_two_that_stand_alone_do_not_combine_either(alone: Any) -> None:
+def test_two_constants_do_not_combine(alone: Any) -> None:
     with pytest.raises(TypeError, match="unsupported operand"):
         alone | alone
 
@@ -305,7 +304,7 @@ def test_two_that_stand_alone_do_not_combine_either(alone: Any) -> None:
         (lambda: issued_by(None), "write the issuer's exact text"),  # type: ignore[arg-type]
     ],
 )
-def test_what_asks_for_nothing_or_nonsense_is_a_value_error(write: Any, message: str) -> None:
+def test_missing_or_invalid_arguments_are_a_value_error(write: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         write()
 
@@ -351,5 +350,5 @@ def test_a_value_that_no_claim_can_have_is_refused(value: Any) -> None:
 
 
 @pytest.mark.parametrize("found", ["", " ", "a  b"])
-def test_an_empty_word_is_not_held(found: str) -> None:
+def test_an_empty_word_is_not_in_a_string_claim(found: str) -> None:
     assert has("x", "").refusal(auth(x=found), Request()) is not None

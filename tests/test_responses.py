@@ -75,7 +75,7 @@ VERDICTS: list[Any] = [
     ("error", "status", "header", "code"),
     [pytest.param(*case, id=name) for name, *case in VERDICTS],
 )
-def test_each_verdict_has_its_answer(
+def test_each_verdict_has_its_status_headers_and_body(
     error: AuthError, status: int, header: str | None, code: str | None
 ) -> None:
     response = answer(error)
@@ -93,12 +93,12 @@ def test_each_verdict_has_its_answer(
 
 
 @pytest.mark.parametrize(("seconds", "header"), [(0, "1"), (2.1, "3"), (60, "60")])
-def test_a_503_says_when_to_come_again(seconds: float, header: str) -> None:
+def test_a_503_has_retry_after(seconds: float, header: str) -> None:
     assert answer(KeysUnavailable(retry_after=seconds)).headers["Retry-After"] == header
     assert "Retry-After" not in answer(Forbidden()).headers
 
 
-def test_the_realm_is_the_stacks_own() -> None:
+def test_the_challenge_has_the_realm_of_the_stack() -> None:
     response = answer(MissingToken(), **{"jwt_wsgi.realm": "billing"})
     assert response.headers["WWW-Authenticate"] == 'Bearer realm="billing"'
 
@@ -137,7 +137,7 @@ def parameters(header: str) -> list[tuple[str, str]]:
     scopes=st.lists(st.text(min_size=1)),
     acr=st.lists(st.text()),
 )
-def test_no_text_makes_another_parameter_or_another_line(
+def test_no_text_adds_a_parameter_or_a_header_line(
     realm: str, description: str, scopes: list[str], acr: list[str]
 ) -> None:
     error = InsufficientAuthentication(description=description, scopes=scopes, acr_values=acr)
@@ -152,7 +152,7 @@ def test_no_text_makes_another_parameter_or_another_line(
 
 
 @pytest.mark.conforms(11)
-def test_scopes_that_are_none_are_left_out() -> None:
+def test_invalid_scope_names_are_left_out() -> None:
     header = challenge(MissingToken(scopes=['a"b', "good", "a b", "", "ü", "x\n"]), "api")
     assert header == 'Bearer realm="api", scope="good"'
 
@@ -163,7 +163,7 @@ def test_text_that_a_header_cannot_hold_is_quoted_or_left_out() -> None:
     assert challenge(error, 'a "b" \\') == f'Bearer realm="a \\"b\\" \\\\", {told}'
 
 
-def test_a_description_of_ones_own_is_told() -> None:
+def test_a_custom_description_is_sent() -> None:
     error = Forbidden("denied", description="Not on a Sunday")
     assert answer(error).json["error_description"] == "Not on a Sunday"
 
@@ -176,12 +176,12 @@ class Iterable:
 
 
 @pytest.mark.conforms(86)
-def test_the_apps_iterable_is_returned_untouched() -> None:
+def test_the_apps_iterable_is_returned_unchanged() -> None:
     body = Iterable()
     assert answer_auth_errors(lambda environ, start: body)({}, lambda *_: lambda _: None) is body
 
 
-def test_a_layer_answers_by_itself_and_stays_as_it_is(trusted: Issuer) -> None:
+def test_answer_auth_errors_wraps_an_app_but_not_a_layer(trusted: Issuer) -> None:
     def app(environ: Any, start_response: Any) -> Any:
         raise AssertionError
 
@@ -210,9 +210,7 @@ def test_a_response_that_was_started_is_replaced_with_exc_info() -> None:
     assert starts[1][2][0] is Forbidden
 
 
-def test_answers_that_say_the_same_are_written_once_and_belong_to_their_request(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_equal_answers_are_formatted_once_and_not_shared(monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[AuthError] = []
     monkeypatch.setattr(responses, "_ANSWERS", {})
     monkeypatch.setattr(responses, "_MAX_ANSWERS", 2)
@@ -254,7 +252,7 @@ def test_answers_that_say_the_same_are_written_once_and_belong_to_their_request(
     ],
     ids=lambda changed: next(iter(changed)),
 )
-def test_step_ups_that_say_something_else_are_other_answers(changed: dict[str, Any]) -> None:
+def test_different_step_ups_have_different_answers(changed: dict[str, Any]) -> None:
     said: dict[str, Any] = {"scopes": ["a"], "acr_values": ["phr"], "max_age": 1}
     one, other = (
         answer(InsufficientAuthentication(**said)),

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import Clock
+from waiting import idle
 
 from jwt_wsgi import KeysUnavailable, RemoteJWKS, StaticJWKS
 from jwt_wsgi.jose import KeySet
@@ -55,13 +55,6 @@ class Remote:
         self.clock.advance(541)
         self.source.held()
         idle()
-
-
-def idle() -> None:
-    deadline = time.monotonic() + 10
-    while any(thread.name == "jwt_wsgi.jwks" for thread in threading.enumerate()):
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
 
 
 # --- changed kids

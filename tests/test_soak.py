@@ -106,13 +106,13 @@ FAILED = (60, 61, None)
         pytest.param([OLD, NEW], "c1", 1013, 1014, {GOOD}, id="each set has a time of its own"),
     ],
 )
-def test_what_may_be_answered(
+def test_the_oracle_allows_these_answers(
     fetches: Any, key: str | None, asked: float, answered: float, expected: Any
 ) -> None:
     assert allowed(journal(*fetches), key, asked, answered) == expected
 
 
-def test_a_set_that_was_withdrawn_in_time_brings_nothing_and_the_outage_goes_on() -> None:
+def test_a_withdrawn_set_ends_no_outage() -> None:
     written = journal(OLD, (60, 61, "old"))
     assert [
         epoch.fetch.begun
@@ -121,7 +121,7 @@ def test_a_set_that_was_withdrawn_in_time_brings_nothing_and_the_outage_goes_on(
     assert allowed(written, "z1", 70, 71) == {UNAVAILABLE}
 
 
-def test_an_expired_token_is_told_so_by_a_key_that_is_known_alone() -> None:
+def test_only_a_known_key_shows_that_a_token_is_expired() -> None:
     assert allowed(journal(OLD), "a1", 20, 21, expired=True) == {EXPIRED}
     assert allowed(journal(OLD), "a9", 20, 21, expired=True) == {FORGED}
 
@@ -131,7 +131,7 @@ def test_an_expired_token_is_told_so_by_a_key_that_is_known_alone() -> None:
     [(20, 21, {GOOD}), (29, 30.5, {GOOD, UNKNOWN}), (31.5, 32, {UNKNOWN}), (2000, 2001, {UNKNOWN})],
     ids=["before", "meanwhile", "after", "and without keys too"],
 )
-def test_what_is_revoked_is_unknown(asked: float, answered: float, expected: Any) -> None:
+def test_a_revoked_key_is_unknown(asked: float, answered: float, expected: Any) -> None:
     written = journal(OLD)
     written.revocations["a"] = (30, 31)
     assert allowed(written, "a1", asked, answered) == expected
@@ -161,7 +161,7 @@ def test_a_thread_may_have_begun_a_moment_before_its_fetch() -> None:
         ),
     ],
 )
-def test_a_fetch_that_comes_too_soon(fetches: Any, hurried: int) -> None:
+def test_a_fetch_that_starts_too_soon_is_noticed(fetches: Any, hurried: int) -> None:
     assert (
         len(Oracle(journal(*fetches), lifetime=LIFETIME, stale_for=STALE_FOR).hurried(lease=4))
         == hurried
@@ -171,7 +171,8 @@ def test_a_fetch_that_comes_too_soon(fetches: Any, hurried: int) -> None:
 # --- a few seconds of it
 
 
-def test_a_few_seconds_of_it_find_nothing_and_have_seen_every_verdict(tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_a_short_soak_sees_every_verdict_and_finds_no_mistake(tmp_path: Path) -> None:
     report = soak(5, 1, tmp_path)
     assert report.wrong == [], str(report)
     assert {GOOD, MISSING, EXPIRED, UNKNOWN, FORGED} <= report.verdicts.keys()
@@ -239,6 +240,7 @@ class RemembersForEver(Broken):
         return self.source.held()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mistake", "noticed"),
     [
@@ -254,6 +256,7 @@ def test_a_wrong_answer_is_noticed(mistake: type[Broken], noticed: str, tmp_path
     assert f"wrong: {len(report.wrong)}" in str(report)
 
 
+@pytest.mark.slow
 def test_memory_that_grows_is_noticed(tmp_path: Path) -> None:
     RemembersForEver.left = []
     report = soak(6, 1, tmp_path, wrap=RemembersForEver)
@@ -264,7 +267,8 @@ def test_memory_that_grows_is_noticed(tmp_path: Path) -> None:
     assert report.figures["memory grown, bytes"] > MAX_GROWTH  # type: ignore[operator]
 
 
-def test_a_source_that_does_not_recover_is_complained_of(
+@pytest.mark.slow
+def test_a_source_that_does_not_recover_is_noticed(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("soak.issuer.PATIENCE", 0.0)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import threading
-import time
 from typing import Any
 
 import pytest
 from conftest import Clock
+from waiting import idle
 
 from jwt_wsgi import RemoteJWKS
 from jwt_wsgi.http.fetching import Reply
@@ -32,13 +32,6 @@ class Watched:
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
-
-
-def idle() -> None:
-    deadline = time.monotonic() + 10
-    while any(thread.name == "jwt_wsgi.jwks" for thread in threading.enumerate()):
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
 
 
 def test_before_the_first_fetch_the_status_is_empty_and_starts_none() -> None:

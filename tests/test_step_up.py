@@ -1,10 +1,11 @@
-"""Stronger and fresher authentication: what `acr` and `fresh` ask, and the answer that names it (RFC 9470)."""
+"""Step-up authentication: `acr` and `fresh`, and the challenges that name them (RFC 9470)."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
+from callers import NOW, auth
 from conftest import Clock
 from webob import Request, Response
 from webob.dec import wsgify
@@ -26,20 +27,7 @@ from jwt_wsgi import (
 from jwt_wsgi.policy.algebra import Request as Asked
 from jwt_wsgi.testing import LocalIssuer
 
-NOW = 1_800_000_000.0
 A, ACME, PHR, FRESH = scope("a"), claim("org", "acme"), acr("phr"), fresh(300)
-
-
-def auth(scopes: str = "", *, judged_at: float = NOW, **claims: Any) -> Auth:
-    granted = frozenset(scopes.split())
-    return Auth(
-        claims=claims,
-        header={},
-        token="a.b.c",
-        issuer="https://i.test/",
-        scopes=granted,
-        judged_at=judged_at,
-    )
 
 
 @pytest.mark.parametrize(
@@ -84,12 +72,12 @@ def test_fresh_is_a_date_within_the_seconds(auth_time: Any, met: bool) -> None:
     assert (FRESH.refusal(auth(auth_time=auth_time), Asked()) is None) is met
 
 
-def test_a_second_is_an_age() -> None:
+def test_fresh_accepts_one_second() -> None:
     assert fresh(1).refusal(auth(auth_time=NOW - 1), Asked()) is None
     assert fresh(1).refusal(auth(auth_time=NOW - 1.5), Asked()) is not None
 
 
-def test_without_auth_time_or_a_time_of_judgement_nothing_is_fresh() -> None:
+def test_without_auth_time_or_judged_at_nothing_is_fresh() -> None:
     assert FRESH.refusal(auth(), Asked()) is not None
     made_by_hand = Auth(claims={"auth_time": NOW}, header={}, token="", issuer="")
     assert FRESH.refusal(made_by_hand, Asked()) is not None
@@ -102,6 +90,7 @@ NAMED: list[Any] = [
     (acr("phr", "phrh", "phr"), auth(), STEP, ((), ("phr", "phrh"), None)),
     (FRESH, auth(), STEP, ((), (), 300)),
     (PHR & FRESH, auth(acr="phr"), STEP, ((), ("phr",), 300)),
+    (FRESH & PHR, auth(acr="phr"), STEP, ((), ("phr",), 300)),
     (FRESH & fresh(60) & fresh(900), auth(), STEP, ((), (), 60)),
     (A & PHR, auth("a"), STEP, (("a",), ("phr",), None)),
     (A & PHR, auth(), STEP, (("a",), ("phr",), None)),
@@ -121,7 +110,7 @@ NAMED: list[Any] = [
 
 
 @pytest.mark.parametrize(("requirement", "caller", "reason", "named"), NAMED, ids=repr)
-def test_what_a_refusal_names(
+def test_a_refusal_names_the_scopes_contexts_and_age_that_help(
     requirement: Any, caller: Auth | None, reason: str, named: Any
 ) -> None:
     error = requirement.refusal(caller, Asked())
@@ -134,7 +123,7 @@ def test_what_a_refusal_names(
     assert isinstance(error, InsufficientAuthentication) is (reason == STEP)
 
 
-def test_the_log_is_told_what_was_asked_and_how_the_user_authenticated() -> None:
+def test_a_refusal_records_the_condition_and_the_actual_acr() -> None:
     error = (PHR & FRESH).refusal(auth(acr="urn:basic"), Asked())
     assert error is not None
     assert (error.expected, error.found) == ("acr('phr') & fresh(300)", "urn:basic")
@@ -152,7 +141,7 @@ def test_the_log_is_told_what_was_asked_and_how_the_user_authenticated() -> None
         (lambda: fresh(True), "write whole seconds"),
     ],
 )
-def test_what_asks_for_nothing_or_nonsense_is_a_value_error(write: Any, message: str) -> None:
+def test_missing_or_invalid_arguments_are_a_value_error(write: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         write()
 
@@ -190,7 +179,7 @@ def test_the_answer_names_contexts_and_age(api: TestApp, issuer: LocalIssuer) ->
     assert refused.json["reason"] == STEP
 
 
-def test_what_was_fresh_is_stale_later_and_good_again_after_a_new_login(
+def test_a_login_goes_stale_and_a_new_one_is_fresh_again(
     api: TestApp, issuer: LocalIssuer, clock: Clock
 ) -> None:
     issuer.authorize(api, scope="pay", acr="phr", auth_time=clock(), expires_in=3600)
@@ -204,7 +193,9 @@ def test_what_was_fresh_is_stale_later_and_good_again_after_a_new_login(
     assert api.get("/pay").text == "done"
 
 
-def test_a_handler_asks_by_the_same_clock(api: TestApp, issuer: LocalIssuer, clock: Clock) -> None:
+def test_require_in_a_handler_uses_the_same_clock(
+    api: TestApp, issuer: LocalIssuer, clock: Clock
+) -> None:
     issuer.authorize(api, acr="phr", auth_time=clock())
     assert api.get("/asks-itself").text == "done"
     clock.advance(61)

@@ -200,10 +200,10 @@ def test_a_crafted_header_costs_no_more_than_its_length(text: bytes) -> None:
     # An honest header of this size takes well under a millisecond.
     spent = []
     for _ in range(3):
-        began = time.perf_counter()
+        began = time.thread_time()
         with pytest.raises(ValueError, match=r"\w"):
             read_object(text)
-        spent.append(time.perf_counter() - began)
+        spent.append(time.thread_time() - began)
     assert min(spent) < 0.05
 
 

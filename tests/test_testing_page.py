@@ -13,6 +13,8 @@ import pytest
 import pytest_jwt_wsgi
 from jwt_wsgi.testing.shapes import SHAPES
 
+pytestmark = pytest.mark.slow
+
 PAGE = (Path(__file__).parent.parent / "docs" / "testing.md").read_text("utf-8")
 FILES: dict[str, str] = dict(
     re.findall(r'^```python title="([a-z_]+\.py)"\n(.*?)^```$', PAGE, re.DOTALL | re.MULTILINE)

@@ -6,7 +6,6 @@ import os
 import re
 import shlex
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -16,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ports import free_port
+from ports import free_port, listens
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
@@ -36,11 +35,6 @@ def commands(title: str) -> list[tuple[str, str]]:
 def as_shown(shown: str) -> re.Pattern[str]:
     """Return a pattern for the output on the page; three dots match anything."""
     return re.compile(".*?".join(map(re.escape, shown.split("..."))), re.DOTALL)
-
-
-def listening(port: int) -> bool:
-    with socket.socket() as asking:
-        return asking.connect_ex(("127.0.0.1", port)) == 0
 
 
 class Reader:
@@ -108,7 +102,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     )
     try:
         deadline = time.monotonic() + 60
-        while not listening(reader.port):
+        while not listens(reader.port):
             assert server.poll() is None, (reader.folder / "log").read_text()
             assert time.monotonic() < deadline
             time.sleep(0.05)
@@ -130,6 +124,7 @@ def test_a_call_returns_the_response_on_the_page(
     assert answered.rstrip("\n") == shown.rstrip("\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "shown"), [pytest.param(*each, id=each[0]) for each in commands("tests")]
 )

@@ -53,13 +53,13 @@ def test_a_good_token_becomes_an_auth(local: LocalIssuer, trusted: Issuer) -> No
 
 
 @pytest.mark.parametrize("wrap", [lambda i: i, lambda i: [i], Verifier], ids=["one", "list", "own"])
-def test_issuers_may_be_one_several_or_a_verifier(
+def test_the_layer_takes_an_issuer_several_or_a_verifier(
     local: LocalIssuer, trusted: Issuer, wrap: Any
 ) -> None:
     assert ask(TokenVerifier(app, wrap(trusted)), good(local)).status_int == 200
 
 
-def test_the_layers_own_clock_judges(local: LocalIssuer, trusted: Issuer) -> None:
+def test_the_layers_own_clock_is_used(local: LocalIssuer, trusted: Issuer) -> None:
     layer = TokenVerifier(app, trusted, clock=lambda: time.time() + 86_400)
     assert ask(layer, good(local)).json["reason"] == "token_expired"
 
@@ -77,7 +77,7 @@ def test_anonymous_requests_pass_where_allowed_and_bad_tokens_do_not(
     assert ask(layer, InvalidRequest("several_tokens")).status_int == 400
 
 
-def test_an_exempt_request_has_no_auth_whatever_it_sends(
+def test_an_exempt_request_has_no_auth_even_with_a_token(
     local: LocalIssuer, trusted: Issuer
 ) -> None:
     layer = TokenVerifier(app, trusted, exempt=lambda environ: True)
@@ -145,7 +145,7 @@ def test_remote_user_is_cleared_for_anonymous_and_exempt_requests(trusted: Issue
         assert (seen["user"], seen["type"]) == (None, None)
 
 
-def test_a_remote_user_that_raises_names_nobody_and_quotes_nothing(
+def test_a_remote_user_callback_that_raises_sets_no_name(
     local: LocalIssuer, trusted: Issuer, caplog: pytest.LogCaptureFixture
 ) -> None:
     def explode(auth: Auth) -> str:
@@ -184,7 +184,7 @@ def test_an_auth_error_of_the_app_is_answered_and_others_pass_through(
         ask(failing, good(local))
 
 
-def test_the_hooks_are_told_and_may_answer_but_not_decide(
+def test_hooks_may_change_the_answer_but_not_the_decision(
     local: LocalIssuer, trusted: Issuer, caplog: pytest.LogCaptureFixture
 ) -> None:
     told: list[str | None] = []
@@ -209,7 +209,7 @@ def test_the_hooks_are_told_and_may_answer_but_not_decide(
     assert expired.token not in caplog.text
 
 
-def test_a_refusal_is_logged_where_nobody_else_is_told(
+def test_a_refusal_is_logged_without_a_hook(
     trusted: Issuer, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO, "jwt_wsgi.decision"):
@@ -240,6 +240,6 @@ def test_wrong_configuration_fails_at_construction(
 
 
 @pytest.mark.parametrize("wrapped", [None, "app"])
-def test_what_is_wrapped_is_an_application(trusted: Issuer, wrapped: Any) -> None:
+def test_the_wrapped_app_must_be_callable(trusted: Issuer, wrapped: Any) -> None:
     with pytest.raises(ValueError, match=f"^app={wrapped!r}: write a callable"):
         TokenVerifier(wrapped, trusted)

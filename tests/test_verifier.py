@@ -10,17 +10,9 @@ import pytest
 from conftest import ASYMMETRIC, SYMMETRIC, Clock
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from refusals import reason
 
-from jwt_wsgi import (
-    Auth,
-    AuthError,
-    InvalidToken,
-    Issuer,
-    RemoteJWKS,
-    SharedSecret,
-    StaticJWKS,
-    Verifier,
-)
+from jwt_wsgi import Auth, InvalidToken, Issuer, RemoteJWKS, SharedSecret, StaticJWKS, Verifier
 from jwt_wsgi.jose.encoding import decode, encode
 from jwt_wsgi.testing import LocalIssuer
 
@@ -30,14 +22,6 @@ def verifier(
 ) -> Verifier:
     options = {"audience": local.audience, "keys": StaticJWKS(local.jwks), **options}
     return Verifier(Issuer(local.issuer, **options), clock=local.clock, **(verifier_options or {}))
-
-
-def reason(judge: Verifier, token: Any) -> str | None:
-    try:
-        judge.verify(token)
-    except AuthError as error:
-        return error.reason
-    return None
 
 
 @pytest.mark.conforms(52, 58)

@@ -35,6 +35,7 @@ def test_the_libraries_are_used_where_they_are_installed() -> None:
     assert strict_json.loads.__module__ == "orjson"
 
 
+@pytest.mark.slow
 def test_the_strict_core_passes_without_the_libraries() -> None:
     files = [str(TESTS / f"{name}.py") for name in STRICT_CORE]
     program = PROGRAM.format(without=("orjson", "pybase64"), files=files)

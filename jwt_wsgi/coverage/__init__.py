@@ -1,6 +1,7 @@
-"""For test suites: which rule guards which endpoint of the application's own route table.
+"""Route coverage for test suites: which rule guards which endpoint of the application.
 
-No framework is imported here; an application brings its own.
+The endpoints come from the application's own route table. No framework is imported here; the
+application brings its own.
 """
 
 from jwt_wsgi.coverage.endpoints import Decision, Endpoint

@@ -1,9 +1,10 @@
-"""The judgement of one route: which rules may decide it, and whether they are written for it. Pure."""
+"""The endpoints of one route: which rules may decide them, and whether these rules fit. Pure."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from enum import IntEnum
 from itertools import count
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from jwt_wsgi.coverage.frameworks import Methods
 from jwt_wsgi.coverage.routes import Route, witnesses
@@ -21,15 +22,18 @@ from jwt_wsgi.policy.algebra import (
 )
 from jwt_wsgi.policy.patterns import Pattern, parse
 from jwt_wsgi.policy.policy import Policy, Rule
-from jwt_wsgi.policy.tree import Node, innermost
+from jwt_wsgi.policy.tree import OTHER_METHODS, Node, innermost
 
 #: Stands for every method that neither the route nor a rule for its paths names.
 EVERY_OTHER = "*"
-_SHOWN = 3
+_MAX_SHOWN = 3
 
 
 class Decision(NamedTuple):
-    """What may decide an endpoint: a rule, or None and what holds where no rule says it."""
+    """One way in which a policy may decide an endpoint.
+
+    `rule` is None where no rule decides. `requirement` is then the default, or a denial.
+    """
 
     rule: Rule | None
     requirement: Requirement
@@ -37,20 +41,27 @@ class Decision(NamedTuple):
     def __str__(self) -> str:
         if self.rule is not None:
             return self.rule.key
-        return "no rule" if self.requirement is NO_RULE else "the default"
+        if self.requirement is NO_RULE:
+            return "no rule"
+        return "the default"
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """One route and method of the application.
 
-    `method` is `*` for every other one of a view that takes any. `decisions`: all
-    that may decide, the weakest first; different values of a parameter may fall
-    under different rules. There is none where the endpoint stands outside the
-    policy. `catch_all`: one of them is written for a shorter path than the route's,
-    or is no rule. `uncertain`: the route could not be read with certainty.
-    `automatic`: the framework adds this method by itself. `remedy` is the key of
-    the rule to write, or empty.
+    Args:
+        path: The route's path, as it is shown.
+        method: The method. Of a view that takes any method, `*` stands for all others.
+        name: The name of the handler.
+        decisions: All ways in which the policy may decide, the weakest first. Different values
+            of a parameter may fall under different rules. There are none where the endpoint
+            stands outside the policy.
+        catch_all: One of the decisions is that of a rule for a shorter path than the route's, or
+            of no rule.
+        uncertain: The route could not be read with certainty.
+        automatic: The framework adds this method by itself.
+        remedy: The key of the rule to write, or empty.
     """
 
     path: str
@@ -64,27 +75,29 @@ class Endpoint:
 
     @property
     def key(self) -> str:
-        """How `accept` names it."""
+        """The name of the endpoint for `accept`."""
         return f"{self.method} {self.path}"
 
     @property
     def rules(self) -> tuple[Rule | None, ...]:
-        """The rules that may decide it, weakest first; None is no rule."""
+        """The rules that may decide it, the weakest first. None stands for no rule."""
         return tuple(decision.rule for decision in self.decisions)
 
     @property
     def requirement(self) -> str:
-        """What it takes to get in, weakest first."""
-        asked = dict.fromkeys(repr(decision.requirement) for decision in self.decisions)
-        return few(list(asked), " or ") if asked else "nothing"
+        """The requirements of all decisions as text, the weakest first."""
+        if not self.decisions:
+            return "nothing"
+        texts = dict.fromkeys(repr(decision.requirement) for decision in self.decisions)
+        return abbreviate(list(texts), " or ")
 
     @property
     def covered(self) -> bool:
-        """Whether rules for its own path decide it, whatever they ask.
+        """True if rules for its own path decide it, whatever they require.
 
-        A method that the framework added counts with the one it was added to. Where
-        the rules for a path name methods, all others are refused, which is no
-        oversight for a view that takes any.
+        A method that the framework added counts with the one that it was added to. Where the
+        rules for a path name methods, all others are refused, which is not an oversight for a
+        view that takes any method.
         """
         if self.automatic:
             return True
@@ -93,103 +106,179 @@ class Endpoint:
         return self.method == EVERY_OTHER or None not in self.rules
 
 
-class Judge:
-    """Asks one policy about routes."""
+class _Witness(NamedTuple):
+    """A path that stands for others of a route.
+
+    `pattern` is that of the rules that decide it, or None without any. `methods` are those that
+    the rules name. `depth` is the number of segments that a rule for the route has at least.
+    """
+
+    path: tuple[str, ...]
+    pattern: Pattern | None
+    methods: frozenset[str]
+    depth: int
+
+    @property
+    def has_own_rule(self) -> bool:
+        """True if its rules are written for the route, and not for a shorter path."""
+        return self.pattern is not None and len(self.pattern.segments) >= self.depth
+
+
+class _Outcome(NamedTuple):
+    """The decision about one witness."""
+
+    witness: _Witness
+    decision: Decision
+
+
+class RouteChecker:
+    """One policy's decisions about routes."""
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
-        self._root = _places(policy)
-        named = {method for rule in policy.rules for method in parse(rule.key).methods}
-        self._unnamed = next(
-            method for method in (EVERY_OTHER * i for i in count(1)) if method not in named
-        )
+        self._root = _pattern_tree(policy)
+        self._unnamed_method = _unnamed_method(policy)
 
     def endpoints(
         self, route: Route, methods: Methods, name: str, *, guarded: bool = True
     ) -> Iterator[Endpoint]:
-        """One for each method; None as `methods` is every one. Not `guarded`, no rule decides."""
-        reached = [(path, place, route.depth) for path, place in self._reached(route)]
-        # A trailing slash behind which a parameter is empty: where it is refused, nobody gets in.
-        shorter = route.shortened
-        shortened = (
-            [] if shorter is None else [(*each, shorter.depth) for each in self._reached(shorter)]
-        )
-        every = _every(place for _, place, _ in reached + shortened)
-        for method, automatic in (every if methods is None else methods).items():
-            decided = [
-                (place, depth, self._decision(path, method)) for path, place, depth in reached
-            ]
-            also = (
-                (place, depth, self._decision(path, method)) for path, place, depth in shortened
-            )
-            decided += [each for each in also if each[2].requirement not in (DENY, NO_RULE)]
-            distinct = {
-                (str(decision), id(decision.requirement)): decision for _, _, decision in decided
-            }
+        """Yield an endpoint for each method of a route.
+
+        Args:
+            route: The route.
+            methods: Its methods, each with whether the framework adds it; None for every method.
+            name: The name of the handler.
+            guarded: False if the route stands outside the policy.
+        """
+        reached = self._witnesses(route)
+        shortened = [] if route.shortened is None else self._witnesses(route.shortened)
+        if methods is None:
+            methods = _every_method(reached + shortened)
+        for method, automatic in methods.items():
+            outcomes = self._outcomes(method, reached, shortened)
             yield Endpoint(
-                route.path,
-                method,
-                name,
-                tuple(sorted(distinct.values(), key=lambda each: _strength(each.requirement)))
-                if guarded
-                else (),
-                not guarded or any(_length(place) < depth for place, depth, _ in decided),
-                route.uncertain,
-                automatic,
-                _remedy(route, method),
+                path=route.path,
+                method=method,
+                name=name,
+                decisions=_distinct_decisions(outcomes) if guarded else (),
+                catch_all=not guarded or not all(each.witness.has_own_rule for each in outcomes),
+                uncertain=route.uncertain,
+                automatic=automatic,
+                remedy=_remedy(route, method),
             )
 
-    def _reached(self, route: Route) -> list[tuple[tuple[str, ...], dict[Any, Pattern]]]:
-        return [(path, innermost(self._root, path)) for path in witnesses(route, self._root)]
+    def _witnesses(self, route: Route) -> list[_Witness]:
+        found = []
+        for path in witnesses(route, self._root):
+            place = innermost(self._root, path)
+            pattern = next(iter(place.values()), None)
+            methods = frozenset(place) - {OTHER_METHODS}
+            found.append(_Witness(path, pattern, methods, route.depth))
+        return found
 
-    def _decision(self, path: tuple[str, ...], method: str) -> Decision:
-        match = self._policy.decide(path, self._unnamed if method == EVERY_OTHER else method)
+    def _outcomes(
+        self, method: str, reached: list[_Witness], shortened: list[_Witness]
+    ) -> list[_Outcome]:
+        outcomes = [_Outcome(each, self._decide(each.path, method)) for each in reached]
+        for witness in shortened:
+            decision = self._decide(witness.path, method)
+            # An empty parameter behind a trailing slash: a refusal of everyone opens nothing.
+            if decision.requirement not in (DENY, NO_RULE):
+                outcomes.append(_Outcome(witness, decision))
+        return outcomes
+
+    def _decide(self, path: tuple[str, ...], method: str) -> Decision:
+        if method == EVERY_OTHER:
+            method = self._unnamed_method
+        match = self._policy.decide(path, method)
         return Decision(match.rule, match.requirement)
 
 
-def _places(policy: Policy) -> Node:
-    """The tree of the policy's places, each with its pattern under the methods that it names."""
+class _Strength(IntEnum):
+    """A rough order of requirements, the weakest first."""
+
+    PUBLIC = 0
+    OPTIONAL = 1
+    AUTHENTICATED = 2
+    MORE = 3
+    DENY = 4
+
+
+def abbreviate(texts: list[str], separator: str) -> str:
+    """Return the first of these texts, joined, and the number of the others."""
+    shown = separator.join(texts[:_MAX_SHOWN])
+    hidden = len(texts) - _MAX_SHOWN
+    if hidden > 0:
+        return f"{shown} and {hidden} more"
+    return shown
+
+
+def _pattern_tree(policy: Policy) -> Node:
+    """Return the tree of the policy's patterns; its places contain patterns instead of rules."""
     root = Node()
     for rule in policy.rules:
         methods, pattern, _ = parse(rule.key)
         node = root.reach(pattern.segments)
-        (node.exact if pattern.exact else node.subtree).update(
-            dict.fromkeys(methods or (None,), pattern)
-        )
+        place = node.exact if pattern.exact else node.subtree
+        for method in methods or (OTHER_METHODS,):
+            place[method] = pattern
     return root
 
 
+def _unnamed_method(policy: Policy) -> str:
+    """Return a method that no rule of the policy names."""
+    named = {method for rule in policy.rules for method in parse(rule.key).methods}
+    candidates = (EVERY_OTHER * length for length in count(1))
+    return next(method for method in candidates if method not in named)
+
+
+def _every_method(found: Iterable[_Witness]) -> dict[str, bool]:
+    """Return the methods that the rules for these paths name, and `EVERY_OTHER`."""
+    names = {method for witness in found for method in witness.methods}
+    if "GET" in names:
+        names.add("HEAD")
+    return {**dict.fromkeys(sorted(names), True), EVERY_OTHER: False}
+
+
+def _distinct_decisions(outcomes: Iterable[_Outcome]) -> tuple[Decision, ...]:
+    """Return the different decisions, the weakest first."""
+    # By identity, because requirements with lists or objects in them have no hash.
+    distinct = {
+        (str(outcome.decision), id(outcome.decision.requirement)): outcome.decision
+        for outcome in outcomes
+    }
+    return tuple(sorted(distinct.values(), key=_decision_strength))
+
+
+def _decision_strength(decision: Decision) -> _Strength:
+    return _strength(decision.requirement)
+
+
+def _strength(requirement: Requirement) -> _Strength:
+    if isinstance(requirement, ReportOnly):
+        return _strength(requirement.enforced)
+    if isinstance(requirement, AnyOf):
+        return min(map(_strength, requirement.parts))
+    if isinstance(requirement, AllOf):
+        return max(map(_strength, requirement.parts))
+    if requirement is PUBLIC:
+        return _Strength.PUBLIC
+    if requirement is OPTIONAL:
+        return _Strength.OPTIONAL
+    if requirement is AUTHENTICATED:
+        return _Strength.AUTHENTICATED
+    if isinstance(requirement, Access):
+        return _Strength.DENY
+    return _Strength.MORE
+
+
 def _remedy(route: Route, method: str) -> str:
+    """Return the key of a rule for this endpoint alone, or nothing if no key can say it."""
+    if len(route.segments) != route.depth:
+        return ""
     key = route.key if method == EVERY_OTHER else f"{method} {route.key}"
     try:
         parse(key)
     except ValueError:
         return ""
-    return key if len(route.segments) == route.depth else ""
-
-
-def _length(place: dict[Any, Pattern]) -> int:
-    return next((len(pattern.segments) for pattern in place.values()), -1)
-
-
-def _every(places: Iterable[dict[Any, Pattern]]) -> dict[str, bool]:
-    named = {method for place in places for method in place if method is not None}
-    named |= {"HEAD"} if "GET" in named else set()
-    return {**dict.fromkeys(sorted(named), True), EVERY_OTHER: False}
-
-
-def _strength(requirement: Requirement) -> int:
-    """How much a requirement asks, roughly."""
-    if isinstance(requirement, ReportOnly):
-        return _strength(requirement.enforced)
-    if isinstance(requirement, AnyOf | AllOf):
-        return (min if isinstance(requirement, AnyOf) else max)(map(_strength, requirement.parts))
-    order = [PUBLIC, OPTIONAL, AUTHENTICATED]
-    found = [i for i, each in enumerate(order) if each is requirement]
-    return found[0] if found else len(order) + isinstance(requirement, Access)
-
-
-def few(texts: list[str], join: str) -> str:
-    """The first of these texts, and how many more there are."""
-    more = f" and {len(texts) - _SHOWN} more" if len(texts) > _SHOWN else ""
-    return join.join(texts[:_SHOWN]) + more
+    return key

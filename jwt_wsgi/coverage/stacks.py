@@ -1,147 +1,202 @@
-"""From the outermost WSGI application to the route tables: layers, middleware and mounts."""
+"""The way from the outermost WSGI application to the route tables: layers, middleware, mounts."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from jwt_wsgi.coverage.django import django, static_files
-from jwt_wsgi.coverage.frameworks import READERS, Found, flask, is_a, is_router, router
-from jwt_wsgi.coverage.routes import ANY_DEPTH, Piece
+from jwt_wsgi.coverage.frameworks import READERS, FrameworkRoute, flask, is_a, is_router, router
+from jwt_wsgi.coverage.routes import ANY_DEPTH, Variable
 from jwt_wsgi.middleware.authorization import ScopeAuthorizer
 from jwt_wsgi.policy.policy import Policy
 
 _SUPPORTED = (
     "Flask, Django, Pyramid, Bottle, Falcon, or an object with a mapping `routes` of exact paths"
 )
-_MIDDLEWARE = "werkzeug.middleware"
-# These hand every request on as they find it, or change nothing that a policy reads.
-_TRANSPARENT = tuple(
-    f"{_MIDDLEWARE}.{name}"
-    for name in ("proxy_fix.ProxyFix", "profiler.ProfilerMiddleware", "lint.LintMiddleware")
-) + tuple(
-    f"jwt_wsgi.middleware.{name}"
-    for name in ("extraction.TokenExtractor", "verification.TokenVerifier")
+_WERKZEUG = "werkzeug.middleware"
+# These hand every request on as it is, or change nothing that a policy reads.
+_TRANSPARENT = (
+    f"{_WERKZEUG}.proxy_fix.ProxyFix",
+    f"{_WERKZEUG}.profiler.ProfilerMiddleware",
+    f"{_WERKZEUG}.lint.LintMiddleware",
+    "jwt_wsgi.middleware.extraction.TokenExtractor",
+    "jwt_wsgi.middleware.verification.TokenVerifier",
 )
-_INNER = ("app", "wsgi_app", "application", "_app", "wrapped_app")
-
-
-#: The policies met on the way inwards, each with the mount at which it stands.
-Guards = tuple[tuple[str, Policy], ...]
+# Where a middleware usually keeps the application that it wraps.
+_WRAPPED_NAMES = ("app", "wsgi_app", "application", "_app", "wrapped_app")
 
 
 class Unreadable(TypeError):
-    """An application that tells nothing of its routes."""
+    """An application whose routes cannot be read."""
 
 
-def routes_of(app: Any, policy: Policy, urlconf: Any = None) -> list[tuple[Found, bool]]:
-    """Every route that `app` can be found to have, and whether `policy` stands in front of it.
+class GuardedRoute(NamedTuple):
+    """A route, and whether the policy in question stands in front of it."""
 
-    Where no authorizer is met at all, it is taken to stand in front of `app`. Raises
-    `TypeError` for what cannot be read, `ValueError` where there is no route, or
-    where the policy stands nowhere, or inside a mount.
+    route: FrameworkRoute
+    guarded: bool
+
+
+class _Position(NamedTuple):
+    """The way to an application inside the stack.
+
+    `prefix` is the path of the mount. `guards` are the policies that were met, each with the
+    mount at which it stands. `urlconf` is the caller's, for Django.
     """
-    found = list(_read(app, urlconf, (), ""))
-    if not found:
-        raise ValueError(
-            f"{_of(app)} has no route: give coverage() the application when all its routes are there"
-        )
-    if not any(route.guards for route in found):
-        return [(route, True) for route in found]
-    at = {mount for route in found for mount, guard in route.guards if _same(guard, policy)}
-    if not at:
-        raise ValueError(
-            f"{_of(app)} is guarded by another policy than the one given: give coverage() the same rules, "
-            "or the application without its layers"
-        )
-    if at != {""}:
-        mounts = ", ".join(sorted(at - {""}))
-        raise ValueError(
-            f"the policy stands inside {mounts} and sees no more than what follows: give that application"
-        )
-    return [(route, any(_same(guard, policy) for _, guard in route.guards)) for route in found]
+
+    prefix: str
+    guards: tuple[tuple[str, Policy], ...]
+    urlconf: Any
 
 
-def _read(app: Any, urlconf: Any, guards: Guards, prefix: str) -> Iterator[Found]:
+def routes_of(app: Any, policy: Policy, urlconf: Any = None) -> list[GuardedRoute]:
+    """Return every route of `app` that can be read.
+
+    Without any authorizer in the stack, the policy is taken to stand in front of `app`.
+
+    Raises `TypeError` for an application that cannot be read. Raises `ValueError` for one without
+    routes, and where the policy does not stand in the stack, or only inside a mount.
+    """
+    routes = list(_read(app, _Position("", (), urlconf)))
+    if not routes:
+        raise ValueError(
+            f"{_name_of(app)} has no route: give coverage() the application when all its routes "
+            "are there"
+        )
+    if not any(route.guards for route in routes):
+        return [GuardedRoute(route, True) for route in routes]
+    _check_mounts(app, policy, routes)
+    return [GuardedRoute(route, _is_guarded(route, policy)) for route in routes]
+
+
+def _check_mounts(app: Any, policy: Policy, routes: list[FrameworkRoute]) -> None:
+    """Raise `ValueError` unless the policy stands at the root, where it sees whole paths."""
+    mounts = {
+        mount for route in routes for mount, guard in route.guards if guard.same_rules(policy)
+    }
+    if not mounts:
+        raise ValueError(
+            f"{_name_of(app)} is guarded by another policy than the one given: give coverage() "
+            "the same rules, or the application without its layers"
+        )
+    if mounts != {""}:
+        inner = ", ".join(sorted(mounts - {""}))
+        raise ValueError(
+            f"the policy stands inside {inner} and sees no more than what follows: "
+            "give that application"
+        )
+
+
+def _is_guarded(route: FrameworkRoute, policy: Policy) -> bool:
+    return any(guard.same_rules(policy) for _, guard in route.guards)
+
+
+def _read(app: Any, position: _Position) -> Iterator[FrameworkRoute]:
+    """Yield the routes of an application, and of those inside it."""
     if isinstance(app, ScopeAuthorizer):
-        yield from _read(app.app, urlconf, (*guards, (prefix, app.policy)), prefix)
+        guards = (*position.guards, (position.prefix, app.policy))
+        yield from _read(app.app, position._replace(guards=guards))
     elif is_a(app, *_TRANSPARENT):
-        yield from _read(app.app, urlconf, guards, prefix)
+        yield from _read(_wrapped_app(app), position)
     elif getattr(app, "__name__", None) == "__call__" and hasattr(app, "__self__"):
-        yield from _read(app.__self__, urlconf, guards, prefix)
+        yield from _read(app.__self__, position)
     elif is_a(app, "flask.app.Flask"):
-        # Whatever was put in front of it since.
-        yield from _read(app.wsgi_app, urlconf, guards, prefix)
-    elif is_a(app, f"{_MIDDLEWARE}.dispatcher.DispatcherMiddleware"):
-        yield from _mounts(app, urlconf, guards, prefix)
-    elif is_a(app, f"{_MIDDLEWARE}.shared_data.SharedDataMiddleware"):
-        yield from _placed(_shared(app), guards, prefix)
-        yield from _read(app.app, urlconf, guards, prefix)
+        # Middleware may have been put in front of it.
+        yield from _read(app.wsgi_app, position)
+    elif is_a(app, f"{_WERKZEUG}.dispatcher.DispatcherMiddleware"):
+        yield from _read_mounts(app, position)
+    elif is_a(app, f"{_WERKZEUG}.shared_data.SharedDataMiddleware"):
+        yield from _at_position(_shared_data(app), position)
+        yield from _read(app.app, position)
     elif is_a(app, "django.contrib.staticfiles.handlers.StaticFilesHandler"):
-        yield from _placed(static_files(app), guards, prefix)
-        yield from _read(app.application, urlconf, guards, prefix)
-    elif (table := _table(app, urlconf)) is not None:
-        yield from _placed(table, guards, prefix)
+        yield from _at_position(static_files(app), position)
+        yield from _read(app.application, position)
     else:
-        yield from _through(app, urlconf, guards, prefix)
+        yield from _read_innermost(app, position)
 
 
-def _table(app: Any, urlconf: Any) -> Iterator[Found] | None:
+def _read_innermost(app: Any, position: _Position) -> Iterator[FrameworkRoute]:
+    table = _route_table(app, position.urlconf)
+    if table is not None:
+        yield from _at_position(table, position)
+    else:
+        yield from _read_unknown(app, position)
+
+
+def _route_table(app: Any, urlconf: Any) -> Iterator[FrameworkRoute] | None:
+    """Return the routes of a framework's application; None for anything else."""
     if is_a(app, "django.core.handlers.wsgi.WSGIHandler"):
         return django(urlconf)
     if is_a(app, "werkzeug.exceptions.HTTPException"):
         return iter(())
-    if getattr(app, "__name__", None) == "wsgi_app" and is_a(
-        getattr(app, "__self__", None), "flask.app.Flask"
-    ):
-        return flask(app.__self__)
+    if getattr(app, "__name__", None) == "wsgi_app":
+        owner = getattr(app, "__self__", None)
+        if is_a(owner, "flask.app.Flask"):
+            return flask(owner)
     for name, reader in READERS.items():
         if is_a(app, name):
             return reader(app)
-    return router(app) if is_router(app) else None
+    if is_router(app):
+        return router(app)
+    return None
 
 
-def _through(app: Any, urlconf: Any, guards: Guards, prefix: str) -> Iterator[Found]:
-    """The routes behind a middleware that nothing is known of, and that it may answer anything by itself."""
-    inner = next(
-        (getattr(app, name) for name in _INNER if callable(getattr(app, name, None))), None
-    )
-    if inner is None:
+def _read_unknown(app: Any, position: _Position) -> Iterator[FrameworkRoute]:
+    """Yield the routes behind an unknown middleware, which may also answer any path itself."""
+    wrapped = _wrapped_app(app)
+    if wrapped is None:
         raise Unreadable(
-            f"coverage() cannot read the routes of {_of(app)}: give it {_SUPPORTED}, or what wraps one of them"
+            f"coverage() cannot read the routes of {_name_of(app)}: give it {_SUPPORTED}, "
+            "or what wraps one of them"
         )
-    yield from _placed(iter([_anything(app)]), guards, prefix)
-    yield from _read(inner, urlconf, guards, prefix)
+    yield from _at_position(iter([_catch_all(app)]), position)
+    yield from _read(wrapped, position)
 
 
-def _mounts(app: Any, urlconf: Any, guards: Guards, prefix: str) -> Iterator[Found]:
-    """A main application and those at their prefixes; one that cannot be read is everything beneath its own."""
+def _wrapped_app(app: Any) -> Any:
+    for name in _WRAPPED_NAMES:
+        wrapped = getattr(app, name, None)
+        if callable(wrapped):
+            return wrapped
+    return None
+
+
+def _read_mounts(app: Any, position: _Position) -> Iterator[FrameworkRoute]:
+    """Yield the routes of a dispatcher's main application, and of those at its mounts.
+
+    A mounted application that cannot be read is taken to answer every path below its mount.
+    """
     for mount, mounted in (("", app.app), *app.mounts.items()):
+        inner = position._replace(prefix=position.prefix + mount)
         try:
-            yield from list(_read(mounted, urlconf, guards, prefix + mount))
+            routes = list(_read(mounted, inner))
         except Unreadable:
-            yield from _placed(iter([_anything(mounted)]), guards, prefix + mount)
+            routes = list(_at_position(iter([_catch_all(mounted)]), inner))
+        yield from routes
 
 
-def _placed(table: Iterator[Found], guards: Guards, prefix: str) -> Iterator[Found]:
-    for found in table:
-        pieces, spelling = (prefix, *found.pieces), found.spelling and prefix + found.spelling
-        yield found._replace(pieces=pieces, spelling=spelling, guards=guards)
+def _at_position(table: Iterator[FrameworkRoute], position: _Position) -> Iterator[FrameworkRoute]:
+    """Yield routes with the prefix of their mount, and with the policies in front of them."""
+    for route in table:
+        spelling = route.spelling
+        if spelling:
+            spelling = position.prefix + spelling
+        yield route._replace(
+            parts=(position.prefix, *route.parts), spelling=spelling, guards=position.guards
+        )
 
 
-def _shared(app: Any) -> Iterator[Found]:
+def _shared_data(app: Any) -> Iterator[FrameworkRoute]:
     for path, _ in app.exports:
-        yield Found((path.rstrip("/") + "/", Piece("path", ANY_DEPTH)), None, "shared data")
+        parts = (path.rstrip("/") + "/", Variable("path", ANY_DEPTH))
+        yield FrameworkRoute(parts, None, "shared data")
 
 
-def _anything(app: Any) -> Found:
-    what = getattr(app, "__name__", type(app).__qualname__)
-    return Found(("/",), None, _of(app), certain=False, spelling=f"/{{{what}...}}")
+def _catch_all(app: Any) -> FrameworkRoute:
+    """Return an uncertain route for an application that may answer any path."""
+    kind = getattr(app, "__name__", type(app).__qualname__)
+    return FrameworkRoute(("/",), None, _name_of(app), certain=False, spelling=f"/{{{kind}...}}")
 
 
-def _same(one: Policy, other: Policy) -> bool:
-    compared = ("rules", "_default", "_mounts", "_allow_vhm_root")
-    return one is other or all(getattr(one, name) == getattr(other, name) for name in compared)
-
-
-def _of(app: Any) -> str:
+def _name_of(app: Any) -> str:
     kind = type(app)
     return f"{kind.__module__}.{getattr(app, '__qualname__', kind.__qualname__)}"

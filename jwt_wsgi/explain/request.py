@@ -13,10 +13,12 @@ from typing import Any, NamedTuple
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 from jwt_wsgi.auth import AUTH_KEY, CREDENTIALS_KEY, RULE_KEY, Auth, Credentials
+from jwt_wsgi.callbacks import check_callables
 from jwt_wsgi.errors import AuthError, InvalidToken, KeysUnavailable
 from jwt_wsgi.explain.token import Step, TokenTrace, in_words, step_names
 from jwt_wsgi.issuer import Issuer
-from jwt_wsgi.middleware.decisions import Decision, excerpt
+from jwt_wsgi.jose.hints import Hint
+from jwt_wsgi.middleware.decisions import Decision, excerpt, token_hint
 from jwt_wsgi.middleware.extraction import GetToken
 from jwt_wsgi.middleware.protect import protect
 from jwt_wsgi.policy.algebra import PUBLIC
@@ -45,12 +47,14 @@ class Explanation:
         refusal: The answer, or None where the request would reach the application.
         reason: Why the request would be refused, or None.
         would_be: The reason that a rule or policy only reports, or None.
+        hint: What the refused token seems to be, or None.
     """
 
     steps: tuple[Step, ...]
     refusal: Response | None = None
     reason: str | None = None
     would_be: str | None = None
+    hint: Hint | None = None
 
     @property
     def failed(self) -> Step | None:
@@ -85,6 +89,7 @@ class Explainer:
         clock: Callable[[], float] = time.time,
         **options: Any,
     ) -> None:
+        check_callables(get_token=get_token)
         if isinstance(issuers, str):
             raise ValueError(f"issuers={issuers!r}: write the Issuer that the application uses")
         verifier = Verifier(issuers, is_revoked=is_revoked, clock=clock)
@@ -120,6 +125,7 @@ class Explainer:
             refusal=refusal,
             reason=errors[0].reason if errors else None,
             would_be=reported[0].reason if reported else None,
+            hint=_hint(request, [*errors, *reported]),
         )
 
     def _record(self, check: str, *values: object) -> None:
@@ -162,6 +168,13 @@ class Explainer:
         else:
             yield Step("path")
             yield Step("rule")
+
+
+def _hint(environ: WSGIEnvironment, errors: list[AuthError]) -> Hint | None:
+    credentials = environ.get(CREDENTIALS_KEY)
+    if not errors or not isinstance(credentials, Credentials):
+        return None
+    return token_hint(errors[0], credentials)
 
 
 def _token_error(error: AuthError | None, credentials: object) -> AuthError | None:

@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 
 from jwt_wsgi.errors import AuthError
 from jwt_wsgi.issuer import Issuer
-from jwt_wsgi.jose.claims import ABSENT, Dates, TokenProfile
+from jwt_wsgi.jose.claims import ABSENT
+from jwt_wsgi.jose.profile import Dates, TokenProfile
 from jwt_wsgi.middleware.decisions import excerpt
 
 
@@ -140,7 +141,8 @@ def _issuers_algorithm(allowed: frozenset[str], alg: str) -> Iterator[Step]:
 
 
 def _type(profile: TokenProfile, header: Mapping[str, Any]) -> Iterator[Step]:
-    yield Step("type", True, profile.name, _value(header.get("typ", ABSENT)))
+    expected = profile.name if profile.types is None else in_words(sorted(profile.types))
+    yield Step("type", True, expected, _value(header.get("typ", ABSENT)))
 
 
 def _signature(header: Mapping[str, Any]) -> Iterator[Step]:
@@ -155,7 +157,7 @@ def _audience(profile: TokenProfile, claims: Mapping[str, Any]) -> Iterator[Step
     yield Step("audience", True, accepted, _value(claims.get("aud", ABSENT)))
 
 
-def _claims(profile: TokenProfile, dates: Dates) -> Iterator[Step]:
+def _claims(_profile: TokenProfile, _dates: Dates) -> Iterator[Step]:
     yield Step("claims", True, "all that are required")
 
 

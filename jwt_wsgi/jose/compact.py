@@ -95,7 +95,8 @@ def parse(
     signing_input, _, signature = token.rpartition(".")
     protected, dot, payload = signing_input.partition(".")
     if not protected or not dot or not signature or "." in payload:
-        raise InvalidToken("token_malformed", expected="three segments")
+        segments = token.count(".") + 1
+        raise InvalidToken("token_malformed", expected="three segments", found=segments)
     header = known_headers.get(protected)
     try:
         header_octets = encoding.decode(protected) if header is None else b""
@@ -150,8 +151,10 @@ def check_signature(compact: Compact, alg: str, keys: tuple[Key, ...]) -> None:
 
 
 def _check_text(token: str, max_bytes: int) -> None:
-    if not isinstance(token, str) or not token.isascii():
-        raise InvalidToken("token_malformed")
+    if not isinstance(token, str):
+        raise InvalidToken("token_malformed", expected="text", found=type(token).__name__)
+    if not token.isascii():
+        raise InvalidToken("token_malformed", expected="ASCII", found="another character")
     if len(token) > max_bytes:
         raise InvalidToken("token_too_large", expected=max_bytes, found=len(token))
 
@@ -162,4 +165,5 @@ def _check_header(header: Mapping[str, Any]) -> None:
             raise InvalidToken("header_unsupported", found=name)
     for name in _STRING_PARAMETERS:
         if not isinstance(header.get(name, ""), str):
-            raise InvalidToken("token_malformed", expected=f"{name} a string")
+            found = header[name]
+            raise InvalidToken("token_malformed", expected=f"{name} a string", found=found)

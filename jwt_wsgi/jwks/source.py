@@ -78,6 +78,39 @@ class _MergedKeys(NamedTuple):
     keys: KeySet
 
 
+class FilteredSource:
+    """A key source that is asked for some algorithms only.
+
+    A token with another algorithm finds no key here, and costs no fetch.
+
+    Args:
+        source: The key source.
+        algorithms: The algorithms that it is asked for.
+    """
+
+    def __init__(self, source: KeySource, algorithms: frozenset[str]) -> None:
+        self._source = source
+        self._algorithms = algorithms
+
+    def held(self) -> KeySet | None:
+        """Return the source's current keys."""
+        return self._source.held()
+
+    def find(self, kid: str | None, alg: str) -> tuple[Key, ...]:
+        """Return the source's keys for this header, or none for another algorithm.
+
+        Args:
+            kid: The header's `kid`, or None.
+            alg: The header's `alg`.
+
+        Raises:
+            KeysUnavailable: The source cannot tell.
+        """
+        if alg not in self._algorithms:
+            return ()
+        return self._source.find(kid, alg)
+
+
 class KeySourceChain:
     """Several key sources that are asked in order; the first matching key is used.
 

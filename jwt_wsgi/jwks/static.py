@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from jwt_wsgi.callbacks import check_callables
 from jwt_wsgi.jose.jwk import Key
 from jwt_wsgi.jose.keys import KeySet
 from jwt_wsgi.jose.strict_json import read_object
@@ -52,6 +53,7 @@ class StaticJWKS:
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        check_callables(clock=clock)
         self._clock = clock
         self._revoked: frozenset[str] = frozenset()
         self._path: Path | None = None

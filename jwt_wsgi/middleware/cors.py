@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from jwt_wsgi.callbacks import check_callables
+from jwt_wsgi.callbacks import CallbackFailed, ask, check_callables
 from jwt_wsgi.middleware.origins import check_origin, is_origin
 from jwt_wsgi.policy.paths import METHOD
 
@@ -181,6 +181,7 @@ def _check_max_age(max_age: object) -> None:
 def _origin_predicate(origins: Origins, *, credentials: bool) -> Callable[[str], bool]:
     """Return the function that decides whether an `Origin` header is allowed."""
     if callable(origins):
+        check_callables(origins=origins)
         predicate = origins
         return lambda origin: _is_allowed_by(predicate, origin)
     if origins == "*":
@@ -206,11 +207,14 @@ def _is_allowed_by(predicate: Callable[[str], object], origin: str) -> bool:
     if origin != "null" and not is_origin(origin):
         return False
     try:
-        return bool(predicate(origin))
-    except Exception as error:  # noqa: BLE001 (a user callback may raise anything)
-        logger.error(
-            "the predicate for origins raised %s; the origin is not allowed", type(error).__name__
+        return ask(
+            predicate,
+            origin,
+            name="the predicate for origins",
+            consequence="the origin is not allowed",
+            logger=logger,
         )
+    except CallbackFailed:
         return False
 
 

@@ -6,9 +6,10 @@ from contextlib import suppress
 from typing import NamedTuple
 from wsgiref.types import WSGIEnvironment
 
-from jwt_wsgi.auth import Auth
+from jwt_wsgi.auth import CREDENTIALS_KEY, Auth, Credentials
 from jwt_wsgi.callbacks import CallbackFailed, call
-from jwt_wsgi.errors import AuthError
+from jwt_wsgi.errors import AuthError, InvalidToken
+from jwt_wsgi.jose.hints import Hint, hint_for
 
 logger = logging.getLogger("jwt_wsgi.decision")
 
@@ -86,8 +87,9 @@ def _log_allowed(decision: Decision, environ: WSGIEnvironment) -> None:
 
 
 def _log_refused(decision: Decision, error: AuthError, environ: WSGIEnvironment) -> None:
+    hint = token_hint(error, environ.get(CREDENTIALS_KEY))
     logger.info(
-        "%s %s %s: %d %s (rule %s, expected %s, found %s)",
+        "%s %s %s: %d %s (rule %s, expected %s, found %s)%s",
         excerpt(environ.get("REQUEST_METHOD")),
         excerpt(environ.get("PATH_INFO")),
         "refused" if decision.error else "allowed, would be refused",
@@ -96,8 +98,16 @@ def _log_refused(decision: Decision, error: AuthError, environ: WSGIEnvironment)
         decision.rule,
         excerpt(error.expected),
         excerpt(error.found),
-        extra=fields(decision),
+        "" if hint is None else f". {hint}",
+        extra={**fields(decision), "hint": None if hint is None else hint.kind},
     )
+
+
+def token_hint(error: AuthError, credentials: object) -> Hint | None:
+    """Return what a refused token seems to be, or None if it was not refused for itself."""
+    if not isinstance(error, InvalidToken) or not isinstance(credentials, Credentials):
+        return None
+    return hint_for(credentials.token, error.reason)
 
 
 def fields(decision: Decision) -> dict[str, str | None]:

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from jwt_wsgi.auth import CREDENTIALS_KEY, Credentials
-from jwt_wsgi.callbacks import check_callables
+from jwt_wsgi.callbacks import check_callables, refuse_deferred
 from jwt_wsgi.errors import AuthError, InvalidRequest
 from jwt_wsgi.middleware.responses import answer_auth_errors, refuse
 
@@ -61,6 +62,8 @@ def _bearer_credentials(token: object) -> Credentials | None:
     if token is None:
         return None
     if not isinstance(token, str):
+        with suppress(TypeError):
+            refuse_deferred(token)
         raise TypeError(f"get_token returned {type(token).__name__}; return str or None")
     return Credentials("Bearer", token)
 

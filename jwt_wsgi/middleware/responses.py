@@ -132,7 +132,8 @@ def _compose_answer(error: AuthError, realm: str) -> _Answer:
     members = {"error_description": error.description, "reason": error.reason}
     if error.code is not None:
         members = {"error": error.code, **members}
-    body = json.dumps(members).encode("ascii")
+    # The newline keeps a shell's prompt off the last line.
+    body = f"{json.dumps(members)}\n".encode("ascii")
     headers = [
         ("Content-Type", "application/json"),
         ("Content-Length", str(len(body))),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from jwt_wsgi.auth import AUTH_KEY, CREDENTIALS_KEY, REALM_KEY, Auth, Credentials
-from jwt_wsgi.callbacks import CallbackFailed, call, check_callables
+from jwt_wsgi.callbacks import CallbackFailed, ask, call, check_callables
 from jwt_wsgi.errors import AuthError, InvalidRequest, MissingToken
 from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.issuer_registry import Resolver
@@ -143,10 +143,9 @@ def _is_true(
     if predicate is None:
         return False
     try:
-        result = call(predicate, environ, name=option, consequence="taken as False", logger=logger)
+        return ask(predicate, environ, name=option, consequence="taken as False", logger=logger)
     except CallbackFailed:
         return False
-    return bool(result)
 
 
 def _set_remote_user(

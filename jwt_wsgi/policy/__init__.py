@@ -1,1 +1,1 @@
-"""Pure: what a rule may ask (requirements), the path rule (paths, patterns), the policy itself."""
+"""Pure: requirements and their algebra, rule patterns, the path rule, the policy and its linter."""

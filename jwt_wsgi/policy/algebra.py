@@ -1,12 +1,16 @@
 """The algebra of requirements. Pure.
 
-A requirement is weighed against an auth and answers with the refusal that fits,
-so scopes, step-up and alternatives all take one path.
+A requirement answers with its refusal: `refusal(auth, request)` returns None where the caller
+passes, and otherwise the error to answer with. Errors are returned and not raised, because a
+report-only rule records them without refusing anyone.
+
+Conditions find the refusal in two steps. `shortfall` says how far the token is from satisfying
+the condition, and what would help. `refusal` makes the error of the right class from it. `&` and
+`|` combine shortfalls, so scopes, step-up and alternatives all take one path.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from enum import IntEnum
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, NoReturn
 
@@ -19,11 +23,19 @@ from jwt_wsgi.errors import (
     MissingToken,
 )
 from jwt_wsgi.jose.claims import ABSENT
+from jwt_wsgi.policy.shortfall import (
+    FORBIDDEN,
+    MET,
+    Distance,
+    Shortfall,
+    combine_shortfalls,
+    nearer_shortfall,
+)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class PathParam:
-    """The text that a request has in the place of a rule's `{name}`."""
+    """A value for `claim` and `has`: the text that a request has in the place of `{name}`."""
 
     name: str
 
@@ -32,35 +44,19 @@ class PathParam:
 
 
 class Request(NamedTuple):
-    """What a requirement may know of the request: the matched path parameters."""
+    """The part of a request that requirements may read: the matched path parameters."""
 
     params: Mapping[str, str] = MappingProxyType({})
 
-    def value(self, wanted: Any) -> Any:
-        """`wanted` itself, or the text of the path parameter that it is, or `ABSENT`."""
-        return self.params.get(wanted.name, ABSENT) if isinstance(wanted, PathParam) else wanted
-
-
-class Distance(IntEnum):
-    """How far a token is from satisfying a requirement; smaller is nearer."""
-
-    MET, SCOPE_LACKING, STEP_UP, FORBIDDEN = range(4)
-
-
-class Shortfall(NamedTuple):
-    """A distance, and what the alternative behind it names: scopes, contexts, an age in seconds."""
-
-    distance: Distance
-    scopes: tuple[str, ...] = ()
-    acr_values: tuple[str, ...] = ()
-    max_age: int | None = None
-
-
-_FORBIDDEN: Final = Shortfall(Distance.FORBIDDEN)
+    def value(self, expected: Any) -> Any:
+        """Return `expected`; for a `PathParam`, return its text in this request, or `ABSENT`."""
+        if isinstance(expected, PathParam):
+            return self.params.get(expected.name, ABSENT)
+        return expected
 
 
 class Requirement:
-    """What a rule asks of a request: `refusal` is None, or why it may not pass.
+    """The right side of a rule: it lets a caller pass, or answers with the refusal.
 
     `parts` are the requirements that it combines.
     """
@@ -72,7 +68,10 @@ class Requirement:
         return ()
 
     def refusal(self, auth: Auth | None, request: Request) -> AuthError | None:
-        """Why a caller with this auth, or with none, is refused; None where they pass."""
+        """Return the error to refuse the caller with, or None where the caller passes.
+
+        `auth` is None for a caller without a token.
+        """
         raise NotImplementedError
 
     def __bool__(self) -> NoReturn:
@@ -81,9 +80,9 @@ class Requirement:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Access(Requirement):
-    """`PUBLIC`, `OPTIONAL` or `DENY`: asks nothing of a token, and combines with nothing.
+    """`PUBLIC`, `OPTIONAL` or `DENY`: the same answer for every token. Combines with nothing.
 
-    `reason` is why everyone is refused, or None where everyone passes.
+    `reason` is the reason of the refusal, or None where everyone passes.
     """
 
     name: str
@@ -92,82 +91,101 @@ class Access(Requirement):
     def refusal(self, auth: Auth | None, request: Request) -> AuthError | None:
         if self.reason is None:
             return None
-        return MissingToken() if auth is None else Forbidden(self.reason)
+        if auth is None:
+            return MissingToken()
+        return Forbidden(self.reason)
 
     def __repr__(self) -> str:
         return self.name
 
 
 class Condition(Requirement):
-    """What a valid token must say. Combine with `&` (all) and `|` (any)."""
+    """A requirement on a valid token. Combine with `&` (all) and `|` (any)."""
 
     __slots__ = ()
 
     def shortfall(self, auth: Auth | None, request: Request) -> Shortfall:
-        """How far `auth` is from satisfying this; None weighs a caller without a token."""
+        """Return how far `auth` is from satisfying this, and what would help.
+
+        `auth` is None for a caller without a token. The distance is then the one of a token
+        that satisfies nothing.
+        """
         raise NotImplementedError
 
     def refusal(self, auth: Auth | None, request: Request) -> AuthError | None:
-        distance, scopes, acr_values, max_age = self.shortfall(auth, request)
+        shortfall = self.shortfall(auth, request)
         if auth is None:
-            return MissingToken(scopes=scopes)
-        if distance is Distance.MET:
+            return MissingToken(scopes=shortfall.scopes)
+        if shortfall.distance is Distance.MET:
             return None
-        if distance is Distance.SCOPE_LACKING:
-            return InsufficientScope(scopes=scopes, expected=str(self), found=sorted(auth.scopes))
-        if distance is Distance.STEP_UP:
-            wanted: dict[str, Any] = {
-                "scopes": scopes,
-                "acr_values": acr_values,
-                "max_age": max_age,
-            }
+        if shortfall.distance is Distance.SCOPE_LACKING:
+            return InsufficientScope(
+                scopes=shortfall.scopes, expected=str(self), found=sorted(auth.scopes)
+            )
+        if shortfall.distance is Distance.STEP_UP:
             return InsufficientAuthentication(
-                **wanted, expected=str(self), found=auth.claims.get("acr")
+                scopes=shortfall.scopes,
+                acr_values=shortfall.acr_values,
+                max_age=shortfall.max_age,
+                expected=str(self),
+                found=auth.claims.get("acr"),
             )
         return Forbidden("claim_forbidden", expected=str(self))
 
     def __and__(self, other: object) -> "Condition":
-        return AllOf(self, other) if isinstance(other, Condition) else NotImplemented
+        if not isinstance(other, Condition):
+            return NotImplemented
+        return AllOf(self, other)
 
     def __or__(self, other: object) -> "Condition":
-        return AnyOf(self, other) if isinstance(other, Condition) else NotImplemented
+        if not isinstance(other, Condition):
+            return NotImplemented
+        return AnyOf(self, other)
 
 
-#: Anyone passes, and a token that is sent is not looked at.
+#: Everyone passes, and the token is not looked at.
 PUBLIC: Final = Access("PUBLIC", None)
-#: Anyone passes, but a bad token is refused.
+#: Everyone passes, but a bad token is refused.
 OPTIONAL: Final = Access("OPTIONAL", None)
 #: Nobody passes.
 DENY: Final = Access("DENY", "denied")
-#: Nobody passes, for want of a rule that says who may.
+#: Nobody passes, because no rule matches. Prints as DENY.
 NO_RULE: Final = Access("DENY", "no_rule")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class AtomicCondition(Condition):
-    """What a token says, as `holds` finds; where it does not say so, `lacking` is what would help.
+    """One check of a token, which is not a combination.
 
-    `text` is how it is written, and makes two facts the same unless their predicates differ.
+    Two of them are equal if their texts are, and their predicates.
+
+    Args:
+        text: The condition as it is written, such as `scope('a')`.
+        holds: The check. It gets the auth and the request, and returns true where they satisfy
+            the condition.
+        failure: The shortfall of a token that does not satisfy the condition.
+        success: The shortfall of a token that does. It names the same scopes and contexts.
+        params: The names of the path parameters that the check reads.
+        predicate: The user's function that the check calls, or None.
     """
 
     text: str
     holds: Callable[[Auth, Request], bool] = field(compare=False)
-    lacking: Shortfall = _FORBIDDEN
+    failure: Shortfall = FORBIDDEN
+    success: Shortfall = field(default=MET, compare=False)
     params: tuple[str, ...] = ()
     predicate: Callable[[Any], object] | None = None
-    met: Shortfall = field(init=False, compare=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "met", self.lacking._replace(distance=Distance.MET))
 
     def refusal(self, auth: Auth | None, request: Request) -> AuthError | None:
-        # The usual answer without a weight.
+        # A short cut: most callers pass, and need no shortfall.
         if auth is not None and self.holds(auth, request):
             return None
         return Condition.refusal(self, auth, request)
 
     def shortfall(self, auth: Auth | None, request: Request) -> Shortfall:
-        return self.met if auth is not None and self.holds(auth, request) else self.lacking
+        if auth is not None and self.holds(auth, request):
+            return self.success
+        return self.failure
 
     def __repr__(self) -> str:
         return self.text
@@ -175,7 +193,7 @@ class AtomicCondition(Condition):
 
 #: Any valid token passes.
 AUTHENTICATED: Final = AtomicCondition(
-    "AUTHENTICATED", lambda auth, request: True, Shortfall(Distance.MET)
+    "AUTHENTICATED", lambda auth, request: True, failure=MET, success=MET
 )
 
 
@@ -192,40 +210,28 @@ class Combined(Condition):
 
 
 class AllOf(Combined):
-    """Both are satisfied; what is named is what both name."""
+    """Both must hold; the challenge names the scopes of both."""
 
     __slots__ = ()
 
     def shortfall(self, auth: Auth | None, request: Request) -> Shortfall:
-        left, right = self.left.shortfall(auth, request), self.right.shortfall(auth, request)
-        return Shortfall(
-            max(left.distance, right.distance),
-            tuple(dict.fromkeys(left.scopes + right.scopes)),
-            tuple(dict.fromkeys(left.acr_values + right.acr_values)),
-            min((age for age in (left.max_age, right.max_age) if age is not None), default=None),
-        )
+        left = self.left.shortfall(auth, request)
+        right = self.right.shortfall(auth, request)
+        return combine_shortfalls(left, right)
 
     def __repr__(self) -> str:
-        return " & ".join(map(_factor, self.parts))
+        return f"{_in_parentheses(self.left)} & {_in_parentheses(self.right)}"
 
 
 class AnyOf(Combined):
-    """One is satisfied; else the nearest speaks: what scopes alone can satisfy comes first."""
+    """One of the two must hold; otherwise the refusal is that of the nearer one (`Distance`)."""
 
     __slots__ = ()
 
     def shortfall(self, auth: Auth | None, request: Request) -> Shortfall:
-        def distance(weight: Shortfall) -> tuple[Distance, bool]:
-            # Without a token, all that scopes alone cannot satisfy is equally far.
-            distance = (
-                weight.distance if auth is not None else min(weight.distance, Distance.STEP_UP)
-            )
-            # Among equals the first; among those that no scope helps, the first that names any.
-            return distance, distance > Distance.SCOPE_LACKING and not weight.scopes
-
-        return min(
-            self.left.shortfall(auth, request), self.right.shortfall(auth, request), key=distance
-        )
+        left = self.left.shortfall(auth, request)
+        right = self.right.shortfall(auth, request)
+        return nearer_shortfall(left, right, is_anonymous=auth is None)
 
     def __repr__(self) -> str:
         return f"{self.left!r} | {self.right!r}"
@@ -233,7 +239,7 @@ class AnyOf(Combined):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ReportOnly(Requirement):
-    """Asks `enforced` of a request, and tells what `watched` would have refused."""
+    """A requirement that enforces `enforced`, and only reports what `watched` would refuse."""
 
     watched: Requirement
     enforced: Requirement = OPTIONAL
@@ -246,41 +252,46 @@ class ReportOnly(Requirement):
         return self.enforced.refusal(auth, request)
 
     def would_refuse(self, auth: Auth | None, request: Request) -> AuthError | None:
-        """The refusal that is only reported, of a caller who passes."""
+        """Return the refusal to report for a caller who passes, or None."""
         return self.watched.refusal(auth, request)
 
     def __and__(self, other: object) -> "ReportOnly":
         if not isinstance(other, Condition):
             return NotImplemented
-        return ReportOnly(
-            self.watched, self.enforced & other if isinstance(self.enforced, Condition) else other
-        )
+        if isinstance(self.enforced, Condition):
+            return ReportOnly(self.watched, self.enforced & other)
+        return ReportOnly(self.watched, other)
 
     __rand__ = __and__
 
     def __repr__(self) -> str:
-        beside = "" if self.enforced is OPTIONAL else f"{_factor(self.enforced)} & "
-        return f"{beside}report_only({self.watched!r})"
+        if self.enforced is OPTIONAL:
+            return f"report_only({self.watched!r})"
+        return f"{_in_parentheses(self.enforced)} & report_only({self.watched!r})"
 
 
 def leaves(requirement: Requirement) -> list[Requirement]:
-    """The requirements that a combination is made of in the end; any other is its own."""
-    return (
-        [leaf for part in requirement.parts for leaf in leaves(part)]
-        if requirement.parts
-        else [requirement]
-    )
-
-
-def _factor(side: Requirement) -> str:
-    return f"({side!r})" if isinstance(side, AnyOf) else repr(side)
+    """Return the requirements without parts that a combination consists of, in order."""
+    if not requirement.parts:
+        return [requirement]
+    return [leaf for part in requirement.parts for leaf in leaves(part)]
 
 
 def validate_requirement(requirement: object, where: str) -> Requirement:
-    """`requirement`, if it is one; raises `ValueError` that says what to write."""
+    """Return `requirement` if it is one; raise `ValueError` with the remedy otherwise.
+
+    `where` is the beginning of the error text, such as `rule '/a'`.
+    """
     if isinstance(requirement, Requirement):
         return requirement
     raise ValueError(
-        f"{where}: {requirement!r} is no requirement; write PUBLIC, OPTIONAL, AUTHENTICATED, "
+        f"{where}: {requirement!r} is not a requirement; write PUBLIC, OPTIONAL, AUTHENTICATED, "
         "DENY, scope(...), claim(...), has(...) or a combination"
     )
+
+
+def _in_parentheses(part: Requirement) -> str:
+    """Return the text of a part of `&`, in parentheses where `&` would bind closer."""
+    if isinstance(part, AnyOf):
+        return f"({part!r})"
+    return repr(part)

@@ -1,29 +1,28 @@
-"""What an author of rules may not have meant: findings as values. Pure, and no request passes through it."""
+"""The linter: findings about rules that may not do what their author intended. Pure.
 
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+Findings are values. The linter runs at construction, and never for a request.
+"""
 
-from jwt_wsgi.policy.algebra import (
-    AUTHENTICATED,
-    NO_RULE,
-    Access,
-    AllOf,
-    AnyOf,
-    AtomicCondition,
-    Condition,
-    ReportOnly,
-    Requirement,
-)
-from jwt_wsgi.policy.patterns import parse
-from jwt_wsgi.policy.requirements import IssuedBy, scope
-from jwt_wsgi.policy.tree import Node, Place, decider, innermost, step
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
 
-# A segment that no pattern names, since none may hold a control character.
-_FRESH = "\0"
+from jwt_wsgi.policy.algebra import NO_RULE, AllOf, AnyOf, Requirement
+from jwt_wsgi.policy.implication import enforced_part, implies, scopes_of
+from jwt_wsgi.policy.patterns import PARAMETER, PatternPath, parse
+from jwt_wsgi.policy.requirements import IssuedBy
+from jwt_wsgi.policy.rules import Rule
+from jwt_wsgi.policy.tree import OTHER_METHODS, Node, Place, innermost, rule_for_method, step
+
+# A segment that no pattern names, because patterns cannot contain control characters.
+_UNNAMED_SEGMENT: Final = "\0"
 
 
 class Finding(NamedTuple):
-    """One doubt about a rule: `code` is stable, `rule` the rule's key as it is written."""
+    """One doubt about a rule.
+
+    `code` is one of `CODES` and stable. `rule` is the rule's key, as it is written. `problem`
+    and `remedy` are for people.
+    """
 
     code: str
     rule: str
@@ -34,175 +33,253 @@ class Finding(NamedTuple):
         return f"{self.code}: rule {self.rule!r} {self.problem}; {self.remedy}"
 
 
-def findings(
-    root: Node, rules: Sequence[Any], default: Requirement, issuers: int
-) -> tuple[Finding, ...]:
-    """All doubts about `rules` and the tree that they make, one of a code for each rule.
+class CodeText(NamedTuple):
+    """The text of one code: templates for `str.format`."""
 
-    `default` is what no rule covers asks for, `issuers` how many are trusted.
-    """
-    found = [finding for node in _nodes(root) for finding in _of_node(root, node, default)]
-    found += [*_names(rules), *(_grants(rules) if issuers > 1 else ())]
-    once: dict[tuple[str, str], Finding] = {}
-    for finding in found:
-        once.setdefault((finding.code, finding.rule), finding)
-    return tuple(once.values())
+    problem: str
+    remedy: str
 
 
-def implies(one: Requirement, other: Requirement) -> bool:
-    """Whether whoever satisfies `one` satisfies `other`, as far as their form shows it."""
-    one, other = _enforced(one), _enforced(other)
-    if isinstance(one, Access) or isinstance(other, Access):
-        nobody = isinstance(one, Access) and one.reason is not None
-        return nobody or (isinstance(other, Access) and other.reason is None)
-    if isinstance(other, AllOf) or len(_scopes(other)) > 1:
-        return all(implies(one, part) for part in other.parts or map(scope, _scopes(other)))
-    if isinstance(one, AnyOf):
-        return all(implies(part, other) for part in one.parts)
-    if any(implies(part, other) for part in _flat(one)) or any(
-        implies(one, part) for part in _flat(other)
-    ):
-        return True
-    of_any_token = other is AUTHENTICATED and isinstance(one, Condition)
-    return of_any_token or one == other or bool(set(_scopes(other)) & set(_scopes(one)))
-
-
-def _flat(requirement: Requirement) -> list[Requirement]:
-    """The parts of a combination, and of those within it that are of its kind: pairs would multiply."""
-    kind = type(requirement)
-    return [
-        each
-        for part in requirement.parts
-        for each in (_flat(part) if type(part) is kind else [part])
-    ]
-
-
-def _scopes(requirement: Requirement) -> tuple[str, ...]:
-    return requirement.lacking.scopes if isinstance(requirement, AtomicCondition) else ()
-
-
-def _enforced(requirement: Requirement) -> Requirement:
-    return requirement.enforced if isinstance(requirement, ReportOnly) else requirement
-
-
-def _nodes(root: Node) -> Iterator[Node]:
-    yield root
-    for below in root.children.values():
-        yield from _nodes(below)
-
-
-def _covers(root: Node, node: Node) -> list[Place]:
-    """The subtrees that cover all of this node's path, its own among them: the outermost first."""
-    branches, covers = [root], [root.subtree]
-    for segment in node.path:
-        branches = step(branches, segment)
-        covers += [branch.subtree for branch in reversed(branches)]
-    return [place for place in covers if place]
-
-
-def _of_node(root: Node, node: Node, default: Requirement) -> Iterator[Finding]:
-    covers = _covers(root, node)
-    if node.subtree:
-        yield from _method_hole(node.subtree)
-        outer = [{}, *covers][-2]
-        for method, rule in node.subtree.items():
-            yield from _weaker("weaker_above", rule, _asked(outer, method, node.subtree, default))
-            if _settled_beneath(node):
-                yield Finding(
-                    "unreachable",
-                    rule.key,
-                    "never decides: other rules cover all of it",
-                    "leave it out",
-                )
-    if node.exact:
-        yield from _method_hole(node.exact)
-        beneath = innermost(root, (*(segment or _FRESH for segment in node.path), _FRESH))
-        for method, rule in node.exact.items():
-            stricter = [
-                *_weaker("exact_stricter", rule, _asked(beneath, method, node.exact, default))
-            ]
-            yield from stricter or _weaker(
-                "weaker_above", rule, _asked([{}, *covers][-1], method, node.exact, default)
-            )
-
-
-def _settled_beneath(node: Node) -> bool:
-    """Whether nothing that the node's subtree covers is left to it."""
-    below = node.children.get(None)
-    return (
-        bool(node.exact) and below is not None and (bool(below.subtree) or _settled_beneath(below))
-    )
-
-
-def _asked(
-    place: Place, method: str | None, within: Place, default: Requirement
-) -> list[Requirement]:
-    """What a place asks of this method; where it is None, of every method that the place within does not name."""
-    if not place:
-        return [default]
-    others = [rule for named, rule in place.items() if named is None or named not in within]
-    rules = others if method is None else [decider(place, method)]
-    return [NO_RULE if rule is None else rule.requirement for rule in rules]
-
-
-_WEAKER = {
-    "weaker_above": (
-        "lies within a place that asks for less, {}",
-        "a spelling that only the application takes for this path gets there; ask for as much around it",
+#: The closed list of codes.
+CODES: Final[Mapping[str, CodeText]] = {
+    "method_hole": CodeText(
+        problem="names {methods}, and every other method is denied there",
+        remedy="write a rule {path!r} for the others, DENY where that is meant",
     ),
-    "exact_stricter": (
-        "covers its path alone, and beneath it less is asked, {}",
-        "leave {$} out, or write the rule for what is beneath",
+    "weaker_above": CodeText(
+        problem="lies within a place that asks for less, {requirement}",
+        remedy="a spelling that only the application takes for this path gets there; "
+        "ask for as much around it",
+    ),
+    "unreachable": CodeText(
+        problem="never decides: other rules cover all of it", remedy="leave it out"
+    ),
+    "exact_stricter": CodeText(
+        problem="covers its path alone, and the paths below it ask for less, {requirement}",
+        remedy="leave {{$}} out, or write a rule for the paths below",
+    ),
+    "parameter_names": CodeText(
+        problem="calls {{{name}}} what {other_rule!r} calls {{{other_name}}}", remedy="use one name"
+    ),
+    "any_issuer": CodeText(
+        problem="asks for a scope that any of the trusted issuers can grant",
+        remedy="add & issued_by(...) where only one of them may",
     ),
 }
 
 
-def _weaker(code: str, rule: Any, around: list[Requirement]) -> Iterator[Finding]:
-    for asked in around:
-        if not implies(asked, rule.requirement):
-            problem, remedy = _WEAKER[code]
-            yield Finding(code, rule.key, problem.format(asked), remedy)
+def findings(
+    root: Node, rules: Sequence[Rule], default: Requirement, issuers: int
+) -> tuple[Finding, ...]:
+    """Return all findings about a policy, at most one of each code for each rule.
+
+    Args:
+        root: The tree of the policy's patterns.
+        rules: The rules, in the order in which they were written.
+        default: The requirement for paths that no pattern covers.
+        issuers: The number of issuers that are trusted.
+    """
+    results: list[Finding] = []
+    for node in _nodes_below(root):
+        enclosing = _enclosing_place(root, node)
+        if node.subtree:
+            results += _check_subtree(node, enclosing, default)
+        if node.exact:
+            results += _check_exact(root, node, node.subtree or enclosing, default)
+    results += _parameter_names(rules)
+    if issuers > 1:
+        results += _any_issuer(rules)
+    return _without_repeats(results)
+
+
+def _check_subtree(node: Node, enclosing: Place, default: Requirement) -> Iterator[Finding]:
+    """Yield the findings about the rules that cover a path and everything below it."""
+    yield from _method_hole(node.subtree)
+    for method, rule in node.subtree.items():
+        around = _requirements_at(enclosing, method, node.subtree, default)
+        yield from _weaker_above(rule, around)
+        yield from _unreachable(rule, node)
+
+
+def _check_exact(
+    root: Node, node: Node, enclosing: Place, default: Requirement
+) -> Iterator[Finding]:
+    """Yield the findings about the rules that end with `{$}`."""
+    yield from _method_hole(node.exact)
+    place_below = innermost(root, _unnamed_path_below(node.path))
+    for method, rule in node.exact.items():
+        below = _requirements_at(place_below, method, node.exact, default)
+        stricter = list(_exact_stricter(rule, below))
+        if stricter:
+            yield from stricter
+        else:
+            around = _requirements_at(enclosing, method, node.exact, default)
+            yield from _weaker_above(rule, around)
+
+
+# --- one function for each code
 
 
 def _method_hole(place: Place) -> Iterator[Finding]:
-    if None not in place:
-        methods = ", ".join(sorted(method for method in place if method))
-        rule = next(iter(place.values()))
-        path = "/" + rule.key.partition("/")[2]
-        remedy = f"write a rule {path!r} for the others, DENY where that is meant"
-        yield Finding(
-            "method_hole",
-            rule.key,
-            f"names {methods}, and every other method is denied there",
-            remedy,
-        )
+    """The rules of a place name methods, and none of them is for all other methods."""
+    if OTHER_METHODS in place:
+        return
+    first_rule: Rule = next(iter(place.values()))
+    path = "/" + first_rule.key.partition("/")[2]
+    yield _finding("method_hole", first_rule, methods=", ".join(sorted(place)), path=path)
 
 
-def _names(rules: Sequence[Any]) -> Iterator[Finding]:
-    first: dict[tuple[str | None, ...], tuple[str, str]] = {}
+def _weaker_above(rule: Rule, around: Iterable[Requirement]) -> Iterator[Finding]:
+    """The place around a rule lets callers in whom the rule refuses."""
+    for requirement in around:
+        if not implies(requirement, rule.requirement):
+            yield _finding("weaker_above", rule, requirement=requirement)
+
+
+def _exact_stricter(rule: Rule, below: Iterable[Requirement]) -> Iterator[Finding]:
+    """The paths below an exact rule let callers in whom the rule refuses."""
+    for requirement in below:
+        if not implies(requirement, rule.requirement):
+            yield _finding("exact_stricter", rule, requirement=requirement)
+
+
+def _unreachable(rule: Rule, node: Node) -> Iterator[Finding]:
+    """Other rules cover everything that a rule covers, so it never decides."""
+    if _is_covered_from_below(node):
+        yield _finding("unreachable", rule)
+
+
+def _parameter_names(rules: Sequence[Rule]) -> Iterator[Finding]:
+    """Two rules have different names for the parameter at one place of the path."""
+    first_uses: dict[PatternPath, _ParameterUse] = {}
     for rule in rules:
         segments = parse(rule.key).pattern.segments
         for name, position in rule.parameters:
-            known, key = first.setdefault(segments[: position + 1], (name, rule.key))
-            if known != name:
-                problem = f"calls {{{name}}} what {key!r} calls {{{known}}}"
-                yield Finding("parameter_names", rule.key, problem, "use one name")
+            use = _ParameterUse(name, rule)
+            first = first_uses.setdefault(segments[: position + 1], use)
+            if first.name != name:
+                yield _finding(
+                    "parameter_names",
+                    rule,
+                    name=name,
+                    other_rule=first.rule.key,
+                    other_name=first.name,
+                )
 
 
-def _grants(rules: Sequence[Any]) -> Iterator[Finding]:
+def _any_issuer(rules: Sequence[Rule]) -> Iterator[Finding]:
+    """A scope suffices, whichever of the trusted issuers granted it."""
     for rule in rules:
-        if (True, False) in _ways(_enforced(rule.requirement)):
-            problem = "asks for a scope that any of the trusted issuers can grant"
-            yield Finding(
-                "any_issuer", rule.key, problem, "add & issued_by(...) where only one of them may"
-            )
+        alternatives = _alternatives(enforced_part(rule.requirement))
+        if _Alternative(names_scope=True, names_issuer=False) in alternatives:
+            yield _finding("any_issuer", rule)
 
 
-def _ways(requirement: Requirement) -> set[tuple[bool, bool]]:
-    """For each way of satisfying it: whether a scope is among what it asks, and whether an issuer is."""
+# --- what the checks are made of
+
+
+class _ParameterUse(NamedTuple):
+    """The name that a rule gives to a parameter."""
+
+    name: str
+    rule: Rule
+
+
+class _Alternative(NamedTuple):
+    """One way to satisfy a requirement: does it need a scope, and does it need an issuer?"""
+
+    names_scope: bool
+    names_issuer: bool
+
+
+def _finding(code: str, rule: Rule, **details: object) -> Finding:
+    text = CODES[code]
+    return Finding(code, rule.key, text.problem.format(**details), text.remedy.format(**details))
+
+
+def _without_repeats(results: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return the first finding of each code for each rule."""
+    first: dict[tuple[str, str], Finding] = {}
+    for finding in results:
+        first.setdefault((finding.code, finding.rule), finding)
+    return tuple(first.values())
+
+
+def _nodes_below(node: Node) -> Iterator[Node]:
+    """Yield a node and all nodes below it, parents first."""
+    yield node
+    for child in node.children.values():
+        yield from _nodes_below(child)
+
+
+def _enclosing_place(root: Node, node: Node) -> Place:
+    """Return the innermost subtree around all paths of a node, apart from its own.
+
+    The place is empty where there is none.
+    """
+    enclosing: Place = {}
+    nodes = [root]
+    for depth in range(len(node.path) + 1):
+        if depth > 0:
+            nodes = step(nodes, node.path[depth - 1])
+        for candidate in reversed(nodes):
+            if candidate is not node and candidate.subtree:
+                enclosing = candidate.subtree
+    return enclosing
+
+
+def _unnamed_path_below(path: PatternPath) -> tuple[str, ...]:
+    """Return a path one segment below a pattern, with values that no other pattern names."""
+    segments = [_UNNAMED_SEGMENT if segment is PARAMETER else segment for segment in path]
+    return (*segments, _UNNAMED_SEGMENT)
+
+
+def _requirements_at(
+    place: Place, method: str, inner: Place, default: Requirement
+) -> list[Requirement]:
+    """Return what a place requires for the methods of one rule at an inner place.
+
+    For `OTHER_METHODS`, these are all methods that the inner place does not name.
+    """
+    if not place:
+        return [default]
+    if method == OTHER_METHODS:
+        return [
+            rule.requirement
+            for outer_method, rule in place.items()
+            if outer_method == OTHER_METHODS or outer_method not in inner
+        ]
+    rule = rule_for_method(place, method)
+    if rule is None:
+        return [NO_RULE]
+    return [rule.requirement]
+
+
+def _is_covered_from_below(node: Node) -> bool:
+    """Tell whether other rules cover everything that the node's subtree covers.
+
+    They do, if one rule covers the path itself, and others every path below it.
+    """
+    below = node.children.get(PARAMETER)
+    if below is None or not node.exact:
+        return False
+    return bool(below.subtree) or _is_covered_from_below(below)
+
+
+def _alternatives(requirement: Requirement) -> set[_Alternative]:
+    """Return the ways to satisfy a requirement."""
     if isinstance(requirement, AnyOf):
-        return {way for part in requirement.parts for way in _ways(part)}
+        left, right = map(_alternatives, requirement.parts)
+        return left | right
     if isinstance(requirement, AllOf):
-        left, right = map(_ways, requirement.parts)
-        return {(a or c, b or d) for a, b in left for c, d in right}
-    return {(_scopes(requirement) != (), isinstance(requirement, IssuedBy))}
+        left, right = map(_alternatives, requirement.parts)
+        return {_both(one, other) for one in left for other in right}
+    is_issuer = isinstance(requirement, IssuedBy)
+    return {_Alternative(names_scope=bool(scopes_of(requirement)), names_issuer=is_issuer)}
+
+
+def _both(one: _Alternative, other: _Alternative) -> _Alternative:
+    return _Alternative(
+        names_scope=one.names_scope or other.names_scope,
+        names_issuer=one.names_issuer or other.names_issuer,
+    )

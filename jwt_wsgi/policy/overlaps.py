@@ -1,67 +1,116 @@
-"""The overlaps of patterns that no order of precedence could settle. Pure."""
+"""The search for overlaps of patterns that no order of precedence settles. Pure.
 
-from itertools import islice, zip_longest
+`/users/{id}/avatar` and `/users/admin` both cover `/users/admin/avatar`, and neither lies inside
+the other. Whichever of the two decided there, some author would be surprised. A rule for exactly
+their intersection, `/users/admin/avatar`, settles it.
+"""
 
-from jwt_wsgi.policy.patterns import Pattern
+from itertools import zip_longest
+from typing import NamedTuple
+
+from jwt_wsgi.policy.patterns import PARAMETER, Pattern, PatternPath
 from jwt_wsgi.policy.tree import Node, step
 
 _MAX_REPORTED = 10
 
 
+class _Walk(NamedTuple):
+    """The nodes that the same paths reach, and the intersection of the subtrees around them."""
+
+    nodes: list[Node]
+    cover: PatternPath | None
+
+
 def missing_intersections(root: Node) -> dict[Pattern, bool]:
-    """The rules that must be written before these patterns are unambiguous, ten at most.
+    """Return the patterns of the rules that must be added, ten at most.
 
-    True for those that `{$}` on a shallower pattern makes unnecessary.
+    The value is true where ending a shallower pattern with `{$}` would make the rule unnecessary.
 
-    Two patterns that overlap with neither inside the other leave open which one
-    decides what both cover; a rule for exactly their intersection settles it.
-    Walks every branch alone, and together the branches that share a path, with the
-    intersection of the subtrees that cover it so far.
+    The search walks down from the root. It follows each node alone, and together the nodes that
+    the same paths reach.
     """
     missing: dict[Pattern, bool] = {}
-    walks: list[tuple[list[Node], tuple[str | None, ...] | None]] = [([root], None)]
+    walks = [_Walk([root], None)]
     while walks and len(missing) < _MAX_REPORTED:
-        branches, cover = walks.pop()
-        subtrees = [node for node in branches if node.subtree]
-        exacts = [node for node in branches if node.exact]
+        nodes, cover = walks.pop()
+        subtrees = [node for node in nodes if node.subtree]
+        exacts = [node for node in nodes if node.exact]
         if subtrees:
-            cover = _meet(cover, subtrees)
-            if all(node.path != cover for node in subtrees):
-                missing[Pattern(cover, exact=False)] = cover != _meet(None, subtrees)
-        if exacts and all(node.path != _meet(cover, exacts) for node in exacts):
-            both = _meet(cover, exacts)
-            missing[Pattern(both, exact=True)] = both != _meet(None, exacts + subtrees)
-        if len(branches) == 1:
-            walks.extend(([child], cover) for child in branches[0].children.values())
-        walks.extend((shared, cover) for shared in _shared(branches, cover))
-    return dict(islice(missing.items(), _MAX_REPORTED))
+            cover = _intersection(cover, subtrees)
+            if cover not in [node.path for node in subtrees]:
+                pattern = Pattern(cover, exact=False)
+                missing[pattern] = cover != _intersection(None, subtrees)
+        if exacts:
+            overlap = _intersection(cover, exacts)
+            if overlap not in [node.path for node in exacts]:
+                pattern = Pattern(overlap, exact=True)
+                missing[pattern] = overlap != _intersection(None, exacts + subtrees)
+        walks += _walks_below(nodes, cover)
+    # The last step may have found two.
+    return dict(list(missing.items())[:_MAX_REPORTED])
 
 
-def _shared(branches: list[Node], cover: tuple[str | None, ...] | None) -> list[list[Node]]:
-    """The steps that more than one branch leaves, and those that leave the cover.
+def _walks_below(nodes: list[Node], cover: PatternPath | None) -> list[_Walk]:
+    walks = [_Walk(group, cover) for group in _steps_to_search(nodes, cover)]
+    if len(nodes) == 1:
+        alone = [_Walk([child], cover) for child in nodes[0].children.values()]
+        return alone + walks
+    return walks
 
-    All others stay in one branch, which is walked alone. So a branch with thousands
-    of children costs its neighbours nothing that they do not share with it.
+
+def _steps_to_search(nodes: list[Node], cover: PatternPath | None) -> list[list[Node]]:
+    """Return the steps down from these nodes that may lead to an overlap.
+
+    A step may, if it reaches several nodes, or if it reaches a node that does not lie inside the
+    cover. Every other step stays below one node, which is followed alone.
     """
-    *smaller, largest = sorted(branches, key=lambda node: len(node.children))
-    if (
-        not smaller
-        or _meet(cover, [largest]) != largest.path
-        or any(None in node.children for node in smaller)
-    ):
-        smaller = branches
-    steps = [
-        step(branches, segment)
-        for segment in dict.fromkeys(name for node in smaller for name in node.children)
-    ]
+    steps = [step(nodes, segment) for segment in _segments_to_search(nodes, cover)]
     return [
-        nodes
-        for nodes in steps
-        if len(nodes) > 1 or (len(branches) > 1 and _meet(cover, nodes) != nodes[0].path)
+        reached
+        for reached in steps
+        if len(reached) > 1 or (len(nodes) > 1 and _intersection(cover, reached) != reached[0].path)
     ]
 
 
-def _meet(cover: tuple[str | None, ...] | None, nodes: list[Node]) -> tuple[str | None, ...]:
-    """The intersection of a shorter cover and of the places at these nodes."""
-    paths = [node.path for node in nodes] + ([] if cover is None else [cover])
-    return tuple(next(filter(None, segments), None) for segments in zip_longest(*paths))
+def _segments_to_search(nodes: list[Node], cover: PatternPath | None) -> dict[str | None, None]:
+    """Return the segments to step to, in order and without repeats.
+
+    The children of the largest node are left out where they cannot overlap with anything, so that
+    a node with thousands of children costs its neighbours nothing.
+    """
+    by_size = sorted(nodes, key=_number_of_children)
+    largest = by_size.pop()
+    if _all_children_matter(largest, by_size, cover):
+        by_size = nodes
+    return dict.fromkeys(segment for node in by_size for segment in node.children)
+
+
+def _all_children_matter(largest: Node, others: list[Node], cover: PatternPath | None) -> bool:
+    if not others or _intersection(cover, [largest]) != largest.path:
+        return True
+    return any(PARAMETER in node.children for node in others)
+
+
+def _number_of_children(node: Node) -> int:
+    return len(node.children)
+
+
+def _intersection(cover: PatternPath | None, nodes: list[Node]) -> PatternPath:
+    """Return the pattern of the paths that the cover and all these nodes have in common.
+
+    A shorter pattern also covers what is below, as if parameters followed its last segment.
+    """
+    paths = [node.path for node in nodes]
+    if cover is not None:
+        paths.append(cover)
+    if len(paths) == 1:
+        return paths[0]
+    return tuple(map(_narrowest, zip_longest(*paths, fillvalue=PARAMETER)))
+
+
+def _narrowest(segments: tuple[str | None, ...]) -> str | None:
+    """Return the literal among these segments, of which overlapping patterns have one at most."""
+    for segment in segments:
+        if segment is not PARAMETER:
+            return segment
+    return PARAMETER

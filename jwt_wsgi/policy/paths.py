@@ -1,33 +1,39 @@
-"""The canonical path: one reading, or none. Pure.
+"""The canonical path: a request path has one reading, or it is refused. Pure.
 
-A policy keyed by path is worth its agreement with the router behind it, so what
-two programs could read in two ways is refused instead of repaired.
+A policy keyed by path is only as good as its agreement with the router behind it. So a path
+that two programs could read differently is refused instead of repaired.
 """
 
 import re
 
 from jwt_wsgi.errors import InvalidRequest
 
-# C0, DEL, C1 and the two Unicode line ends.
+#: The control characters C0, DEL and C1, and the two Unicode line ends.
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-# RFC 9110 §9.1: a method is a token, and case-sensitive.
+#: RFC 9110 §9.1: a method is a token, and case-sensitive. Lower case is refused here.
 METHOD = re.compile(r"[A-Z0-9!#$%&'*+.^_`|~-]+")
 
+#: A path taken apart at its slashes, decoded.
 Segments = tuple[str, ...]
 
 
 def canonical(path_info: str) -> Segments:
-    """The segments of a `PATH_INFO`; one trailing slash is dropped, and `/` has none.
+    """Return the segments of a `PATH_INFO`.
 
-    Raises `InvalidRequest` for what routers and servers may read differently.
+    One trailing slash is dropped. The root and the empty path have no segments.
+
+    Raises `InvalidRequest` (`path_ambiguous`) for a path that routers and servers may read
+    differently.
     """
-    # Printable ASCII, which nearly every path is, means itself and holds no control character.
-    path = path_info if path_info.isascii() and path_info.isprintable() else _decoded(path_info)
+    # Nearly every path is printable ASCII, which needs no decoding and holds no control character.
+    path = path_info
+    if not (path_info.isascii() and path_info.isprintable()):
+        path = _decode(path_info)
     if path in ("", "/"):
         return ()
     if not path.startswith("/"):
         raise InvalidRequest("path_ambiguous", expected="a leading slash")
-    segments = tuple((path[1:-1] if path.endswith("/") else path[1:]).split("/"))
+    segments = tuple(path[1:].removesuffix("/").split("/"))
     if "" in segments:
         raise InvalidRequest("path_ambiguous", expected="no empty segment")
     if "." in segments or ".." in segments:
@@ -35,8 +41,8 @@ def canonical(path_info: str) -> Segments:
     return segments
 
 
-def _decoded(path_info: str) -> str:
-    """What a `PATH_INFO` is that is not plain ASCII (PEP 3333 hands over octets as Latin-1)."""
+def _decode(path_info: str) -> str:
+    """Return a `PATH_INFO` as text; PEP 3333 hands over its octets as Latin-1."""
     try:
         path = path_info.encode("latin-1").decode("utf-8")
     except UnicodeError:

@@ -1,80 +1,69 @@
-"""`Policy`: rules compiled once, asked for every request. Pure."""
+"""`Policy`: rules that are compiled once and matched with every request. Pure."""
 
 import logging
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
-from jwt_wsgi.auth import Auth
-from jwt_wsgi.errors import AuthError, InvalidRequest
-from jwt_wsgi.options import must
-from jwt_wsgi.policy import overlaps, patterns, tree
+from jwt_wsgi.errors import InvalidRequest
+from jwt_wsgi.policy import overlaps, tree
 from jwt_wsgi.policy.algebra import (
     DENY,
     NO_RULE,
     OPTIONAL,
     PUBLIC,
-    AtomicCondition,
     ReportOnly,
     Request,
     Requirement,
-    leaves,
-    validate_requirement,
 )
 from jwt_wsgi.policy.lint import Finding, findings
 from jwt_wsgi.policy.paths import METHOD, Segments, canonical
+from jwt_wsgi.policy.rules import (
+    Match,
+    Rule,
+    Rules,
+    parse_rule,
+    rule_pairs,
+    validate_rule_requirement,
+)
+
+__all__ = ["Match", "Policy", "Rule", "Rules"]
 
 logger = logging.getLogger("jwt_wsgi.policy")
 
 _MOUNT = re.compile("|/.*[^/]")
-#: Requests whose match is remembered, and how long their path may be.
-_MATCHES, _MATCH_CHARACTERS = 1024, 256
-
-Rules = Mapping[str, Requirement] | Iterable[tuple[str, Requirement]]
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One rule as it was written: its key, its requirement and its parameters' positions."""
-
-    key: str
-    requirement: Requirement
-    parameters: tuple[tuple[str, int], ...] = ()
-
-    def __str__(self) -> str:
-        return f"{self.key}: {self.requirement!r}"
-
-
-class Match(NamedTuple):
-    """The rule that decides one request, None where no rule does, and what it may know of the request."""
-
-    rule: Rule | None
-    requirement: Requirement
-    request: Request = Request()
-
-    @property
-    def params(self) -> Mapping[str, str]:
-        """The path parameters: the text of each `{name}`."""
-        return self.request.params
-
-    def refusal(self, auth: Auth | None) -> AuthError | None:
-        """Why a caller with this auth may not pass, or None."""
-        return self.requirement.refusal(auth, self.request)
+#: Matches in the cache; when it is full, it is emptied.
+_MAX_CACHED_MATCHES = 1024
+#: Characters of mount, path and method together, above which a match is not cached.
+_MAX_CACHED_CHARACTERS = 256
 
 
 class Policy:
-    """Which requirement guards which path and method; the innermost pattern decides alone.
+    """The rules that say which requirement guards which path and method.
 
-    `rules` maps keys such as `"GET /users/{id}"` to requirements, or is pairs of
-    them. `default` is what paths that no pattern covers ask for. `mounts` are the
-    values of `SCRIPT_NAME` that are expected. `allow_vhm_root` lets requests with
-    `X-Vhm-Root` pass, for Pyramid behind a virtual host. With `report_only` nothing
-    is refused, and what would be is reported.
+    A rule covers its path and everything below it. The innermost pattern that covers a request
+    decides alone. Requests that match no rule get the default.
 
-    Raises `ValueError` that names the rule and the remedy, also for patterns that
-    overlap with neither inside the other.
+    Args:
+        rules: A mapping of keys such as `"GET /users/{id}"` to requirements, or pairs of them.
+        default: The requirement for paths that no pattern covers. `DENY` by default.
+        mounts: The expected values of `SCRIPT_NAME`. Requests with another value are refused with
+            400 (`mount_unknown`). By default only the empty one, for an application at the root.
+        allow_vhm_root: Accept requests with the header `X-Vhm-Root`, which moves Pyramid's
+            traversal to another place. False by default: they are refused with 400.
+        report_only: Refuse nothing, and report what would be refused. False by default.
+
+    Attributes:
+        rules: The rules, in the order in which they were written.
+        default: The requirement for paths that no pattern covers.
+        mounts: The expected values of `SCRIPT_NAME`.
+        allow_vhm_root: True if requests with `X-Vhm-Root` are accepted.
+        report_only: True if refusals are only reported.
+
+    Raises:
+        ValueError: An argument is invalid, or two patterns overlap with neither inside the other.
+            The text names the rule and the remedy.
     """
 
     def __init__(
@@ -86,120 +75,150 @@ class Policy:
         allow_vhm_root: bool = False,
         report_only: bool = False,
     ) -> None:
-        self.default = _fitting(default, "default")
+        self.default = validate_rule_requirement(default, "default", ())
+        self.mounts = _validate_mounts(mounts)
+        self.allow_vhm_root = allow_vhm_root
         self.report_only = report_only
-        self._default = Match(None, NO_RULE if default is DENY else self.default)
-        self._mounts = _mounts(mounts)
         self._mount_reported = False
-        self._allow_vhm_root = allow_vhm_root
         self._root = tree.Node()
-        self._matches: dict[tuple[str, str, str], Match] = {}
-        self.rules = tuple(self._add(key, requirement) for key, requirement in _pairs(rules))
-        self._plain = {
+        self.rules = tuple(self._add_rule(*pair) for pair in rule_pairs(rules))
+        _check_overlaps(self._root)
+        self._default_match = _match_of_default(self.default)
+        self._constant_matches = {
             rule.key: Match(rule, rule.requirement) for rule in self.rules if not rule.parameters
         }
-        self._any_public = PUBLIC in (self.default, *(rule.requirement for rule in self.rules))
-        missing = overlaps.missing_intersections(self._root)
-        offer = " (or end one of the two with {$}, so that it covers nothing beneath it)" * any(
-            missing.values()
-        )
-        must(
-            not missing,
-            "patterns overlap with neither inside the other, so no order of precedence is safe; add the rules that "
-            f"say what holds where both apply: {', '.join(map(str, missing))}{offer}",
-        )
+        self._has_public = PUBLIC in (self.default, *(rule.requirement for rule in self.rules))
+        self._match_cache: dict[tuple[str, str, str], Match] = {}
 
     def match(self, environ: Mapping[str, Any]) -> Match:
-        """The rule that decides this request; raises `InvalidRequest` where it is ambiguous."""
-        if "HTTP_X_VHM_ROOT" in environ and not self._allow_vhm_root:
+        """Return the rule that decides this request.
+
+        Args:
+            environ: A WSGI environ. It is not changed.
+
+        Raises:
+            InvalidRequest: The request can be read in more than one way.
+        """
+        if "HTTP_X_VHM_ROOT" in environ and not self.allow_vhm_root:
             raise InvalidRequest("path_ambiguous", expected="no X-Vhm-Root")
         try:
-            known = self._matches.get(
+            cached = self._match_cache.get(
                 (environ["SCRIPT_NAME"], environ["PATH_INFO"], environ["REQUEST_METHOD"])
             )
-        except (
-            KeyError,
-            TypeError,
-        ):  # PEP 3333 lets a server leave out what is empty; what is no text is no key
-            known = None
-        if known is not None:
-            return known
+        except (KeyError, TypeError):
+            # PEP 3333 lets a server leave out empty values. A value that is not text is not a key.
+            cached = None
+        if cached is not None:
+            return cached
         get = environ.get
-        return self._matched(
+        return self._find_match(
             get("SCRIPT_NAME", ""), get("PATH_INFO", ""), get("REQUEST_METHOD", "")
         )
 
-    def _matched(self, mount: str, path: str, method: str) -> Match:
-        if mount not in self._mounts:
-            if not self._mount_reported:
-                logger.error(
-                    "SCRIPT_NAME %.200a is refused: Policy(mounts=%a) does not name it",
-                    mount,
-                    self._mounts,
-                )
-            self._mount_reported = True
-            raise InvalidRequest("mount_unknown", expected=self._mounts, found=mount)
-        segments = canonical(path)
-        if not isinstance(method, str) or not METHOD.fullmatch(method):
-            raise InvalidRequest("method_ambiguous")
-        match = self.decide(segments, method)
-        if len(mount) + len(path) + len(method) <= _MATCH_CHARACTERS:
-            if len(self._matches) >= _MATCHES:
-                self._matches.clear()
-            self._matches[mount, path, method] = match
-        return match
-
     def is_public(self, environ: Mapping[str, Any]) -> bool:
-        """Whether the rule for this request is `PUBLIC`; False for an ambiguous request."""
+        """Return whether the rule for this request is `PUBLIC`; False for an ambiguous request.
+
+        Args:
+            environ: A WSGI environ. It is not changed.
+        """
         try:
-            return self._any_public and self.match(environ).requirement is PUBLIC
+            return self._has_public and self.match(environ).requirement is PUBLIC
         except InvalidRequest:
             return False
 
     def reports_only(self, environ: Mapping[str, Any]) -> bool:
-        """Whether this request is never refused, a bad token included; False for an ambiguous request."""
+        """Return whether nothing refuses this request, not even a bad token.
+
+        An ambiguous request is refused, unless the whole policy only reports.
+
+        Args:
+            environ: A WSGI environ. It is not changed.
+        """
         try:
-            asked = self.match(environ).requirement
+            requirement = self.match(environ).requirement
         except InvalidRequest:
             return self.report_only
-        return self.report_only or (isinstance(asked, ReportOnly) and asked.enforced is OPTIONAL)
+        if self.report_only:
+            return True
+        return isinstance(requirement, ReportOnly) and requirement.enforced is OPTIONAL
 
     def lint(self, *, issuers: int = 1) -> tuple[Finding, ...]:
-        """What may not be meant as it is written; `issuers` is how many are trusted."""
+        """Return findings about rules that may not do what you intended.
+
+        Args:
+            issuers: The number of issuers that are trusted.
+        """
         return findings(self._root, self.rules, self.default, issuers)
 
     def decide(self, segments: Segments, method: str) -> Match:
-        """What decides a path already taken apart, as `match` does for a request."""
+        """Return the decision for a path that is taken apart already.
+
+        Args:
+            segments: The segments of a canonical path.
+            method: The request method, in upper case.
+        """
         place = tree.innermost(self._root, segments)
         if not place:
-            return self._default
-        rule: Rule | None = tree.decider(place, method)
+            return self._default_match
+        rule: Rule | None = tree.rule_for_method(place, method)
         if rule is None:
             return Match(None, NO_RULE)
         if not rule.parameters:
-            return self._plain[rule.key]
+            return self._constant_matches[rule.key]
         params = {name: segments[position] for name, position in rule.parameters}
         return Match(rule, rule.requirement, Request(MappingProxyType(params)))
 
-    def _add(self, key: str, requirement: Requirement) -> Rule:
-        methods, pattern, names = patterns.parse(key)
-        positions = (i for i, segment in enumerate(pattern.segments) if segment is None)
-        parameters = tuple(zip(names, positions, strict=True))
-        rule = Rule(key, _fitting(requirement, f"rule {key!r}", names), parameters)
+    def same_rules(self, other: "Policy") -> bool:
+        """Return whether another policy has equal rules, default, mounts and `allow_vhm_root`.
+
+        Two such policies decide every request alike.
+        """
+        return (
+            self.rules == other.rules
+            and self.default == other.default
+            and self.mounts == other.mounts
+            and self.allow_vhm_root == other.allow_vhm_root
+        )
+
+    def _find_match(self, mount: str, path: str, method: str) -> Match:
+        if mount not in self.mounts:
+            self._report_mount(mount)
+            raise InvalidRequest("mount_unknown", expected=self.mounts, found=mount)
+        segments = canonical(path)
+        if not isinstance(method, str) or not METHOD.fullmatch(method):
+            raise InvalidRequest("method_ambiguous")
+        match = self.decide(segments, method)
+        if len(mount) + len(path) + len(method) <= _MAX_CACHED_CHARACTERS:
+            if len(self._match_cache) >= _MAX_CACHED_MATCHES:
+                self._match_cache.clear()
+            self._match_cache[mount, path, method] = match
+        return match
+
+    def _report_mount(self, mount: str) -> None:
+        """Log an unknown mount, the first time only, because clients may cause it at will."""
+        if not self._mount_reported:
+            logger.error(
+                "SCRIPT_NAME %.200a is refused: Policy(mounts=%a) does not name it",
+                mount,
+                self.mounts,
+            )
+        self._mount_reported = True
+
+    def _add_rule(self, key: str, requirement: Requirement) -> Rule:
+        methods, pattern, rule = parse_rule(key, requirement)
         node = self._root.reach(pattern.segments)
         place = node.exact if pattern.exact else node.subtree
-        for method in methods or (None,):
-            must(
-                method not in place,
-                f"rule {key!r}: '{place.get(method)}' says already what holds there; keep one",
-            )
+        for method in methods or (tree.OTHER_METHODS,):
+            if method in place:
+                raise ValueError(
+                    f"rule {key!r}: '{place[method]}' says already what holds there; keep one"
+                )
             place[method] = rule
         return rule
 
     def __str__(self) -> str:
-        lines = [(rule.key, rule.requirement) for rule in self.rules] + [
-            ("otherwise", self.default)
-        ]
+        lines = [(rule.key, rule.requirement) for rule in self.rules]
+        lines.append(("otherwise", self.default))
         width = max(len(key) for key, _ in lines)
         return "\n".join(f"{key:<{width}}  {requirement}" for key, requirement in lines)
 
@@ -207,33 +226,38 @@ class Policy:
         return f"Policy({{{', '.join(map(str, self.rules))}}})"
 
 
-def _fitting(requirement: object, where: str, names: tuple[str, ...] = ()) -> Requirement:
-    asked = validate_requirement(requirement, where)
-    for name in (
-        name for leaf in leaves(asked) if isinstance(leaf, AtomicCondition) for name in leaf.params
-    ):
-        must(
-            name in names,
-            f"{where}: {asked!r} asks for a path parameter {{{name}}} that the pattern does not have",
+def _match_of_default(default: Requirement) -> Match:
+    if default is DENY:
+        # The reason of the refusal is then `no_rule`, and not `denied`.
+        return Match(None, NO_RULE)
+    return Match(None, default)
+
+
+def _validate_mounts(mounts: Iterable[str]) -> frozenset[str]:
+    is_list = isinstance(mounts, Iterable) and not isinstance(mounts, str)
+    names = frozenset(mounts) if is_list else frozenset()
+    if not names or not all(map(_is_mount, names)):
+        raise ValueError(
+            f"mounts={mounts!r}: write a list of paths as SCRIPT_NAME has them, "
+            "such as ('/app',), or ('',)"
         )
-    return asked
-
-
-def _pairs(rules: Rules) -> list[tuple[str, Requirement]]:
-    try:
-        pairs = rules.items() if isinstance(rules, Mapping) else rules
-        return [(key, requirement) for key, requirement in pairs]
-    except (TypeError, ValueError):
-        raise ValueError(f"rules={rules!r}: write a mapping of paths to requirements") from None
-
-
-def _mounts(mounts: Iterable[str]) -> frozenset[str]:
-    names = frozenset(
-        mounts if isinstance(mounts, Iterable) and not isinstance(mounts, str) else ()
-    )
-    fits = bool(names) and all(isinstance(name, str) and _MOUNT.fullmatch(name) for name in names)
-    must(
-        fits,
-        f"mounts={mounts!r}: write a list of paths as SCRIPT_NAME has them, such as ('/app',), or ('',)",
-    )
     return names
+
+
+def _is_mount(name: object) -> bool:
+    return isinstance(name, str) and _MOUNT.fullmatch(name) is not None
+
+
+def _check_overlaps(root: tree.Node) -> None:
+    """Raise `ValueError` where patterns overlap with neither inside the other."""
+    missing = overlaps.missing_intersections(root)
+    if not missing:
+        return
+    text = (
+        "patterns overlap with neither inside the other, so no order of precedence is safe; "
+        "add the rules that say what holds where both apply: "
+    )
+    text += ", ".join(map(str, missing))
+    if any(missing.values()):
+        text += " (or end one of the two with {$}, so that it covers nothing below it)"
+    raise ValueError(text)

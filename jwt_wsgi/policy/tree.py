@@ -1,66 +1,88 @@
-"""The tree that patterns make, and the walk to the innermost place of a path. Pure."""
+"""The tree of all patterns of a policy, and the walk to the innermost place of a path. Pure."""
 
-from typing import Any
+from typing import Any, Final
 
 from jwt_wsgi.policy.paths import Segments
+from jwt_wsgi.policy.patterns import PARAMETER, PatternPath
 
-#: What holds at one place, by method; None stands for every other method. Empty, it is no place.
-Place = dict[str | None, Any]
+#: The key, in a place, of the rule for the methods that no other rule of the place names.
+OTHER_METHODS: Final = ""
+
+#: The rules with one and the same pattern, by method. An empty one is not a place.
+Place = dict[str, Any]
 
 
 class Node:
-    """One step of the tree of patterns, with the places that end here.
+    """The patterns that begin with the same segments, which are the node's `path`.
 
-    `children` are the steps after it by their segments; None is the parameter.
+    `children` are the nodes one segment further, by that segment. `subtree` is the place of the
+    pattern that ends here and covers everything below, `exact` that of the one with `{$}`.
     """
 
     __slots__ = ("children", "exact", "path", "subtree")
 
-    def __init__(self, path: tuple[str | None, ...] = ()) -> None:
+    def __init__(self, path: PatternPath = ()) -> None:
         self.path = path
         self.children: dict[str | None, Node] = {}
         self.exact: Place = {}
         self.subtree: Place = {}
 
-    def reach(self, path: tuple[str | None, ...]) -> "Node":
-        """The node at `path`, grown where it is not there yet."""
+    def reach(self, path: PatternPath) -> "Node":
+        """Return the node at `path` below this one; create the nodes that are missing."""
         node = self
         for segment in path:
             node = node.children.setdefault(segment, Node((*node.path, segment)))
         return node
 
 
-def decider(place: Place, method: str) -> Any:
-    """The rule that decides at a place: the one that names the method (HEAD takes GET's), else the one without."""
-    return place.get(method) or (place.get("GET") if method == "HEAD" else None) or place.get(None)
+def rule_for_method(place: Place, method: str) -> Any:
+    """Return the rule of a place for a method, or None.
 
-
-def step(branches: list[Node], segment: str | None) -> list[Node]:
-    """The branches one segment on, literals first; None is a segment that no literal names.
-
-    What stands first is thereby inside whatever overlaps with it, since the
-    overlaps that it is not inside of are settled by a rule that stands before it.
+    The rule that names the method comes first, then GET's rule for HEAD, then the rule without
+    methods.
     """
-    # Loops, for this is walked for every path that is not remembered.
-    literals, parameters = [], []
-    for branch in branches:
-        children = branch.children
-        if segment in children and segment is not None:
+    if method in place:
+        return place[method]
+    if method == "HEAD" and "GET" in place:
+        return place["GET"]
+    return place.get(OTHER_METHODS)
+
+
+def step(nodes: list[Node], segment: str | None) -> list[Node]:
+    """Return the nodes one segment below these; `PARAMETER` steps to the parameters alone.
+
+    Literals come before parameters. Therefore the first node with a place lies inside the places
+    of all the others. If it did not, a rule for the intersection would exist, because the policy
+    demands one, and the node of that rule would come first.
+    """
+    # Plain loops, because every path that is not cached is walked with them.
+    literals = []
+    parameters = []
+    for node in nodes:
+        children = node.children
+        if segment in children and segment is not PARAMETER:
             literals.append(children[segment])
-        if None in children:
-            parameters.append(children[None])
+        if PARAMETER in children:
+            parameters.append(children[PARAMETER])
     return literals + parameters
 
 
 def innermost(root: Node, segments: Segments) -> Place:
-    """The place whose cover of this path lies inside every other's, or an empty one."""
-    best, branches = root.subtree, [root]
+    """Return the place that lies inside all other places that cover this path.
+
+    The place is empty where no pattern covers the path.
+    """
+    place = root.subtree
+    nodes = [root]
     for segment in segments:
-        branches = step(branches, segment)
-        if not branches:
-            return best
-        for node in branches:
+        nodes = step(nodes, segment)
+        if not nodes:
+            return place
+        for node in nodes:
             if node.subtree:
-                best = node.subtree
+                place = node.subtree
                 break
-    return next((node.exact for node in branches if node.exact), best)
+    for node in nodes:
+        if node.exact:
+            return node.exact
+    return place

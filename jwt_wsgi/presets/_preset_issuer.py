@@ -20,6 +20,8 @@ class IssuerOptions(TypedDict, total=False):
     profile: Literal["jwt", "at+jwt"]
     claims: Mapping[ClaimName, Any] | None
     scope_claim: ClaimName | None
+    types: Iterable[str] | None
+    allow_id_tokens: bool
     allow_http: bool
 
 

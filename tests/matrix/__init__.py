@@ -1,5 +1,5 @@
-"""The proof of the path policy: real frameworks and servers, one generator of spellings, one oracle.
+"""The proof of the path policy: real frameworks and servers, random spellings, one oracle.
 
-The oracle is the application itself, unprotected: what it reaches with a request is
-what the policy has to guard, however the request was spelled.
+The oracle is the application itself, unprotected. The policy has to guard the handler that a
+request reaches there, however the request is spelled.
 """

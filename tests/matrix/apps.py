@@ -11,7 +11,7 @@ from matrix.places import ANY_METHOD, PLACES, READING
 
 
 class Configuration(NamedTuple):
-    """How an application is made, and how the places it serves are written in plain spelling."""
+    """An application of the matrix, and the plain spellings of the places that it serves."""
 
     make: Callable[[], Any]
     names: tuple[str, ...] = tuple(PLACES)
@@ -20,7 +20,7 @@ class Configuration(NamedTuple):
     methods: tuple[str, ...] = ANY_METHOD
 
     def plain(self) -> dict[str, tuple[tuple[str, ...], str]]:
-        """handler -> the methods and the path that reach it, parameters in braces."""
+        """Return the methods and the path that reach each handler, parameters in braces."""
         return {
             name: (
                 tuple(method for method in PLACES[name].methods if method in self.methods),

@@ -10,7 +10,7 @@ from matrix.places import PLACES, reach
 
 
 def cherrypy_app(*, in_a_tree: bool = False) -> Any:
-    """The application by itself, or the tree that it is mounted in."""
+    """Return the application by itself, or the tree that it is mounted in."""
     tree = cherrypy._cptree.Tree()
     application = tree.mount(_root(), "", {"/": {"request.show_tracebacks": False}})
     for log in (application.log, cherrypy.log):
@@ -30,7 +30,7 @@ def _page(*names: str) -> Any:
 
 
 def _leaf(*names: str) -> Any:
-    """A page that takes no segments beneath it, as a method with no arguments would."""
+    """Return a page without segments below it, like a method without arguments."""
     page = _page(*names)
 
     def leaf(**parameters: str) -> bytes:
@@ -48,7 +48,7 @@ class _Node:
 
 
 def _root() -> _Node:
-    # Handlers with *args take whatever is beneath them, which is what many are written for.
+    # Handlers with *args take all paths below them, and many applications use that.
     return _Node(
         index=_leaf("root"),
         open=_Node(

@@ -16,12 +16,12 @@ from matrix.places import ANY_METHOD, PLACES, reach
 
 COMMON = "django.middleware.common.CommonMiddleware"
 
-#: Places in an order in which the first that fits is meant.
+#: Places in an order in which the first match is the right one.
 ORDER = sorted(PLACES, key=lambda name: "{" in PLACES[name].path)
 
 
 def django_app(patterns: tuple[URLPattern, ...], *middleware: str) -> WSGIHandler:
-    """An application of its own for these patterns; the settings are one for the whole process."""
+    """Return an application for these patterns; all applications share the settings."""
 
     class Request(WSGIRequest):
         urlconf = patterns
@@ -37,7 +37,7 @@ def django_app(patterns: tuple[URLPattern, ...], *middleware: str) -> WSGIHandle
 
 
 def paths(*, slash_ended: bool = False) -> tuple[URLPattern, ...]:
-    """`path` for every place."""
+    """Return a `path` for every place."""
     end = "/" if slash_ended else ""
     routes = {name: PLACES[name].path.strip("/") for name in ORDER}
     return tuple(
@@ -51,7 +51,7 @@ def paths(*, slash_ended: bool = False) -> tuple[URLPattern, ...]:
 
 
 def anchored() -> tuple[URLPattern, ...]:
-    """`re_path` with an anchor at both ends, as the documentation writes it."""
+    """Return a `re_path` for every place, with an anchor at both ends, as documented by Django."""
     routes = dict.fromkeys(PLACES[name].path.strip("/") for name in ORDER)
     return tuple(
         re_path(
@@ -74,7 +74,7 @@ def _view(names: list[str]) -> Callable[..., HttpResponse]:
     by_method = {method: name for name in names for method in PLACES[name].methods}
 
     def view(request: HttpRequest, **_: Any) -> HttpResponse:
-        # What any method reaches is written without a decorator.
+        # A view for any method has no decorator.
         name = by_method[request.method] if by_method.keys() != {*ANY_METHOD} else names[0]
         return HttpResponse(reach(name))
 

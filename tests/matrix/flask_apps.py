@@ -15,19 +15,19 @@ from matrix.places import PLACES, reach
 def flask_app(
     *,
     names: Iterable[str] = tuple(PLACES),
-    beneath: str = "",
+    prefix: str = "",
     strict_slashes: bool = True,
     merge_slashes: bool = True,
     slash_ended: bool = False,
 ) -> Flask:
-    """The places whose path begins with `beneath`, as routes of an application mounted there."""
+    """Return an application, mounted at `prefix`, with these places as routes."""
     app = Flask(__name__, static_folder=None)
     app.url_map.strict_slashes = strict_slashes
     app.url_map.merge_slashes = merge_slashes
     for name in names:
         path = (
             PLACES[name]
-            .path.removeprefix(beneath)
+            .path.removeprefix(prefix)
             .replace("{name}", "<name>")
             .replace("{rest}", "<path:rest>")
         )
@@ -46,16 +46,16 @@ def _view(name: str) -> Callable[..., str]:
 
 
 def dispatched() -> DispatcherMiddleware:
-    """Three applications, chosen by the first segment."""
+    """Return three applications behind a dispatcher, which chooses by the first segment."""
     mounts = ("/open", "/admin")
     parts = {at: [name for name in PLACES if PLACES[name].path.startswith(at)] for at in mounts}
     rest = [name for name in PLACES if not PLACES[name].path.startswith(mounts)]
     return DispatcherMiddleware(
         flask_app(names=rest),
-        {at: flask_app(names=names, beneath=at) for at, names in parts.items()},
+        {at: flask_app(names=names, prefix=at) for at, names in parts.items()},
     )
 
 
 def behind_proxy_fix() -> ProxyFix:
-    """`X-Forwarded-Prefix` becomes `SCRIPT_NAME`, inside of the protection."""
+    """Return an application whose `SCRIPT_NAME` comes from `X-Forwarded-Prefix`."""
     return ProxyFix(flask_app(), x_prefix=1, x_host=1)

@@ -10,31 +10,31 @@ from matrix.served import application
 
 class _Quiet(WSGIRequestHandler):
     def log_message(self, *_: object) -> None:
-        """Nothing: a line for every request is noise."""
+        """Log nothing, because a line for every request would be noise."""
 
 
 def wsgiref(port: int) -> None:
-    """The standard library's."""
+    """Serve with the standard library's server."""
     with make_server("127.0.0.1", port, application, handler_class=_Quiet) as server:
         server.serve_forever()
 
 
 def waitress(port: int) -> None:
-    """Waitress with one thread more than needed."""
+    """Serve with Waitress, with one thread more than needed."""
     from waitress import serve
 
     serve(application, host="127.0.0.1", port=port, threads=2, _quiet=True)
 
 
 def cheroot(port: int) -> None:
-    """CherryPy's server."""
+    """Serve with CherryPy's server."""
     from cheroot.wsgi import Server
 
     Server(("127.0.0.1", port), application, numthreads=2).start()
 
 
 def werkzeug(port: int) -> None:
-    """The development server of Werkzeug."""
+    """Serve with Werkzeug's development server."""
     from werkzeug.serving import WSGIRequestHandler as Handler
     from werkzeug.serving import make_server as make
 

@@ -1,4 +1,4 @@
-"""The oracle: what the bare application reaches is what the protected one must have guarded."""
+"""The oracle: the protected application must guard the handlers that the bare one reaches."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from matrix.weakened import WEAKENED
 
 
 def caller(scopes: frozenset[str]) -> Auth:
-    """A caller of exactly these rights."""
+    """Return a caller with exactly these scopes."""
     return Auth(
         claims={"sub": "user-1"}, header={}, token="", issuer="https://issuer.test/", scopes=scopes
     )
@@ -32,7 +32,7 @@ NOBODY, WITHOUT_SCOPES = None, caller(frozenset())
 
 @cache
 def callers(name: str) -> tuple[tuple[Auth | None, ...], Auth | None]:
-    """Whom a handler's rule refuses, and one whom it lets pass: with nothing more than it asks for."""
+    """Return callers whom a handler's rule refuses, and one with exactly the right scopes."""
     asked = demanded(name)
     candidates = (NOBODY, WITHOUT_SCOPES, caller(SCOPES - asked))
     refused = tuple(each for each in candidates if trespasses((name,), each))
@@ -42,7 +42,7 @@ def callers(name: str) -> tuple[tuple[Auth | None, ...], Auth | None]:
 
 
 def run(application: Any, environ: dict[str, Any]) -> tuple[str, ...]:
-    """The handlers that this request reaches; an application that fails has reached what it has."""
+    """Return the handlers that a request reaches, also where the application then fails."""
     reached()
     try:
         body = application(environ, lambda *_: _nowhere)
@@ -53,7 +53,7 @@ def run(application: Any, environ: dict[str, Any]) -> tuple[str, ...]:
             if hasattr(body, "close"):
                 body.close()
     except Exception as error:
-        # What a bare framework raises for an odd environ is a 500 of its own; nothing of ours may.
+        # A bare framework may fail on an odd environ. This package may not.
         if "jwt_wsgi" in _raised_in(error):
             raise
     return reached()
@@ -67,12 +67,12 @@ def _raised_in(error: BaseException) -> str:
 
 
 def _nowhere(_octets: bytes) -> None:
-    """The `write` of a server that throws everything away."""
+    """Discard the octets, as the `write` of a server."""
 
 
 @dataclass
 class Campaign:
-    """What came of many requests to one application."""
+    """The results of many requests to one application."""
 
     requests: int = 0
     bypasses: list[str] = field(default_factory=list)
@@ -85,7 +85,7 @@ class Campaign:
 
 
 def drawn(app: str, chance: int) -> Spelled:
-    """The request of this chance for this application."""
+    """Return the request of this seed for this application."""
     return spelling(Random(crc32(app.encode()) << 64 | chance), _plain(app))
 
 
@@ -96,7 +96,7 @@ def _plain(app: str) -> Plain:
 
 @cache
 def campaign(app: str, number: int, first: int) -> Campaign:
-    """Judge `number` requests, from chance `first` on."""
+    """Check `number` requests, from seed `first` on."""
     application, written = APPS[app].make(), rules(APPS[app].names)
     protected = ScopeAuthorizer(application, Policy(written))
     weak = {name: matcher(written) for name, matcher in WEAKENED.items()}
@@ -113,7 +113,7 @@ def campaign(app: str, number: int, first: int) -> Campaign:
             around = _around(policy, request, handlers)
             if around is not None:
                 result.weakened[name] += 1
-                # The decision alone is counted; that it is one is tried once, with the whole layer.
+                # Decisions alone are counted. The whole layer is tried once.
                 if name not in result.caught and trespasses(
                     run(ScopeAuthorizer(application, policy), request.environ(around.auth)),
                     around.auth,
@@ -126,7 +126,7 @@ def campaign(app: str, number: int, first: int) -> Campaign:
 def _judge(
     request: Spelled, handlers: tuple[str, ...], protected: Any, passed: Counter[str]
 ) -> Iterator[str]:
-    """How this request gets around the policy; `passed` counts what the right caller reached."""
+    """Yield the ways in which a request gets around the policy; count handlers in `passed`."""
     for auth in dict.fromkeys(auth for name in handlers for auth in callers(name)[0]) or (NOBODY,):
         through = run(protected, request.environ(auth))
         if trespasses(through, auth) or not set(through) <= set(handlers):
@@ -140,12 +140,12 @@ def _judge(
 
 
 def trespasses(handlers: tuple[str, ...], auth: Auth | None) -> bool:
-    """Whether one of these handlers' own rules refuses this caller."""
+    """Return whether the own rule of one of these handlers refuses this caller."""
     return any(PLACES[name].demand.refusal(auth, Request()) is not None for name in handlers)
 
 
 class Around(NamedTuple):
-    """A caller whom a matcher lets pass and should not."""
+    """A caller whom a matcher wrongly lets pass."""
 
     auth: Auth | None
 

@@ -1,7 +1,7 @@
-"""The places that every application of the matrix serves, and the rules a careful author writes for them.
+"""The places that every application of the matrix serves, with the rules of a careful author.
 
-Strong and weak neighbours on purpose: a protected place beneath a public one, a public
-one beneath a protected one, a literal beside a parameter, methods that differ.
+Strong and weak places are neighbours on purpose: a protected place below a public one, a public
+one below a protected one, a literal beside a parameter, methods that differ.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ import threading
 from typing import NamedTuple
 
 from jwt_wsgi import AUTHENTICATED, PUBLIC, scope
-from jwt_wsgi.policy.algebra import Requirement, leaves
+from jwt_wsgi.policy.algebra import AtomicCondition, Requirement, leaves
 
 ANY_METHOD = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 READING = ("GET", "HEAD")
 
 
 class Place(NamedTuple):
-    """A handler: where it is, on which methods, the rule's key, and what the rule demands."""
+    """A handler: its path, its methods, the key of its rule, and the requirement of its rule."""
 
     path: str
     methods: tuple[str, ...]
@@ -48,14 +48,14 @@ SCOPES = frozenset({"hall", "files", "menu", "admin", "audit", "read", "write", 
 
 
 def rules(names: tuple[str, ...] = tuple(PLACES)) -> dict[str, Requirement]:
-    """The natural policy for these handlers."""
+    """Return the natural policy for these handlers."""
     return {PLACES[name].key: PLACES[name].demand for name in names}
 
 
 def demanded(name: str) -> frozenset[str]:
-    """The scopes that a handler's rule asks for."""
-    found = (getattr(leaf, "lacking", None) for leaf in leaves(PLACES[name].demand))
-    return frozenset(scope for weight in found if weight for scope in weight.scopes)
+    """Return the scopes that a handler's rule asks for."""
+    conditions = [leaf for leaf in leaves(PLACES[name].demand) if isinstance(leaf, AtomicCondition)]
+    return frozenset(scope for condition in conditions for scope in condition.failure.scopes)
 
 
 class _Reached(threading.local):
@@ -67,13 +67,13 @@ _reached = _Reached()
 
 
 def reach(name: str) -> str:
-    """What every handler says first; the text of its answer."""
+    """Record that a handler runs, and return the text of its answer."""
     _reached.names.append(name)
     return f"this is {name}"
 
 
 def reached() -> tuple[str, ...]:
-    """The handlers that ran in this thread since this was asked last."""
+    """Return the handlers that ran in this thread since the last call."""
     names = tuple(_reached.names)
     _reached.names.clear()
     return names

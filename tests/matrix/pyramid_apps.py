@@ -27,7 +27,7 @@ def _methods(name: str) -> tuple[str, ...] | None:
 
 
 def routed() -> Any:
-    """URL dispatch."""
+    """Return an application with URL dispatch."""
     with Configurator() as config:
         added = {}
         for name in ORDER:
@@ -40,7 +40,7 @@ def routed() -> Any:
 
 
 class Resource:
-    """A node of the tree: the children it has, and what stands for every other child."""
+    """A node of the tree: its children, and a class for all others."""
 
     def __init__(self, *, default: type[Resource] | None = None, **children: Resource) -> None:
         self.children = children
@@ -58,7 +58,7 @@ def _classes() -> dict[str, type[Resource]]:
 
 
 def traversed() -> Any:
-    """Traversal of a tree that mirrors the places; `help` is a named view, the others are resources."""
+    """Return a traversal of a tree of the places; `help` is a named view, the others resources."""
     kinds = _classes()
 
     class Files(kinds["files"]):  # type: ignore[misc]

@@ -1,4 +1,4 @@
-"""Request lines written by hand, for servers to read: each aims at a protected place through a weaker one."""
+"""Request lines, written by hand; each aims at a protected place through a weaker one."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ _BASE: dict[str, Any] = {
 
 
 class Spelled(NamedTuple):
-    """What a client, or a server before us, can choose: `path_info` is the decoded bytes as latin-1."""
+    """The choices of a client or server; `path_info` has the decoded bytes as Latin-1."""
 
     method: str
     path_info: str
@@ -32,7 +32,7 @@ class Spelled(NamedTuple):
     header: tuple[str, str] | None = None
 
     def environ(self, auth: Auth | None = None) -> dict[str, Any]:
-        """A fresh environ, with this auth as a verifier in front would have left it."""
+        """Return a fresh environ, with the auth that a verifier in front would have left."""
         environ = {
             **_BASE,
             "REQUEST_METHOD": self.method,
@@ -50,5 +50,5 @@ class Spelled(NamedTuple):
 
 
 def on_the_wire(path: str) -> str:
-    """Text as it stands in an environ (PEP 3333)."""
+    """Return text as an environ has it (PEP 3333)."""
     return path.encode("utf-8", "surrogatepass").decode("latin-1")

@@ -1,6 +1,7 @@
-"""The WSGI application that real servers serve: which one of the matrix, bare or protected, two headers say.
+"""The WSGI application that real servers serve.
 
-The headers are this suite's own; no framework knows them. `echo` tells what the server made of a request.
+Two headers choose an application of the matrix, bare or protected. No framework knows these
+headers. `echo` answers with the environ that the server made.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from jwt_wsgi import PUBLIC, Issuer, StaticJWKS, protect
 from matrix.apps import APPS
 from matrix.places import reached, rules
 
-#: What is served on sockets: one of each way of routing.
+#: The applications served on sockets, one for each way of routing.
 SERVED = (
     "flask dispatched",
     "django re_path",
@@ -27,13 +28,13 @@ SERVED = (
 )
 #: Where the parent process leaves `{"issuer": …, "audience": …, "jwks": …}`.
 TRUST = "MATRIX_TRUST"
-TOLD = ("REQUEST_METHOD", "SCRIPT_NAME", "PATH_INFO", "QUERY_STRING", "HTTP_AUTHORIZATION")
+ECHOED = ("REQUEST_METHOD", "SCRIPT_NAME", "PATH_INFO", "QUERY_STRING", "HTTP_AUTHORIZATION")
 
 
 def echo(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    """What the server handed over."""
+    """Answer with the environ that the server made."""
     start_response("200 OK", [("Content-Type", "application/json")])
-    return [json.dumps({name: environ.get(name) for name in TOLD}).encode()]
+    return [json.dumps({name: environ.get(name) for name in ECHOED}).encode()]
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Real servers as processes of their own, and raw requests to them."""
+"""Real servers in their own processes, and raw requests to them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ COMMANDS = {
 
 
 class Answer(NamedTuple):
-    """What came back: the status, which handlers ran, and the body; status 0 is no answer in HTTP."""
+    """An answer: the status, the handlers that ran, and the body; status 0 without HTTP."""
 
     status: int
     handlers: tuple[str, ...]
@@ -45,19 +45,19 @@ class Answer(NamedTuple):
 
 
 class Server(NamedTuple):
-    """One that is listening."""
+    """A server that is listening."""
 
     name: str
     port: int
 
     def ask(self, line: bytes, headers: dict[str, str]) -> Answer:
-        """Send this very request line, and read until the server is done."""
+        """Send a raw request line, and read until the server closes the connection."""
         head = {"Host": "localhost", "Connection": "close", "Content-Length": "0", **headers}
         fields = b"".join(f"{name}: {value}\r\n".encode("latin-1") for name, value in head.items())
         return self.send(line + b"\r\n" + fields + b"\r\n")
 
     def send(self, octets: bytes) -> Answer:
-        """Send these very bytes."""
+        """Send raw bytes."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=ANSWER) as connection:
             received = b""
             # A server that refuses before it has read everything may reset the connection.
@@ -96,7 +96,7 @@ def serving(name: str, environment: dict[str, str]) -> Iterator[Server]:
                     return
             finally:
                 _end(process)
-            # Somebody else may have taken the port since it was free.
+            # Another process may have taken the port in the meantime.
             said.seek(0)
             output = said.read().decode("utf-8", "replace")
             assert attempt < 2, f"{name} does not start:\n{output[-3000:]}"
@@ -114,7 +114,7 @@ def _start(
     }
     words = [word.format(**places) for word in COMMANDS[name].split()]
     command = [sys.executable, *words] if words[0] == "-m" else words
-    # What measures the suite has nothing to learn from a server that is ended by a signal.
+    # A server that is ended by a signal cannot report its test coverage.
     kept = {
         key: value for key, value in os.environ.items() if not key.startswith(("COV", "PYTEST"))
     }
@@ -142,7 +142,7 @@ def _listens(process: subprocess.Popen[bytes], port: int) -> bool:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """The server and its workers, which are one session of their own."""
+    """End the server and its workers, which are one process session."""
     for sent in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, sent)

@@ -16,7 +16,7 @@ from matrix.places import ANY_METHOD, PLACES, reach
 
 
 def bottle_app() -> bottle.Bottle:
-    """Bottle, which rewrites `PATH_INFO` on its way in."""
+    """Return a Bottle application, which rewrites `PATH_INFO` on its way in."""
     app = bottle.Bottle()
     for name, place in PLACES.items():
         path = place.path.replace("{name}", "<name>").replace("{rest}", "<rest:path>")
@@ -37,7 +37,7 @@ def _view(name: str) -> Callable[..., str]:
 
 
 def falcon_app(*, strip_trailing_slash: bool = False) -> falcon.App[Any, Any]:
-    """Falcon, with its option for trailing slashes."""
+    """Return a Falcon application, with its option for trailing slashes."""
     app = falcon.App()
     app.req_options.strip_url_path_trailing_slash = strip_trailing_slash
     for path in dict.fromkeys(place.path for place in PLACES.values()):
@@ -65,7 +65,7 @@ def _answer(name: str) -> WSGIApplication:
 
 
 def webob_app() -> WSGIApplication:
-    """Regular expressions over WebOb's decoded `path_info`, the first that matches; no slash is cut off."""
+    """Return a router of regular expressions over WebOb's decoded `path_info`; the first wins."""
     order = sorted(PLACES, key=lambda name: "{" in PLACES[name].path)
     patterns = [
         (
@@ -91,7 +91,7 @@ def webob_app() -> WSGIApplication:
 
 
 def webob_popping_app() -> WSGIApplication:
-    """A walk by `path_info_pop`, which skips empty segments and moves what it read to `SCRIPT_NAME`."""
+    """Return a router by `path_info_pop`, which skips empty segments and sets `SCRIPT_NAME`."""
 
     def router(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         request = Request(environ)
@@ -118,10 +118,10 @@ def _fits(path: str, walked: list[str]) -> bool:
     )
 
 
-#: What the sample's router can serve: exact paths, to be read.
+#: The places that the sample's router can serve: exact paths, methods that read.
 SAMPLE = ("root", "open", "hall", "cafe", "admin", "log", "help", "new", "notes", "report")
 
 
 def sample_app() -> sample.Router:
-    """The `Router` of `app.py`."""
+    """Return the `Router` of `app.py`."""
     return sample.Router({PLACES[name].path.rstrip("/"): _answer(name) for name in SAMPLE})

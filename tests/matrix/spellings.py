@@ -1,8 +1,8 @@
-"""Spellings: a chance in, a request out. The same chance makes the same request, wherever it runs.
+"""Spellings: random requests. The same seed makes the same request on every machine.
 
-A request is one of the places in plain writing, changed a few times: bytes, segments,
-encodings, then method, mount, query and headers. Percent signs stand in `PATH_INFO` as
-they would after one decoding, so what is encoded here was encoded twice on the wire.
+A request is the plain spelling of a place, changed a few times: bytes, segments, encodings, then
+method, mount, query and headers. `PATH_INFO` is decoded once already, so a percent sign in it was
+encoded twice on the wire.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ HEADERS = (
     "X-Forwarded-Host", "X-Original-Method", "Content-Type", "Transfer-Encoding", "Upgrade", "Destination",
 )  # fmt: skip
 
-# Bytes as latin-1: controls, lone and overlong UTF-8, what looks like a separator or like nothing.
+# Bytes as Latin-1: controls, lone and overlong UTF-8, look-alikes of separators, invisible ones.
 OCTETS = (
     "\x00", "\t", "\n", "\r", "\x0b", "\x1c", "\x1f", " ", "\x7f", "\x80", "\x85", "\xa0", "\xad", "\xc3", "\xe9",
     "\xff", "\xc0\x80", "\xc0\xae", "\xc0\xaf", "\xe0\x80\xaf", "\xf0\x80\x80\xaf", "\xc1\x9c", "\xed\xa0\x80",
@@ -67,12 +67,12 @@ FIRSTS = (
 )  # fmt: skip
 
 
-#: The methods and paths (as on the wire, parameters in braces) that the handlers are written for.
+#: The methods and paths of the handlers (as on the wire, parameters in braces).
 Plain = tuple[tuple[tuple[str, ...], str], ...]
 
 
 def filled(path: str, random: Random) -> str:
-    """A path with its parameters filled in."""
+    """Return a path with its parameters filled in."""
     if "{" in path:
         path = path.replace("{name}", random.choice(NAMES)).replace(
             "{rest}", random.choice(("a", "a/b.txt", "admin"))
@@ -92,7 +92,7 @@ def _at(random: Random, path: str) -> int:
 
 
 def _slash(random: Random, path: str) -> int:
-    """Where one of the slashes stands, or the beginning."""
+    """Return the position of one of the slashes, or of the beginning."""
     places = [at for at, character in enumerate(path) if character == "/"]
     return random.choice(places) if places else 0
 
@@ -121,7 +121,7 @@ def _begun(random: Random, path: str) -> str:
 
 
 def _climbed(random: Random, path: str) -> str:
-    """Through another place and out of it again."""
+    """Go through another place and out of it again."""
     other = _another(random)
     through = (
         other
@@ -132,7 +132,7 @@ def _climbed(random: Random, path: str) -> str:
 
 
 def _stepped(random: Random, path: str) -> str:
-    """A step aside and back in the middle."""
+    """Step aside and back in the middle."""
     at = _slash(random, path)
     return (
         path[:at]
@@ -144,7 +144,7 @@ def _stepped(random: Random, path: str) -> str:
 
 
 def _grafted(random: Random, path: str) -> str:
-    """One place beneath or above another."""
+    """Put one place below or above another."""
     other = _another(random)
     return path + other if random.random() < 0.5 else other + path
 
@@ -181,7 +181,7 @@ def _normal_form(random: Random, path: str) -> str:
 
 
 def _wide(random: Random, path: str) -> str:
-    """Full-width letters, whose compatibility form is ASCII."""
+    """Replace letters by full-width ones, whose compatibility form is ASCII."""
     wide = {
         at: chr(ord(character) + 0xFEE0)
         for at, character in enumerate(_text(path))
@@ -212,7 +212,7 @@ def _dropped(random: Random, path: str) -> str:
 
 
 def _other_slash(_random: Random, path: str) -> str:
-    """One trailing slash where there is none, none where there is one."""
+    """Add a trailing slash, or remove it."""
     return path[:-1] if path.endswith("/") else path + "/"
 
 
@@ -238,7 +238,7 @@ HOW_MANY = (0, 1, 1, 1, 1, 1, 2, 2, 3, 5)
 
 
 def spelling(random: Random, plain: Plain) -> Spelled:
-    """Any request near the plain ones; one in ten keeps the path as it was."""
+    """Return a request near the plain ones; one in ten keeps the path unchanged."""
     methods, path = random.choice(plain)
     method, path = random.choice(methods), filled(path, random)
     for _ in range(random.choice(HOW_MANY)):
@@ -256,7 +256,7 @@ def spelling(random: Random, plain: Plain) -> Spelled:
 
 
 def _mounted(random: Random, path: str) -> tuple[str, str]:
-    """`SCRIPT_NAME` and `PATH_INFO`: the path split, or a mount that it knows nothing of."""
+    """Return `SCRIPT_NAME` and `PATH_INFO`: the path split, or an unrelated mount."""
     if random.random() < 0.6:
         at = random.choice((_slash(random, path), len(path), _at(random, path)))
         return path[:at], path[at:]

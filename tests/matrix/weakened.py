@@ -1,4 +1,4 @@
-"""Ways of matching that look right and are not, each of which the same requests must get around."""
+"""Wrong ways of matching that look right. The same requests must get around each of them."""
 
 from __future__ import annotations
 
@@ -34,17 +34,15 @@ class Weakened(Policy):
         preflights: bool = False,
     ) -> None:
         super().__init__(rules, allow_vhm_root=any_root)
-        self.reading, self.any_mount, self.any_method, self.preflights = (
-            reading,
-            any_mount,
-            any_method,
-            preflights,
-        )
+        self.reading = reading
+        self.any_mount = any_mount
+        self.any_method = any_method
+        self.preflights = preflights
 
     def match(self, environ: Mapping[str, Any]) -> Match:
-        if not self.any_mount and environ["SCRIPT_NAME"] not in self._mounts:
+        if not self.any_mount and environ["SCRIPT_NAME"] not in self.mounts:
             raise InvalidRequest("mount_unknown")
-        if "HTTP_X_VHM_ROOT" in environ and not self._allow_vhm_root:
+        if "HTTP_X_VHM_ROOT" in environ and not self.allow_vhm_root:
             raise InvalidRequest("path_ambiguous")
         method = environ["REQUEST_METHOD"]
         if not self.any_method and not METHOD.fullmatch(method):
@@ -55,7 +53,7 @@ class Weakened(Policy):
 
 
 def exact(rules: Rules) -> dict[str, Requirement]:
-    """Templates that cover themselves alone, beneath public places that are open to their last leaf."""
+    """Return exact templates; public places stay open with everything below."""
     wide = ("/open/files", "/{$}")
     return {
         key if demand is PUBLIC or key.endswith(wide) else key + "/{$}": demand
@@ -72,22 +70,22 @@ def _split(path: str) -> Segments:
 
 
 def raw(path_info: str) -> Segments:
-    """As it stands."""
+    """Return the path as it is."""
     return _split(_decoded(path_info))
 
 
 def normalized(path_info: str) -> Segments:
-    """`posixpath.normpath`."""
+    """Return the path after `posixpath.normpath`."""
     return _split(posixpath.normpath(_decoded(path_info) or "/"))
 
 
 def collapsed(path_info: str) -> Segments:
-    """Empty and single-dot segments left out."""
+    """Return the path without empty and single-dot segments."""
     return tuple(segment for segment in _decoded(path_info).split("/") if segment not in ("", "."))
 
 
 def without(*clauses: str, path_info: str) -> Segments:
-    """The canonical reading with some of its clauses left out."""
+    """Return the canonical reading without some of its clauses."""
     try:
         path = path_info.encode("latin-1").decode("utf-8")
     except UnicodeError:
@@ -116,7 +114,7 @@ def _beginning(patterns: tuple[re.Pattern[str], ...], path_info: str) -> Segment
 
 
 def beginning(rules: Rules) -> Policy:
-    """`startswith`, the longest first."""
+    """Return a policy that matches by `startswith`, the longest first."""
     keys = [key.rpartition(" ")[2] for key in rules]
     texts = (
         "/".join("[^/]+" if part[:1] == "{" else re.escape(part) for part in key.split("/"))

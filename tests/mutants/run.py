@@ -1,7 +1,7 @@
-"""Applies the mutants to copies of the checkout, one by one; the test that each names must fail.
+"""Apply the mutants to copies of the checkout, one by one; the test that each names must fail.
 
-`python tests/mutants/run.py` runs them all, with names only those. Exits with 1 where one
-survives or cannot be judged.
+`python tests/mutants/run.py` runs all of them, or those whose names it is given. It exits with 1
+if one survives or cannot be judged.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ AT_ONCE = 2
 TIMEOUT = 120  # seconds, for one mutant's test
 
 KILLED = "killed"
-# pytest's exit codes. Only a test that fails kills; what breaks the collection shows nothing.
+# pytest's exit codes. Only a failing test kills; an error of the collection proves nothing.
 _OUTCOMES = {0: "SURVIVED", 1: KILLED}
 
 
@@ -39,25 +39,28 @@ class Mutant(NamedTuple):
     killed_by: str
 
     def applied(self, source: str) -> str | None:
-        """`source` with the mistake in it; None unless its text stands there exactly once."""
+        """Return the source with the mistake, or None unless its text stands there exactly once."""
         return source.replace(self.replace, self.by) if source.count(self.replace) == 1 else None
 
 
 def mutants(table: Path = TABLE) -> list[Mutant]:
-    """The mutants of the table, in its order."""
+    """Return the mutants of the table, in its order."""
     read = tomllib.loads(table.read_text("utf-8"))
     return [Mutant(name, by=row.pop("with"), **row) for name, row in read.items()]
 
 
 def copied(checkout: Path, folder: Path) -> Path:
-    """A copy of what the tests need. Without compiled files, for a mutant may have the same size and second."""
+    """Copy what the tests need.
+
+    Compiled files are left out, because a mutant may have the size and the second of its original.
+    """
     left_out = shutil.ignore_patterns(".*", "__pycache__", "build", "dist", "*.egg-info")
     shutil.copytree(checkout, folder, ignore=left_out)
     return folder
 
 
 def tested(copy: Path, tests: Iterable[str]) -> int | None:
-    """The exit code of pytest over `tests` in the copy; None where it did not end in time."""
+    """Run tests in the copy and return the exit code of pytest, or None after a time-out."""
     command = (sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests)
     environ = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
     try:
@@ -70,7 +73,7 @@ def tested(copy: Path, tests: Iterable[str]) -> int | None:
 
 
 def judged(mutant: Mutant, copy: Path) -> str:
-    """What becomes of the mutant in the copy, which is left as it was."""
+    """Try one mutant in the copy, restore the copy, and return the outcome."""
     path = copy / mutant.file
     source = path.read_text("utf-8")
     mutated = mutant.applied(source)
@@ -85,7 +88,7 @@ def judged(mutant: Mutant, copy: Path) -> str:
 
 
 def verdicts(chosen: list[Mutant], checkout: Path = CHECKOUT) -> Iterable[tuple[Mutant, str]]:
-    """Each mutant and what became of it, in order; raises `SystemExit` where the tests fail without any."""
+    """Yield each mutant with its outcome; raise `SystemExit` if the tests fail without mutants."""
     with tempfile.TemporaryDirectory() as folder:
         copies: queue.SimpleQueue[Path] = queue.SimpleQueue()
         for number in range(AT_ONCE):
@@ -109,7 +112,7 @@ def verdicts(chosen: list[Mutant], checkout: Path = CHECKOUT) -> Iterable[tuple[
 
 
 def main(names: list[str]) -> int:
-    """Judge the mutants of these names, or all; print a line for each. 0 if all were killed."""
+    """Try the named mutants, or all, print a line for each, and return 0 if all were killed."""
     every = mutants()
     chosen = [mutant for mutant in every if not names or mutant.name in names]
     if unknown := set(names) - {mutant.name for mutant in chosen}:
@@ -121,7 +124,7 @@ def main(names: list[str]) -> int:
             alive += 1
             print(f"{'':<14} {mutant.file}: {mutant.mistake}", flush=True)
     print(f"{len(chosen) - alive} of {len(chosen)} killed")
-    return alive > 0
+    return 1 if alive else 0
 
 
 if __name__ == "__main__":

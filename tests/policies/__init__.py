@@ -1,1 +1,1 @@
-"""Random policies and a slow, obviously right judge of them."""
+"""Random policies, and a slow judge of them that is obviously right."""

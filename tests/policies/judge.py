@@ -1,7 +1,8 @@
-"""The judge: what a set of rules means, by enumeration. Slow, and simple enough to be believed.
+"""The judge: the meaning of a set of rules, by enumeration. Slow, and simple enough to be trusted.
 
-It writes out every path of a small universe, and for every shape the set of the paths that it covers. All else
-is said in these sets: inside is subset, overlap is a common path, innermost is the set within all the others.
+It writes out every path of a small universe, and for every shape the set of the paths that it
+covers. Everything else follows from these sets: a pattern lies inside another if its set is a
+subset, two overlap if their sets do, and the innermost one is the smallest set.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ UNCOVERED, DENIED = Decision(None), Decision(-1)
 
 @cache
 def universe(literals: tuple[str, ...], depth: int) -> tuple[Path, ...]:
-    """Every path, one step deeper than any shape: that tells a subtree from its top alone."""
+    """Return every path, one segment deeper than any shape, to tell `/a` from `/a/{$}`."""
     return tuple(
         path for length in range(depth + 2) for path in product((*literals, FRESH), repeat=length)
     )
@@ -39,19 +40,22 @@ def universe(literals: tuple[str, ...], depth: int) -> tuple[Path, ...]:
 
 @cache
 def cover(shape: Shape, literals: tuple[str, ...], depth: int) -> Cover:
-    """The paths that it covers."""
+    """Return the paths that a shape covers."""
     length = len(shape.segments)
     return frozenset(
         path
         for path in universe(literals, depth)
         if (len(path) == length or (len(path) > length and not shape.ends))
-        and all(said in (ANY, segment) for said, segment in zip(shape.segments, path, strict=False))
+        and all(
+            written in (ANY, segment)
+            for written, segment in zip(shape.segments, path, strict=False)
+        )
     )
 
 
 @cache
 def shapes_by_cover(literals: tuple[str, ...], depth: int) -> dict[Cover, Shape]:
-    """Every shape there is, by what it covers; no two cover the same."""
+    """Return every shape by the paths that it covers; no two cover the same."""
     shapes = [
         Shape(segments, ends)
         for length in range(depth + 1)
@@ -64,7 +68,7 @@ def shapes_by_cover(literals: tuple[str, ...], depth: int) -> dict[Cover, Shape]
 
 
 class Judge:
-    """What the rules of one draft mean."""
+    """The meaning of the rules of one draft."""
 
     def __init__(self, draft: Draft) -> None:
         self.literals, self.depth = draft.literals, draft.depth
@@ -76,13 +80,13 @@ class Judge:
         return cover(rule.shape, self.literals, self.depth)
 
     def missing(self) -> set[Shape]:
-        """The intersections that no rule covers exactly, of rules that overlap with neither inside the other."""
+        """Return the missing intersections of rules that overlap with neither inside the other."""
         return set(
             map(shapes_by_cover(self.literals, self.depth).__getitem__, _open(set(self.covers)))
         )
 
     def settled(self) -> set[Shape]:
-        """The places that there are when everything missing was added, and what that lacks in its turn."""
+        """Return all places after all missing intersections are added, including those of added ones."""
         covers = set(self.covers)
         while lacking := _open(covers):
             covers |= lacking
@@ -90,7 +94,7 @@ class Judge:
 
     @cached_property
     def places(self) -> dict[Path, list[int]]:
-        """The numbers of the rules at the innermost place that covers a path, for every path that one covers."""
+        """The numbers of the rules at the innermost place, for every path that a rule covers."""
         places: dict[Path, list[int]] = {}
         for path in self.paths:
             covering = {each for each in self.covers if path in each}
@@ -104,7 +108,7 @@ class Judge:
         return places
 
     def decide(self, path: Path, method: str) -> Decision:
-        """The innermost place decides alone; what it says nothing about is denied."""
+        """Return the decision of the innermost place; a method that it does not name is denied."""
         if path not in self.places:
             return UNCOVERED
         place = self.places[path]
@@ -120,7 +124,9 @@ class Judge:
     def decided_by(self, number: int, path: Path) -> Decision:
         rule = self.rules[number]
         values = [
-            segment for said, segment in zip(rule.shape.segments, path, strict=False) if said == ANY
+            segment
+            for written, segment in zip(rule.shape.segments, path, strict=False)
+            if written == ANY
         ]
         return Decision(number, tuple(zip(rule.names, values, strict=True)))
 

@@ -9,21 +9,21 @@ from random import Random
 from typing import NamedTuple
 
 ANY = "*"
-#: What rules name; no rule names the last of them.
+#: The methods of requests. Rules name all but the last.
 METHODS = ("GET", "HEAD", "POST", "OPTIONS", "PUT")
-#: Literals that are prefixes of one another, no ASCII, or look like what they are not.
+#: Literals that are prefixes of one another, are not ASCII, or look like other syntax.
 LITERALS = ("a", "ab", "é", "a;v=1", "b.c")
 
 
 class Shape(NamedTuple):
-    """What one pattern says, whatever its parameters are called."""
+    """A pattern without the names of its parameters."""
 
     segments: tuple[str, ...]
     ends: bool
 
 
 class Written(NamedTuple):
-    """One rule: its shape, its methods (none means every other) and its parameters' names, in order."""
+    """One rule: its shape, its methods (none means all others) and its parameters' names, in order."""
 
     shape: Shape
     methods: tuple[str, ...]
@@ -32,7 +32,7 @@ class Written(NamedTuple):
 
     @property
     def key(self) -> str:
-        """The rule's key as an author writes it."""
+        """The rule's key, as an author writes it."""
         names = iter(self.names)
         parts = [
             f"{{{next(names)}}}" if segment == ANY else segment for segment in self.shape.segments
@@ -50,12 +50,12 @@ class Draft(NamedTuple):
     depth: int
 
 
-#: How many literals, and how deep: with the fresh segment and one step more, a few hundred paths each.
+#: The number of literals and the depth. Each makes a universe of a few hundred paths.
 SIZES = ((1, 4), (2, 3), (2, 3), (2, 3), (3, 3), (2, 4), (5, 2))
 
 
 def draft(random: Random) -> Draft:
-    """A policy of a few places, or of a dozen and more, and several rules at some of them."""
+    """Return a policy of a few places or of a dozen and more, some with several rules."""
     number, depth = random.choice(SIZES)
     literals = tuple(random.sample(LITERALS, number))
     shapes: list[Shape] = []
@@ -70,7 +70,7 @@ def draft(random: Random) -> Draft:
 
 
 def _shape(random: Random, shapes: list[Shape], literals: tuple[str, ...], depth: int) -> Shape:
-    """Something new, or a neighbour of what is there: beneath it, beside it, or its other end."""
+    """Return a new shape, or one below, beside or with the other end of a shape that exists."""
     segments = [random.choice((*literals, ANY, ANY)) for _ in range(random.randint(0, depth))]
     if shapes and random.random() < 0.6:
         segments = list(random.choice(shapes).segments)
@@ -82,7 +82,7 @@ def _shape(random: Random, shapes: list[Shape], literals: tuple[str, ...], depth
 
 
 def _crossings(random: Random, shapes: list[Shape]) -> list[Shape]:
-    """What pairs of shapes that may meet have in common, as an author repairs them; at times one is left out."""
+    """Return the intersections of overlapping shapes, sometimes without one of them."""
     met: list[Shape] = []
     everything = list(shapes)
     for one in everything:
@@ -107,7 +107,7 @@ def _crossings(random: Random, shapes: list[Shape]) -> list[Shape]:
 
 
 def _rules(random: Random, shape: Shape) -> list[Written]:
-    """The rules of one place: no method is named twice, and each rule has names of its own."""
+    """Return the rules of one place; no method is named twice, and each rule has its own names."""
     methods = random.sample(METHODS[:-1], random.randint(0, 3))
     groups: list[tuple[str, ...]] = []
     while methods:

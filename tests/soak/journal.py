@@ -65,9 +65,13 @@ class Journal(logging.Handler):
         return recorded
 
     def emit(self, record: logging.LogRecord) -> None:
-        # The source logs its status after every fetch, in the thread that fetched.
-        if isinstance(record.args, tuple) and isinstance(record.args[-1], KeyStatus):
-            self._own.fetch.done = time.monotonic()
+        # The source logs its status after every fetch, in the thread that fetched. A thread that
+        # fetched nothing here belongs to another source, which an earlier test has left behind.
+        fetch = getattr(self._own, "fetch", None)
+        if fetch is None or not isinstance(record.args, tuple):
+            return
+        if isinstance(record.args[-1], KeyStatus):
+            fetch.done = time.monotonic()
 
     def published(self, begun: float, document: dict[str, list[dict[str, str]]]) -> None:
         keys = frozenset((key["kid"], key["x"]) for key in document["keys"])

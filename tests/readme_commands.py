@@ -1,7 +1,7 @@
-"""`make newcomer`: what README.md and the tutorial tell a new user to type, typed into a fresh clone and environment.
+"""`make test-readme`: type the commands of README.md and of the tutorial into a fresh clshell.
 
-Every command runs as it is written, in bash, but for the ports, which are free ones. It ends with the
-number of commands, or with the first one that does not do what the page says.
+Every command runs in bash as it is written, except that ports are replaced by free ones. The program
+prints the number of commands, or stops at the first one that does not do what the page says.
 """
 
 from __future__ import annotations
@@ -25,14 +25,15 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 PATIENCE = 3600
 
 
-class Newcomer:
-    """Someone in front of a shell: `typed` are the commands so far."""
+class Shell:
+    """A shell in an environment of its own; `typed` counts the commands."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.typed = folder, 0
+        self.folder = folder
+        self.typed = 0
 
-    def types(self, command: str, within: Path, **more: str) -> str:
-        """What the command prints; raises `SystemExit` where it fails."""
+    def run(self, command: str, within: Path, **more: str) -> str:
+        """Return what the command prints; raise `SystemExit` if it fails."""
         self.typed += 1
         print(f"$ {command[:100]}", flush=True)
         ended = subprocess.run(
@@ -46,8 +47,8 @@ class Newcomer:
         return ended.stdout
 
     @contextmanager
-    def leaves_running(self, command: str, within: Path, log: Path, **more: str) -> Iterator[None]:
-        """A command of another terminal, ended by Ctrl-C."""
+    def started(self, command: str, within: Path, log: Path, **more: str) -> Iterator[None]:
+        """Run a command beside the others, and end it by Ctrl-C."""
         self.typed += 1
         print(f"$ {command[:100]}", flush=True)
         with log.open("w") as output:
@@ -63,7 +64,7 @@ class Newcomer:
 
 
 def clean() -> dict[str, str]:
-    """The environment without the one that this script runs in."""
+    """Return the environment variables without those of the environment that runs this script."""
     mine = str(Path(sys.executable).parent)
     path = os.pathsep.join(part for part in os.environ["PATH"].split(os.pathsep) if part != mine)
     kept = {
@@ -74,33 +75,36 @@ def clean() -> dict[str, str]:
     return {**kept, "PATH": path}
 
 
-def eventually(log: Path, what: str) -> str:
-    """The log, once it says this."""
+def wait_for_text(log: Path, text: str) -> str:
+    """Return the content of the log as soon as it has this text."""
     for _ in range(6000):
-        if log.exists() and what in (text := log.read_text()):
-            return text
+        content = log.read_text() if log.exists() else ""
+        if text in content:
+            return content
         time.sleep(0.1)
-    raise SystemExit(f"it never says {what!r}: {log.read_text()[-2000:]}")
+    raise SystemExit(f"{text!r} is not in the log: {log.read_text()[-2000:]}")
 
 
-def readme(one: Newcomer, clone: Path) -> None:
-    """The two commands, and the curl lines that the first one prints."""
+def readme(shell: Shell, clone: Path) -> None:
+    """Run the commands of README.md, and the curl lines that the first one prints."""
     text = (clone / "README.md").read_text(encoding="utf-8")
     block = re.search(r"```console\n(make serve.*?)```", text, re.DOTALL)
     assert block is not None
-    serve, test = (line.partition("#")[0].strip() for line in block[1].splitlines())
-    log, port = one.folder / "serve.log", str(free_port())
-    with one.leaves_running(serve, clone, log, PORT=port):
-        said = eventually(log, "# 401: an expired token")
-        for status, line in re.findall(r"^# (\d+): .*\n(curl .*)$", said, re.MULTILINE):
-            answer = one.types(line, clone)
+    serve, *others = (line.partition("#")[0].strip() for line in block[1].splitlines())
+    log = shell.folder / "serve.log"
+    port = str(free_port())
+    with shell.started(serve, clone, log, PORT=port):
+        printed = wait_for_text(log, "# 401: an expired token")
+        for status, line in re.findall(r"^# (\d+): .*\n(curl .*)$", printed, re.MULTILINE):
+            answer = shell.run(line, clone)
             if f" {status} " not in answer.splitlines()[0]:
-                raise SystemExit(f"{status} was promised: {answer[:500]}")
-    one.types(test, clone)
+                raise SystemExit(f"the page promises {status}: {answer[:500]}")
+    for command in others:
+        shell.run(command, clone)
 
 
-def tutorial(one: Newcomer, clone: Path) -> None:
-    """Its commands in one shell a block, its files written beside them."""
+def tutorial(shell: Shell, clone: Path) -> None:
+    """Write the files of the tutorial, and run the commands of each block in one shell."""
     text = (
         (clone / "docs" / "tutorial.md")
         .read_text(encoding="utf-8")
@@ -109,16 +113,16 @@ def tutorial(one: Newcomer, clone: Path) -> None:
     found = re.findall(r'^```(\w+) title="([^"]+)"\n(.*?)^```$', text, re.DOTALL | re.MULTILINE)
     blocks = {title: body for _, title, body in found}
     typed = {title: re.findall(r"^\$ (.*)$", body, re.MULTILINE) for title, body in blocks.items()}
-    one.typed += len(typed["install"]) - 1
-    one.types("\n".join(["set -e", *typed["install"]]), one.folder)
-    hello = one.folder / "hello"
+    shell.typed += len(typed["install"]) - 1
+    shell.run("\n".join(["set -e", *typed["install"]]), shell.folder)
+    hello = shell.folder / "hello"
     for language, title, body in found:
         if language == "python":
             (hello / title).write_text(body, encoding="utf-8")
     inside = ". venv/bin/activate && "
-    log = one.folder / "server.log"
+    log = shell.folder / "server.log"
     [server] = typed["server"]
-    with one.leaves_running(f"{inside}exec {server}", hello, log):
+    with shell.started(f"{inside}exec {server}", hello, log):
         address = re.search(r"http://[\w.]+:(\d+)", text)
         assert address is not None
         while subprocess.run(
@@ -127,23 +131,24 @@ def tutorial(one: Newcomer, clone: Path) -> None:
             time.sleep(0.1)
         parts = re.split(r"^\$ ", blocks["calls"], flags=re.MULTILINE)[1:]
         for command, _, shown in (part.partition("\n") for part in parts):
-            answer = one.types(command, hello)
+            answer = shell.run(command, hello)
             if answer.strip() != shown.strip():
-                raise SystemExit(f"{shlex.quote(shown)} was promised: {answer[:500]}")
+                raise SystemExit(f"the page promises {shlex.quote(shown)}: {answer[:500]}")
     for command in typed["tests"]:
-        one.types(inside + command, hello)
+        shell.run(inside + command, hello)
 
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as name:
-        one = Newcomer(Path(name))
-        clone = one.folder / "jwt-wsgi"
+        shell = Shell(Path(name))
+        clone = shell.folder / "jwt-wsgi"
         subprocess.run(["git", "clone", "--quiet", CHECKOUT, clone], check=True)
         for page, follow in {"docs/tutorial.md": tutorial, "README.md": readme}.items():
-            before, began = one.typed, time.monotonic()
-            follow(one, clone)
+            before = shell.typed
+            began = time.monotonic()
+            follow(shell, clone)
             print(
-                f"{page}: {one.typed - before} commands, {time.monotonic() - began:.0f} s",
+                f"{page}: {shell.typed - before} commands, {time.monotonic() - began:.0f} s",
                 flush=True,
             )
 

@@ -1,0 +1,79 @@
+"""Shortfalls: the distance of a token from a condition, and what would help. Pure."""
+
+from enum import IntEnum
+from typing import Final, NamedTuple
+
+
+class Distance(IntEnum):
+    """The distance of a token from satisfying a condition; smaller is nearer.
+
+    `SCOPE_LACKING`: a token with more scopes would satisfy it. `STEP_UP`: a token after a
+    stronger or fresher login would. `FORBIDDEN`: the client can do nothing about it.
+    """
+
+    MET = 0
+    SCOPE_LACKING = 1
+    STEP_UP = 2
+    FORBIDDEN = 3
+
+
+class Shortfall(NamedTuple):
+    """The distance of a token from a condition, and what the refusal names.
+
+    `scopes` and `acr_values` are the scopes and the authentication contexts that would help.
+    `max_age` is the largest age of a login that would, in seconds. A condition that is met still
+    names its scopes, because the refusal of a combination names the scopes of all its parts.
+    """
+
+    distance: Distance
+    scopes: tuple[str, ...] = ()
+    acr_values: tuple[str, ...] = ()
+    max_age: int | None = None
+
+
+MET: Final = Shortfall(Distance.MET)
+FORBIDDEN: Final = Shortfall(Distance.FORBIDDEN)
+
+
+def combine_shortfalls(one: Shortfall, other: Shortfall) -> Shortfall:
+    """Return the shortfall of two conditions that must both hold."""
+    return Shortfall(
+        distance=max(one.distance, other.distance),
+        scopes=_without_repeats(one.scopes + other.scopes),
+        acr_values=_without_repeats(one.acr_values + other.acr_values),
+        max_age=_stricter_age(one.max_age, other.max_age),
+    )
+
+
+def nearer_shortfall(first: Shortfall, second: Shortfall, *, is_anonymous: bool) -> Shortfall:
+    """Return the shortfall of two conditions of which one suffices.
+
+    The refusal names what the nearer one needs. Of two that are equally near, it is the first,
+    unless only the second names scopes.
+    """
+    distance = first.distance
+    second_distance = second.distance
+    if is_anonymous:
+        # Without a token, everything that scopes alone cannot satisfy is equally far.
+        distance = min(distance, Distance.STEP_UP)
+        second_distance = min(second_distance, Distance.STEP_UP)
+    if second_distance < distance:
+        return second
+    if second_distance > distance or distance <= Distance.SCOPE_LACKING:
+        return first
+    # Scopes alone help neither. The one that names scopes tells the client more.
+    if second.scopes and not first.scopes:
+        return second
+    return first
+
+
+def _without_repeats(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(names))
+
+
+def _stricter_age(one: int | None, other: int | None) -> int | None:
+    if one is None:
+        return other
+    if other is None:
+        return one
+    return min(one, other)
