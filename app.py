@@ -70,7 +70,7 @@ class Router:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""
         request = Request(environ)
-        handler = self.routes.get(request.path_info.rstrip("/"))
+        handler = self.routes.get(request.path_info.removesuffix("/"))
         if handler is not None and request.method in self.methods:
             return handler(environ, start_response)
         if handler is None:

@@ -15,14 +15,17 @@ RULES = {"/public": PUBLIC, "/private": AUTHENTICATED, "/messages": scope("read:
 
 class Api:
     @cherrypy.expose
+    @cherrypy.tools.allow(methods=["GET", "HEAD"])
     def public(self):
         return "hello, whoever you are"
 
     @cherrypy.expose
+    @cherrypy.tools.allow(methods=["GET", "HEAD"])
     def private(self):
         return f"hello {get_auth(cherrypy.request.wsgi_environ).subject}"
 
     @cherrypy.expose
+    @cherrypy.tools.allow(methods=["GET", "HEAD", "DELETE"])
     def messages(self):
         if cherrypy.request.method == "DELETE":
             auth = require(cherrypy.request.wsgi_environ, scope("delete:messages"))

@@ -10,6 +10,7 @@ from django.core.wsgi import get_wsgi_application
 from django.http import HttpResponse
 from django.urls import path
 from django.utils.deprecation import MiddlewareMixin
+from django.views.decorators.http import require_http_methods, require_safe
 
 from jwt_wsgi import AUTHENTICATED, PUBLIC, AuthError, get_auth, protect, require, respond, scope
 
@@ -37,14 +38,17 @@ def call(app, environ):
     return start["status"], start["headers"], body
 
 
+@require_safe
 def public(request):
     return HttpResponse("hello, whoever you are")
 
 
+@require_safe
 def private(request):
     return HttpResponse(f"hello {get_auth(request).subject}")
 
 
+@require_http_methods(["GET", "HEAD", "DELETE"])
 def messages(request):
     if request.method == "DELETE":
         auth = require(request, scope("delete:messages"))

@@ -10,20 +10,47 @@ from jwt_wsgi import AUTHENTICATED, PUBLIC, get_auth, protect, require, scope
 RULES = {"/public": PUBLIC, "/private": AUTHENTICATED, "/messages": scope("read:messages")}
 
 
+def public(environ):
+    return "hello, whoever you are"
+
+
+def private(environ):
+    return f"hello {get_auth(environ).subject}"
+
+
+def messages(environ):
+    return "your messages"
+
+
+def delete(environ):
+    # The layers answer an AuthError that the application raises.
+    auth = require(environ, scope("delete:messages"))
+    return f"deleted for {auth.subject}"
+
+
+ROUTES = {
+    "/public": {"GET": public, "HEAD": public},
+    "/private": {"GET": private, "HEAD": private},
+    "/messages": {"GET": messages, "HEAD": messages, "DELETE": delete},
+}
+
+
 def api(environ, start_response):
-    """Answer three paths. DELETE /messages needs one scope more than its rule."""
-    if environ["PATH_INFO"] == "/public":
-        text = "hello, whoever you are"
-    elif environ["PATH_INFO"] == "/private":
-        text = f"hello {get_auth(environ).subject}"
-    elif environ["REQUEST_METHOD"] == "DELETE":
-        # The layers answer an AuthError that the application raises.
-        auth = require(environ, scope("delete:messages"))
-        text = f"deleted for {auth.subject}"
-    else:
-        text = "your messages"
+    """Answer exactly the paths and methods in ROUTES: other paths with 404, other methods with 405.
+
+    A rule covers everything below its path, so a handler for "all other paths" would also answer
+    below `/public`, where the rule asks for nothing.
+    """
+    methods = ROUTES.get(environ["PATH_INFO"])
+    if methods is None:
+        return missing(environ, start_response)
+    handler = methods.get(environ["REQUEST_METHOD"])
+    if handler is None:
+        start_response("405 Method Not Allowed", [("Allow", ", ".join(methods))])
+        return []
+    text = handler(environ)
     start_response("200 OK", [("Content-Type", "text/plain; charset=utf-8")])
-    return [text.encode()]
+    return [] if environ["REQUEST_METHOD"] == "HEAD" else [text.encode()]
 
 
 def not_found(environ, error):

@@ -127,6 +127,25 @@ def test_an_example_gives_the_expected_answer(
     assert (answer.body if status == 200 else json.loads(answer.body)["reason"]) == said
 
 
+# (method, path, scopes of the token or None without one). Frameworks choose between 404 and 405.
+NOT_SERVED = {
+    "U27 below a public page": ("GET", "/public/x", None),
+    "U27 below a public page, another method": ("DELETE", "/public/x", None),
+    "U27 below the messages": ("GET", "/messages/1", "read:messages"),
+    "U27 a public page by another method": ("DELETE", "/public", None),
+    "U27 the messages by another method": ("PUT", "/messages", "read:messages"),
+}
+
+
+@pytest.mark.parametrize(("method", "path", "scopes"), NOT_SERVED.values(), ids=NOT_SERVED)
+def test_an_example_does_not_answer_what_it_does_not_serve(
+    served: Served, method: str, path: str, scopes: str | None
+) -> None:
+    answer = served.ask(method, path, scopes)
+    assert answer.status in (404, 405)
+    assert not any(text in answer.body for *_, status, text in CALLS.values() if status == 200)
+
+
 def test_require_in_a_handler_gives_the_answer_of_the_layers(served: Served) -> None:
     by_rule = served.ask("GET", "/messages", "openid")
     by_handler = served.ask("DELETE", "/messages", "read:messages")

@@ -17,5 +17,5 @@ def main(global_config, **settings):
     with Configurator(settings=settings) as config:
         for name, view in (("public", public), ("private", private), ("private-scoped", private)):
             config.add_route(name, f"/api/{name}")
-            config.add_view(view, route_name=name, renderer="json")
+            config.add_view(view, route_name=name, request_method="GET", renderer="json")
         return config.make_wsgi_app()

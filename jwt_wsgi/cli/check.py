@@ -56,7 +56,7 @@ class IssuerReport:
 
 
 @click.command(short_help="Check a policy, and the issuers that go with it.")
-@click.argument("file", type=click.File("rb"))
+@click.argument("file", type=click.File("rb", lazy=True))
 @click.option(
     "--issuer",
     "names",

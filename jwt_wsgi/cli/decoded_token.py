@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from jwt_wsgi.cli.times import format_duration
+from jwt_wsgi.cli.times import OUTSIDE_CALENDAR, format_duration, is_number, to_moment
 from jwt_wsgi.jose import encoding
 from jwt_wsgi.jose.algorithms import ALGORITHMS, SYMMETRIC
 from jwt_wsgi.jose.compact import MAX_TOKEN_BYTES
@@ -139,10 +139,22 @@ def _claim_remarks(claims: dict[str, Any]) -> Iterator[str]:
 
 
 def _date_remarks(claims: dict[str, Any], now: float) -> Iterator[str]:
-    dates = {name: claims[name] for name in DATES if is_number(claims.get(name))}
+    dates: dict[str, float] = {}
     for name in DATES:
-        if name in claims and name not in dates:
+        if name not in claims:
+            continue
+        value = claims[name]
+        if not is_number(value):
             yield f"{name} is not a number"
+        elif to_moment(value) is None:
+            yield f"{name} is {OUTSIDE_CALENDAR}"
+        else:
+            dates[name] = value
+    yield from _distances(dates, now)
+
+
+def _distances(dates: dict[str, float], now: float) -> Iterator[str]:
+    """Compare dates that the calendar has, so that every difference is a number of seconds."""
     if "exp" in dates and dates["exp"] <= now:
         yield f"the token expired {format_duration(now - dates['exp'])} ago"
     for name in ("iat", "nbf"):
@@ -152,11 +164,6 @@ def _date_remarks(claims: dict[str, Any], now: float) -> Iterator[str]:
         lifetime = dates["exp"] - dates.get("iat", now)
         if lifetime > LONG_LIFETIME:
             yield f"the token is valid for {format_duration(lifetime)}"
-
-
-def is_number(value: object) -> bool:
-    """Return True for a JSON number. A boolean is not a number."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _strings(value: Any) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """`explain`: every check of one request, and the response that it would get."""
 
 import io
+import os
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -106,7 +107,8 @@ def _environ(request: _Request) -> dict[str, Any]:
     environ = {
         "REQUEST_METHOD": request.method,
         "SCRIPT_NAME": request.mount,
-        "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
+        # Arguments that are not UTF-8 have surrogates in place of their bytes.
+        "PATH_INFO": unquote_to_bytes(os.fsencode(path)).decode("latin-1"),
         "QUERY_STRING": query,
         "SERVER_NAME": "localhost",
         "SERVER_PORT": "80",

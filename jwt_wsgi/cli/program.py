@@ -1,7 +1,6 @@
 """The program: all commands in one group, exit statuses and error messages."""
 
 import logging
-import re
 import sys
 from typing import Any, NoReturn
 
@@ -12,13 +11,11 @@ from jwt_wsgi.cli.explain import explain
 from jwt_wsgi.cli.inspect import inspect
 from jwt_wsgi.cli.issuer import issuer
 from jwt_wsgi.cli.keys import keys
-from jwt_wsgi.cli.output import escape
+from jwt_wsgi.cli.output import escape_error
 from jwt_wsgi.cli.routes import routes
 
 #: The exit status after Ctrl-C, as shells report it: 128 plus SIGINT.
 INTERRUPTED = 130
-# A token that was given as an argument by mistake must not be repeated.
-_TOKEN = re.compile(r"eyJ[\w.-]{6,}")
 
 
 class Program(click.Group):
@@ -44,8 +41,8 @@ class Program(click.Group):
 def _format_error(error: click.ClickException) -> str:
     context = getattr(error, "ctx", None)
     command = "jwt-wsgi" if context is None else context.command_path
-    message = _TOKEN.sub("eyJ…", error.format_message())
-    return f"{command}: {escape(message, 2000)}"
+    # A token that was given as an argument by mistake must not be repeated.
+    return f"{command}: {escape_error(error.format_message(), context, 2000)}"
 
 
 @click.group(

@@ -182,10 +182,9 @@ def read_key_file(name: str) -> PublishedKeys:
     try:
         with Path(name).open("rb") as file:
             content = file.read(MAX_FILE_BYTES + 1)
-    except OSError as error:
-        raise ValueError(
-            f"{name}: cannot be read ({error.strerror}); write a file or a URL"
-        ) from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "not a file name"
+        raise ValueError(f"{name}: cannot be read ({reason}); write a file or a URL") from None
     if len(content) > MAX_FILE_BYTES:
         return PublishedKeys(name, problem=f"over {MAX_FILE_BYTES} bytes")
     key_set = _parse_key_set(content)

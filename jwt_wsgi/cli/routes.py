@@ -82,7 +82,7 @@ def _import_application(application: str) -> Any:
     try:
         app = _resolve(module, attributes)
         return app() if is_factory else app
-    except Exception as error:  # noqa: BLE001 (user code may raise anything)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 (user code may raise anything)
         raise click.UsageError(
             f"MODULE:APP {application!r}: {type(error).__name__}: {error};"
             " write MODULE:APP as for a server, and make sure that it can be imported here"

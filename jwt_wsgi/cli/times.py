@@ -4,9 +4,12 @@ import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import TypeGuard
 
 import click
 
+#: What is said of a date that is a number without a place in the calendar.
+OUTSIDE_CALENDAR = "outside the range of the calendar"
 _UNITS = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
 _EPOCH_SECONDS = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,9})?")
 
@@ -40,14 +43,30 @@ def clock_at(at: float | None) -> Callable[[], float]:
     return lambda: at
 
 
+def is_number(value: object) -> TypeGuard[int | float]:
+    """Return True for a JSON number. A boolean is not a number."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def to_moment(seconds: float) -> datetime | None:
+    """Return the time, or None for one that the calendar does not have (years 1 to 9999).
+
+    Args:
+        seconds: Seconds since the epoch. A JSON number may have thousands of digits.
+    """
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
 def describe_date(seconds: object, now: float) -> str:
     """Return a token's date in words: when it is, and how far it is from `now`."""
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+    if not is_number(seconds):
         return "not a date"
-    try:
-        moment = datetime.fromtimestamp(seconds, UTC)
-    except (ValueError, OverflowError, OSError):
-        return "outside the range of the calendar"
+    moment = to_moment(seconds)
+    if moment is None:
+        return OUTSIDE_CALENDAR
     span = format_duration(abs(seconds - now))
     distance = f"in {span}" if seconds > now else f"{span} ago"
     return f"{moment:%Y-%m-%d %H:%M:%S} UTC, {distance}"

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import click
 
+from jwt_wsgi.cli.output import keep_secret
 from jwt_wsgi.jose.strict_json import read_document
 
 #: The environment variable that is read unless --token-file or --token-env is used.
@@ -112,6 +113,7 @@ def _parse_input(content: bytes, source: str) -> TokenInput:
         text = credentials.strip()
     if not text:
         raise _no_token_error()
+    keep_secret(text)
     return TokenInput(text, source)
 
 
