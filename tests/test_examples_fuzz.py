@@ -365,7 +365,7 @@ def places_of(policy: Policy) -> Iterator[tuple[tuple[str, ...], str]]:
 def check_stack(name: str, authorizer: ScopeAuthorizer) -> None:
     policy = authorizer.policy
     passed = 0
-    for request in requests(name, places_of(policy), min(policy._mounts)):
+    for request in requests(name, places_of(policy), min(policy.mounts)):
         for auth in (None, caller(), EVERYONE):
             try:
                 answer = ask(authorizer, request, auth)
