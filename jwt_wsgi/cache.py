@@ -37,13 +37,17 @@ class TokenCache(Generic[Entry]):
     Args:
         entries: The most entries that both generations hold together; 0 caches nothing.
         max_bytes: The most bytes that both generations hold together; 0 caches nothing.
+
+    Attributes:
+        is_off: True if nothing is ever cached.
     """
 
-    __slots__ = ("_entries", "_lock", "_max_bytes", "_old", "_pid", "_young")
+    __slots__ = ("_entries", "_lock", "_max_bytes", "_old", "_pid", "_young", "is_off")
 
     def __init__(self, entries: int, max_bytes: int) -> None:
         self._entries = entries // 2
         self._max_bytes = max_bytes // 2
+        self.is_off = self._entries == 0 or self._max_bytes < _ENTRY_BYTES
         self._young: _Generation[Entry] = _Generation()
         self._old: _Generation[Entry] = _Generation()
         self._own_process()
@@ -51,11 +55,6 @@ class TokenCache(Generic[Entry]):
     def _own_process(self) -> None:
         self._pid = os.getpid()
         self._lock = threading.Lock()
-
-    @property
-    def is_off(self) -> bool:
-        """True if nothing is ever cached."""
-        return self._entries == 0 or self._max_bytes < _ENTRY_BYTES
 
     def get(self, token: str) -> Entry | None:
         """Return the value that is cached for exactly this token, or None."""
@@ -78,26 +77,28 @@ class TokenCache(Generic[Entry]):
         """
         if self.is_off:
             return
-        size = len(token) + _ENTRY_BYTES
-        scopes_size = _size_of(scopes)
-        if size + scopes_size > self._max_bytes:
-            return
         if self._pid != os.getpid():
             # A fork may have copied a lock that another thread held, and nobody would release it.
             self._own_process()
         with self._lock:
+            size = self._size_of(token, scopes)
             young = self._young
-            is_new = scopes not in young.scope_sets
-            if is_new:
-                size += scopes_size
             if young.size + size > self._max_bytes or len(young.entries) >= self._entries:
+                # The generation that starts now shares no scopes yet.
+                size = len(token) + _ENTRY_BYTES + _size_of_scopes(scopes)
+                if size > self._max_bytes:
+                    return
                 young = self._start_generation()
-                is_new = True
-                size = len(token) + _ENTRY_BYTES + scopes_size
-            if is_new:
-                young.scope_sets[scopes] = scopes
+            young.scope_sets.setdefault(scopes, scopes)
             young.entries[token] = entry
             young.size += size
+
+    def _size_of(self, token: str, scopes: Scopes) -> int:
+        """Return about how many bytes an entry adds to the young generation."""
+        size = len(token) + _ENTRY_BYTES
+        if scopes not in self._young.scope_sets:
+            size += _size_of_scopes(scopes)
+        return size
 
     def _start_generation(self) -> _Generation[Entry]:
         # In this order a reader between the two lines still finds every cached entry.
@@ -106,6 +107,6 @@ class TokenCache(Generic[Entry]):
         return self._young
 
 
-def _size_of(scopes: Scopes) -> int:
+def _size_of_scopes(scopes: Scopes) -> int:
     """Return about how many bytes a set of scopes takes."""
     return _SCOPE_SET_BYTES + _SCOPE_BYTES * len(scopes) + sum(map(len, scopes))

@@ -138,8 +138,9 @@ class Verifier:
         It makes every check anew, because it caches no tokens.
 
         Args:
-            recorder: Called as `recorder(name, *values)` after each check that passed, in the
-                order of the checks. The values are those that were compared.
+            recorder: Called as `recorder(name, *values)` after each group of checks that passed:
+                "header", "issuer", "signature" and "claims". The values are those that were
+                compared.
         """
         verifier = copy.copy(self)
         verifier._cache = TokenCache(0, 0)  # noqa: SLF001 (its own class)
@@ -150,37 +151,33 @@ class Verifier:
         """Check a token that is not cached: the cheap checks first, and nothing fetched early."""
         record = self._record
         compact = parse(token, self._max_token_bytes, self._headers)
-        record("form", token)
         alg = check_algorithm(compact.header, self._algorithms)
-        record("algorithm", self._algorithms, alg)
+        record("header", token, self._algorithms, alg)
         claims = read_segment(compact.payload)
-        record("payload")
         issuer = self._choose_issuer(claims)
         record("issuer", issuer)
         # The verified facts belong to this key set if it is still the one held afterwards.
         keys_before = issuer.keys.held()
         self._check_origin(compact, alg, issuer)
-        self._cache_header(compact)
+        if compact.protected not in self._headers:
+            self._cache_header(compact)
         check_audience(claims, issuer.profile)
-        record("audience", issuer.profile, claims)
         dates = check_claims(claims, issuer.profile)
-        record("claims", issuer.profile, dates)
+        record("claims", issuer.profile, claims, dates)
         verified = self._verified_token(issuer, claims, dates, keys_before)
         auth = self._judge_now(token, verified, claims)
-        self._issuers.confirm(issuer)
+        if self._issuers.resolvers:
+            self._issuers.confirm(issuer)
         if verified.keys is not None:
             self._cache.put(token, verified, verified.scopes)
         return auth
 
     def _check_origin(self, compact: Compact, alg: str, issuer: Issuer) -> None:
         """Check the algorithm, the type and the signature against this one issuer."""
-        record = self._record
         if alg not in issuer.algorithms:
             expected = sorted(issuer.algorithms)
             raise InvalidToken("algorithm_not_allowed", expected=expected, found=alg)
-        record("issuer's algorithm", issuer.algorithms, alg)
         check_type(compact.header, issuer.profile)
-        record("type", issuer.profile, compact.header)
         kid = compact.header.get("kid")
         keys = issuer.keys.find(kid, alg)
         try:
@@ -188,7 +185,7 @@ class Verifier:
         except InvalidToken as refusal:
             refusal.expected = describe_keys(issuer.keys.held(), kid, alg)
             raise
-        record("signature", compact.header)
+        self._record("signature", issuer, alg, compact.header)
 
     def _verified_token(
         self, issuer: Issuer, claims: dict[str, Any], dates: Dates, keys_before: KeySet | None
@@ -226,9 +223,7 @@ class Verifier:
     def _cache_header(self, compact: Compact) -> None:
         """Cache a header under a good signature: an issuer has few, and strangers add none."""
         segment = compact.protected
-        if segment in self._headers or len(segment) > _MAX_HEADER_CHARACTERS:
-            return
-        if self._max_headers == 0:
+        if self._max_headers == 0 or len(segment) > _MAX_HEADER_CHARACTERS:
             return
         if len(self._headers) >= self._max_headers:
             self._headers.clear()

@@ -44,8 +44,9 @@ _NAMES = (
     "predicates",
 )
 
-#: reason -> the step that it fails, where a check of the verifier makes several steps.
+#: reason -> the step that it fails. The other refusals fail the first step that did not pass.
 _FAILED_STEPS = {
+    "type_mismatch": "type",
     "kid_unknown": "key",
     "keys_unavailable": "key",
     "signature_invalid": "signature",
@@ -76,7 +77,7 @@ class TokenTrace:
     def __call__(self, check: str, *values: Any) -> None:
         """Record that a check of the verifier passed."""
         if check == "claims":
-            self._profile, self._dates = values
+            self._profile, _, self._dates = values
         for step in _STEPS[check](*values):
             self._passed[step.name] = step
 
@@ -103,11 +104,21 @@ class TokenTrace:
 
     def _failed_step(self, refusal: AuthError) -> str:
         """Return the step that a refusal fails: its own, or the first that did not pass."""
-        if refusal.reason in _FAILED_STEPS:
+        if refusal.reason in _FAILED_STEPS and not self._is_about_events(refusal):
             return _FAILED_STEPS[refusal.reason]
         if "claims" in self._passed:
             return "predicates"
-        return next(name for name in self._names if name not in self._passed)
+        if "signature" in self._passed:
+            return "audience" if _is_about_audience(refusal) else "claims"
+        if "issuer" in self._passed:
+            return "issuer's algorithm"
+        if "algorithm" in self._passed:
+            return "payload" if refusal.reason == "token_malformed" else "issuer"
+        return "algorithm" if refusal.reason == "algorithm_not_allowed" else "form"
+
+    def _is_about_events(self, refusal: AuthError) -> bool:
+        """Return True for a security event, which its claims tell and not its type."""
+        return refusal.reason == "type_mismatch" and "signature" in self._passed
 
     def _passed_steps(self, now: float) -> dict[str, Step]:
         """Return the recorded steps, and those about moments, which follow from the claims."""
@@ -120,58 +131,39 @@ class TokenTrace:
         return {**self._passed, **steps}
 
 
-def _form(token: str) -> Iterator[Step]:
+def _header_steps(token: str, allowed: frozenset[str], alg: str) -> Iterator[Step]:
     yield Step("form", True, "a compact JWS", f"{len(token)} bytes")
-
-
-def _algorithm(allowed: frozenset[str], alg: str) -> Iterator[Step]:
     yield Step("algorithm", True, in_words(sorted(allowed)), excerpt(alg))
 
 
-def _payload() -> Iterator[Step]:
+def _issuer_steps(issuer: Issuer) -> Iterator[Step]:
     yield Step("payload", True, "a JSON object")
-
-
-def _issuer(issuer: Issuer) -> Iterator[Step]:
     yield Step("issuer", True, "a trusted one", excerpt(issuer.issuer))
 
 
-def _issuers_algorithm(allowed: frozenset[str], alg: str) -> Iterator[Step]:
-    yield Step("issuer's algorithm", True, in_words(sorted(allowed)), excerpt(alg))
-
-
-def _type(profile: TokenProfile, header: Mapping[str, Any]) -> Iterator[Step]:
-    expected = profile.name if profile.types is None else in_words(sorted(profile.types))
-    yield Step("type", True, expected, _value(header.get("typ", ABSENT)))
-
-
-def _signature(header: Mapping[str, Any]) -> Iterator[Step]:
+def _signature_steps(issuer: Issuer, alg: str, header: Mapping[str, Any]) -> Iterator[Step]:
+    profile = issuer.profile
+    accepted = profile.name if profile.types is None else in_words(sorted(profile.types))
+    yield Step("issuer's algorithm", True, in_words(sorted(issuer.algorithms)), excerpt(alg))
+    yield Step("type", True, accepted, _value(header.get("typ", ABSENT)))
     yield Step("key", True, "one of the issuer's", _value(header.get("kid", ABSENT)))
     yield Step("signature", True, "good")
 
 
-def _audience(profile: TokenProfile, claims: Mapping[str, Any]) -> Iterator[Step]:
+def _claims_steps(profile: TokenProfile, claims: Mapping[str, Any], _: Dates) -> Iterator[Step]:
     accepted = "ANY_AUDIENCE"
     if profile.audiences is not None:
         accepted = str(in_words(sorted(profile.audiences)))
     yield Step("audience", True, accepted, _value(claims.get("aud", ABSENT)))
-
-
-def _claims(_profile: TokenProfile, _dates: Dates) -> Iterator[Step]:
     yield Step("claims", True, "all that are required")
 
 
-#: The verifier's checks, and the steps that each of them makes.
+#: The groups of checks that the verifier reports, and the steps that each of them makes.
 _STEPS: dict[str, Callable[..., Iterator[Step]]] = {
-    "form": _form,
-    "algorithm": _algorithm,
-    "payload": _payload,
-    "issuer": _issuer,
-    "issuer's algorithm": _issuers_algorithm,
-    "type": _type,
-    "signature": _signature,
-    "audience": _audience,
-    "claims": _claims,
+    "header": _header_steps,
+    "issuer": _issuer_steps,
+    "signature": _signature_steps,
+    "claims": _claims_steps,
 }
 
 
@@ -182,6 +174,12 @@ def _moment_steps(profile: TokenProfile, dates: Dates, now: float) -> Iterator[S
     yield Step("expiry", True, f"exp after {now}", _value(dates.exp))
     yield Step("not before", True, f"at most {now}", _value(dates.begin))
     yield Step("age", True, age, _value(dates.iat))
+
+
+def _is_about_audience(refusal: AuthError) -> bool:
+    if refusal.reason == "audience_mismatch":
+        return True
+    return refusal.expected in ("aud", "aud a string or strings")
 
 
 def _failing_step(name: str, refusal: AuthError) -> Step:

@@ -40,12 +40,18 @@ _ACCEPTED_TYPES = {"jwt": frozenset({"jwt", "at+jwt"}), "at+jwt": frozenset({"at
 #: Back-Channel Logout §2.4).
 NEVER_ACCESS_TOKENS = frozenset({"dpop+jwt", "secevent+jwt", "logout+jwt"})
 
+#: The moment before all others.
+_BEFORE_ALL = float("-inf")
+
 #: The claims by which an ID token can be recognised (OpenID Connect Core §2, §3.3.2.11).
 _ID_TOKEN_CLAIMS = ("at_hash", "c_hash", "s_hash")
 
 #: Claims that no accepted token has, each with the reason of the refusal: the events of a security
 #: event or logout token (RFC 8417 §2.2), and the binding to a key (RFC 7800 §3).
 _FORBIDDEN_CLAIMS = {"events": "type_mismatch", "cnf": "token_bound"}
+
+#: The claims that tell another kind of token, or how one is bound.
+_TELLING_CLAIMS = frozenset({*_ID_TOKEN_CLAIMS, *_FORBIDDEN_CLAIMS})
 
 
 class Dates(NamedTuple):
@@ -63,13 +69,6 @@ class Dates(NamedTuple):
         if self.iat is None:
             return self.nbf
         return max(self.nbf, self.iat)
-
-
-class ValidityWindow(NamedTuple):
-    """The times from `begin` to before `end`, in seconds since the epoch."""
-
-    begin: float
-    end: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +131,11 @@ def check_audience(claims: Mapping[str, Any], profile: TokenProfile) -> None:
     """
     if profile.audiences is None:
         return
-    audience = required_claim(claims, "aud")
+    audience = claims.get("aud", ABSENT)
+    if isinstance(audience, str) and audience in profile.audiences:
+        return
+    if audience is ABSENT:
+        raise InvalidToken("claim_missing", expected="aud", found=ABSENT)
     names = [audience] if isinstance(audience, str) else audience
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise InvalidToken("claim_malformed", expected="aud a string or strings", found=audience)
@@ -157,11 +160,10 @@ def check_claims(claims: Mapping[str, Any], profile: TokenProfile) -> Dates:
     for name in _STRING_CLAIMS[profile.name]:
         if not isinstance(claims.get(name, ""), str):
             raise InvalidToken("claim_malformed", expected=f"{name} a string", found=claims[name])
-    for name, reason in _FORBIDDEN_CLAIMS.items():
-        if name in claims:
-            raise InvalidToken(reason, found=name)
-    _check_id_token(claims, profile)
-    _check_fixed(claims, profile)
+    if not _TELLING_CLAIMS.isdisjoint(claims):
+        _check_telling_claims(claims, profile)
+    if profile.fixed:
+        _check_fixed(claims, profile)
     return dates
 
 
@@ -183,17 +185,20 @@ def check_times(dates: Dates, profile: TokenProfile, now: float) -> None:
         _check_age(dates.iat, profile.max_age, profile.leeway, now)
 
 
-def validity_window(dates: Dates, profile: TokenProfile) -> ValidityWindow:
-    """Return the times at which `check_times` accepts the token even without a leeway.
+def validity_window(dates: Dates, profile: TokenProfile) -> tuple[float, float]:
+    """Return the times between which `check_times` accepts the token even without a leeway.
 
-    The window is empty where the profile has a maximum age and the token has no `iat`.
+    The first time is included and the second is not, both in seconds since the epoch. Nothing is
+    accepted so where the profile has a maximum age and the token has no `iat`.
     """
-    begin = float("-inf") if dates.begin is None else dates.begin
+    begin = dates.begin
+    if begin is None:
+        begin = _BEFORE_ALL
     if profile.max_age is None:
-        return ValidityWindow(begin, dates.exp)
+        return begin, dates.exp
     if dates.iat is None:
-        return ValidityWindow(begin, float("-inf"))
-    return ValidityWindow(begin, min(dates.exp, dates.iat + profile.max_age))
+        return begin, _BEFORE_ALL
+    return begin, min(dates.exp, dates.iat + profile.max_age)
 
 
 def check_predicates(claims: Mapping[str, Any], profile: TokenProfile) -> None:
@@ -207,6 +212,14 @@ def check_predicates(claims: Mapping[str, Any], profile: TokenProfile) -> None:
             found = loggable(name, lookup(claims, name))
             expected = f"{name!r} to satisfy a predicate"
             raise InvalidToken("claim_mismatch", expected=expected, found=found)
+
+
+def _check_telling_claims(claims: Mapping[str, Any], profile: TokenProfile) -> None:
+    """Refuse what the claims tell to be another kind of token."""
+    for name, reason in _FORBIDDEN_CLAIMS.items():
+        if name in claims:
+            raise InvalidToken(reason, found=name)
+    _check_id_token(claims, profile)
 
 
 def _check_id_token(claims: Mapping[str, Any], profile: TokenProfile) -> None:
@@ -232,10 +245,12 @@ def _check_authorized_party(azp: Any, accepted: frozenset[str]) -> None:
 
 
 def _check_presence(claims: Mapping[str, Any], profile: TokenProfile) -> None:
-    for name in _REQUIRED_CLAIMS[profile.name]:
-        required_claim(claims, name)
+    required = _REQUIRED_CLAIMS[profile.name]
     if profile.max_age is not None:
-        required_claim(claims, "iat")
+        required = (*required, "iat")
+    for name in required:
+        if name not in claims:
+            raise InvalidToken("claim_missing", expected=name, found=ABSENT)
 
 
 def _read_date(claims: Mapping[str, Any], name: str) -> float:
