@@ -71,7 +71,7 @@ def read_policy(path: str | os.PathLike[str]) -> Policy:
     """
     name = f"policy file {os.fspath(path)}"
     try:
-        text = Path(path).read_text("utf-8")
+        text = Path(path).read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8"
         raise ValueError(f"{name}: cannot be read ({reason})") from None

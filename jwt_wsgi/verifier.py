@@ -22,7 +22,7 @@ from jwt_wsgi.jose.compact import (
     parse,
     read_segment,
 )
-from jwt_wsgi.jose.keys import KeySet
+from jwt_wsgi.jose.keys import KeySet, describe_keys
 from jwt_wsgi.jose.profile import (
     Dates,
     check_audience,
@@ -181,8 +181,13 @@ class Verifier:
         record("issuer's algorithm", issuer.algorithms, alg)
         check_type(compact.header, issuer.profile)
         record("type", issuer.profile, compact.header)
-        keys = issuer.keys.find(compact.header.get("kid"), alg)
-        check_signature(compact, alg, keys)
+        kid = compact.header.get("kid")
+        keys = issuer.keys.find(kid, alg)
+        try:
+            check_signature(compact, alg, keys)
+        except InvalidToken as refusal:
+            refusal.expected = describe_keys(issuer.keys.held(), kid, alg)
+            raise
         record("signature", compact.header)
 
     def _verified_token(

@@ -472,7 +472,7 @@ def test_a_flood_of_invented_kids_costs_few_fetches_and_no_valid_request(
             invented_kids[verdict(invented(api.good, number))] += 1
         known_kids[verdict(api.good)] += 1
 
-    verifier = api.app.app.app._verifier
+    verifier = api.app.app.app.verifier
 
     def verdict(token: str) -> int:
         try:

@@ -145,7 +145,7 @@ def test_an_exception_that_is_not_documented_is_a_crash(monkeypatch, name, file,
 @pytest.mark.parametrize(
     "place",
     [
-        "fuzz.keyset.read_object",
+        "fuzz.keyset.read_document",
         "jwt_wsgi.jose.jwk._decode_member",
         "jwt_wsgi.jose.jwk._algorithms_of",
     ],

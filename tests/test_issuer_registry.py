@@ -233,6 +233,21 @@ def test_a_name_that_no_resolver_is_asked_for_is_not_remembered_u15(name: str) -
     assert len(issuers._untrusted) == 0
 
 
+def test_a_proven_tenant_is_asked_for_again_after_a_minute_and_stays_proven() -> None:
+    clock = Clock()
+    issuers = IssuerRegistry(Tenants(TENANT), clock)
+    issuer = issuers.get(TENANT.issuer)
+    assert issuer is not None
+    # The second confirmation finds the name among the proven ones already.
+    for _ in range(2):
+        issuers.confirm(issuer)
+        assert list(issuers._proven) == [TENANT.issuer]
+    clock.advance(REMEMBERED_FOR)
+    assert issuers.get(TENANT.issuer) is issuer
+    assert list(issuers._proven) == [TENANT.issuer]
+    assert not issuers._unproven
+
+
 @pytest.mark.parametrize("count", [1, 10, 11, 5000])
 def test_a_refusal_names_ten_issuers_at_most_u17(count: int) -> None:
     keys = StaticJWKS(TENANT.jwks)

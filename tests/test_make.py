@@ -107,7 +107,10 @@ def test_make_serve_prepares_then_runs_the_demo(tmp_path):
         pytest.param("soak", ".test", ["python tests/soak/run.py 7 11"], id="soak"),
         pytest.param("conformance", ".test", ["python tests/conformance.py"], id="conformance"),
         pytest.param(
-            "mutmut", ".mutmut", ["mutmut run jwt_wsgi.jose*", "mutmut results"], id="mutmut"
+            "mutmut",
+            ".mutmut",
+            ["mutmut run jwt_wsgi.jose*", "mutmut results | grep -v 'not checked' || true"],
+            id="mutmut",
         ),
     ],
 )

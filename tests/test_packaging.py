@@ -189,6 +189,12 @@ def test_fail_on_skip_lets_other_runs_pass(tmp_path, options, body):
     assert run_of_tests(tmp_path, *options, body=body) == pytest.ExitCode.OK
 
 
+@pytest.mark.slow
+def test_an_id_with_an_address_is_refused(tmp_path):
+    body = "@pytest.mark.parametrize('value', [object()], ids=repr)\ndef test_one(value): ..."
+    assert run_of_tests(tmp_path, body=body) == pytest.ExitCode.USAGE_ERROR
+
+
 def test_ci_forbids_skips():
     assert 'make test PYTEST_ARGS="--fail-on-skip"' in (CHECKOUT / ".ci" / "run").read_text()
 

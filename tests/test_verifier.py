@@ -296,3 +296,46 @@ def test_a_recorded_verifier_reports_each_check_that_passed_and_caches_nothing(
     checks.clear()
     judge.verify(local.token())
     assert checks == []
+
+
+def refusal_of(judge: Verifier, token: str) -> InvalidToken:
+    with pytest.raises(InvalidToken) as refused:
+        judge.verify(token)
+    return refused.value
+
+
+PUBLISHED = LocalIssuer(algorithms=("ES256",)).jwks["keys"][0]
+
+
+@pytest.mark.parametrize("chained", [False, True], ids=["one source", "a chain"])
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        pytest.param(
+            {"use": "enc"}, "published, but not usable: use is not 'sig'", id="D3 skipped"
+        ),
+        pytest.param({"kid": "other"}, None, id="D3 not published"),
+        pytest.param({}, "published, but not for this alg", id="D3 another alg"),
+    ],
+)
+def test_a_kid_that_is_published_and_not_usable_is_said_to_be(
+    local: LocalIssuer, entry: dict[str, Any], expected: str | None, chained: bool
+) -> None:
+    jwks = {"keys": [*local.jwks["keys"], {**PUBLISHED, "kid": "second", **entry}]}
+    keys: Any = StaticJWKS(jwks)
+    if chained:
+        keys = [keys, StaticJWKS(LocalIssuer().jwks)]
+    refusal = refusal_of(verifier(local, keys=keys), local.token(header={"kid": "second"}))
+    assert (refusal.reason, refusal.found) == ("kid_unknown", "second")
+    assert (expected or "None") in str(refusal.expected)
+
+
+def test_the_log_says_how_many_of_the_keys_were_tried_d15() -> None:
+    issuers = [LocalIssuer(algorithms=("ES256",)) for _ in range(6)]
+    jwks = {"keys": [each.jwks["keys"][0] for each in issuers]}
+    keys = StaticJWKS(jwks)
+    judge = verifier(issuers[0], keys=keys, algorithms=["ES256"])
+    refusal = refusal_of(judge, issuers[5].token(header={"kid": None}))
+    assert refusal.reason == "signature_invalid"
+    assert "4 keys that were tried of 6" in str(refusal.expected)
+    assert judge.verify(issuers[0].token(header={"kid": None}))

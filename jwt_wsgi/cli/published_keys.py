@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from jwt_wsgi.http.client import Fetcher
 from jwt_wsgi.http.fetching import NO_HEADERS, FetchError, Reply
 from jwt_wsgi.jose import jwk
-from jwt_wsgi.jose.strict_json import read_object
+from jwt_wsgi.jose.strict_json import read_document
 from jwt_wsgi.jwks.discovery import Location
 from jwt_wsgi.jwks.static import MAX_FILE_BYTES
 
@@ -202,7 +202,7 @@ def _explain_failure(error: FetchError, jwks_uri: str | None) -> str:
 
 def _parse_key_set(document: bytes) -> _KeySet:
     try:
-        entries = read_object(document).get("keys")
+        entries = read_document(document).get("keys")
     except ValueError as error:
         return _KeySet((), f"the key set: {error}")
     if not isinstance(entries, list):

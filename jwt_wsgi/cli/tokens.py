@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 import click
 
 from jwt_wsgi.cli.output import keep_secret
-from jwt_wsgi.jose.strict_json import read_object
+from jwt_wsgi.jose.strict_json import read_document
 
 #: The environment variable that is read unless --token-file or --token-env is used.
 VARIABLE = "JWT_WSGI_TOKEN"
@@ -103,7 +103,7 @@ def _parse_input(content: bytes, source: str) -> TokenInput:
     if len(content) > MAX_BYTES:
         raise click.UsageError(f"{source}: over {MAX_BYTES} bytes; provide the token alone")
     try:
-        text = content.decode("utf-8").strip()
+        text = content.decode("utf-8-sig").strip()
     except UnicodeDecodeError:
         raise click.UsageError(f"{source}: not UTF-8; provide the token as text") from None
     if text.startswith("{"):
@@ -120,7 +120,7 @@ def _parse_input(content: bytes, source: str) -> TokenInput:
 def _access_token(text: str, source: str) -> str:
     """Return the token in the response of a token endpoint (RFC 6749 §5.1)."""
     try:
-        token = read_object(text.encode()).get("access_token")
+        token = read_document(text.encode()).get("access_token")
     except ValueError:
         token = None
     if not isinstance(token, str):

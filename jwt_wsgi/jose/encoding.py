@@ -12,6 +12,7 @@ except ImportError:  # The library is part of the extra `speed`.
 
 _ALPHABET = (string.ascii_letters + string.digits + "-_").encode("ascii")
 _TO_BASE64 = bytes.maketrans(b"-_", b"+/")
+_TO_BASE64URL = str.maketrans("+/", "-_")
 
 
 class _Ending(NamedTuple):
@@ -60,6 +61,18 @@ def decode(text: str) -> bytes:
         return b64decode(text + padding, b"-_", True)
     except ValueError:
         raise ValueError("not base64url") from None
+
+
+def decode_tolerantly(text: str) -> bytes:
+    """Return the octets of base64 or base64url text, with or without its padding.
+
+    Several texts decode to the same octets. So this function is for published keys, and never
+    for a part of a token.
+
+    Raises:
+        ValueError: `text` holds another character, or stray trailing bits.
+    """
+    return decode(text.rstrip("=").translate(_TO_BASE64URL))
 
 
 def _decode_without_pybase64(text: str, padding: str) -> bytes:

@@ -20,7 +20,7 @@ _ID_TOKEN_CLAIMS = frozenset({"at_hash", "c_hash", "s_hash"})
 
 
 class Hint(NamedTuple):
-    """What a refused token seems to be.
+    """The kind of token that a refused one seems to be.
 
     Attributes:
         kind: A stable name, such as "microsoft_graph".

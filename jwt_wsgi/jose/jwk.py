@@ -1,13 +1,12 @@
 """One key: turns a JWK, a PEM block or a secret into a `Key` bound to its algorithms.
 
 The raw members of an entry are checked before a library reads them (RFC 7517 §4,
-RFC 7518 §6, RFC 8037 §2).
+RFC 7518 §6, RFC 8037 §2). Their encodings are read tolerantly, because issuers differ there;
+the numbers that they encode are checked strictly.
 """
 
-import base64
-from contextlib import suppress
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from itertools import product
 from typing import Any, NamedTuple
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -15,17 +14,20 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.x509 import InvalidVersion, load_der_x509_certificate, load_pem_x509_certificate
+from cryptography.x509 import InvalidVersion, load_pem_x509_certificate
 from josepy.jwk import JWKEC, JWKRSA
 
 from jwt_wsgi.jose import encoding
 from jwt_wsgi.jose.algorithms import ALGORITHMS, algorithms_for, interchangeable
-from jwt_wsgi.jose.strict_json import read_object
+from jwt_wsgi.jose.certificates import certifies_another_key
+from jwt_wsgi.jose.key_confusion import is_asymmetric
+from jwt_wsgi.jose.pem import Block
 
 _PRIVATE_MEMBERS = ("d", "p", "q", "dp", "dq", "qi", "oth")
 _EC_COORDINATE_BYTES = {"P-256": 32, "P-384": 48, "P-521": 66}
 _ED25519_KEY_BYTES = 32
-_MAX_MEMBER = 1400  # characters: 8192 bits in base64url, and a leading zero octet
+_MAX_MEMBER = 1400  # characters: 8192 bits in base64, and a leading zero octet
+_EMPTY: tuple[object, ...] = ("", [], {})
 
 
 class Unusable(ValueError):
@@ -80,6 +82,7 @@ def from_entry(entry: object, *, symmetric: bool) -> Key:
     """
     if not isinstance(entry, dict):
         raise Unusable("not an object")
+    entry = _without_empty_members(entry)
     _check_common_members(entry)
     if entry.get("kty") != "oct":
         key = _read_public_entry(entry)
@@ -98,7 +101,7 @@ def from_secret(secret: bytes) -> Key:
     Raises:
         Unusable: The secret is shorter than 32 bytes, or is a public or private key.
     """
-    if _is_asymmetric(secret):
+    if is_asymmetric(secret):
         raise Unusable(
             "an asymmetric key is not a secret, because anyone may know its public part: "
             "pass it to StaticJWKS"
@@ -109,33 +112,45 @@ def from_secret(secret: bytes) -> Key:
     return Key(None, algorithms, secret)
 
 
-def from_pem(pem: bytes, *, kid: str | None, alg: str | None) -> Key:
+def from_pem_block(block: Block, *, kid: str | None, alg: str | None) -> Key:
     """Return the key of a PEM public key or certificate.
 
     Args:
-        pem: The PEM block.
+        block: The PEM block.
         kid: The key's ID, or None.
         alg: The one algorithm to bind the key to; None is every algorithm of its type.
 
     Raises:
         Unusable: The key is private, of an unsupported type or size, or does not fit `alg`.
     """
-    if b"PRIVATE KEY" in pem:
+    if block.is_private:
         raise Unusable("a private key; export its public part")
-    public_key = _load_pem(pem)
+    public_key = _load_pem(block)
     algorithms = _algorithms_of(public_key)
     if alg is not None:
         algorithms = _restrict_to_alg(algorithms, alg)
     return Key(kid, algorithms, public_key)
 
 
-def _load_pem(pem: bytes) -> object:
+def _load_pem(block: Block) -> object:
     try:
-        if b"BEGIN CERTIFICATE" in pem:
-            return load_pem_x509_certificate(pem).public_key()
-        return serialization.load_pem_public_key(pem)
-    except (ValueError, UnsupportedAlgorithm):
+        if block.label.endswith("CERTIFICATE"):
+            return load_pem_x509_certificate(block.octets).public_key()
+        return serialization.load_pem_public_key(block.octets)
+    except (ValueError, UnsupportedAlgorithm, InvalidVersion):
         raise Unusable("not a PEM public key or certificate") from None
+
+
+def _without_empty_members(entry: dict[str, Any]) -> dict[str, Any]:
+    """Return `entry` without the members that are null or empty, which mean absent.
+
+    Serializers write these for members without a value. Only an empty `kid` is a value.
+    """
+    return {
+        name: value
+        for name, value in entry.items()
+        if value is not None and (name == "kid" or value not in _EMPTY)
+    }
 
 
 def _check_common_members(entry: dict[str, Any]) -> None:
@@ -152,7 +167,8 @@ def _check_common_members(entry: dict[str, Any]) -> None:
 
 
 def _read_symmetric_entry(entry: dict[str, Any]) -> Key:
-    return replace(from_secret(_decode_member(entry, "k")), kid=entry.get("kid"))
+    secret = _decode_member(entry, "k", encoding.decode)
+    return replace(from_secret(secret), kid=entry.get("kid"))
 
 
 def _read_public_entry(entry: dict[str, Any]) -> Key:
@@ -160,7 +176,8 @@ def _read_public_entry(entry: dict[str, Any]) -> Key:
         raise Unusable("a member k, which only symmetric keys have")
     public_key = _load_public_key(entry)
     algorithms = _algorithms_of(public_key)
-    _check_certificate(entry, public_key)
+    if certifies_another_key(entry.get("x5c"), public_key):
+        raise Unusable("x5c certifies another key")
     return Key(entry.get("kid"), algorithms, public_key)
 
 
@@ -174,12 +191,14 @@ def _restrict_to_alg(algorithms: frozenset[str], alg: object) -> frozenset[str]:
     return restricted
 
 
-def _decode_member(entry: dict[str, Any], member: str) -> bytes:
+def _decode_member(
+    entry: dict[str, Any], member: str, decode: Callable[[str], bytes] = encoding.decode_tolerantly
+) -> bytes:
     text = entry.get(member)
     if not isinstance(text, str) or not 0 < len(text) <= _MAX_MEMBER:
         raise Unusable(f"{member} is missing, not a string, or too long")
     try:
-        return encoding.decode(text)
+        return decode(text)
     except ValueError:
         raise Unusable(f"{member} is not base64url") from None
 
@@ -199,31 +218,45 @@ def _load_public_key(entry: dict[str, Any]) -> Any:
 
 
 def _load_rsa(entry: dict[str, Any]) -> Any:
-    modulus = int.from_bytes(_decode_member(entry, "n"), "big")
-    exponent = int.from_bytes(_decode_member(entry, "e"), "big")
-    _check_rsa(modulus, exponent)
-    return JWKRSA.fields_from_json(entry).key.public_numbers().public_key()
+    modulus = _decode_member(entry, "n")
+    exponent = _decode_member(entry, "e")
+    _check_rsa(int.from_bytes(modulus, "big"), int.from_bytes(exponent, "big"))
+    members = {"n": encoding.encode(modulus), "e": encoding.encode(exponent)}
+    return JWKRSA.fields_from_json(members).key.public_numbers().public_key()
 
 
 def _load_ec(entry: dict[str, Any], curve: str) -> Any:
-    for member in ("x", "y"):
-        _decode_sized_member(entry, member, _EC_COORDINATE_BYTES[curve])
+    size = _EC_COORDINATE_BYTES[curve]
+    members = {
+        "crv": curve,
+        "x": encoding.encode(_decode_coordinate(entry, "x", size)),
+        "y": encoding.encode(_decode_coordinate(entry, "y", size)),
+    }
     try:
-        return JWKEC.fields_from_json(entry).key.public_numbers().public_key()
+        return JWKEC.fields_from_json(members).key.public_numbers().public_key()
     except ValueError:
         raise Unusable(f"the point is not on {curve}") from None
 
 
-def _load_ed25519(entry: dict[str, Any]) -> Ed25519PublicKey:
-    octets = _decode_sized_member(entry, "x", _ED25519_KEY_BYTES)
-    return Ed25519PublicKey.from_public_bytes(octets)
+def _decode_coordinate(entry: dict[str, Any], member: str, size: int) -> bytes:
+    """Return a coordinate in the size of its curve, which RFC 7518 §6.2.1.2 demands.
 
-
-def _decode_sized_member(entry: dict[str, Any], member: str, size: int) -> bytes:
+    Some issuers write it as a number: without its leading zero octets, or with the one zero
+    octet that a signed integer begins with.
+    """
     octets = _decode_member(entry, member)
-    if len(octets) != size:
+    if len(octets) == size + 1:
+        octets = octets.removeprefix(b"\0")
+    if len(octets) > size:
         raise Unusable(f"{member} does not have the size of the curve")
-    return octets
+    return octets.rjust(size, b"\0")
+
+
+def _load_ed25519(entry: dict[str, Any]) -> Ed25519PublicKey:
+    octets = _decode_member(entry, "x")
+    if len(octets) != _ED25519_KEY_BYTES:
+        raise Unusable("x does not have the size of the curve")
+    return Ed25519PublicKey.from_public_bytes(octets)
 
 
 def _check_rsa(modulus: int, exponent: int) -> None:
@@ -251,44 +284,3 @@ def _algorithms_of(public_key: object) -> frozenset[str]:
     if not algorithms:
         raise Unusable("a key of a type or curve that is not supported")
     return algorithms
-
-
-def _check_certificate(entry: dict[str, Any], public_key: object) -> None:
-    """Check that the first certificate of `x5c` certifies this key (RFC 7517 §4.7)."""
-    if "x5c" not in entry:
-        return
-    try:
-        der = base64.b64decode(entry["x5c"][0], validate=True)
-        certified_key = load_der_x509_certificate(der).public_key()
-    except (ValueError, TypeError, LookupError, UnsupportedAlgorithm, InvalidVersion):
-        raise Unusable("x5c is not a list of certificates") from None
-    if certified_key != public_key:
-        raise Unusable("x5c certifies another key")
-
-
-def _is_asymmetric(secret: bytes) -> bool:
-    """Return whether `secret` is a key or certificate in any form that a library reads."""
-    # The last octet of a binary form may itself look like white space, so that the secret
-    # is tried both with and without it.
-    forms = [secret, secret.strip(), secret.removesuffix(b"\n"), secret.removesuffix(b"\r\n")]
-    with suppress(ValueError):
-        forms.append(base64.b64decode(secret))
-    loaders = (
-        serialization.load_der_public_key,
-        serialization.load_ssh_public_key,
-        load_der_x509_certificate,
-        _check_json_key,
-    )
-    for load, form in product(loaders, forms):
-        with suppress(ValueError, UnsupportedAlgorithm):
-            # A certificate of an unknown version is a certificate all the same.
-            with suppress(InvalidVersion):
-                load(form)
-            return True
-    return b"----BEGIN " in secret.replace(b"- BEGIN ", b"-BEGIN ")
-
-
-def _check_json_key(secret: bytes) -> None:
-    """Raise `ValueError` unless `secret` is a JWK or a JWKS."""
-    if read_object(secret).keys().isdisjoint(("kty", "keys")):
-        raise ValueError("neither a JWK nor a JWKS")

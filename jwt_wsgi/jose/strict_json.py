@@ -7,6 +7,7 @@ finite numbers, no lone surrogates (RFC 7515 §4, RFC 7519 §4, RFC 8259 §8).
 import json
 import math
 import re
+from codecs import BOM_UTF8
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -33,6 +34,18 @@ def read_object(octets: bytes) -> dict[str, Any]:
         if value is not None:
             return value
     return _read_strictly(octets)
+
+
+def read_document(octets: bytes) -> dict[str, Any]:
+    """Return the JSON object of a document: a key set, metadata, or a response.
+
+    One UTF-8 byte order mark in front of it is skipped, as RFC 8259 §8.1 allows. The segments
+    of a token are no documents: `read_object` reads them and refuses the mark.
+
+    Raises:
+        ValueError: `octets` are not one strict JSON object. The text quotes nothing of them.
+    """
+    return read_object(octets.removeprefix(BOM_UTF8))
 
 
 def _read_canonical(octets: bytes) -> dict[str, Any] | None:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from jwt_wsgi.http.fetching import FetchError, Reply
 from jwt_wsgi.http.urls import check_url
-from jwt_wsgi.jose.strict_json import read_object
+from jwt_wsgi.jose.strict_json import read_document
 
 
 class MetadataURLs(NamedTuple):
@@ -81,7 +81,7 @@ class Location:
 
     def _read_jwks_uri(self, document: bytes) -> str:
         try:
-            metadata = read_object(document)
+            metadata = read_document(document)
             _check_issuer(metadata.get("issuer"), self._issuer)
             uri: str = metadata.get("jwks_uri", "")
             parts = check_url(uri, option="jwks_uri", allow_http=self._allow_http)

@@ -7,7 +7,7 @@ from typing import NamedTuple, Self
 
 from jwt_wsgi.http.fetching import Fetch, FetchError, Outcome, Reply
 from jwt_wsgi.jose.keys import KeySet
-from jwt_wsgi.jose.strict_json import read_object
+from jwt_wsgi.jose.strict_json import read_document
 from jwt_wsgi.jwks.discovery import Location
 
 logger = logging.getLogger("jwt_wsgi.jwks")
@@ -99,7 +99,7 @@ class KeyLoader:
         return reply
 
     def _parse(self, document: bytes) -> KeySet:
-        jwks = read_object(document)
+        jwks = read_document(document)
         entries = jwks.get("keys")
         if isinstance(entries, list) and len(entries) > self.max_keys:
             raise ValueError(f"more than {self.max_keys} keys")

@@ -111,6 +111,12 @@ class FilteredSource:
         return self._source.find(kid, alg)
 
 
+def _merge(parts: tuple[KeySet, ...]) -> KeySet:
+    keys = [key for part in parts for key in part.keys]
+    skipped = [entry for part in parts for entry in part.skipped]
+    return KeySet(keys, skipped=skipped)
+
+
 class KeySourceChain:
     """Several key sources that are asked in order; the first matching key is used.
 
@@ -131,7 +137,7 @@ class KeySourceChain:
         parts = tuple(keys for keys in key_sets if keys is not None)
         merged = self._merged
         if [id(part) for part in parts] != [id(part) for part in merged.parts]:
-            merged = _MergedKeys(parts, KeySet(key for part in parts for key in part.keys))
+            merged = _MergedKeys(parts, _merge(parts))
             self._merged = merged
         if not parts:
             return None

@@ -10,7 +10,8 @@ from typing import Any, Final, NamedTuple
 from jwt_wsgi.callbacks import check_callables
 from jwt_wsgi.jose.jwk import Key
 from jwt_wsgi.jose.keys import KeySet
-from jwt_wsgi.jose.strict_json import read_object
+from jwt_wsgi.jose.pem import is_pem
+from jwt_wsgi.jose.strict_json import read_document
 from jwt_wsgi.jwks.source import without_kids
 
 logger = logging.getLogger("jwt_wsgi.jwks")
@@ -20,8 +21,6 @@ MAX_FILE_BYTES: Final = 524288
 
 #: Seconds between two checks of a key file.
 CHECK_INTERVAL: Final = 0.5
-
-_PEM_BEGIN: Final = "-----BEGIN "
 
 
 class _FileStamp(NamedTuple):
@@ -39,7 +38,7 @@ class StaticJWKS:
 
     Args:
         jwks: A JWKS as a mapping, a `KeySet`, or the path of a file that holds a JWKS as
-            JSON, or one public key or certificate as PEM (512 KiB at most).
+            JSON, or public keys and certificates as PEM (512 KiB at most).
         clock: Returns monotonic seconds. Default `time.monotonic`.
 
     Raises:
@@ -143,7 +142,8 @@ class SharedSecret:
 
 
 def _check_is_path(path: str | os.PathLike[str]) -> None:
-    if os.fspath(path).lstrip().startswith((_PEM_BEGIN, "{")):
+    text = os.fspath(path)
+    if "-----BEGIN " in text or text.lstrip("\ufeff \t\r\n").startswith("{"):
         raise ValueError(
             "StaticJWKS takes a path, and this is a key itself: use KeySet.from_pem or json.loads"
         )
@@ -166,6 +166,6 @@ def _read_key_file(path: Path) -> KeySet:
 def _parse_key_file(content: bytes) -> KeySet:
     if len(content) > MAX_FILE_BYTES:
         raise ValueError(f"more than {MAX_FILE_BYTES} bytes")
-    if content.lstrip().startswith(_PEM_BEGIN.encode()):
+    if is_pem(content):
         return KeySet.from_pem(content)
-    return KeySet.from_jwks(read_object(content))
+    return KeySet.from_jwks(read_document(content))

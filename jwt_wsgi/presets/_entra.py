@@ -10,7 +10,7 @@ from jwt_wsgi.http.client import Fetcher
 from jwt_wsgi.http.fetching import Fetch, Reply
 from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.jose.claims import ClaimName
-from jwt_wsgi.jose.strict_json import read_object
+from jwt_wsgi.jose.strict_json import read_document
 from jwt_wsgi.jwks.remote import RemoteJWKS
 from jwt_wsgi.jwks.source import KeySource
 from jwt_wsgi.presets._preset_issuer import IssuerOptions, preset_issuer
@@ -204,7 +204,7 @@ class _OwnersKeysFetcher:
         if not isinstance(reply, Reply):
             reply = Reply(reply)
         try:
-            keys = [key for key in read_object(reply.body)["keys"] if self._may_use(key)]
+            keys = [key for key in read_document(reply.body)["keys"] if self._may_use(key)]
         except (ValueError, TypeError, LookupError, AttributeError):
             # The key source reports what is wrong with the document.
             return reply

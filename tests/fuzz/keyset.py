@@ -1,4 +1,4 @@
-"""Any octets as a JWKS: a `ValueError` that quotes none of it, or keys that verify nothing forged."""
+"""Any octets as a JWKS or PEM: a `ValueError` that quotes none, or keys that verify nothing forged."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 from jwt_wsgi.jose import KeySet
 from jwt_wsgi.jose.algorithms import ALGORITHMS, SYMMETRIC
 from jwt_wsgi.jose.keys import MAX_CANDIDATES
-from jwt_wsgi.jose.strict_json import read_object
+from jwt_wsgi.jose.pem import is_pem
+from jwt_wsgi.jose.strict_json import read_document
 
 FORGED = [b"", b"\0", bytes(64), b"\x01" * 64, b"\xff" * 256]
 #: Characters; shorter ones may stand in an honest sentence.
@@ -16,8 +17,11 @@ QUOTABLE = 24
 
 
 def one_input(octets: bytes) -> None:
+    if is_pem(octets):
+        _read_pem(octets)
+        return
     try:
-        jwks = read_object(octets)
+        jwks = read_document(octets)
     except ValueError as error:
         _check_text(str(error), [octets[:QUOTABLE].decode("latin-1")])
         return
@@ -29,6 +33,18 @@ def one_input(octets: bytes) -> None:
         else:
             _check_text(repr([skipped.reason for skipped in keys.skipped]), _texts(jwks))
             _check(keys, symmetric)
+
+
+def _read_pem(octets: bytes) -> None:
+    # A label may be quoted, so that only the lines between the labels count.
+    lines = [line for line in octets.decode("latin-1").splitlines() if "-----" not in line]
+    try:
+        keys = KeySet.from_pem(octets)
+    except ValueError as error:
+        _check_text(str(error), lines)
+    else:
+        assert not keys.symmetric
+        _check(keys, symmetric=False)
 
 
 def _check_text(said: str, texts: Iterable[str]) -> None:

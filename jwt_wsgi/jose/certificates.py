@@ -1,0 +1,55 @@
+"""The certificate that a JWK may carry beside its key (RFC 7517 §4.7)."""
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.x509 import Certificate, InvalidVersion, load_der_x509_certificate
+from cryptography.x509.oid import PublicKeyAlgorithmOID
+
+from jwt_wsgi.jose import encoding
+
+# Characters. Certificates of signing keys have a tenth of it, or less.
+_MAX_CERTIFICATE = 16_384
+
+_PEM_BEGIN = "-----BEGIN CERTIFICATE-----"
+_PEM_END = "-----END CERTIFICATE-----"
+
+# Other keys are not loaded: checking the parameters of a Diffie-Hellman key takes seconds.
+_SIGNING_KEYS = (
+    PublicKeyAlgorithmOID.RSAES_PKCS1_v1_5,
+    PublicKeyAlgorithmOID.RSASSA_PSS,
+    PublicKeyAlgorithmOID.EC_PUBLIC_KEY,
+    PublicKeyAlgorithmOID.ED25519,
+)
+
+
+def certifies_another_key(x5c: object, public_key: object) -> bool:
+    """Return whether the first certificate of `x5c` can be read, and its key is another one.
+
+    `x5c` should be a list of certificates in base64. Some issuers publish a text instead of
+    the list, PEM, lines or base64url, so these are read as well.
+
+    Args:
+        x5c: The member of the JWK, or None.
+        public_key: The public key of cryptography that the JWK's other members describe.
+    """
+    first = x5c[0] if isinstance(x5c, list) and x5c else x5c
+    if not isinstance(first, str):
+        return False
+    try:
+        certificate = load_der_x509_certificate(_decode_certificate(first))
+        return _certified_key(certificate) != public_key
+    # A certificate without a positive serial number is a warning, which may be an exception.
+    except (ValueError, UnsupportedAlgorithm, InvalidVersion, Warning):
+        return False
+
+
+def _decode_certificate(text: str) -> bytes:
+    before, begin, certificate = text[:_MAX_CERTIFICATE].partition(_PEM_BEGIN)
+    body = certificate.partition(_PEM_END)[0] if begin else before
+    return encoding.decode_tolerantly("".join(body.split()))
+
+
+def _certified_key(certificate: Certificate) -> object | None:
+    """Return the certificate's key, or None if it is of a type that no algorithm uses."""
+    if certificate.public_key_algorithm_oid not in _SIGNING_KEYS:
+        return None
+    return certificate.public_key()
