@@ -23,8 +23,11 @@ from test_examples_fuzz import caller
 from jwt_wsgi import (
     PUBLIC,
     Auth,
+    InvalidToken,
+    Issuer,
     Policy,
     ScopeAuthorizer,
+    StaticJWKS,
     Verifier,
     claim,
     get_auth,
@@ -91,13 +94,27 @@ def test_a_second_text_of_a_token_verifies_and_a_deny_list_of_hashes_misses_it(
 
 
 def refusal(verifier: Verifier, token: str) -> str | None:
-    from jwt_wsgi import InvalidToken
-
     try:
         verifier.verify(token)
     except InvalidToken as error:
         return error.reason
     return None
+
+
+def test_a_check_of_the_kid_misses_a_token_without_one_but_revoke_does_not() -> None:
+    """What security.md says of a stolen key."""
+    local = LocalIssuer(algorithms=("ES256",))
+    kid = local.key().kid
+    keys = StaticJWKS(local.jwks)
+    verifier = Verifier(
+        Issuer(local.issuer, audience=local.audience, keys=keys, algorithms=["ES256"]),
+        is_revoked=lambda auth: auth.header.get("kid") == kid,
+    )
+    assert refusal(verifier, local.token()) == "token_revoked"
+    nameless = local.token(header={"kid": None})
+    assert refusal(verifier, nameless) is None
+    keys.revoke(kid)
+    assert refusal(verifier, nameless) in ("kid_unknown", "signature_invalid")
 
 
 # --- a router that reads another variable than PATH_INFO

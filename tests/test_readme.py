@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import inspect
-import logging
 import re
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pages import process_left_unchanged
 
 import app
 from jwt_wsgi import Issuer, RemoteJWKS, protect
@@ -22,21 +21,12 @@ PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 SNIPPET = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
-@pytest.fixture
-def quiet_again() -> Iterator[None]:
-    """What a page asks of the log ends with it."""
-    logger = logging.getLogger("jwt_wsgi.decision")
-    before = logger.level
-    yield
-    logger.setLevel(before)
-
-
-@pytest.mark.usefixtures("quiet_again")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_python_snippet_of_a_page_runs(page: Path) -> None:
     namespace: dict[str, object] = {}
-    for number, snippet in enumerate(SNIPPET.findall(page.read_text(encoding="utf-8")), 1):
-        exec(compile(snippet, f"{page.name}, snippet {number}", "exec"), namespace)
+    with process_left_unchanged():
+        for number, snippet in enumerate(SNIPPET.findall(page.read_text(encoding="utf-8")), 1):
+            exec(compile(snippet, f"{page.name}, snippet {number}", "exec"), namespace)
 
 
 def test_the_readme_has_snippets_to_run() -> None:
