@@ -230,6 +230,10 @@ def test_presets_take_every_option_of_an_issuer() -> None:
     assert set(IssuerOptions.__annotations__) == parameters
 
 
+async def _fetch_later(url: str) -> Any:
+    """Return nothing: it is never awaited."""
+
+
 WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     "a URL for a domain": (lambda: auth0("https://tenant.auth0.com/", audience="a"), "domain="),
     "a domain in capitals": (lambda: auth0("Tenant.auth0.com", audience="a"), "domain="),
@@ -252,6 +256,10 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     "no audience for anyone": (lambda: entra(ANY_TENANT, audience=""), "audience="),
     "a region that is none": (lambda: cognito("Ireland", "x_y", client_ids="a"), "region="),
     "a pool elsewhere": (lambda: cognito("eu-west-1", "us-east-1_Abc", client_ids="a"), "pool="),
+    "a coroutine function for Entra": (
+        lambda: entra(TENANT, audience="a", fetch=_fetch_later),
+        "fetch=.*coroutine function",
+    ),
     "no clients": (lambda: cognito("eu-west-1", "eu-west-1_Abc", client_ids=[]), "client_ids="),
     "an empty client": (
         lambda: cognito("eu-west-1", "eu-west-1_Abc", client_ids=""),
@@ -447,6 +455,7 @@ UNFILTERABLE = {
     "U21 too many bytes": b'{"keys": []}' + b" " * 524288,
     "U21 text": '{"keys": []}',
     "U21 None": None,
+    "U21 a generator": (number for number in ()),
 }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple, Unpack, overload
 
+from jwt_wsgi.callbacks import check_callables, refuse_deferred
 from jwt_wsgi.http.client import Fetcher
 from jwt_wsgi.http.fetching import Fetch, FetchError, Reply
 from jwt_wsgi.issuer import Issuer
@@ -196,6 +197,7 @@ class _OwnersKeysFetcher:
     """
 
     def __init__(self, owner: str, fetch: Fetch | None) -> None:
+        check_callables(fetch=fetch)
         self._fetch = fetch or Fetcher(10.0, _MAX_BYTES)
         self._owner = owner
         self._issuers = {
@@ -209,12 +211,13 @@ class _OwnersKeysFetcher:
         reply = answer if isinstance(answer, Reply) else Reply(answer)
         try:
             body = self._without_other_owners(reply.body)
-        except ValueError as error:
+        except (ValueError, TypeError) as error:
             raise FetchError(str(error), headers=reply.headers) from None
         return reply._replace(body=body)
 
     def _without_other_owners(self, document: object) -> bytes:
         # A user's fetch may return anything, of any size.
+        refuse_deferred(document)
         if not isinstance(document, bytes):
             raise ValueError("fetch did not return bytes")
         if len(document) > _MAX_BYTES:
