@@ -28,6 +28,7 @@ import trustme
 LISTENERS = ("plain", "elsewhere", "trusted", "expired", "untrusted")
 METADATA = "/.well-known/openid-configuration"
 SECONDS_BETWEEN_DRIPS = 0.02
+SECONDS_LATE = 0.4
 RETRY_AFTER = 45
 
 
@@ -72,6 +73,16 @@ class Exchange:
 
 def fine(to: Exchange) -> None:
     to.answer(to.body)
+
+
+def late(to: Exchange) -> None:
+    to.released.wait(SECONDS_LATE)
+    to.answer(to.body)
+
+
+def late_404(to: Exchange) -> None:
+    to.released.wait(SECONDS_LATE)
+    to.answer(b"{}", "404 Not Found")
 
 
 def hang_up(to: Exchange) -> None:
@@ -172,7 +183,7 @@ BAD: dict[str, Callable[[Exchange], None]] = {
 }  # fmt: skip
 #: The port is closed, so the kernel refuses connections.
 REFUSE = "refuse"
-FAULTS = {"fine": fine, **SLOW, **BAD}
+FAULTS = {"fine": fine, "late": late, "late_404": late_404, **SLOW, **BAD}
 
 
 # --- the process
@@ -186,6 +197,8 @@ class Listener(threading.Thread):
         self.site = site
         self.label = name
         self.tls = tls
+        if tls is not None:
+            tls.sni_callback = self.count_name
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
         # Bound by number, because only then a socket that is shut down keeps its port.
@@ -210,6 +223,9 @@ class Listener(threading.Thread):
             with suppress(OSError):
                 connection, _ = self.socket.accept()
                 threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
+
+    def count_name(self, connection: object, name: str | None, context: object) -> None:
+        self.site.count(f"{self.label} named {name}")
 
     def serve(self, connection: socket.socket) -> None:
         self.site.count(f"{self.label} connections")
@@ -383,6 +399,28 @@ class FaultServer:
     def connections(self, listener: str = "plain") -> int:
         """Return the number of connections to this listener, with or without a request."""
         return self.counted("connections", listener)
+
+    def named(self, name: str, listener: str = "trusted") -> int:
+        """Return the number of TLS handshakes at this listener that named this server."""
+        return self.counted(f"named {name}", listener)
+
+
+class BlackHole:
+    """An address that answers nothing: a socket whose queue of connections is full."""
+
+    def __init__(self, address: str, port: int) -> None:
+        self._socket = socket.create_server((address, port), backlog=0)
+        self._queue = [socket.socket() for _ in range(4)]
+        for waiting in self._queue:
+            waiting.setblocking(False)
+            waiting.connect_ex((address, port))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for waiting in (*self._queue, self._socket):
+            waiting.close()
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from waiting import idle
 from jwt_wsgi import KeysUnavailable, RemoteJWKS
 from jwt_wsgi.http.client import Fetcher
 from jwt_wsgi.http.fetching import FetchError
+from jwt_wsgi.http.resolving import Resolver
 from jwt_wsgi.testing import SigningKey
 
 KEY = SigningKey("ES256", "a").jwk or {}
@@ -148,6 +149,115 @@ def test_the_request_accepts_unencoded_json_and_has_the_configured_headers(
     } <= {*lines}
 
 
+def sent(server: Server, name: str) -> list[str]:
+    """Return the values of a header, by any spelling of its name, in the last request."""
+    fields = [line.partition(":") for line in server.requests[-1].splitlines()[1:]]
+    return [value.strip() for field, _, value in fields if field.lower() == name.lower()]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        pytest.param("accept", "application/jwk-set+json", id="U26 accept in lower case"),
+        pytest.param("ACCEPT", "*/*", id="U26 accept in capitals"),
+        pytest.param("Accept", "*/*", id="U26 accept"),
+        pytest.param("accept-encoding", "identity;q=1", id="U26 accept-encoding"),
+        pytest.param("user-agent", "api/1.0", id="U26 user-agent"),
+        pytest.param("USER-AGENT", "api/1.0", id="U26 user-agent in capitals"),
+        pytest.param("host", "keys.internal", id="U26 host"),
+        pytest.param("x-tenant", "one", id="U26 no default"),
+    ],
+)
+def test_a_header_of_the_user_replaces_the_default_one_whatever_its_case(
+    name: str, value: str, serve: Callable[..., Server]
+) -> None:
+    server = serve(http(jwks()))
+    fetcher(headers={name: value})(server.url())
+    assert sent(server, name) == [value]
+    for default in ("accept", "accept-encoding", "user-agent", "host"):
+        assert len(sent(server, default)) == 1
+
+
+@pytest.mark.parametrize("name", ["accept", "Accept", "host", "user-agent"])
+def test_a_proxy_receives_one_header_of_each_name_u26(
+    name: str, proxied: Callable[[str], None], serve: Callable[..., Server]
+) -> None:
+    proxy = serve(http(jwks()))
+    proxied(f"http://127.0.0.1:{proxy.port}")
+    fetcher(headers={name: "x"})(f"http://{ELSEWHERE}/jwks")
+    assert sent(proxy, name) == ["x"]
+
+
+def test_a_tenants_host_receives_the_host_header_of_the_user_u26(
+    authority: trustme.CA, roots: Path, serve: Callable[..., Server]
+) -> None:
+    server = serve(http(jwks()), certified(authority, "localhost"))
+    resolver = Resolver(is_public=lambda address: True)
+    fetch = fetcher(
+        headers={"host": "one.test"}, ca_certs=roots, public_only=True, resolver=resolver
+    )
+    fetch(server.url("localhost", "https"))
+    assert sent(server, "host") == ["one.test"]
+
+
+def test_headers_are_read_at_each_fetch_from_a_callable_u26(serve: Callable[..., Server]) -> None:
+    server = serve(http(jwks()))
+    tokens = iter(["one", "two"])
+    fetch = fetcher(headers=lambda: {"authorization": f"Bearer {next(tokens)}"})
+    for token in ("one", "two"):
+        fetch(server.url())
+        assert sent(server, "Authorization") == [f"Bearer {token}"]
+
+
+def raise_a_secret() -> Any:
+    raise RuntimeError("hidden")
+
+
+async def later() -> dict[str, str]:
+    return {}
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        pytest.param(raise_a_secret, id="U26 an exception"),
+        pytest.param(lambda: None, id="U26 None"),
+        pytest.param(lambda: "hidden", id="U26 text"),
+        pytest.param(lambda: [("Authorization", "hidden")], id="U26 a list"),
+        pytest.param(lambda: {"Authorization": "hidden\r\nX: y"}, id="U26 two lines"),
+        pytest.param(lambda: {"Authorization": b"hidden"}, id="U26 bytes"),
+        pytest.param(lambda: {"hidden value": "Authorization"}, id="U26 an invalid name"),
+        pytest.param(lambda: {"A": "hidden", "a": "hidden"}, id="U26 one name twice"),
+        pytest.param(lambda: later(), id="U26 an awaitable"),
+    ],
+)
+def test_a_callable_without_valid_headers_is_a_failed_fetch_and_nothing_of_it_is_logged(
+    headers: Any, serve: Callable[..., Server], caplog: pytest.LogCaptureFixture
+) -> None:
+    server = serve(http(jwks()))
+    outcomes = []
+    source = RemoteJWKS(
+        server.url(), headers=headers, on_fetch=lambda fetched: outcomes.append(fetched.outcome)
+    )
+    status = source.warm_up()
+    idle()
+    assert (status.usable, status.failures, outcomes) == (False, 1, ["fetcher_raised"])
+    assert str(status.last_error).startswith("headers ")
+    assert server.requests == []
+    assert "the last good keys stay" in caplog.text
+    assert "hidden" not in caplog.text + str(status.last_error)
+
+
+def test_a_mapping_that_became_invalid_is_a_failed_fetch_u26(serve: Callable[..., Server]) -> None:
+    server = serve(http(jwks()))
+    headers = {"Authorization": "Bearer one"}
+    fetch = fetcher(headers=headers)
+    headers["authorization"] = "Bearer two"
+    with pytest.raises(FetchError, match="headers are not valid"):
+        fetch(server.url())
+    assert server.requests == []
+
+
 def test_one_connection_serves_several_fetches(serve: Callable[..., Server]) -> None:
     server = serve(http(jwks(), Connection="keep-alive"))
     fetch = fetcher()
@@ -185,6 +295,9 @@ def test_a_fork_after_the_first_fetch_shares_no_connection(serve: Callable[..., 
         {"headers": {"Two words": "x"}},
         {"headers": {"X-Number": 1}},
         {"headers": {1: "x"}},
+        {"headers": {"X-One": "hidden", "x-one": "hidden"}},
+        {"headers": later},
+        {"headers": [("X-One", "hidden")]},
         {"ca_certs": "/nowhere/roots.pem"},
         {"ca_certs": __file__},
         {"ca_certs": 5},
@@ -344,6 +457,64 @@ def test_a_redirect_is_not_followed(status: str, serve: Callable[..., Server]) -
         fetcher()(server.url())
     assert refusal.value.status == int(status[:3])
     assert target.requests == []
+
+
+@pytest.mark.parametrize(
+    ("location", "quoted"),
+    [
+        pytest.param("http://10.0.0.1/keys", "to 'http://10.0.0.1/keys', which", id="another host"),
+        pytest.param("/x\x1b[2J\xe4", r"to '/x\x1b[2J\xe4', which", id="escaped"),
+        pytest.param("/" + "x" * 5000, "to '/" + "x" * 198 + ", which", id="cut"),
+    ],
+)
+def test_the_reason_names_where_a_redirect_points(
+    location: str, quoted: str, serve: Callable[..., Server]
+) -> None:
+    lines = [
+        "HTTP/1.1 302 Found",
+        "Content-Length: 0",
+        "Connection: close",
+        f"Location: {location}",
+    ]
+    server = serve("\r\n".join([*lines, "", ""]).encode("latin-1"))
+    with pytest.raises(FetchError) as refusal:
+        fetcher()(server.url())
+    assert str(refusal.value) == f"HTTP status 302, a redirect {quoted} is not followed"
+
+
+@pytest.mark.parametrize(
+    "status", ["302 Found", "304 Not Modified", "404 Not Found"], ids=lambda text: text[:3]
+)
+def test_the_reason_is_the_status_alone_where_nothing_is_pointed_at(
+    status: str, serve: Callable[..., Server]
+) -> None:
+    with pytest.raises(FetchError, match=f"^HTTP status {status[:3]}$"):
+        fetcher()(serve(http(b"", status)).url())
+
+
+@pytest.mark.parametrize(
+    ("encoding", "quoted"),
+    [
+        pytest.param("gzip", "'gzip'", id="compressed"),
+        pytest.param("identity, br", "'identity, br'", id="a list"),
+        pytest.param("x" * 500, "'" + "x" * 99, id="cut"),
+    ],
+)
+def test_the_reason_names_the_encoding_of_an_encoded_reply(
+    encoding: str, quoted: str, serve: Callable[..., Server]
+) -> None:
+    with pytest.raises(FetchError) as refusal:
+        fetcher()(serve(http(jwks(), Content_Encoding=encoding)).url())
+    expected = f"the reply has the encoding {quoted}, and only identity is accepted"
+    assert str(refusal.value) == expected
+
+
+@pytest.mark.parametrize("encoding", ["identity", "IDENTITY", ""])
+def test_a_reply_that_is_marked_as_not_encoded_is_accepted(
+    encoding: str, serve: Callable[..., Server]
+) -> None:
+    server = serve(http(jwks(), Content_Encoding=encoding))
+    assert fetcher()(server.url()).body == jwks()
 
 
 def test_a_reply_at_the_bounds_is_accepted(serve: Callable[..., Server]) -> None:

@@ -25,10 +25,12 @@ from jwt_wsgi import (
     protect,
     scope,
 )
+from jwt_wsgi.http.fetching import FetchError, Reply
 from jwt_wsgi.policy.requirements import Requirement
 from jwt_wsgi.presets import ANY_TENANT, CONSUMERS, auth0, cognito, entra, keycloak, okta
+from jwt_wsgi.presets._entra import _OwnersKeysFetcher
 from jwt_wsgi.presets._preset_issuer import IssuerOptions
-from jwt_wsgi.testing import LocalIssuer
+from jwt_wsgi.testing import LocalIssuer, SigningKey
 from jwt_wsgi.testing.shapes import SHAPES
 
 TENANT, OTHER = "72f988bf-86f1-41af-91ab-2d7cd011db47", "fa15d692-e9c7-4460-a743-29f29522229a"
@@ -226,6 +228,10 @@ def test_presets_take_every_option_of_an_issuer() -> None:
     assert set(IssuerOptions.__annotations__) == parameters
 
 
+async def _fetch_later(url: str) -> Any:
+    """Return nothing: it is never awaited."""
+
+
 WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     "a URL for a domain": (lambda: auth0("https://tenant.auth0.com/", audience="a"), "domain="),
     "a domain in capitals": (lambda: auth0("Tenant.auth0.com", audience="a"), "domain="),
@@ -248,6 +254,10 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     "no audience for any tenant": (lambda: entra(ANY_TENANT, audience=""), "audience="),
     "an invalid region": (lambda: cognito("Ireland", "x_y", client_ids="a"), "region="),
     "a pool elsewhere": (lambda: cognito("eu-west-1", "us-east-1_Abc", client_ids="a"), "pool="),
+    "a coroutine function for Entra": (
+        lambda: entra(TENANT, audience="a", fetch=_fetch_later),
+        "fetch=.*coroutine function",
+    ),
     "no clients": (lambda: cognito("eu-west-1", "eu-west-1_Abc", client_ids=[]), "client_ids="),
     "an empty client": (
         lambda: cognito("eu-west-1", "eu-west-1_Abc", client_ids=""),
@@ -408,6 +418,64 @@ def test_the_key_source_reports_a_reply_of_entra_that_is_not_a_key_set(body: byt
     status = issuer.keys.warm_up()
     assert (status.usable, status.failures) == (False, 1)
     assert status.last_error not in (None, "TypeError", "AttributeError")
+
+
+ODD_ENTRIES = {
+    "U21 a number": 5,
+    "U21 null": None,
+    "U21 text": "key",
+    "U21 a list": [{"issuer": 5}],
+    "U21 an object without members": {},
+    "U21 an object whose issuer is a list": {"issuer": [THEIRS]},
+    "U21 an object whose issuer is null": {"issuer": None},
+    "U21 a truth value": True,
+}
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["before", "after"])
+@pytest.mark.parametrize("entry", ODD_ENTRIES.values(), ids=ODD_ENTRIES)
+@pytest.mark.parametrize("form", ["one", "list", "any"])
+def test_an_odd_entry_of_entra_does_not_let_the_key_of_another_tenant_verify(
+    form: str, entry: Any, first: bool, local: LocalIssuer
+) -> None:
+    mine, theirs = SigningKey("RS256", kid="mine"), SigningKey("RS256", kid="theirs")
+    owned = [{**(mine.jwk or {}), "issuer": TEMPLATE}, {**(theirs.jwk or {}), "issuer": THEIRS}]
+    document = json.dumps({"keys": [entry, *owned] if first else [*owned, entry]}).encode()
+    tenants: Any = {"one": TENANT, "list": [TENANT], "any": ANY_TENANT}[form]
+    verifier = Verifier(entra(tenants, audience=API, fetch=lambda url: document))
+    good, forged = (LocalIssuer(like="entra-v2", keys=[key]).token() for key in (mine, theirs))
+    assert verifier.verify(good).issuer == MINE
+    assert refusal(verifier, forged) == "kid_unknown"
+
+
+UNFILTERABLE = {
+    "U21 no list": b'{"keys": 5}',
+    "U21 a list at the top": b"[]",
+    "U21 no keys": b"{}",
+    "U21 no JSON": b"nonsense",
+    "U21 a member twice": b'{"keys": [], "keys": []}',
+    "U21 only keys of others": json.dumps({"keys": [{"issuer": THEIRS}]}).encode(),
+    "U21 too many bytes": b'{"keys": []}' + b" " * 524288,
+    "U21 text": '{"keys": []}',
+    "U21 None": None,
+    "U21 a generator": (number for number in ()),
+}
+
+
+@pytest.mark.parametrize("body", UNFILTERABLE.values(), ids=UNFILTERABLE)
+def test_a_reply_of_entra_that_cannot_be_filtered_is_a_failed_fetch(body: Any) -> None:
+    fetch = _OwnersKeysFetcher(TENANT, lambda url: body)
+    with pytest.raises(FetchError) as raised:
+        fetch("https://login.test/keys")
+    assert raised.value.outcome == "bad_reply"
+
+
+def test_the_filter_of_entra_keeps_the_lifetime_and_the_headers_of_the_reply_u21() -> None:
+    document = json.dumps({"keys": [SigningKey("RS256").jwk]}).encode()
+    reply = Reply(document, 86400.0, {"Date": "Wed, 25 Nov 2026 12:00:00 GMT"})
+    filtered = _OwnersKeysFetcher(TENANT, lambda url: reply)("https://login.test/keys")
+    assert json.loads(filtered.body) == json.loads(document)
+    assert (filtered.max_age, filtered.headers) == (reply.max_age, reply.headers)
 
 
 def test_protect_accepts_every_result_of_the_entra_preset(provider: Provider) -> None:

@@ -9,15 +9,19 @@ import re
 import ssl
 import urllib.request
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Final
-from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 import urllib3
 
-from jwt_wsgi.http.connections import POOLS, TLSPool, resolve_public_address
-from jwt_wsgi.http.fetching import FetchError, Reply
+from jwt_wsgi.http.connections import FindAddresses, pool_classes
+from jwt_wsgi.http.deadline import Deadline
+from jwt_wsgi.http.fetching import DeadlineFetcher, Fetch, FetchError, Reply
+from jwt_wsgi.http.headers import Headers, check_headers, request_headers
+from jwt_wsgi.http.resolving import SYSTEM_RESOLVER, Resolver
 from jwt_wsgi.http.urls import is_loopback
 
 # Members of Cache-Control (RFC 9111 §5.2).
@@ -25,34 +29,30 @@ _MAX_AGE: Final = re.compile(r"(?:^|,)\s*max-age\s*=\s*\"?(\d{1,9})", re.IGNOREC
 _NOT_CACHED: Final = re.compile(r"(?:^|,)\s*no-(?:store|cache)\b", re.IGNORECASE)
 _SECONDS: Final = re.compile(r"\d{1,9}")
 
-# The name and the value of a header (RFC 9110 §5.1, §5.5).
-_FIELD_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_FIELD_VALUE: Final = re.compile(r"[!-~]([ -~]*[!-~])?")
-
-_DEFAULT_HEADERS: Final = {
-    "Accept": "application/json",
-    "Accept-Encoding": "identity",
-    "User-Agent": "jwt-wsgi",
-}
-
 _CHUNK_BYTES: Final = 65536
 
 
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+
+
 @dataclass(frozen=True, slots=True)
-class Fetcher:
+class Fetcher(DeadlineFetcher):
     """Fetches documents over one pooled client per process, which the first call makes.
 
-    It follows no redirect, does not retry and decodes no content. Proxies are those of
-    the environment, and none is used for loopback.
+    It follows no redirect, does not retry and decodes no content. Each address of a host is
+    tried in turn. Proxies are those of the environment, and none is used for loopback.
 
     Args:
-        timeout: Seconds for the whole reply.
+        timeout: Seconds for the whole fetch: name lookup, connection, TLS, request and reply.
         max_bytes: The largest body that is read, in bytes.
-        headers: Headers to send in addition to the default ones. Default None.
+        headers: Headers to send, as a mapping or a callable that returns one at each fetch.
+            They replace default headers of the same name. Default None.
         ca_certs: A PEM file of trusted roots in place of the system's. Default None.
-        public_only: True for URLs that untrusted input may have chosen. Then https
-            addresses must be public, and no proxy is used, because a proxy would resolve
+        public_only: True for URLs that untrusted input may have chosen. Then all addresses
+            of the host must be public, and no proxy is used, because a proxy would resolve
             the name itself. Default False.
+        resolver: Finds the addresses of hosts. Default: the system's lookup.
 
     Raises:
         ValueError: A header is not valid, or `ca_certs` cannot be loaded.
@@ -60,13 +60,14 @@ class Fetcher:
 
     timeout: float
     max_bytes: int
-    headers: Mapping[str, str] | None = None
+    headers: Headers | None = None
     ca_certs: str | os.PathLike[str] | None = None
     public_only: bool = False
+    resolver: Resolver = SYSTEM_RESOLVER
 
     def __post_init__(self) -> None:
-        if self.headers:
-            _check_headers(self.headers)
+        if self.headers is not None:
+            check_headers(self.headers)
         if self.ca_certs is not None:
             _check_ca_certs(self.ca_certs)
 
@@ -76,47 +77,55 @@ class Fetcher:
         Raises:
             FetchError: There was no reply in time, or the reply was not accepted.
         """
+        return self._fetch(Deadline(self.timeout), url)
+
+    def begin(self) -> Fetch:
+        """Return a fetcher of several documents that share one deadline, from now on."""
+        return partial(self._fetch, Deadline(self.timeout))
+
+    def _fetch(self, deadline: Deadline, url: str) -> Reply:
+        late = f"the reply was not complete within {self.timeout} s"
+        if deadline.has_passed:
+            raise FetchError(late, outcome="timeout")
+        headers = request_headers(self.headers)
         try:
-            with self._send_request(urlsplit(url)) as response:
+            with (
+                self._client(urlsplit(url), deadline) as client,
+                _get(client, url, headers, deadline) as response,
+            ):
                 body = self._read_body(response)
                 return Reply(body, _granted_lifetime(response.headers), response.headers)
         except (urllib3.exceptions.ReadTimeoutError, TimeoutError) as error:
-            reason = f"the reply was not complete within {self.timeout} s"
-            raise FetchError(reason, outcome="timeout") from error
+            raise FetchError(late, outcome="timeout") from error
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise FetchError(type(error).__name__, outcome="unreachable") from error
 
-    def _send_request(self, url: SplitResult) -> urllib3.BaseHTTPResponse:
-        headers = {**_DEFAULT_HEADERS, **(self.headers or {})}
+    def _client(
+        self, url: SplitResult, deadline: Deadline
+    ) -> AbstractContextManager[urllib3.PoolManager]:
         ca_certs = None if self.ca_certs is None else os.fspath(self.ca_certs)
-        if self.public_only:
-            return self._send_to_public_address(url, headers, ca_certs)
-        client = _pooled_client(os.getpid(), _proxy_for(url), ca_certs)
-        return _get(client, url.geturl(), headers, self.timeout)
-
-    def _send_to_public_address(
-        self, url: SplitResult, headers: dict[str, str], ca_certs: str | None
-    ) -> urllib3.BaseHTTPResponse:
-        host = url.hostname or ""
-        port = url.port or 443
-        # Connect to the address that was checked: a second look-up could return another one.
-        address = resolve_public_address(host, port)
-        pool = TLSPool(address, port, ca_certs=ca_certs, server_hostname=host, assert_hostname=host)
-        target = urlunsplit(("", "", url.path or "/", url.query, ""))
-        return _get(pool, target, {**headers, "Host": url.netloc}, self.timeout)
+        if not self.public_only:
+            proxy = _proxy_for(url)
+            return nullcontext(_pooled_client(os.getpid(), proxy, ca_certs, self.resolver))
+        # Connect to the addresses that were checked: a second look-up could return others.
+        port = url.port or _DEFAULT_PORTS[url.scheme]
+        rows = self.resolver.find_public_addresses(url.hostname or "", port, deadline.seconds_left)
+        return _make_client(None, ca_certs, lambda _host, _port, _seconds: rows)
 
     def _read_body(self, response: urllib3.BaseHTTPResponse) -> bytes:
         headers = response.headers
         if response.status != 200:
             raise FetchError(
-                f"HTTP status {response.status}",
+                _describe_status(response),
                 status=response.status,
                 retry_after=_seconds_in(headers, "Retry-After"),
                 outcome="http_status",
                 headers=headers,
             )
-        if headers.get("Content-Encoding", "identity").lower() != "identity":
-            raise FetchError("the reply is encoded, and only identity is accepted", headers=headers)
+        encoding = headers.get("Content-Encoding", "identity")
+        if encoding.strip().lower() not in ("", "identity"):
+            reason = f"the reply has the encoding {encoding!a:.100}, and only identity is accepted"
+            raise FetchError(reason, headers=headers)
         body = bytearray()
         while chunk := response.read1(_CHUNK_BYTES):
             body += chunk
@@ -125,19 +134,12 @@ class Fetcher:
         return bytes(body)
 
 
-def _check_headers(headers: Mapping[str, str]) -> None:
-    if not isinstance(headers, Mapping):
-        raise ValueError("headers: write a mapping of names to values")
-    for name, value in headers.items():
-        # The value may be a credential, so the error does not quote it.
-        if not _is_valid_header(name, value):
-            raise ValueError(f"headers: {name!a} and its value must be text that a header can hold")
-
-
-def _is_valid_header(name: object, value: object) -> bool:
-    if not isinstance(name, str) or not isinstance(value, str):
-        return False
-    return bool(_FIELD_NAME.fullmatch(name) and _FIELD_VALUE.fullmatch(value))
+def _describe_status(response: urllib3.BaseHTTPResponse) -> str:
+    reason = f"HTTP status {response.status}"
+    location = response.headers.get("Location")
+    if response.status not in _REDIRECTS or location is None:
+        return reason
+    return f"{reason}, a redirect to {location!a:.200}, which is not followed"
 
 
 def _check_ca_certs(ca_certs: str | os.PathLike[str]) -> None:
@@ -150,13 +152,13 @@ def _check_ca_certs(ca_certs: str | os.PathLike[str]) -> None:
 
 
 def _get(
-    client: urllib3.PoolManager | TLSPool, url: str, headers: dict[str, str], timeout: float
+    client: urllib3.PoolManager, url: str, headers: dict[str, str], deadline: Deadline
 ) -> urllib3.BaseHTTPResponse:
     return client.request(
         "GET",
         url,
         headers=headers,
-        timeout=timeout,
+        timeout=deadline,
         redirect=False,
         retries=False,
         preload_content=False,
@@ -165,12 +167,20 @@ def _get(
 
 
 @lru_cache(maxsize=16)
-def _pooled_client(_pid: int, proxy: str | None, ca_certs: str | None) -> urllib3.PoolManager:
+def _pooled_client(
+    _pid: int, proxy: str | None, ca_certs: str | None, resolver: Resolver
+) -> urllib3.PoolManager:
     # The process is part of the cache key: a fork must not share sockets with its parent.
+    return _make_client(proxy, ca_certs, resolver.find_addresses)
+
+
+def _make_client(
+    proxy: str | None, ca_certs: str | None, find: FindAddresses
+) -> urllib3.PoolManager:
     client = urllib3.PoolManager(ca_certs=ca_certs)
     if proxy is not None:
         client = urllib3.ProxyManager(proxy, proxy_headers=_proxy_headers(proxy), ca_certs=ca_certs)
-    client.pool_classes_by_scheme = POOLS
+    client.pool_classes_by_scheme = pool_classes(find)
     return client
 
 

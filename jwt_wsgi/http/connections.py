@@ -1,103 +1,176 @@
-"""Connections with a deadline, and the check for public addresses."""
+"""Connections that try each address of a host in turn, within one deadline."""
 
-import http.client
-import io
-import ipaddress
 import socket
+import ssl
+import sys
 import time
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from typing import Final, NamedTuple, TypeVar
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
-# What a read may still wait after the deadline, in seconds. 0 would mean non-blocking.
-_SHORTEST_WAIT: Final = 0.001
+from jwt_wsgi.http.deadline import LATE_SECONDS, DeadlineResponse, seconds_until
+from jwt_wsgi.http.resolving import AddressRow
 
-# IPv6 ranges that embed an IPv4 address of any kind: NAT64 (RFC 6052) and 6to4 (RFC 3056).
-_TRANSLATED_NETWORKS: Final = (
-    ipaddress.ip_network("64:ff9b::/96"),
-    ipaddress.ip_network("2002::/16"),
-)
+#: The most addresses of a host that are tried.
+MAX_ADDRESSES: Final = 32
 
+# The longest try of an address that is not the last one, in seconds.
+_LONGEST_TRY: Final = 1.0
 
-class _DeadlineReader(io.RawIOBase):
-    """A reader of a socket's data with one deadline: the socket's time-out, from now on.
+#: A function from a host, a port and a number of seconds to the addresses to connect to.
+FindAddresses = Callable[[str, int, float], Sequence[AddressRow]]
 
-    A socket's own time-out starts again with every byte, so a server that sends one
-    byte at a time could hold a fetch forever.
-    """
-
-    def __init__(self, raw: io.RawIOBase, sock: socket.socket) -> None:
-        self._raw = raw
-        self._sock = sock
-        self._deadline = time.monotonic() + (sock.gettimeout() or 0)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> Any:
-        # A thread may be frozen past its deadline (uWSGI) while the reply arrives, so
-        # data that is already there is still read.
-        remaining = self._deadline - time.monotonic()
-        self._sock.settimeout(max(_SHORTEST_WAIT, remaining))
-        return self._raw.readinto(buffer)
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
+_Connected = TypeVar("_Connected")
 
 
-class _Response(http.client.HTTPResponse):
-    def __init__(self, sock: socket.socket, *args: Any, **options: Any) -> None:
-        super().__init__(sock, *args, **options)
-        self.fp = io.BufferedReader(_DeadlineReader(self.fp.detach(), sock))
+class _Attempt(NamedTuple):
+    """The try of one address: the address, and the moment at which the try ends."""
+
+    row: AddressRow
+    ends_at: float
 
 
-class Connection(HTTPConnection):
-    """A plain HTTP connection whose replies have a deadline."""
+def try_seconds(seconds_left: float, *, is_last: bool) -> float:
+    """Return how long an address is tried.
 
-    response_class = _Response
-
-
-class TLSConnection(HTTPSConnection):
-    """A TLS connection whose replies have a deadline."""
-
-    response_class = _Response
-
-
-class _Pool(HTTPConnectionPool):
-    ConnectionCls = Connection
-
-
-class TLSPool(HTTPSConnectionPool):
-    """A pool of TLS connections to one server."""
-
-    ConnectionCls = TLSConnection
-
-
-POOLS: dict[str, type[HTTPConnectionPool]] = {"http": _Pool, "https": TLSPool}
-
-
-def resolve_public_address(host: str, port: int) -> str:
-    """Return the first address of `host`.
+    The last address gets all the time that is left. Those before get a second, or a quarter of
+    what is left if that is less, so that dead addresses leave time for the others.
 
     Args:
-        host: A host name or an address.
-        port: The port to connect to.
-
-    Raises:
-        OSError: The name cannot be resolved, or any of its addresses is not public.
+        seconds_left: Seconds until the deadline of the fetch.
+        is_last: True if no other address follows.
     """
-    rows = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    addresses = [str(sockaddr[0]) for _family, _type, _proto, _name, sockaddr in rows]
-    for address in addresses:
-        if not _is_public(address):
-            raise OSError(f"{host!a:.200} has an address that is not public")
-    return addresses[0]
+    if is_last:
+        return seconds_left
+    return min(_LONGEST_TRY, seconds_left / 4)
 
 
-def _is_public(text: str) -> bool:
-    address = ipaddress.ip_address(text)
-    if not address.is_global or address.is_multicast:
-        return False
-    return not any(address in network for network in _TRANSLATED_NETWORKS)
+def _attempts(rows: Sequence[AddressRow], deadline: float) -> Iterator[_Attempt]:
+    last = min(len(rows), MAX_ADDRESSES) - 1
+    for position, row in enumerate(rows[:MAX_ADDRESSES]):
+        now = time.monotonic()
+        if now >= deadline and position > 0:
+            return
+        seconds = try_seconds(deadline - now, is_last=position == last)
+        yield _Attempt(row, now + max(LATE_SECONDS, seconds))
+
+
+def _first_success(
+    attempts: Iterator[_Attempt], connect: Callable[[_Attempt], _Connected]
+) -> _Connected:
+    """Return the first connection that succeeds; raise the most telling error if none does."""
+    failure: Exception = OSError("no address")
+    for attempt in attempts:
+        try:
+            return connect(attempt)
+        except (OSError, ConnectTimeoutError, NewConnectionError) as error:
+            # A certificate that is not valid says more than a dead address.
+            if not isinstance(failure, ssl.SSLError):
+                failure = error
+    raise failure
+
+
+def _attempts_of(
+    connection: HTTPConnection, find: FindAddresses, deadline: float
+) -> Iterator[_Attempt]:
+    """Return the tries of a connection that must be open at `deadline`."""
+    host = connection._dns_host.strip("[]")  # noqa: SLF001 (`host` lacks the trailing dot)
+    try:
+        rows = find(host, connection.port, seconds_until(deadline))
+    except socket.gaierror as error:
+        raise NameResolutionError(host, connection, error) from error
+    return _attempts(rows, deadline)
+
+
+def _open_socket(connection: HTTPConnection, attempt: _Attempt) -> socket.socket:
+    """Return a socket that is connected to the attempt's address; its time-out is what is left."""
+    family, kind, protocol, _name, address = attempt.row
+    opened = None
+    try:
+        opened = socket.socket(family, kind, protocol)
+        for option in connection.socket_options or ():
+            opened.setsockopt(*option)
+        opened.settimeout(seconds_until(attempt.ends_at))
+        opened.connect(address)
+        opened.settimeout(seconds_until(attempt.ends_at))
+    except OSError as error:
+        if opened is not None:
+            opened.close()
+        if isinstance(error, TimeoutError):
+            raise ConnectTimeoutError(connection, "no connection in time") from error
+        raise NewConnectionError(connection, f"no connection: {error}") from error
+    sys.audit("http.client.connect", connection, connection.host, connection.port)
+    return opened
+
+
+def pool_classes(find: FindAddresses) -> dict[str, type[HTTPConnectionPool]]:
+    """Return the classes of pools, by scheme, whose connections go to the addresses of `find`.
+
+    Each address is tried in turn. With TLS, a try includes the handshake, so a host that accepts
+    connections and is silent does not hide the others. The certificate is always checked for the
+    name of the host.
+
+    Args:
+        find: Finds the addresses of a host.
+    """
+
+    class PlainConnection(HTTPConnection):
+        response_class = DeadlineResponse
+
+        def _new_conn(self) -> socket.socket:
+            return _connect_in_turn(self, find)
+
+    class TLSConnection(HTTPSConnection):
+        response_class = DeadlineResponse
+        _attempt: _Attempt | None = None
+
+        def connect(self) -> None:
+            if self.proxy is not None:
+                # What follows the connection to a proxy is not part of a try.
+                super().connect()
+                return
+            deadline = time.monotonic() + (self.timeout or 0.0)
+            _first_success(_attempts_of(self, find, deadline), self._connect_to)
+            self.sock.settimeout(seconds_until(deadline))
+
+        def _connect_to(self, attempt: _Attempt) -> None:
+            self._attempt = attempt
+            try:
+                super().connect()
+            except BaseException:
+                _drop_socket(self)
+                raise
+            finally:
+                self._attempt = None
+
+        def _new_conn(self) -> socket.socket:
+            if self._attempt is None:
+                return _connect_in_turn(self, find)
+            return _open_socket(self, self._attempt)
+
+    class PlainPool(HTTPConnectionPool):
+        ConnectionCls = PlainConnection
+
+    class TLSPool(HTTPSConnectionPool):
+        ConnectionCls = TLSConnection
+
+    return {"http": PlainPool, "https": TLSPool}
+
+
+def _connect_in_turn(connection: HTTPConnection, find: FindAddresses) -> socket.socket:
+    deadline = time.monotonic() + (connection.timeout or 0.0)
+    attempts = _attempts_of(connection, find, deadline)
+    opened = _first_success(attempts, lambda attempt: _open_socket(connection, attempt))
+    opened.settimeout(seconds_until(deadline))
+    return opened
+
+
+def _drop_socket(connection: HTTPConnection) -> None:
+    if connection.sock is not None:
+        with suppress(OSError):
+            connection.sock.close()
+        connection.sock = None

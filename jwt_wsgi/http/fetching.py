@@ -1,5 +1,6 @@
 """The values that a fetcher takes and returns, and the error that it raises."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final, Literal, NamedTuple
@@ -52,3 +53,13 @@ class Reply(NamedTuple):
 
 #: A user's own fetcher: takes a URL, returns the document. Any exception is a failed fetch.
 Fetch = Callable[[str], Reply | bytes]
+
+
+class DeadlineFetcher(ABC):
+    """A fetcher that can fetch several documents within one deadline."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def begin(self) -> Fetch:
+        """Return a fetcher of several documents that share one deadline, from now on."""

@@ -18,7 +18,8 @@ class Fetched(NamedTuple):
         outcome: How the fetch ended: `ok`; `timeout` if the reply was not complete in time;
             `unreachable` if there was no connection; `http_status` for any status but 200;
             `bad_reply` if the reply was not a valid key set, or not valid metadata, within
-            the bounds; `fetcher_raised` if `fetch` raised another exception.
+            the bounds; `fetcher_raised` if `fetch` raised another exception, or a callable
+            `headers` failed.
         seconds: The duration of the fetch in seconds, on the source's own clock.
         keys: The number of usable keys in the reply; 0 after a failure.
     """

@@ -2,10 +2,11 @@
 
 import logging
 import os
-from collections.abc import Mapping
+from functools import partial
 from typing import NamedTuple, Self
 
-from jwt_wsgi.http.fetching import Fetch, FetchError, Outcome, Reply
+from jwt_wsgi.http.fetching import DeadlineFetcher, Fetch, FetchError, Outcome, Reply
+from jwt_wsgi.http.headers import Headers
 from jwt_wsgi.jose.keys import KeySet
 from jwt_wsgi.jose.strict_json import read_document
 from jwt_wsgi.jwks.discovery import Location
@@ -76,8 +77,12 @@ class KeyLoader:
             FetchError: The key set cannot be fetched, or is not valid within the bounds.
             Exception: Any exception that a user's `fetch` raises.
         """
-        uri = self.location.find(self._fetch_document)
-        reply = self._fetch_document(uri)
+        fetch = self.fetch
+        if isinstance(fetch, DeadlineFetcher):
+            # The metadata and the keys are one fetch, with one deadline.
+            fetch = fetch.begin()
+        uri = self.location.find(partial(self._fetch_document, fetch))
+        reply = self._fetch_document(fetch, uri)
         try:
             keys = self._parse(reply.body)
         except ValueError as error:
@@ -88,8 +93,8 @@ class KeyLoader:
             )
         return LoadedKeys(keys, reply.max_age)
 
-    def _fetch_document(self, url: str) -> Reply:
-        answer = self.fetch(url)
+    def _fetch_document(self, fetch: Fetch, url: str) -> Reply:
+        answer = fetch(url)
         reply = answer if isinstance(answer, Reply) else Reply(answer)
         # A user's fetch may return anything, of any size.
         if not isinstance(reply.body, bytes):
@@ -109,7 +114,7 @@ class KeyLoader:
 def built_in_client(
     timeout: float,
     max_bytes: int,
-    headers: Mapping[str, str] | None,
+    headers: Headers | None,
     ca_certs: str | os.PathLike[str] | None,
     public_only: bool,
 ) -> Fetch:

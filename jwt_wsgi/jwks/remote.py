@@ -4,13 +4,14 @@ import logging
 import os
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Self
 
 from jwt_wsgi.callbacks import check_callables
 from jwt_wsgi.errors import KeysUnavailable
 from jwt_wsgi.http.fetching import Fetch
+from jwt_wsgi.http.headers import Headers
 from jwt_wsgi.jose.jwk import Key
 from jwt_wsgi.jose.keys import KeySet
 from jwt_wsgi.jwks.discovery import Location
@@ -40,7 +41,8 @@ class RemoteJWKS:
             up after twice that time; keys that arrive before are used. Default 5.
         max_bytes: The largest reply that is accepted, in bytes. Default 524288.
         max_keys: The largest number of entries that a set may have. Default 100.
-        headers: Headers to send with every fetch. Default None.
+        headers: Headers to send with every fetch: a mapping, or a callable that returns one
+            and is called for each document. Default None.
         ca_certs: A PEM file of trusted roots in place of the system's. Default None.
         fetch: Your own HTTP client: takes a URL, returns bytes or a `Reply`. Any
             exception is a failed fetch. Default None: the built-in client.
@@ -69,7 +71,7 @@ class RemoteJWKS:
         timeout: float = 5.0,
         max_bytes: int = 524288,
         max_keys: int = 100,
-        headers: Mapping[str, str] | None = None,
+        headers: Headers | None = None,
         ca_certs: str | os.PathLike[str] | None = None,
         fetch: Fetch | None = None,
         allow_http: bool = False,

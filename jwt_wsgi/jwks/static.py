@@ -2,17 +2,20 @@
 
 import logging
 import os
+import threading
 import time
 from collections.abc import Callable, Mapping
+from copy import copy
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from jwt_wsgi.callbacks import check_callables
 from jwt_wsgi.jose.jwk import Key
 from jwt_wsgi.jose.keys import KeySet
 from jwt_wsgi.jose.pem import is_pem
 from jwt_wsgi.jose.strict_json import read_document
-from jwt_wsgi.jwks.source import without_kids
+from jwt_wsgi.jwks.source import same_keys, without_kids
+from jwt_wsgi.jwks.watched_file import FileContent, WatchedFile
 
 logger = logging.getLogger("jwt_wsgi.jwks")
 
@@ -23,18 +26,26 @@ MAX_FILE_BYTES: Final = 524288
 CHECK_INTERVAL: Final = 0.5
 
 
-class _FileStamp(NamedTuple):
-    # What changes when a file is replaced or rewritten.
-    modified_ns: int
-    size: int
-    inode: int
+#: The most errors of one outage of a key file that are logged.
+MAX_LOGGED_ERRORS: Final = 20
+
+
+class _Locks:
+    """The locks of a source in one process."""
+
+    def __init__(self) -> None:
+        # Held while the file is read. Nobody waits for it.
+        self.reading = threading.Lock()
+        # Protects the keys and the revoked kids. It is not held while the file is read.
+        self.keys = threading.Lock()
 
 
 class StaticJWKS:
     """The keys of a JWKS mapping, of a `jose.KeySet`, or of a file.
 
-    A changed file is noticed within a second of the next request. If the new content
-    is not valid, the error is logged and the last good keys stay in use.
+    A changed file is noticed within a second of the next request. One request reads it, and
+    the others use the last good keys meanwhile. If the file cannot be read or is not valid, the
+    error is logged once, the last good keys stay in use, and it is read again twice a second.
 
     Args:
         jwks: A JWKS as a mapping, a `KeySet`, or the path of a file that holds a JWKS as
@@ -55,12 +66,15 @@ class StaticJWKS:
         check_callables(clock=clock)
         self._clock = clock
         self._revoked: frozenset[str] = frozenset()
-        self._path: Path | None = None
+        self._locks_by_process: dict[int, _Locks] = {}
+        self._logged_errors: set[str] = set()
+        self._file: WatchedFile | None = None
         if isinstance(jwks, str | os.PathLike):
             _check_is_path(jwks)
-            self._path = Path(jwks)
-            self._stamp = _file_stamp(self._path)
-            self._keys = _read_key_file(self._path)
+            self._file = WatchedFile(Path(jwks))
+            content = self._file.read(MAX_FILE_BYTES + 1)
+            self._keys = _read_keys(self._file, content)
+            self._file.accept(content)
             self._next_check = clock() + CHECK_INTERVAL
         elif isinstance(jwks, KeySet):
             self._keys = jwks
@@ -69,12 +83,10 @@ class StaticJWKS:
 
     def held(self) -> KeySet:
         """Return the current keys; read the file again if it has changed."""
-        if self._path is None:
+        if self._file is None:
             return self._keys
-        now = self._clock()
-        if now >= self._next_check:
-            self._next_check = now + CHECK_INTERVAL
-            self._reload_if_changed(self._path)
+        if self._clock() >= self._next_check:
+            self._check_file(self._file)
         return self._keys
 
     def find(self, kid: str | None, alg: str) -> tuple[Key, ...]:
@@ -84,6 +96,8 @@ class StaticJWKS:
             kid: The header's `kid`, or None.
             alg: The header's `alg`.
         """
+        if kid in self._revoked:
+            return ()
         return self.held().find(kid, alg)
 
     def revoke(self, kid: str) -> None:
@@ -92,21 +106,53 @@ class StaticJWKS:
         Args:
             kid: The kid of the keys that must not be used any more.
         """
-        self._revoked |= {kid}
-        self._keys = without_kids(self._keys, self._revoked)
+        with self._locks().keys:
+            self._revoked |= {kid}
+            keys = without_kids(self._keys, self._revoked)
+            # Always another object: cached tokens are valid only while the set is the same.
+            self._keys = copy(keys)
+        logger.warning("static keys: kid %a is revoked in this process", kid)
 
-    def _reload_if_changed(self, path: Path) -> None:
+    def _locks(self) -> _Locks:
+        # A fork copies a lock that a thread of the parent holds, and nobody would release it.
+        return self._locks_by_process.setdefault(os.getpid(), _Locks())
+
+    def _check_file(self, file: WatchedFile) -> None:
+        reading = self._locks().reading
+        if not reading.acquire(blocking=False):
+            return
         try:
-            stamp = _file_stamp(path)
-            if stamp == self._stamp:
-                return
-            # Before the read, so that a bad file is logged once and not at every check.
-            self._stamp = stamp
-            self._keys = without_kids(_read_key_file(path), self._revoked)
+            self._next_check = self._clock() + CHECK_INTERVAL
+            self._reload_if_changed(file)
+        finally:
+            reading.release()
+
+    def _reload_if_changed(self, file: WatchedFile) -> None:
+        try:
+            if file.has_changed():
+                content = file.read(MAX_FILE_BYTES + 1)
+                if not content.is_stable:
+                    raise ValueError(f"key file {file.path.name}: it changed while it was read")
+                self._replace_keys(file, _read_keys(file, content))
+                file.accept(content)
         except (OSError, ValueError) as error:
-            logger.error("%s; the last good keys stay in use", error)
+            self._log_once(f"{error}; the last good keys stay in use")
         else:
-            logger.info("key file %s: reloaded, kids %a", path.name, sorted(self._keys.kids))
+            self._logged_errors.clear()
+
+    def _replace_keys(self, file: WatchedFile, keys: KeySet) -> None:
+        with self._locks().keys:
+            keys = without_kids(keys, self._revoked)
+            if same_keys(self._keys, keys):
+                return
+            self._keys = keys
+        logger.info("key file %s: reloaded, kids %a", file.path.name, sorted(keys.kids))
+
+    def _log_once(self, text: str) -> None:
+        # The file is read again every half second while the error lasts.
+        if text not in self._logged_errors and len(self._logged_errors) < MAX_LOGGED_ERRORS:
+            self._logged_errors.add(text)
+            logger.error("%s", text)
 
 
 class SharedSecret:
@@ -149,18 +195,11 @@ def _check_is_path(path: str | os.PathLike[str]) -> None:
         )
 
 
-def _file_stamp(path: Path) -> _FileStamp:
-    stat = path.stat()
-    return _FileStamp(modified_ns=stat.st_mtime_ns, size=stat.st_size, inode=stat.st_ino)
-
-
-def _read_key_file(path: Path) -> KeySet:
-    with path.open("rb") as file:
-        content = file.read(MAX_FILE_BYTES + 1)
+def _read_keys(file: WatchedFile, content: FileContent) -> KeySet:
     try:
-        return _parse_key_file(content)
+        return _parse_key_file(content.octets)
     except ValueError as error:
-        raise ValueError(f"key file {path.name}: {error}") from None
+        raise ValueError(f"key file {file.path.name}: {error}") from None
 
 
 def _parse_key_file(content: bytes) -> KeySet:

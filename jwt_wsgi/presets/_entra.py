@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple, Unpack, overload
 
+from jwt_wsgi.callbacks import check_callables, refuse_deferred
 from jwt_wsgi.http.client import Fetcher
-from jwt_wsgi.http.fetching import Fetch, Reply
+from jwt_wsgi.http.fetching import Fetch, FetchError, Reply
 from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.jose.claims import ClaimName
 from jwt_wsgi.jose.strict_json import read_document
@@ -20,6 +21,9 @@ CONSUMERS: Final = "9188040d-6c67-4c5b-b112-36a304b66dad"
 
 # A key that serves every tenant names an issuer with this template in place of a tenant.
 _EVERY_TENANT: Final = "{tenantid}"
+
+# The largest key set that is read, in bytes, as in `RemoteJWKS`.
+_MAX_BYTES: Final = 524288
 
 _GUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 
@@ -188,11 +192,14 @@ class _OwnersKeysFetcher:
     """A fetcher of an Entra key set that drops the keys of other owners.
 
     `owner` is the ID of a tenant, or `_EVERY_TENANT` for the keys that serve all tenants. A key
-    without an issuer serves all tenants, too.
+    without an issuer serves all tenants, too. A reply that cannot be filtered is a failed fetch,
+    because all keys of all tenants stand in one document.
     """
 
     def __init__(self, owner: str, fetch: Fetch | None) -> None:
-        self._fetch = fetch or Fetcher(10.0, 524288)
+        check_callables(fetch=fetch)
+        self._fetch = fetch or Fetcher(10.0, _MAX_BYTES)
+        self._owner = owner
         self._issuers = {
             version.issuer.format(tenant)
             for version in _VERSIONS.values()
@@ -200,18 +207,33 @@ class _OwnersKeysFetcher:
         }
 
     def __call__(self, url: str) -> Reply:
-        reply = self._fetch(url)
-        if not isinstance(reply, Reply):
-            reply = Reply(reply)
+        answer = self._fetch(url)
+        reply = answer if isinstance(answer, Reply) else Reply(answer)
         try:
-            keys = [key for key in read_document(reply.body)["keys"] if self._may_use(key)]
-        except (ValueError, TypeError, LookupError, AttributeError):
-            # The key source reports what is wrong with the document.
-            return reply
-        return Reply(json.dumps({"keys": keys}).encode(), reply.max_age)
+            body = self._without_other_owners(reply.body)
+        except (ValueError, TypeError) as error:
+            raise FetchError(str(error), headers=reply.headers) from None
+        return reply._replace(body=body)
 
-    def _may_use(self, key: Mapping[str, object]) -> bool:
-        issuer = key.get("issuer", _EVERY_TENANT)
+    def _without_other_owners(self, document: object) -> bytes:
+        # A user's fetch may return anything, of any size.
+        refuse_deferred(document)
+        if not isinstance(document, bytes):
+            raise ValueError("fetch did not return bytes")
+        if len(document) > _MAX_BYTES:
+            raise ValueError(f"more than {_MAX_BYTES} bytes")
+        entries = read_document(document).get("keys")
+        if not isinstance(entries, list):
+            raise ValueError('a JWKS is a mapping with a list "keys" (RFC 7517 §5)')
+        keys = [entry for entry in entries if self._may_use(entry)]
+        if not keys:
+            raise ValueError(f"none of {len(entries)} keys is for the tenant {self._owner}")
+        return json.dumps({"keys": keys}).encode()
+
+    def _may_use(self, entry: object) -> bool:
+        if not isinstance(entry, dict):
+            return False
+        issuer = entry.get("issuer", _EVERY_TENANT)
         return issuer == _EVERY_TENANT or (isinstance(issuer, str) and issuer in self._issuers)
 
 
