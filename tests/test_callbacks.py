@@ -111,6 +111,7 @@ CALLBACKS: dict[str, Callable[[Any], Any]] = {
     "Verifier(clock)": lambda f: Verifier(TRUSTED, clock=f),
     "Issuer(claims)": lambda f: trusting(claims={"sub": f}),
     "claim(value)": lambda f: claim("sub", f),
+    "RemoteJWKS(headers)": lambda f: RemoteJWKS(LOCAL.jwks_uri, headers=f),
     "RemoteJWKS(fetch)": lambda f: remote(fetch=f),
     "RemoteJWKS(on_rotation)": lambda f: remote(on_rotation=f),
     "RemoteJWKS(on_fetch)": lambda f: remote(on_fetch=f),

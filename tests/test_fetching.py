@@ -231,7 +231,7 @@ async def later() -> dict[str, str]:
         pytest.param(lambda: later(), id="U26 an awaitable"),
     ],
 )
-def test_a_callable_without_valid_headers_is_a_failed_fetch_and_nothing_of_it_is_logged(
+def test_a_callable_without_valid_headers_fails_the_fetch_and_is_not_logged(
     headers: Any, serve: Callable[..., Server], caplog: pytest.LogCaptureFixture
 ) -> None:
     server = serve(http(jwks()))
@@ -290,19 +290,18 @@ def test_a_fork_after_the_first_fetch_shares_no_connection(serve: Callable[..., 
 @pytest.mark.parametrize(
     "options",
     [
-        {"headers": "Authorization"},
-        {"headers": {"Authorization": "Bearer hidden\n"}},
-        {"headers": {"Two words": "x"}},
-        {"headers": {"X-Number": 1}},
-        {"headers": {1: "x"}},
-        {"headers": {"X-One": "hidden", "x-one": "hidden"}},
-        {"headers": later},
-        {"headers": [("X-One", "hidden")]},
-        {"ca_certs": "/nowhere/roots.pem"},
-        {"ca_certs": __file__},
-        {"ca_certs": 5},
+        pytest.param({"headers": "Authorization"}, id="text"),
+        pytest.param({"headers": {"Authorization": "Bearer hidden\n"}}, id="a line end"),
+        pytest.param({"headers": {"Two words": "x"}}, id="a name of two words"),
+        pytest.param({"headers": {"X-Number": 1}}, id="a number as a value"),
+        pytest.param({"headers": {1: "x"}}, id="a number as a name"),
+        pytest.param({"headers": {"X-One": "hidden", "x-one": "hidden"}}, id="U26 one name twice"),
+        pytest.param({"headers": later}, id="F13 a coroutine function"),
+        pytest.param({"headers": [("X-One", "hidden")]}, id="a list of pairs"),
+        pytest.param({"ca_certs": "/nowhere/roots.pem"}, id="a file that is not there"),
+        pytest.param({"ca_certs": __file__}, id="a file without certificates"),
+        pytest.param({"ca_certs": 5}, id="a number as a file"),
     ],
-    ids=repr,
 )
 def test_invalid_headers_and_roots_are_refused_by_name(options: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=f"^{next(iter(options))}") as refusal:

@@ -97,7 +97,8 @@ def preset(name: str, provider: Provider | None, **options: Any) -> Issuer:
 
 
 def refusal(issuer: Any, token: str) -> str | None:
-    return reason(Verifier(issuer), token)
+    verifier = issuer if isinstance(issuer, Verifier) else Verifier(issuer)
+    return reason(verifier, token)
 
 
 @every_provider
