@@ -1,12 +1,13 @@
 """The report of a decision: one line in the log, and one call of the hook."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import NamedTuple
+from copy import copy
+from typing import Any, NamedTuple
 from wsgiref.types import WSGIEnvironment
 
-from jwt_wsgi.auth import Auth
+from jwt_wsgi.auth import OFFERED_KEY, Auth
 from jwt_wsgi.callbacks import CallbackFailed, call
 from jwt_wsgi.errors import AuthError
 
@@ -41,6 +42,20 @@ class Decision(NamedTuple):
 
 #: Receives every decision; its result is ignored.
 OnDecision = Callable[[WSGIEnvironment, Decision], object]
+
+
+def with_offer(error: AuthError, environ: Mapping[str, Any]) -> AuthError:
+    """Return the error with what the request offered instead of a token as its `found`.
+
+    The extractor leaves a note of that in the environ. The error itself is not changed, because
+    others may hold it too.
+    """
+    offered = environ.get(OFFERED_KEY)
+    if offered is None or error.reason not in ("missing_token", "token_malformed"):
+        return error
+    diagnosed = copy(error)
+    diagnosed.found = offered
+    return diagnosed
 
 
 def is_observed(refused: bool, on_decision: OnDecision | None) -> bool:
