@@ -7,7 +7,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from jwt_wsgi.auth import AUTH_KEY, REALM_KEY, RULE_KEY, Auth, environ_of, get_auth
 from jwt_wsgi.callbacks import check_callables
 from jwt_wsgi.errors import AuthError, InvalidRequest
-from jwt_wsgi.middleware.decisions import Decision, OnDecision, is_observed, report, with_offer
+from jwt_wsgi.middleware.decisions import Decision, OnDecision, add_offer, is_observed, report
 from jwt_wsgi.middleware.responses import OnError, answer_auth_errors, refuse, validate_realm
 from jwt_wsgi.policy.algebra import (
     OPTIONAL,
@@ -99,10 +99,9 @@ class ScopeAuthorizer:
             error = requirement.refusal(auth, match.request)
             if error is None and type(requirement) is ReportOnly:
                 would_be = requirement.would_refuse(auth, match.request)
-        if error is not None:
-            error = with_offer(error, environ)
-        if would_be is not None:
-            would_be = with_offer(would_be, environ)
+        refusal = error or would_be
+        if refusal is not None:
+            add_offer(refusal, environ)
         if self.policy.report_only:
             return None, error or would_be
         return error, would_be
@@ -189,4 +188,6 @@ def _refusal(environ: Mapping[str, object], requirement: Requirement) -> AuthErr
     match = environ.get(RULE_KEY)
     request = match.request if isinstance(match, Match) else Request()
     error = requirement.refusal(get_auth(environ), request)
-    return None if error is None else with_offer(error, environ)
+    if error is not None:
+        add_offer(error, environ)
+    return error

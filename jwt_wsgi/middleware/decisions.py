@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from copy import copy
 from typing import Any, NamedTuple
 from wsgiref.types import WSGIEnvironment
 
@@ -44,18 +43,15 @@ class Decision(NamedTuple):
 OnDecision = Callable[[WSGIEnvironment, Decision], object]
 
 
-def with_offer(error: AuthError, environ: Mapping[str, Any]) -> AuthError:
-    """Return the error with what the request offered instead of a token as its `found`.
+def add_offer(error: AuthError, environ: Mapping[str, Any]) -> None:
+    """Set the error's `found` to what the request offered instead of a token.
 
-    The extractor leaves a note of that in the environ. The error itself is not changed, because
-    others may hold it too.
+    The extractor leaves a note of that in the environ. It concerns only errors about a token that
+    is missing or malformed.
     """
     offered = environ.get(OFFERED_KEY)
-    if offered is None or error.reason not in ("missing_token", "token_malformed"):
-        return error
-    diagnosed = copy(error)
-    diagnosed.found = offered
-    return diagnosed
+    if offered is not None and error.reason in ("missing_token", "token_malformed"):
+        error.found = offered
 
 
 def is_observed(refused: bool, on_decision: OnDecision | None) -> bool:

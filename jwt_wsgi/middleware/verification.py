@@ -10,7 +10,7 @@ from jwt_wsgi.callbacks import CallbackFailed, ask, call, check_callables
 from jwt_wsgi.errors import AuthError, MissingToken
 from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.issuer_registry import Resolver
-from jwt_wsgi.middleware.decisions import Decision, OnDecision, is_observed, report, with_offer
+from jwt_wsgi.middleware.decisions import Decision, OnDecision, add_offer, is_observed, report
 from jwt_wsgi.middleware.responses import OnError, answer_auth_errors, refuse, validate_realm
 from jwt_wsgi.verifier import IsRevoked, Verifier
 
@@ -87,8 +87,8 @@ class TokenVerifier:
         if not _is_true("exempt", self._exempt, environ):
             try:
                 self._authenticate(environ.get(CREDENTIALS_KEY), environ)
-            except AuthError as refusal:
-                error = with_offer(refusal, environ)
+            except AuthError as error:
+                add_offer(error, environ)
                 if not self._passes_anyway(error, environ):
                     return refuse(error, environ, start_response, self._on_error)
         return self._inner(environ, start_response)

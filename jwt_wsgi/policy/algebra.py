@@ -68,7 +68,7 @@ class Requirement:
         return ()
 
     def refusal(self, auth: Auth | None, request: Request) -> AuthError | None:
-        """Return the error to refuse the caller with, or None where the caller passes.
+        """Return a new error to refuse the caller with, or None where the caller passes.
 
         `auth` is None for a caller without a token.
         """
