@@ -130,3 +130,26 @@ def test_a_listed_origin_may_change_something_f12(scene: Any) -> None:
     assert api.reached == ["POST"]
     api.allow("https://app.example.com")
     assert submit(watched, other, f"{ours}/orders", "post") == 403
+
+
+# The server opens no WebSocket, so the page sees an error in any case.
+CONNECT = """(url) => new Promise((resolve) => {
+  const socket = new WebSocket(url);
+  socket.onerror = () => resolve("closed");
+})"""
+
+
+def test_a_websocket_with_the_cookie_needs_a_listed_origin_f12(scene: Any) -> None:
+    watched, api, ours, other = scene
+
+    def connect(page_origin: str) -> list[str]:
+        api.reached.clear()
+        watched.page.goto(f"{page_origin}/page")
+        url = ours.replace("http:", "ws:") + "/orders"
+        assert watched.page.evaluate(CONNECT, url) == "closed"
+        return list(api.reached)
+
+    # Chromium sends no Sec-Fetch-Site for a WebSocket, so the API's own origin is listed too.
+    assert connect(other) == connect(ours) == []
+    api.allow(ours)
+    assert (connect(other), connect(ours)) == ([], ["GET"])
