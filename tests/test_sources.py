@@ -417,7 +417,7 @@ ARRIVALS: dict[str, tuple[CookieSource | HeaderSource, tuple[bytes, ...], str | 
         None, {"cheroot": "t", "granian": "t"},
     ),
     "a no-break space before the name": (
-        # wsgiref strips it, and granian drops a value outside ASCII.
+        # In front of the first cookie, wsgiref would strip it. granian drops a value outside ASCII.
         S, (b"Cookie: a=1; \xa0s=t", b"Sec-Fetch-Site: same-origin"), None, {},
     ),
     "two headers": (X, (b"X-Token: t", b"X-Token: u"), "several_tokens", {"cheroot": "u"}),
