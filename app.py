@@ -31,6 +31,7 @@ from jwt_wsgi import (
     scope,
 )
 from jwt_wsgi.policyfile import read_policy
+from jwt_wsgi.sources import TokenSource, parse_sources
 
 if TYPE_CHECKING:
     from jwt_wsgi.testing import LocalIssuer
@@ -50,6 +51,7 @@ NAMES = (
     "AUDIENCE",
     "JWKS_URI",
     "TOKEN_SIGNING_ALG",
+    "TOKEN_SOURCES",
     "SECRET",
     "HOST",
     "PORT",
@@ -126,7 +128,12 @@ def main(global_config: Mapping[str, str] | None = None, **settings: str) -> WSG
     """
     del global_config
     values = configuration(settings)
-    return protect(router(), issuer=_issuer(values), rules=_policy(values.get("POLICY_FILE")))
+    return protect(
+        router(),
+        issuer=_issuer(values),
+        rules=_policy(values.get("POLICY_FILE")),
+        token_sources=_sources(values.get("TOKEN_SOURCES")),
+    )
 
 
 def configuration(settings: Mapping[str, str]) -> dict[str, str]:
@@ -185,6 +192,13 @@ def _keys(issuer: str, uri: str | None, secret: str | None) -> RemoteJWKS | Shar
             return RemoteJWKS(uri)
     with _translate_errors("ISSUER_BASE_URL"):
         return RemoteJWKS.discovered(issuer)
+
+
+def _sources(text: str | None) -> tuple[TokenSource, ...] | None:
+    if not text:
+        return None
+    with _translate_errors("TOKEN_SOURCES"):
+        return parse_sources(text)
 
 
 def _policy(file: str | None) -> Policy:

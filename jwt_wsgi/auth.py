@@ -7,6 +7,7 @@ from jwt_wsgi.jose.encoding import decode
 from jwt_wsgi.jose.strict_json import read_object
 
 CREDENTIALS_KEY = "jwt_wsgi.credentials"
+OFFERED_KEY = "jwt_wsgi.offered"
 AUTH_KEY = "jwt_wsgi.auth"
 RULE_KEY = "jwt_wsgi.rule"
 REALM_KEY = "jwt_wsgi.realm"

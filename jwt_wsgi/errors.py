@@ -35,6 +35,7 @@ REASONS: dict[str, str] = {
     "insufficient_scope": "The token lacks a required scope",
     "claim_forbidden": "The token's claims do not allow this request",
     "denied": "This request is not allowed",
+    "cross_site": "A cookie does not authorize a request that another site may have caused",
     "no_rule": "No rule allows this request",
     "insufficient_authentication": "Stronger or more recent authentication is required",
     "path_ambiguous": "The path can be interpreted in more than one way",

@@ -23,6 +23,7 @@ from jwt_wsgi.jwks.static import SharedSecret, StaticJWKS
 from jwt_wsgi.middleware.protect import protect
 from jwt_wsgi.middleware.responses import validate_realm
 from jwt_wsgi.policyfile import read_policy
+from jwt_wsgi.sources import TokenSource, parse_sources
 
 _NUMBER = re.compile(r"\d{1,9}(\.\d{1,9})?")
 _REQUIRED = {
@@ -43,7 +44,8 @@ _ISSUER_SETTINGS = (
 )
 _BOOLEANS = {"true": True, "false": False}
 _DEFAULT_LEEWAY = 30.0
-_SETTINGS = (*_REQUIRED, *_KEY_SETTINGS, *_ISSUER_SETTINGS, "realm")
+_SOURCE_SETTINGS = ("token_sources", "cookie_origins")
+_SETTINGS = (*_REQUIRED, *_KEY_SETTINGS, *_ISSUER_SETTINGS, *_SOURCE_SETTINGS, "realm")
 
 
 def filter_app_factory(
@@ -60,7 +62,9 @@ def filter_app_factory(
             `jwks_uri`, `jwks_file` and `secret_file` names the keys; without one they are
             discovered. `algorithms`, `leeway` (seconds), `max_age` (seconds), `profile`,
             `scope_claim`, `types` and `allow_id_tokens` ("true" or "false") are options of
-            `Issuer`, `realm` is the option of `protect`.
+            `Issuer`, `realm` is the option of `protect`. `token_sources` names places of the token
+            (`bearer`, `header:NAME`, `cookie:NAME`), and `cookie_origins` the `origins` of its
+            cookies (see `jwt_wsgi.sources`).
 
     Raises:
         ValueError: A setting is missing, unknown or invalid. The text names the setting, its value
@@ -90,7 +94,8 @@ def filter_factory(
     issuer = _issuer(values, here)
     with _translate_errors("", values):
         realm = validate_realm(values.get("realm", "api"))
-    return lambda app: protect(app, issuer=issuer, rules=policy, realm=realm)
+    sources = _sources(values)
+    return lambda app: protect(app, issuer=issuer, rules=policy, realm=realm, token_sources=sources)
 
 
 def _check_names(settings: Mapping[str, str], global_conf: Mapping[str, str]) -> None:
@@ -111,6 +116,19 @@ def _check_required(values: Mapping[str, str]) -> None:
     for name, remedy in _REQUIRED.items():
         if name not in values:
             raise ValueError(f"jwt-wsgi: {name} is not set: write {remedy}")
+
+
+def _sources(values: Mapping[str, str]) -> tuple[TokenSource, ...] | None:
+    origins = values.get("cookie_origins", "").split()
+    if "token_sources" in values:
+        with _translate_errors("token_sources", values):
+            return parse_sources(values["token_sources"], origins)
+    if origins:
+        raise ValueError(
+            "jwt-wsgi: cookie_origins without token_sources: name the cookie there, "
+            "such as token_sources = bearer cookie:__Host-session"
+        )
+    return None
 
 
 def _issuer(values: Mapping[str, str], here: Path) -> Issuer:

@@ -177,6 +177,15 @@ def test_a_secret_serves_one_hs_algorithm(algorithm):
     api.get("/api/private", headers=bearer(signed_with(SECRET[::-1], algorithm)), status=401)
 
 
+def test_tokens_come_from_the_sources_that_are_named_f12(tenant, jwks_uri):
+    settings = {"issuer_base_url": NAME, "audience": AUDIENCE, "jwks_uri": jwks_uri}
+    api = TestApp(app.main(token_sources="bearer cookie:session", **settings))
+    api.get("/api/private", headers=bearer(tenant.token()), status=200)
+    api.get("/api/private", headers={"Cookie": f"session={tenant.token()}"}, status=200)
+    usual = TestApp(app.main(**settings))
+    usual.get("/api/private", headers={"Cookie": f"session={tenant.token()}"}, status=401)
+
+
 def test_a_policy_file_replaces_the_rules(tenant, jwks_uri, tmp_path):
     file = tmp_path / "policy.toml"
     file.write_text("[rules]\n'/api/public' = 'AUTHENTICATED'\n'/api/private' = 'scope(\"a\")'\n")
@@ -342,6 +351,11 @@ def test_ctrl_c_ends_the_server_cleanly(tmp_path, arguments, host):
             {**TRUST, "POLICY_FILE": "setup.cfg"},
             "POLICY_FILE: policy file setup.cfg: ",
             id="policy file no TOML",
+        ),
+        pytest.param(
+            {**TRUST, "TOKEN_SOURCES": "session"},
+            "TOKEN_SOURCES: 'session' is not a source: write bearer, header:NAME or cookie:NAME",
+            id="no source",
         ),
         pytest.param({**TRUST, "PORT": "abc"}, "PORT='abc': write a number", id="port a word"),
         pytest.param({**TRUST, "PORT": "65536"}, "PORT='65536': write a number", id="port too big"),

@@ -11,7 +11,15 @@ import webob
 import werkzeug
 
 from jwt_wsgi import AUTHENTICATED, Auth, InsufficientScope, get_auth, require, scope
-from jwt_wsgi.auth import AUTH_KEY, CREDENTIALS_KEY, REALM_KEY, RULE_KEY, Credentials, environ_of
+from jwt_wsgi.auth import (
+    AUTH_KEY,
+    CREDENTIALS_KEY,
+    OFFERED_KEY,
+    REALM_KEY,
+    RULE_KEY,
+    Credentials,
+    environ_of,
+)
 from jwt_wsgi.testing import LocalIssuer
 
 AUTH = Auth(
@@ -83,7 +91,7 @@ def test_get_auth_returns_nothing_but_an_auth(environ: dict[str, Any]) -> None:
     assert get_auth(environ) is None
 
 
-@pytest.mark.parametrize("key", [CREDENTIALS_KEY, AUTH_KEY, RULE_KEY, REALM_KEY])
+@pytest.mark.parametrize("key", [CREDENTIALS_KEY, OFFERED_KEY, AUTH_KEY, RULE_KEY, REALM_KEY])
 def test_no_client_header_can_produce_an_environ_key(key: str) -> None:
     assert key.startswith("jwt_wsgi.")
     assert key != key.upper()

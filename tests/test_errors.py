@@ -28,7 +28,7 @@ DOCUMENTED = """
     issuer_mismatch kid_unknown signature_invalid audience_mismatch token_expired
     token_not_yet_valid token_too_old claim_missing claim_malformed claim_mismatch id_token
     token_bound token_revoked revocation_unknown
-    insufficient_scope claim_forbidden denied no_rule
+    insufficient_scope claim_forbidden denied cross_site no_rule
     insufficient_authentication
     path_ambiguous method_ambiguous mount_unknown
     keys_unavailable

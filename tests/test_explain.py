@@ -36,6 +36,7 @@ from jwt_wsgi import (
 )
 from jwt_wsgi.explain import Explainer, Explanation, Step
 from jwt_wsgi.jose import KeySet
+from jwt_wsgi.sources import bearer, from_cookie, from_header
 from jwt_wsgi.testing import LocalIssuer
 
 RULES = {
@@ -418,6 +419,64 @@ def test_a_refusal_of_get_token_fails_the_credentials_step(refusal):
     assert explanation.failed == Step("credentials", False, "Bearer and one token", refusal.reason)
     assert (explanation.reason, explanation.refusal.status) == (refusal.reason, refusal.status)
     assert [step.passed for step in explanation.steps[1:]] == [None] * (len(STEPS) - 1)
+
+
+def test_tokens_from_all_sources_are_explained_f12() -> None:
+    explainer, stack, reasons = stacks(
+        TRUSTED, token_sources=[bearer, from_header("X-Token"), from_cookie("s")]
+    )
+    requests = {
+        None: environ(),
+        "bearer": environ(token=GOOD),
+        "header": environ(X_TOKEN=GOOD),
+        "cookie": environ(COOKIE=f"a=1; s={GOOD}"),
+        "same": environ(token=GOOD, COOKIE=f"s={GOOD}"),
+        "several": environ(token=GOOD, X_TOKEN="x"),
+        "cross": environ(method="POST", COOKIE=f"s={GOOD}"),
+        "public": environ("/public", method="POST", COOKIE=f"s={GOOD}"),
+    }
+    found = {}
+    for name, request in requests.items():
+        explanation = explainer.explain(request)
+        agrees(explanation, stack, request, reasons)
+        [step] = [step for step in explanation.steps if step.name == "credentials"]
+        assert step.expected == (
+            "Bearer and one token, or a token in the header X-Token, or a token in the cookie s"
+        )
+        found[name] = (step.passed, step.found)
+    assert found == {
+        None: (None, "no token: no Authorization header, no header X-Token, no cookie s"),
+        **dict.fromkeys(("bearer", "header", "cookie", "same"), (True, None)),
+        "several": (
+            False,
+            "several_tokens: 'different tokens in Authorization and the header X-Token'",
+        ),
+        "cross": (False, "cross_site: 'Sec-Fetch-Site absent, Origin absent'"),
+        "public": (None, "not looked at, the rule is PUBLIC"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        pytest.param({"token_sources": []}, "token_sources is empty", id="none"),
+        pytest.param(
+            {"token_sources": [bearer], "get_token": lambda environ: None},
+            "beside get_token",
+            id="beside get_token",
+        ),
+    ],
+)
+def test_wrong_sources_fail_at_construction_f12(options: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Explainer(TRUSTED, RULES, **options)
+
+
+def test_the_credentials_step_says_what_came_instead_d1() -> None:
+    request = environ()
+    request["HTTP_AUTHORIZATION"] = "JWT secret"
+    step = USUAL[0].explain(request).steps[0]
+    assert step.found == "no token: Authorization with the scheme JWT"
 
 
 # --- what it costs, and what it leaves alone

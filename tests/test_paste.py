@@ -250,6 +250,22 @@ def test_types_and_id_tokens_are_accepted_by_name(conf: dict[str, str], local: L
     assert api.get("/private", headers=headers, status=401).json["reason"] == "type_mismatch"
 
 
+def test_tokens_come_from_the_sources_of_the_section_f12(
+    conf: dict[str, str], local: LocalIssuer
+) -> None:
+    origin = "https://app.example.com"
+    api = protected(
+        conf, local, token_sources="header:X-Token  cookie:__Host-s", cookie_origins=origin
+    )
+    token = local.token()
+    cookie = {"Cookie": f"__Host-s={token}"}
+    assert api.get("/", headers={"X-Token": token}).text == "in"
+    assert api.get("/", headers=cookie).text == "in"
+    assert api.get("/", headers=local.headers(), status=401).json["reason"] == "missing_token"
+    assert api.post("/", headers=cookie, status=403).json["reason"] == "cross_site"
+    assert api.post("/", headers={**cookie, "Origin": origin}).text == "in"
+
+
 def test_the_realm_and_the_scope_claim_are_used(conf: dict[str, str], local: LocalIssuer) -> None:
     api = protected(conf, local, realm="billing", scope_claim="roles")
     assert api.get("/", status=401).headers["WWW-Authenticate"].startswith('Bearer realm="billing"')
@@ -301,6 +317,26 @@ def test_one_filter_can_protect_several_applications(conf: dict[str, str]) -> No
 
 
 WRONG = {
+    "no source": (
+        {"token_sources": "bearer query:token"},
+        "token_sources = bearer query:token: 'query:token' is not a source: write bearer, header:NAME",
+    ),
+    "Authorization as a header": (
+        {"token_sources": "header:Authorization"},
+        r"token_sources = header:Authorization: from_header\('Authorization'\): use bearer",
+    ),
+    "a wrong origin": (
+        {"token_sources": "cookie:s", "cookie_origins": "https://app.test/"},
+        "token_sources = cookie:s: origins holds 'https://app.test/': write 'https://app.test'",
+    ),
+    "origins without sources": (
+        {"cookie_origins": "https://app.test"},
+        "cookie_origins without token_sources: name the cookie there",
+    ),
+    "origins without a cookie": (
+        {"token_sources": "bearer", "cookie_origins": "https://app.test"},
+        "token_sources = bearer: origins without a cookie",
+    ),
     "no boolean": ({"allow_id_tokens": "maybe"}, "allow_id_tokens = maybe: write true or false"),
     "an unknown setting": (
         {"audiences": "a"},

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 from wsgiref.types import StartResponse, WSGIEnvironment
 
-from jwt_wsgi.auth import AUTH_KEY, CREDENTIALS_KEY, RULE_KEY, Auth, Credentials
+from jwt_wsgi.auth import AUTH_KEY, CREDENTIALS_KEY, OFFERED_KEY, RULE_KEY, Auth, Credentials
 from jwt_wsgi.callbacks import check_callables
 from jwt_wsgi.errors import AuthError, InvalidToken, KeysUnavailable
 from jwt_wsgi.explain.token import Step, TokenTrace, in_words, step_names
@@ -23,6 +23,7 @@ from jwt_wsgi.middleware.extraction import GetToken
 from jwt_wsgi.middleware.protect import protect
 from jwt_wsgi.policy.algebra import PUBLIC
 from jwt_wsgi.policy.policy import Match, Policy, Rules
+from jwt_wsgi.sources import TokenSource, bearer, check_sources
 from jwt_wsgi.verifier import IsRevoked, Verifier
 
 _DECISIONS = "jwt_wsgi.explain.decisions"
@@ -71,6 +72,7 @@ class Explainer:
         issuers: The `Issuer`s that the application itself uses, so that keys are fetched once.
         rules: The application's rules, or its `Policy`.
         get_token: As for `protect`.
+        token_sources: As for `protect`.
         is_revoked: As for `protect`.
         clock: As for `protect`.
         **options: The other options of `protect`, but for `on_decision`.
@@ -85,6 +87,7 @@ class Explainer:
         rules: Rules | Policy,
         *,
         get_token: GetToken | None = None,
+        token_sources: Iterable[TokenSource] | None = None,
         is_revoked: IsRevoked | None = None,
         clock: Callable[[], float] = time.time,
         **options: Any,
@@ -93,6 +96,8 @@ class Explainer:
         if isinstance(issuers, str):
             raise ValueError(f"issuers={issuers!r}: write the Issuer that the application uses")
         verifier = Verifier(issuers, is_revoked=is_revoked, clock=clock)
+        sources = (bearer,) if token_sources is None else check_sources(token_sources)
+        self._expected_credentials = ", or ".join(map(str, sources))
         self._clock = clock
         self._step_names = step_names(checks_revocation=verifier.checks_revocation)
         # A trace belongs to one request, and so to the thread that explains it.
@@ -102,6 +107,7 @@ class Explainer:
             issuer=verifier.recorded(self._record),
             rules=rules,
             get_token=None if get_token is None else _keeping_errors(get_token),
+            token_sources=None if token_sources is None else sources,
             on_decision=_keep_decision,
             **options,
         )
@@ -155,7 +161,8 @@ class Explainer:
         is_public = isinstance(match, Match) and match.requirement is PUBLIC
         first = decisions[0].error or decisions[0].would_be
         token_error = _token_error(first, credentials)
-        yield _credentials_step(credentials, is_public=is_public)
+        expected = self._expected_credentials
+        yield _credentials_step(credentials, expected, environ.get(OFFERED_KEY), is_public)
         if isinstance(credentials, Credentials) and not is_public:
             now = self._clock() if auth is None else auth.judged_at
             yield from trace.steps(token_error, now)
@@ -209,14 +216,18 @@ def _keeping_errors(get_token: GetToken) -> GetToken:
     return get
 
 
-def _credentials_step(credentials: Credentials | AuthError | None, *, is_public: bool) -> Step:
-    expected = "Bearer and one token"
+def _credentials_step(
+    credentials: Credentials | AuthError | None, expected: str, offered: str | None, is_public: bool
+) -> Step:
     if is_public:
         return Step("credentials", None, expected, "not looked at, the rule is PUBLIC")
     if isinstance(credentials, AuthError):
-        return Step("credentials", False, expected, credentials.reason)
+        found = credentials.reason
+        if credentials.found is not None:
+            found = f"{credentials.reason}: {excerpt(credentials.found)}"
+        return Step("credentials", False, expected, found)
     if credentials is None:
-        return Step("credentials", None, expected, "no token")
+        return Step("credentials", None, expected, f"no token: {offered}")
     return Step("credentials", True, expected)
 
 

@@ -103,7 +103,8 @@ def parse(
         payload_octets = encoding.decode(payload)
         signature_octets = encoding.decode(signature)
     except ValueError as error:
-        raise InvalidToken("token_malformed", found=str(error)) from None
+        found = "base64url with padding (=)" if "=" in token else str(error)
+        raise InvalidToken("token_malformed", found=found) from None
     if header is None:
         header = read_segment(header_octets)
         _check_header(header)

@@ -7,7 +7,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from jwt_wsgi.auth import AUTH_KEY, REALM_KEY, RULE_KEY, Auth, environ_of, get_auth
 from jwt_wsgi.callbacks import check_callables
 from jwt_wsgi.errors import AuthError, InvalidRequest
-from jwt_wsgi.middleware.decisions import Decision, OnDecision, is_observed, report
+from jwt_wsgi.middleware.decisions import Decision, OnDecision, add_offer, is_observed, report
 from jwt_wsgi.middleware.responses import OnError, answer_auth_errors, refuse, validate_realm
 from jwt_wsgi.policy.algebra import (
     OPTIONAL,
@@ -99,6 +99,9 @@ class ScopeAuthorizer:
             error = requirement.refusal(auth, match.request)
             if error is None and type(requirement) is ReportOnly:
                 would_be = requirement.would_refuse(auth, match.request)
+        refusal = error or would_be
+        if refusal is not None:
+            add_offer(refusal, environ)
         if self.policy.report_only:
             return None, error or would_be
         return error, would_be
@@ -184,4 +187,7 @@ def _check_demanding(requirement: object, function: str) -> None:
 def _refusal(environ: Mapping[str, object], requirement: Requirement) -> AuthError | None:
     match = environ.get(RULE_KEY)
     request = match.request if isinstance(match, Match) else Request()
-    return requirement.refusal(get_auth(environ), request)
+    error = requirement.refusal(get_auth(environ), request)
+    if error is not None:
+        add_offer(error, environ)
+    return error

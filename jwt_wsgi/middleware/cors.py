@@ -12,7 +12,7 @@ from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from jwt_wsgi.callbacks import CallbackFailed, ask, check_callables
-from jwt_wsgi.middleware.origins import check_origin, is_origin
+from jwt_wsgi.origins import check_origin, is_origin
 from jwt_wsgi.policy.paths import METHOD
 
 logger = logging.getLogger("jwt_wsgi.crossorigin")
@@ -196,7 +196,14 @@ def _origin_predicate(origins: Origins, *, credentials: bool) -> Callable[[str],
             f"origins={origins!r}: write a list such as ['https://app.example.com'], "
             "a predicate, or '*'"
         )
-    allowed = frozenset(check_origin(origin) for origin in origins)
+    allowed = frozenset(
+        check_origin(
+            origin,
+            instead_of_any="write origins='*' for anyone, without credentials",
+            instead_of_null="write a predicate to allow it",
+        )
+        for origin in origins
+    )
     if not allowed:
         raise ValueError("origins is empty: name one, or leave CrossOrigin out")
     return allowed.__contains__

@@ -1,12 +1,12 @@
 """The report of a decision: one line in the log, and one call of the hook."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from wsgiref.types import WSGIEnvironment
 
-from jwt_wsgi.auth import CREDENTIALS_KEY, Auth, Credentials
+from jwt_wsgi.auth import CREDENTIALS_KEY, OFFERED_KEY, Auth, Credentials
 from jwt_wsgi.callbacks import CallbackFailed, call
 from jwt_wsgi.errors import AuthError, InvalidToken
 from jwt_wsgi.jose.hints import Hint, hint_for
@@ -42,6 +42,17 @@ class Decision(NamedTuple):
 
 #: Receives every decision; its result is ignored.
 OnDecision = Callable[[WSGIEnvironment, Decision], object]
+
+
+def add_offer(error: AuthError, environ: Mapping[str, Any]) -> None:
+    """Set the error's `found` to what the request offered instead of a token.
+
+    The extractor leaves a note of that in the environ. It concerns only errors about a token that
+    is missing or malformed.
+    """
+    offered = environ.get(OFFERED_KEY)
+    if offered is not None and error.reason in ("missing_token", "token_malformed"):
+        error.found = offered
 
 
 def is_observed(refused: bool, on_decision: OnDecision | None) -> bool:

@@ -1,14 +1,23 @@
-"""Layer 1, `TokenExtractor`: who is calling? Finds credentials and judges none."""
+"""Layer 1, `TokenExtractor`: who is calling? Finds credentials and verifies none."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from jwt_wsgi.auth import CREDENTIALS_KEY, Credentials
+from jwt_wsgi.auth import CREDENTIALS_KEY, OFFERED_KEY, Credentials
 from jwt_wsgi.callbacks import check_callables, refuse_deferred
 from jwt_wsgi.errors import AuthError, InvalidRequest
 from jwt_wsgi.middleware.responses import answer_auth_errors, refuse
+from jwt_wsgi.sources import (
+    Bearer,
+    Reading,
+    TokenSource,
+    bearer,
+    check_sources,
+    credentials_of,
+    oddity,
+)
 
 #: Reads the token from the environ; returns None where the request has none.
 GetToken = Callable[[WSGIEnvironment], str | None]
@@ -17,55 +26,125 @@ GetToken = Callable[[WSGIEnvironment], str | None]
 _SCHEME = re.compile(r"[ \t,]*([!#$%&'*+.^_`|~0-9A-Za-z-]+)")
 # The characters of a token: visible ASCII without the comma (RFC 6750 §2.1).
 _TOKEN_CHARACTERS = bytes(range(0x21, 0x7F)).replace(b",", b"")
+# The names of schemes that are shown. Anything longer or with other characters may be a secret.
+_SHOWN_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,19}")
+_BEARER_AFTER_COMMA = re.compile(r",[ \t]*bearer(?:[ \t]|$)", re.IGNORECASE)
 
 
 class TokenExtractor:
     """The layer that puts the request's credentials into the environ.
 
-    It refuses nothing: it hands a malformed header on as the `InvalidRequest` that it deserves,
-    because the next layer may exempt the request.
+    It refuses nothing: a malformed header, several tokens, or a cookie that another site may have
+    sent become the error that refuses them. The layer hands the error on, because the next layer
+    may exempt the request. For the log, it leaves a note of what came instead of a token.
 
     Args:
         app: The WSGI application inside, usually a `TokenVerifier`.
-        get_token: Takes the environ and returns the token, or None. It replaces the
-            `Authorization` header. Whatever it raises reaches the caller, on public paths too.
+        get_token: Takes the environ and returns the token, or None. An empty text is no token. It
+            replaces the `Authorization` header. Whatever it raises reaches the caller, on public
+            paths too.
+        token_sources: The places where a token may stand, from `jwt_wsgi.sources`: `bearer`,
+            `from_header(name)`, `from_cookie(name)`. All are read, and different tokens are
+            refused. Without it, `[bearer]`.
 
     Attributes:
         app: The application inside.
+        token_sources: The places that are read, empty beside `get_token`.
+
+    Raises:
+        ValueError: For invalid arguments, and for `token_sources` beside `get_token`.
     """
 
     answers_refusals = True
 
-    def __init__(self, app: WSGIApplication, *, get_token: GetToken | None = None) -> None:
+    def __init__(
+        self,
+        app: WSGIApplication,
+        *,
+        get_token: GetToken | None = None,
+        token_sources: Iterable[TokenSource] | None = None,
+    ) -> None:
         check_callables(app=app, get_token=get_token)
         self.app = app
+        self.token_sources = _sources(get_token, token_sources)
         self._inner = answer_auth_errors(app)
         self._get_token = get_token
+        self._reads_authorization_only = self.token_sources == (bearer,)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""
         if CREDENTIALS_KEY in environ:
             del environ[CREDENTIALS_KEY]
+        if OFFERED_KEY in environ:
+            del environ[OFFERED_KEY]
         try:
-            if self._get_token is None:
-                credentials = parse_authorization(environ.get("HTTP_AUTHORIZATION", ""))
-            else:
-                credentials = _bearer_credentials(self._get_token(environ))
+            credentials, note = self._find(environ)
         except AuthError as error:
             return refuse(error, environ, start_response, None)
         if credentials is not None:
             environ[CREDENTIALS_KEY] = credentials
+        if note is not None:
+            environ[OFFERED_KEY] = note
         return self._inner(environ, start_response)
 
+    def _find(self, environ: WSGIEnvironment) -> tuple[Credentials | AuthError | None, str | None]:
+        """Return the credentials, or the error that refuses them, and a note for the log."""
+        if self._get_token is not None:
+            readings = [_read_token(self._get_token(environ))]
+        elif self._reads_authorization_only:
+            # A short cut for most stacks; the rest of this method comes to the same result.
+            header = environ.get("HTTP_AUTHORIZATION", "")
+            credentials = parse_authorization(header)
+            return credentials, describe_authorization(header) if credentials is None else None
+        else:
+            readings = [_read_source(source, environ) for source in self.token_sources]
+        found = credentials_of(readings)
+        return found, None if isinstance(found, AuthError) else _notes_of(readings)
 
-def _bearer_credentials(token: object) -> Credentials | None:
+
+def _sources(
+    get_token: GetToken | None, token_sources: Iterable[TokenSource] | None
+) -> tuple[TokenSource, ...]:
+    if get_token is None:
+        return (bearer,) if token_sources is None else check_sources(token_sources)
+    if token_sources is not None:
+        raise ValueError(
+            f"token_sources={token_sources!r} beside get_token: "
+            "leave out one of them, because each replaces the Authorization header"
+        )
+    return ()
+
+
+def _notes_of(readings: Sequence[Reading]) -> str | None:
+    """Return the notes of the sources that hold a token; of all sources if none does."""
+    holding = [reading for reading in readings if reading.token is not None]
+    notes = [reading.note for reading in holding or readings if reading.note is not None]
+    return ", ".join(notes) or None
+
+
+def _read_token(token: object) -> Reading:
+    """Return the reading of what `get_token` returned."""
     if token is None:
-        return None
+        return Reading("get_token", note="get_token returned None")
     if not isinstance(token, str):
         with suppress(TypeError):
             refuse_deferred(token)
         raise TypeError(f"get_token returned {type(token).__name__}; return str or None")
-    return Credentials("Bearer", token)
+    if not token:
+        return Reading("get_token", note="get_token returned an empty text")
+    return Reading("get_token", token, note=oddity("get_token returned", token))
+
+
+def _read_source(source: TokenSource, environ: WSGIEnvironment) -> Reading:
+    if not isinstance(source, Bearer):
+        return source.read(environ)
+    header = environ.get("HTTP_AUTHORIZATION", "")
+    credentials = parse_authorization(header)
+    if isinstance(credentials, Credentials):
+        return Reading("Authorization", credentials.token, is_explicit=True)
+    if credentials is None:
+        return Reading("Authorization", note=describe_authorization(header))
+    return Reading("Authorization", refusal=credentials)
 
 
 def parse_authorization(header: str) -> Credentials | InvalidRequest | None:
@@ -85,8 +164,36 @@ def parse_authorization(header: str) -> Credentials | InvalidRequest | None:
     if scheme is None or scheme[1].lower() != "bearer":
         return None
     if "," in value:
-        return InvalidRequest("several_tokens")
-    return InvalidRequest("malformed_header")
+        return InvalidRequest(
+            "several_tokens", expected="one token", found="a comma in Authorization"
+        )
+    content = "other characters than a token has" if token else "nothing"
+    return InvalidRequest(
+        "malformed_header", expected="Bearer and one token", found=f"Bearer and {content}"
+    )
+
+
+def describe_authorization(header: str) -> str:
+    """Return what an `Authorization` header without a Bearer token holds, in words.
+
+    The name of a scheme is the only part of the header that the words quote (RFC 9110 §11.4). It
+    is not quoted where it may be a token, because no scheme stands before it.
+    """
+    if not header:
+        return "no Authorization header"
+    words = header.split(maxsplit=1)
+    if not words:
+        return "an empty Authorization header"
+    if len(words) == 1:
+        return "Authorization without a scheme"
+    scheme, rest = words
+    if rest.lower() == "bearer":
+        return "Authorization with the scheme Bearer after the token"
+    if _SHOWN_SCHEME.fullmatch(scheme) is None:
+        return "Authorization without the name of a scheme"
+    if _BEARER_AFTER_COMMA.search(rest):
+        return f"Authorization with the scheme {scheme}, and Bearer after a comma"
+    return f"Authorization with the scheme {scheme}"
 
 
 def _is_one_token(text: str) -> bool:

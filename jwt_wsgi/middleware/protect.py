@@ -12,6 +12,7 @@ from jwt_wsgi.middleware.extraction import GetToken, TokenExtractor
 from jwt_wsgi.middleware.responses import OnError
 from jwt_wsgi.middleware.verification import TokenVerifier, ready_verifier
 from jwt_wsgi.policy.policy import Policy, Rules
+from jwt_wsgi.sources import TokenSource
 from jwt_wsgi.verifier import IsRevoked, Verifier
 
 _Trusted = str | Issuer | Resolver | Iterable[str | Issuer | Resolver] | Verifier
@@ -25,6 +26,7 @@ def protect(
     audience: str | Iterable[str] | None = None,
     realm: str = "api",
     get_token: GetToken | None = None,
+    token_sources: Iterable[TokenSource] | None = None,
     remote_user: Callable[[Auth], str] | None = None,
     is_revoked: IsRevoked | None = None,
     on_error: OnError | None = None,
@@ -41,8 +43,11 @@ def protect(
         rules: Maps paths to requirements, such as `{"/api": scope("read:api")}`; or a `Policy`.
         audience: This API's identifier, or several. It goes with an issuer that is a URL.
         realm: The realm in challenges, printable ASCII.
-        get_token: Takes the environ and returns the token, or None. It replaces the
-            `Authorization` header.
+        get_token: Takes the environ and returns the token, or None. An empty text is no token. It
+            replaces the `Authorization` header.
+        token_sources: The places where a token may stand, from `jwt_wsgi.sources`, such as
+            `[bearer, from_cookie("__Host-session")]`. All are read, and different tokens are
+            refused. Without it, `[bearer]`.
         remote_user: Takes the `Auth` and returns the value of `REMOTE_USER`. Without it, that
             variable is left alone.
         is_revoked: Called with the `Auth` of every token that is otherwise good; a true result
@@ -53,8 +58,9 @@ def protect(
         clock: Returns the time in seconds since the epoch, for tests.
 
     Raises:
-        ValueError: For invalid arguments, such as `audience` beside an `Issuer`, or `clock` or
-            `is_revoked` beside a `Verifier`, which have their own.
+        ValueError: For invalid arguments, such as `audience` beside an `Issuer`, `clock` or
+            `is_revoked` beside a `Verifier`, which have their own, or `token_sources` beside
+            `get_token`.
     """
     policy = rules if isinstance(rules, Policy) else Policy(rules)
     trusted = issuer if isinstance(issuer, Verifier) else _issuers(issuer, audience)
@@ -80,7 +86,7 @@ def protect(
         on_error=on_error,
         on_decision=on_decision,
     )
-    return TokenExtractor(token_verifier, get_token=get_token)
+    return TokenExtractor(token_verifier, get_token=get_token, token_sources=token_sources)
 
 
 def _issuers(

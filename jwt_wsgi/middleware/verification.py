@@ -7,10 +7,10 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from jwt_wsgi.auth import AUTH_KEY, CREDENTIALS_KEY, REALM_KEY, Auth, Credentials
 from jwt_wsgi.callbacks import CallbackFailed, ask, call, check_callables
-from jwt_wsgi.errors import AuthError, InvalidRequest, MissingToken
+from jwt_wsgi.errors import AuthError, MissingToken
 from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.issuer_registry import Resolver
-from jwt_wsgi.middleware.decisions import Decision, OnDecision, is_observed, report
+from jwt_wsgi.middleware.decisions import Decision, OnDecision, add_offer, is_observed, report
 from jwt_wsgi.middleware.responses import OnError, answer_auth_errors, refuse, validate_realm
 from jwt_wsgi.verifier import IsRevoked, Verifier
 
@@ -88,14 +88,15 @@ class TokenVerifier:
             try:
                 self._authenticate(environ.get(CREDENTIALS_KEY), environ)
             except AuthError as error:
+                add_offer(error, environ)
                 if not self._passes_anyway(error, environ):
                     return refuse(error, environ, start_response, self._on_error)
         return self._inner(environ, start_response)
 
     def _authenticate(
-        self, credentials: Credentials | InvalidRequest | None, environ: WSGIEnvironment
+        self, credentials: Credentials | AuthError | None, environ: WSGIEnvironment
     ) -> None:
-        if isinstance(credentials, InvalidRequest):
+        if isinstance(credentials, AuthError):
             raise credentials
         if credentials is None:
             if not self._allow_anonymous:

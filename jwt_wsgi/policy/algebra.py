@@ -68,7 +68,7 @@ class Requirement:
         return ()
 
     def refusal(self, auth: Auth | None, request: Request) -> AuthError | None:
-        """Return the error to refuse the caller with, or None where the caller passes.
+        """Return a new error to refuse the caller with, or None where the caller passes.
 
         `auth` is None for a caller without a token.
         """
@@ -82,17 +82,19 @@ class Requirement:
 class Access(Requirement):
     """`PUBLIC`, `OPTIONAL` or `DENY`: the same answer for every token. Combines with nothing.
 
-    `reason` is the reason of the refusal, or None where everyone passes.
+    `reason` is the reason of the refusal, or None where everyone passes. `why` explains it in logs.
     """
 
     name: str
     reason: str | None
+    why: str = ""
 
     def refusal(self, auth: Auth | None, request: Request) -> AuthError | None:
         if self.reason is None:
             return None
         if auth is None:
-            return MissingToken()
+            # A stranger must not learn which paths exist, so only the log says more.
+            return MissingToken(expected=f"nobody passes: {self.why}")
         return Forbidden(self.reason)
 
     def __repr__(self) -> str:
@@ -148,9 +150,9 @@ PUBLIC: Final = Access("PUBLIC", None)
 #: Everyone passes, but a bad token is refused.
 OPTIONAL: Final = Access("OPTIONAL", None)
 #: Nobody passes.
-DENY: Final = Access("DENY", "denied")
+DENY: Final = Access("DENY", "denied", "the rule is DENY")
 #: Nobody passes, because no rule matches. Prints as DENY.
-NO_RULE: Final = Access("DENY", "no_rule")
+NO_RULE: Final = Access("DENY", "no_rule", "no rule covers it")
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -28,7 +28,10 @@ SERVED = (
 )
 #: Where the parent process leaves `{"issuer": …, "audience": …, "jwks": …}`.
 TRUST = "MATRIX_TRUST"
-ECHOED = ("REQUEST_METHOD", "SCRIPT_NAME", "PATH_INFO", "QUERY_STRING", "HTTP_AUTHORIZATION")
+ECHOED = (
+    *("REQUEST_METHOD", "SCRIPT_NAME", "PATH_INFO", "QUERY_STRING", "HTTP_AUTHORIZATION"),
+    *("HTTP_COOKIE", "HTTP_X_TOKEN", "HTTP_SEC_FETCH_SITE", "HTTP_ORIGIN"),
+)
 
 
 def echo(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

@@ -16,18 +16,22 @@ _ORIGIN_FORM = (
 )
 
 
-def check_origin(origin: object) -> str:
+def check_origin(origin: object, *, instead_of_any: str, instead_of_null: str) -> str:
     """Return `origin` if a browser sends it exactly so.
+
+    Args:
+        origin: One member of the option `origins`.
+        instead_of_any: The remedy for `*`, which stands for every origin.
+        instead_of_null: The remedy for `null`.
 
     Raises:
         ValueError: It is anything else. The text suggests the origin that was probably intended.
     """
     if origin == "*":
-        raise ValueError("origins holds '*': write origins='*' for anyone, without credentials")
+        raise ValueError(f"origins holds '*': {instead_of_any}")
     if origin == "null":
         raise ValueError(
-            "origins holds 'null', the origin of every sandboxed page: "
-            "write a predicate to allow it"
+            f"origins holds 'null', the origin of every sandboxed page: {instead_of_null}"
         )
     if not isinstance(origin, str):
         raise ValueError(f"origins holds {origin!r}: write {_ORIGIN_FORM}")
