@@ -89,8 +89,14 @@ FINDINGS: list[Any] = [
     ("two names at one place", {"GET /u/{id}": A, "/u/{user}": A}, {("parameter_names", "/u/{user}")}),
     ("two names on one way", {"/u/{id}": A, "/u/{user}/x": A}, {("parameter_names", "/u/{user}/x")}),
     ("two names, deeper", {"/{a}/{b}": A, "/{a}/{c}/x": A}, {("parameter_names", "/{a}/{c}/x")}),
-    ("U28 a tail under a weaker rule", {"/": PUBLIC, "/t/{x...}": A}, {("weaker_above", "/t/{x...}")}),
-    ("U28 a tail within its own place", {"/t": PUBLIC, "/t/{x...}": A}, {("weaker_above", "/t/{x...}")}),
+    ("U28 a tail under a weaker rule", {"/": PUBLIC, "/t/{x...}": A}, {("tail_stricter", "/t/{x...}")}),
+    ("U28 a tail below a weaker path", {"/t/{$}": PUBLIC, "/t/{x...}": A}, {("tail_stricter", "/t/{x...}")}),
+    ("U28 a tail within a weaker place of its own", {"/t": PUBLIC, "/t/{x...}": A}, {("tail_stricter", "/t/{x...}")}),
+    ("U28 a tail in a weak place, with its path", {"/": PUBLIC, "/t/{$}": A, "/t/{x...}": A},
+     {("weaker_above", "/t/{$}"), ("weaker_above", "/t/{x...}")}),
+    ("U28 a tail behind a parameter", {"/{a}": PUBLIC, "/{a}/{x...}": A}, {("tail_stricter", "/{a}/{x...}")}),
+    ("U28 a tail of everything", {"/": PUBLIC, "/{x...}": A}, {("tail_stricter", "/{x...}")}),
+    ("U28 a tail that another path precedes", {"/{a}/{x...}": A, "/b/{$}": PUBLIC, "/{a}/{$}": A}, NONE),
     ("U28 a tail under a stricter rule", {"/": A & B, "/t/{x...}": A}, NONE),
     ("U28 a tail beside its own path", {"/t/{$}": A, "/t/{x...}": A}, NONE),
     ("U28 an exact rule above a weaker tail", {"/t/{$}": A, "/t/{x...}": PUBLIC}, {("exact_stricter", "/t/{$}")}),
@@ -118,6 +124,19 @@ FINDINGS: list[Any] = [
 )
 def test_rules_have_these_findings(rules: dict[str, Any], expected: Doubts) -> None:
     assert doubts(rules) == expected
+
+
+def test_the_text_about_a_tail_names_the_rule_to_write_u28() -> None:
+    [finding] = Policy({"/": PUBLIC, "/t/{id}/{x...}": A}).lint()
+    assert str(finding) == (
+        "tail_stricter: rule '/t/{id}/{x...}' covers what is below its path, and the path itself "
+        "asks for less, PUBLIC; write a rule '/t/{id}' too, because some applications take it for "
+        "an empty tail"
+    )
+    [root] = Policy({"/": PUBLIC, "GET,POST /{x...}": A, "/{x...}": DENY}, default=PUBLIC).lint()[
+        :1
+    ]
+    assert "write a rule '/' too" in root.remedy
 
 
 def test_the_texts_about_keys_name_the_methods_and_the_remedy_u2_u30() -> None:

@@ -7,12 +7,14 @@ empty segments, dots and other spellings there. `MATRIX_REQUESTS` and `MATRIX_SE
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from matrix.oracle import caller, run
 from matrix.requests import Spelled, on_the_wire
 from matrix.tail_apps import TAIL_APPS, collapsed, plain_app
 from matrix.tail_campaign import WEAKENED_TAILS, TailCampaign, is_refused, tail_campaign
-from matrix.tail_places import DEMANDS, RULES, SCOPES, TAIL_PLACES
+from matrix.tail_places import DEMANDS, RULES, SCOPES, TAIL_PLACES, answer
 from test_matrix import ENOUGH, REQUESTS, SEED, unmeasured
 
 from jwt_wsgi import Policy, ScopeAuthorizer, scope
@@ -97,6 +99,23 @@ def test_a_rule_inside_a_tail_would_be_no_rule_u28(monkeypatch):
     plain, doubled = (Spelled("GET", path) for path in ("/files/private/x", "/files/private//x"))
     assert run(protected, plain.environ(auth)) == ()
     assert run(protected, doubled.environ(auth)) == ("files",)
+
+
+def test_a_tail_begins_where_the_applications_own_rest_begins_u28():
+    """The advice of the documentation: behind the parameter, and not at the path above it."""
+
+    def application(environ, start_response):
+        bucket, _, key = environ["PATH_INFO"].removeprefix("/files/").partition("/")
+        start_response("200 OK", [])
+        return [answer("files", os.path.join(bucket, key)).encode()]  # noqa: PTH118
+
+    outside = Spelled("GET", "/files/sub//etc/passwd")
+    for key, reached in (
+        ("/files/{rest...}", ("files", "outside")),
+        ("/files/{bucket}/{key...}", ()),
+    ):
+        protected = ScopeAuthorizer(application, Policy({key: scope("files")}))
+        assert run(protected, outside.environ(caller(SCOPES))) == reached
 
 
 def test_every_scope_of_the_rules_is_one_that_callers_have():

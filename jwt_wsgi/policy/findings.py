@@ -47,6 +47,10 @@ CODES: Final[Mapping[str, CodeText]] = {
         problem="covers its path alone, and the paths below it ask for less, {requirement}",
         remedy="leave {{$}} out, or write a rule for the paths below",
     ),
+    "tail_stricter": CodeText(
+        problem="covers what is below its path, and the path itself asks for less, {requirement}",
+        remedy="write a rule {path!r} too, because some applications take it for an empty tail",
+    ),
     "parameter_names": CodeText(
         problem="calls {{{name}}} what {other_rule!r} calls {{{other_name}}}", remedy="use one name"
     ),

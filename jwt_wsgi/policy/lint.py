@@ -36,7 +36,7 @@ def findings(
     for node in _nodes_below(root):
         enclosing = _enclosing_place(root, node)
         if node.subtree:
-            results += _check_subtree(node, enclosing, default)
+            results += _check_subtree(root, node, enclosing, default)
         if node.exact:
             results += _check_exact(root, node, node.subtree or enclosing, default)
     results += check_keys(rules)
@@ -45,12 +45,22 @@ def findings(
     return _without_repeats(results)
 
 
-def _check_subtree(node: Node, enclosing: Place, default: Requirement) -> Iterator[Finding]:
+def _check_subtree(
+    root: Node, node: Node, enclosing: Place, default: Requirement
+) -> Iterator[Finding]:
     """Yield the findings about the rules that cover a path and everything below it."""
     yield from _method_hole(node.subtree)
     for method, rule in node.subtree.items():
-        around = _requirements_at(enclosing, method, node.subtree, default)
-        yield from _weaker_above(rule, around)
+        stricter: list[Finding] = []
+        if node.is_tail:
+            place_before = innermost(root, _unnamed_path(node.path[:-1]))
+            before = _requirements_at(place_before, method, node.subtree, default)
+            stricter = list(_tail_stricter(rule, before))
+        if stricter:
+            yield from stricter
+        else:
+            around = _requirements_at(enclosing, method, node.subtree, default)
+            yield from _weaker_above(rule, around)
         yield from _unreachable(rule, node)
 
 
@@ -59,7 +69,7 @@ def _check_exact(
 ) -> Iterator[Finding]:
     """Yield the findings about the rules that end with `{$}`."""
     yield from _method_hole(node.exact)
-    place_below = innermost(root, _unnamed_path_below(node.path))
+    place_below = innermost(root, (*_unnamed_path(node.path), _UNNAMED_SEGMENT))
     for method, rule in node.exact.items():
         below = _requirements_at(place_below, method, node.exact, default)
         stricter = list(_exact_stricter(rule, below))
@@ -94,6 +104,14 @@ def _exact_stricter(rule: Rule, below: Iterable[Requirement]) -> Iterator[Findin
     for requirement in below:
         if not implies(requirement, rule.requirement):
             yield make_finding("exact_stricter", rule, requirement=requirement)
+
+
+def _tail_stricter(rule: Rule, before: Iterable[Requirement]) -> Iterator[Finding]:
+    """The path before a tail, with or without a slash, lets callers in whom the rule refuses."""
+    for requirement in before:
+        if not implies(requirement, rule.requirement):
+            path = "/" + rule.key.partition("/")[2].rpartition("/")[0]
+            yield make_finding("tail_stricter", rule, requirement=requirement, path=path)
 
 
 def _unreachable(rule: Rule, node: Node) -> Iterator[Finding]:
@@ -151,10 +169,9 @@ def _enclosing_place(root: Node, node: Node) -> Place:
     return enclosing
 
 
-def _unnamed_path_below(path: PatternPath) -> tuple[str, ...]:
-    """Return a path one segment below a pattern, with values that no other pattern names."""
-    segments = [_UNNAMED_SEGMENT if segment is PARAMETER else segment for segment in path]
-    return (*segments, _UNNAMED_SEGMENT)
+def _unnamed_path(path: PatternPath) -> tuple[str, ...]:
+    """Return a path of a pattern, with values that no other pattern names."""
+    return tuple(_UNNAMED_SEGMENT if segment is PARAMETER else segment for segment in path)
 
 
 def _requirements_at(
