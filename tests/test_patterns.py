@@ -351,6 +351,20 @@ def test_the_end_mark_is_offered_where_it_helps(keys: list[str], offered: bool) 
     assert ("end one of the two with {$}" in str(refused.value)) is offered
 
 
+def test_a_pattern_may_be_longer_than_the_stack_is_deep_u25() -> None:
+    literal = "/a" * 2_000
+    parameters = "".join(f"/{{p{number}}}" for number in range(2_100))
+    rules = dict.fromkeys((literal, f"{literal}/{{$}}", f"{literal}/b/{{rest...}}"), AUTHENTICATED)
+    assert Policy(rules).lint() == ()
+    with pytest.raises(ValueError, match="patterns overlap with neither inside the other"):
+        Policy({literal: AUTHENTICATED, f"{parameters}/{{$}}": AUTHENTICATED})
+    with pytest.raises(ValueError, match="no other rule may decide inside a tail"):
+        Policy({**rules, "/a/{rest...}": AUTHENTICATED})
+    parts = [f"/{{p{number}}}" for number in range(1_100)]
+    every = [f"{''.join(parts[:number])}/{{$}}" for number in range(len(parts))]
+    assert Policy(dict.fromkeys([*every, "/"], AUTHENTICATED)).lint() == ()
+
+
 TEAMS = [f"/teams/{team}/{i}" for i in range(5_000) for team in ("{id}", "mine")]
 # Each has its literal in another place, and another end; no two overlap.
 DEEP = [

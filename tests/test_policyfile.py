@@ -162,6 +162,15 @@ def test_a_larger_requirement_is_an_error_with_the_remedy(text: str) -> None:
     assert len(str(raised.value)) < 500
 
 
+def test_a_value_that_is_nested_too_deeply_is_an_error_u25() -> None:
+    value: Any = []
+    for _ in range(5_000):
+        value = [value]
+    for make in (claim, has):
+        with pytest.raises(ValueError, match="a value is nested deeper than any claim"):
+            make("groups", value)
+
+
 WHOLE = """
 default = "AUTHENTICATED"
 mounts = ["", "/app"]

@@ -148,9 +148,12 @@ def _without_repeats(results: Iterable[Finding]) -> tuple[Finding, ...]:
 
 def _nodes_below(node: Node) -> Iterator[Node]:
     """Yield a node and all nodes below it, parents first."""
-    yield node
-    for child in node.children.values():
-        yield from _nodes_below(child)
+    # Without recursion, because the tree is as deep as the longest pattern.
+    pending = [node]
+    while pending:
+        current = pending.pop()
+        yield current
+        pending += reversed(current.children.values())
 
 
 def _enclosing_place(root: Node, node: Node) -> Place:
@@ -200,10 +203,12 @@ def _is_covered_from_below(node: Node) -> bool:
 
     They do, if one rule covers the path itself, and others every path below it.
     """
-    below = node.children.get(PARAMETER)
-    if below is None or not node.exact:
-        return False
-    return bool(below.subtree) or _is_covered_from_below(below)
+    current: Node | None = node
+    while current is not None and current.exact:
+        current = current.children.get(PARAMETER)
+        if current is not None and current.subtree:
+            return True
+    return False
 
 
 def _alternatives(requirement: Requirement) -> set[_Alternative]:

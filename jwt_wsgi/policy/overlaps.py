@@ -104,15 +104,19 @@ def _first_intrusion(root: Node) -> tuple[Node, Pattern] | None:
 
 
 def _patterns_from(node: Node) -> Iterator[Pattern]:
-    """Yield the patterns of a node, and one of those below it: a tail judges them all alike."""
-    if node.subtree and not node.is_tail:
-        yield Pattern(node.path, exact=False)
-    if node.is_tail:
-        yield Pattern(node.path[:-1], exact=False, tail=True)
-    if node.exact:
-        yield Pattern(node.path, exact=True)
-    for child in list(node.children.values())[:1]:
-        yield next(_patterns_from(child))
+    """Yield the patterns of a node, and those of one branch below it.
+
+    None of the patterns below is around a tail, so it is enough to know one.
+    """
+    current: Node | None = node
+    while current is not None:
+        if current.is_tail:
+            yield Pattern(current.path[:-1], exact=False, tail=True)
+        elif current.subtree:
+            yield Pattern(current.path, exact=False)
+        if current.exact:
+            yield Pattern(current.path, exact=True)
+        current = next(iter(current.children.values()), None)
 
 
 def _is_around(pattern: Pattern, tail: Node) -> bool:
