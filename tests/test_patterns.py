@@ -10,6 +10,7 @@ import json
 import re
 import time
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -259,6 +260,23 @@ def test_another_programs_syntax_is_refused_with_its_remedy(key: str, remedy: st
     assert remedy in str(refused.value)
     with pytest.raises(ValueError, match=re.escape(f"policy: rule {key!r}: ")):
         parse_policy(f'[rules]\n{toml_string(key)} = "AUTHENTICATED"')
+
+
+def test_the_documentation_lists_spellings_that_are_refused_u1() -> None:
+    page = Path(__file__).parents[1] / "docs" / "policy-reference.md"
+    section = (
+        page.read_text("utf-8").split("### Spellings that are refused\n")[1].split("\n### ")[0]
+    )
+    rows = [line.split(" | ")[0] for line in section.splitlines() if line.startswith("| `")]
+    refused = [key.replace("\\|", "|") for row in rows for key in re.findall("`(.+?)`", row)]
+    assert len(refused) >= 20
+    for key in refused:
+        with pytest.raises(ValueError, match="^rule "):
+            parse(key)
+    honest = re.findall("`(/.+?)`", section.split("Identifiers such as")[1].split("\n")[0])
+    assert len(honest) == 8
+    for key in honest:
+        parse(key)
 
 
 def toml_string(text: str) -> str:
