@@ -12,13 +12,23 @@ A rule's value is the text of a requirement, as it is written in Python and as
 """
 
 import ast
+import operator
 import os
 import tomllib
 from collections.abc import Callable, Mapping
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
-from jwt_wsgi.policy.algebra import AUTHENTICATED, DENY, OPTIONAL, PUBLIC, Requirement
+from jwt_wsgi.policy.algebra import (
+    AUTHENTICATED,
+    DENY,
+    MAX_CONDITIONS,
+    MAX_DEPTH,
+    OPTIONAL,
+    PUBLIC,
+    Requirement,
+)
 from jwt_wsgi.policy.policy import Policy
 from jwt_wsgi.policy.requirements import (
     acr,
@@ -111,9 +121,14 @@ def parse_requirement(text: str) -> Requirement:
     try:
         expression = ast.parse(text.strip(), mode="eval").body
         requirement: Any = _evaluate(expression)
-    except (SyntaxError, RecursionError, MemoryError):
+    except SyntaxError:
         raise ValueError(
             f"{_quote(text)} is not a requirement; combine with & and | what you need of {_NAMES}"
+        ) from None
+    except (RecursionError, MemoryError):
+        raise ValueError(
+            f"{_quote(text)} is too long; a requirement has at most {MAX_CONDITIONS:,} conditions, "
+            f"nested at most {MAX_DEPTH} deep: write one condition on a list, such as has(...)"
         ) from None
     if not isinstance(requirement, Requirement):
         raise ValueError(
@@ -157,22 +172,53 @@ def _requirement_at(where: str, text: object) -> Requirement:
 
 def _evaluate(node: ast.expr) -> Any:
     """Return the value of an expression; only the names of requirements are allowed in it."""
-    try:
-        match node:
-            case ast.BinOp(left, ast.BitAnd(), right):
-                return _evaluate(left) & _evaluate(right)
-            case ast.BinOp(left, ast.BitOr(), right):
-                return _evaluate(left) | _evaluate(right)
-            case ast.Name(name) if name in _CONSTANTS:
-                return _CONSTANTS[name]
-            case ast.Call(ast.Name(name), arguments, []) if name in _FUNCTIONS:
+    match node:
+        case ast.BinOp(op=ast.BitAnd()):
+            return reduce(_both, map(_evaluate, _operands(node, ast.BitAnd)))
+        case ast.BinOp(op=ast.BitOr()):
+            return reduce(_either, map(_evaluate, _operands(node, ast.BitOr)))
+        case ast.Name(name) if name in _CONSTANTS:
+            return _CONSTANTS[name]
+        case ast.Call(ast.Name(name), arguments, []) if name in _FUNCTIONS:
+            try:
                 return _FUNCTIONS[name](*map(_evaluate_argument, arguments))
-    except TypeError as error:
-        reason = str(error)
-        if isinstance(node, ast.BinOp):
-            reason = "PUBLIC, OPTIONAL and DENY combine with nothing, report_only with & alone"
-        raise ValueError(f"{_quote(ast.unparse(node))}: {reason}") from None
+            except TypeError as error:
+                raise ValueError(f"{_quote(ast.unparse(node))}: {error}") from None
     raise ValueError(f"{_quote(ast.unparse(node))} is not a requirement; choose from {_NAMES}")
+
+
+def _operands(node: ast.expr, kind: type[ast.operator]) -> list[ast.expr]:
+    """Return the operands of a chain of one operator, in order.
+
+    The parser nests a chain as deep as it is long, so it is walked without recursion.
+    """
+    operands = []
+    pending = [node]
+    while pending:
+        current = pending.pop()
+        if isinstance(current, ast.BinOp) and isinstance(current.op, kind):
+            pending += [current.right, current.left]
+        else:
+            operands.append(current)
+    return operands
+
+
+def _both(left: Any, right: Any) -> Any:
+    return _combine(operator.and_, "&", left, right)
+
+
+def _either(left: Any, right: Any) -> Any:
+    return _combine(operator.or_, "|", left, right)
+
+
+def _combine(combine: Callable[[Any, Any], Any], sign: str, left: Any, right: Any) -> Any:
+    try:
+        return combine(left, right)
+    except TypeError:
+        raise ValueError(
+            f"{_quote(f'{left!r} {sign} {right!r}')}: PUBLIC, OPTIONAL and DENY combine with "
+            "nothing, report_only with & alone"
+        ) from None
 
 
 def _evaluate_argument(node: ast.expr) -> Any:

@@ -238,7 +238,7 @@ route_parts = st.lists(
 keys = st.tuples(
     st.sampled_from(["", "", "GET ", "POST ", "HEAD ", "GET,PUT "]),
     st.lists(st.sampled_from(["a", "b", "7", "{p}", "a-b", "7.json"]), max_size=4),
-    st.sampled_from(["", "/{$}"]),
+    st.sampled_from(["", "/{$}", "/{rest...}"]),
 )
 
 

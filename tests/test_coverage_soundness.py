@@ -213,6 +213,7 @@ SHAPES += [
     "/x-{$}".replace("{$}", "abc.json"),
     "/odd/me",
 ]
+SHAPES += ["/files/{rest...}", "/a/{rest...}", "/users/{id}/{rest...}", "/{rest...}"]
 PREFIXES = ["", "", "GET ", "POST ", "HEAD ", "GET,DELETE ", "OPTIONS ", "PURGE "]
 
 

@@ -317,7 +317,7 @@ def stacks_on(page: str) -> Iterator[Any]:
 PAGES = {
     "README.md": 3, "docs/deployment.md": 3, "docs/how-to/caller.md": 3, "docs/how-to/cors.md": 1,
     "docs/how-to/errors.md": 1, "docs/how-to/issuers.md": 2, "docs/how-to/providers.md": 6,
-    "docs/how-to/report-only.md": 2, "docs/how-to/revocation.md": 1, "docs/index.md": 1,
+    "docs/how-to/report-only.md": 2, "docs/how-to/token-sources.md": 3, "docs/how-to/revocation.md": 1, "docs/index.md": 1,
     "docs/key-sources.md": 3, "docs/metrics.md": 3, "docs/migration.md": 2, "docs/tutorial.md": 1,
     "docs/verdicts-and-reasons.md": 1,
 }  # fmt: skip

@@ -122,6 +122,39 @@ def test_an_honest_path_with_two_readings_is_refused_for_a_known_reason(
     assert refused.value.expected == lacking
 
 
+def test_a_tail_accepts_every_honest_path_with_an_empty_segment_u28() -> None:
+    policy = Policy({"/{rest...}": AUTHENTICATED})
+    for path, lacking, _ in REFUSED:
+        if lacking == "no empty segment":
+            assert policy.match(environ(path)).requirement is AUTHENTICATED
+            continue
+        with pytest.raises(InvalidRequest, match="path_ambiguous"):
+            policy.match(environ(path))
+
+
+@pytest.mark.parametrize(
+    ("key", "path"),
+    [
+        ("/web/{date}/{url...}", "/web/2020/http://example.com/"),
+        ("/web/{date}/{url...}", "/web/2020/http%3A%2F%2Fexample.com%2F"),
+        ("/webmasters/v3/sites/{rest...}",
+         "/webmasters/v3/sites/https%3A%2F%2Fwww.example.com%2F/searchAnalytics/query"),
+        ("/image-service/{rest...}",
+         "/image-service/https%3A%2F%2Fexample.com%2Fa.tif/full/max/0/default.jpg"),
+        ("/bucket/{key...}", "/bucket/backup//2024/dump.sql"),
+        ("/b64/{text...}", "/b64/ab%2F%2Fcd"),
+        ("/metrics/job/{rest...}", "/metrics/job/directory_cleaner/path//var/tmp"),
+    ],
+    ids=lambda text: f"U28 {text}",
+)  # fmt: skip
+def test_the_tail_of_an_honest_path_can_be_written_where_it_begins(key: str, path: str) -> None:
+    rules = {key: AUTHENTICATED, "/": AUTHENTICATED}
+    match = Policy(rules).match(environ(path))
+    assert (match.rule and match.rule.key) == key
+    with pytest.raises(InvalidRequest, match="path_ambiguous"):
+        Policy({"/": AUTHENTICATED}).match(environ(path))
+
+
 def echo(environ: dict[str, Any], start_response: Any) -> list[bytes]:
     start_response("200 OK", [("Content-Type", "application/json")])
     return [

@@ -145,7 +145,7 @@ def test_make_fuzz_prepares_then_runs_every_fuzzer_and_the_long_campaigns(tmp_pa
     pytest_of = f"{venv}/bin/python -m pytest tests/test_"
     steps += [
         f"DIFFERENTIAL_TOKENS=2000000 DIFFERENTIAL_SEED=11 {pytest_of}differential.py\n",
-        f"MATRIX_REQUESTS=500000 MATRIX_SEED=11 {pytest_of}matrix.py\n",
+        f"MATRIX_REQUESTS=500000 MATRIX_SEED=11 {pytest_of}matrix.py tests/test_matrix_tails.py\n",
         f"POLICY_ORACLE_POLICIES=200000 POLICY_ORACLE_SEED=11 {pytest_of}policy_oracle.py\n",
     ]
     said = recipe("fuzz", f"VENV={venv}", "FUZZ_SECONDS=7", "FUZZ_SEED=11")

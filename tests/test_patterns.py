@@ -6,6 +6,8 @@ The properties compare the compiled tree with sets of paths, enumerated.
 from __future__ import annotations
 
 import itertools
+import json
+import pathlib
 import re
 import time
 from collections.abc import Iterable, Iterator
@@ -17,6 +19,7 @@ from hypothesis import strategies as st
 
 from jwt_wsgi import AUTHENTICATED, Policy
 from jwt_wsgi.policy.patterns import Pattern, parse
+from jwt_wsgi.policyfile import parse_policy
 
 WELL_FORMED = [
     ("/", (), (), False, ()),
@@ -29,11 +32,26 @@ WELL_FORMED = [
     ("/{userId}/{_X}", (), (None, None), False, ("userId", "_X")),
     ("GET /a", ("GET",), ("a",), False, ()),
     ("GET,M-SEARCH /{x}", ("GET", "M-SEARCH"), (None,), False, ("x",)),
-    ("/GET /a", (), ("GET ", "a"), False, ()),
     ("/a b", (), ("a b",), False, ()),
     ("/é/🔑", (), ("é", "🔑"), False, ()),
     ("/100%/%zz/%2", (), ("100%", "%zz", "%2"), False, ()),
-    ("/a;v=1/b\\c/d:e/$/...", (), ("a;v=1", "b\\c", "d:e", "$", "..."), False, ()),
+    ("/a;v=1/d:e/+", (), ("a;v=1", "d:e", "+"), False, ()),
+    # Honest identifiers that resemble syntax.
+    ("/+api", (), ("+api",), False, ()),
+    ("/$metadata/$count", (), ("$metadata", "$count"), False, ()),
+    ("/@me/~user", (), ("@me", "~user"), False, ()),
+    ("/Products(1)/Name", (), ("Products(1)", "Name"), False, ()),
+    ("/a,b;c=d", (), ("a,b;c=d",), False, ()),
+    ("/x.json/.well-known", (), ("x.json", ".well-known"), False, ()),
+    ("/urn:isbn:1/v1:batch", (), ("urn:isbn:1", "v1:batch"), False, ()),
+    ("/c++/it's/a&b=c/x!/-", (), ("c++", "it's", "a&b=c", "x!", "-"), False, ()),
+    ("/main...dev/100%sure", (), ("main...dev", "100%sure"), False, ()),
+]
+
+TAILS = [
+    ("/{rest...}", (), (), ()),
+    ("/render/{url...}", (), ("render",), ()),
+    ("GET,HEAD /users/{id}/files/{_p1...}", ("GET", "HEAD"), ("users", None, "files"), ("id",)),
 ]
 
 
@@ -47,12 +65,23 @@ def test_a_key_is_methods_and_a_pattern(
     assert parse(key) == (methods, Pattern(segments, exact), names)
 
 
+@pytest.mark.parametrize(
+    ("key", "methods", "segments", "names"),
+    [pytest.param(*case, id=f"U28 {case[0]}") for case in TAILS],
+)
+def test_a_key_may_end_with_a_tail(key: str, methods: Any, segments: Any, names: Any) -> None:
+    pattern = Pattern(segments, exact=False, tail=True)
+    assert parse(key) == (methods, pattern, names)
+    assert parse(str(pattern)).pattern == pattern
+
+
 BEGIN = "one space and a path: 'GET,HEAD /users/{id}'"
 NO_METHOD, BARE = "is not an upper-case method", "a segment that no request may hold"
-WHOLE = "a parameter is a whole segment, {$} stands at the end only"
-FOREIGN = (
-    "is another router's spelling; write {name} for one segment, and nothing for the paths below"
-)
+WHOLE = "a parameter is a whole segment, {$} and {name...} stand at the end only"
+LITERAL = "write literal text, or {name} for any one segment; a rule covers everything below"
+BELOW = "covers everything below it"
+PATHS_ONLY = "rules judge paths, not queries"
+ONE_SEGMENT = "for any one segment, and nothing for the paths below"
 
 MALFORMED = [
     ("", BEGIN),
@@ -64,7 +93,10 @@ MALFORMED = [
     ("GET, POST /a", BEGIN),
     ("GET POST /a", BEGIN),
     ("GET\t/a", BEGIN),
-    ("https://example.com/a", BEGIN),
+    ("https://example.com/a", "names a host; rules judge paths: write '/a'"),
+    ("GET https://example.com/a", "names a host; rules judge paths: write '/a'"),
+    ("example.com/a", BEGIN),
+    ("^/a", BEGIN),
     (" /a", f"'' {NO_METHOD}"),
     ("get /a", f"'get' {NO_METHOD}"),
     ("GET,Post /a", f"'Post' {NO_METHOD}"),
@@ -83,14 +115,13 @@ MALFORMED = [
     ("/a\nb", BARE),
     ("/a\x85", BARE),
     ("/a\u2028", BARE),
-    ("/{id}.json", f"'{{id}}.json'; {WHOLE}"),
+    ("/{id}.json", WHOLE),
     ("/x{id}", WHOLE),
     ("/{a}{b}", WHOLE),
     ("/{}", WHOLE),
     ("/{1a}", WHOLE),
     ("/{a-b}", WHOLE),
     ("/{id:int}", WHOLE),
-    ("/{rest...}", WHOLE),
     ("/{*rest}", WHOLE),
     ("/a{$}", WHOLE),
     ("/{$}/a", WHOLE),
@@ -99,11 +130,113 @@ MALFORMED = [
     ("/{id", WHOLE),
     ("/id}", WHOLE),
     ("/{id}/{id}", "names a parameter twice"),
-    ("/a/*", FOREIGN),
-    ("/a/**", FOREIGN),
-    ("/:id/a", FOREIGN),
-    ("/<id>", FOREIGN),
-    ("/<int:id>", FOREIGN),
+]
+
+FOREIGN = [
+    # Regular expressions.
+    ("/api/.*", f"leave it out: '/api' {BELOW}"),
+    ("/api/(.*)", f"leave it out: '/api' {BELOW}"),
+    ("/api/.+", f"leave it out: '/api' {BELOW}"),
+    ("/api/.*?", f"leave it out: '/api' {BELOW}"),
+    ("/api/[^/]+", "write {name} for any one segment"),
+    ("/api$", "write '/api/{$}' for this path alone"),
+    ("/api/$", "write '/api/{$}' for this path alone"),
+    ("/$", "write '/{$}' for this path alone"),
+    ("/(api$)", "write '/api/{$}' for this path alone"),
+    ("/a$/b", LITERAL),
+    ("/^api", f"a pattern begins at the root and names whole segments: {LITERAL}"),
+    ("/api/?", "leave it out: one slash at the end of a path is ignored, write '/api'"),
+    ("/colou?r", "every character counts: write a rule for each path"),
+    ("/a\\d+", f"nothing is escaped in a pattern: {LITERAL}"),
+    ("/b\\c", f"nothing is escaped in a pattern: {LITERAL}"),
+    ("/a\\.json", f"nothing is escaped in a pattern: {LITERAL}"),
+    ("/(?P<id>x)", LITERAL),
+    ("/(?:x)", LITERAL),
+    ("/a|b", "write a rule for each"),
+    ("/(a|b)/c", "write a rule for each"),
+    ("/[ab]", LITERAL),
+    ("/v.+x", LITERAL),
+    ("/(ab)+", LITERAL),
+    ("/x.*y", LITERAL),
+    # Shells.
+    ("/api/*.json", LITERAL),
+    ("/a*", LITERAL),
+    ("/a/**/b", "write {name} for any one segment"),
+    ("/[!a]", LITERAL),
+    ("/!(a)", LITERAL),
+    ("/@(a)", LITERAL),
+    # Other routers.
+    ("/a/*", f"leave it out: '/a' {BELOW}"),
+    ("/a/**", f"leave it out: '/a' {BELOW}"),
+    ("/*", f"leave it out: '/' {BELOW}"),
+    ("/a/*/b", "write {name} for any one segment"),
+    ("/a/*rest", f"leave it out: '/a' {BELOW}"),
+    ("/:id/a", f"write {{id}} {ONE_SEGMENT}"),
+    ("/:", f"write {{name}} {ONE_SEGMENT}"),
+    ("/:id.json", f"write {{id}} {ONE_SEGMENT}"),
+    ("/a(/:id)", f"write {{id}} {ONE_SEGMENT}"),
+    ("/users(.:format)", LITERAL),
+    ("/<id>", f"write {{id}} {ONE_SEGMENT}"),
+    ("/<int:id>", f"write {{id}} {ONE_SEGMENT}"),
+    ("/files/<path:rest>", f"leave it out: '/files' {BELOW}"),
+    ("/a<b", LITERAL),
+    ("/a>b", LITERAL),
+    ("/[id]", LITERAL),
+    ("/[...slug]", LITERAL),
+    ("/{id:int}", "write {id} for any one segment"),
+    ("/{id?}", "write {id} for any one segment"),
+    ("/a/{rest:path}", f"'/a' {BELOW}; end it with {{rest...}} only where empty segments"),
+    ("/a/{rest:.*}", f"'/a' {BELOW}; end it with {{rest...}} only where empty segments"),
+    ("/a/{*rest}", f"'/a' {BELOW}; end it with {{rest...}} only where empty segments"),
+    ("/a/{rest*}", f"'/a' {BELOW}; end it with {{rest...}} only where empty segments"),
+    ("/a/{+rest}", f"'/a' {BELOW}; end it with {{rest...}} only where empty segments"),
+    ("/a/{rest:path}/b", "write {name} for any one segment"),
+    ("/a/...", f"leave it out: '/a' {BELOW}"),
+    ("/a...", f"leave it out: '/a' {BELOW}"),
+    ("/a/…", f"leave it out: '/a' {BELOW}"),
+    ("/users/%s", f"write {{name}} {ONE_SEGMENT}"),
+    ("/users/%(id)s", f"write {{id}} {ONE_SEGMENT}"),
+    # What is not part of a path.
+    ("/api?x=1", f"{PATHS_ONLY}: write '/api'"),
+    ("/?x=1", f"{PATHS_ONLY}: write '/'"),
+    ("/{id}?x=1", f"{PATHS_ONLY}: write '/{{id}}'"),
+    ("/api?x", PATHS_ONLY),
+    ("/api#x", "clients do not send fragments: write '/api'"),
+    ("/sensors/#", "clients do not send fragments: write '/sensors'"),
+    # Text that looks like another one.
+    ("/a ", "begins or ends with a blank; leave it out"),
+    ("/ a", "begins or ends with a blank; leave it out"),
+    ("/GET /a", "begins or ends with a blank; leave it out"),
+    ("/a\xa0", "begins or ends with a blank; leave it out"),
+    ("/a\u200bb", "is not visible; leave it out"),
+    ("/\ufeffa", "is not visible; leave it out"),
+    ("/a\u202eb", "is not visible; leave it out"),
+    ("/a,/b", "write a rule for each path"),
+    # Tails that are not at the end, or not well-formed.
+    ("/{rest...}/a", WHOLE),
+    ("/{rest...}/", WHOLE),
+    ("/{rest...}/{$}", WHOLE),
+    ("/{$}/{rest...}", WHOLE),
+    ("/{a...}/{b...}", WHOLE),
+    ("/x{rest...}", WHOLE),
+    ("/{...}", WHOLE),
+    ("/{1a...}", WHOLE),
+    ("/{rest..}", WHOLE),
+    ("/{rest....}", WHOLE),
+    ("/{id}/{id...}", "names a parameter twice"),
+    ("//{rest...}", BARE),
+    ("/a//{rest...}", BARE),
+    # Methods.
+    ("* /a", "write commas between methods, 'GET,POST /a', and no method for all of them, '/a'"),
+    ("GET|POST /a", "write commas between methods, 'GET,POST /a'"),
+    ("GET+POST /a", "write commas between methods, 'GET,POST /a'"),
+    ("GET&POST /a", "write commas between methods, 'GET,POST /a'"),
+    ("!GET /a", "write commas between methods, 'GET,POST /a'"),
+    ("~ /a", "write commas between methods, 'GET,POST /a'"),
+    ("^GET$ /a", "write commas between methods, 'GET,POST /a'"),
+    ("[GET] /a", NO_METHOD),
+    ("GET;POST /a", NO_METHOD),
+    ("= /a", NO_METHOD),
 ]
 
 
@@ -112,6 +245,53 @@ def test_a_malformed_key_is_named_with_its_remedy(key: str, remedy: str) -> None
     with pytest.raises(ValueError, match="^" + re.escape(f"rule {key!r}: ")) as refused:
         Policy({key: AUTHENTICATED})
     assert remedy in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "remedy"),
+    [
+        pytest.param(*case, id=ascii(f"{'U2' if ' /' in case[0][1:] else 'U1'} {case[0]}"))
+        for case in FOREIGN
+    ],
+)
+def test_another_programs_syntax_is_refused_with_its_remedy(key: str, remedy: str) -> None:
+    with pytest.raises(ValueError, match="^" + re.escape(f"rule {key!r}: ")) as refused:
+        Policy({key: AUTHENTICATED})
+    assert remedy in str(refused.value)
+    with pytest.raises(ValueError, match=re.escape(f"policy: rule {key!r}: ")):
+        parse_policy(f'[rules]\n{toml_string(key)} = "AUTHENTICATED"')
+
+
+def test_the_documentation_lists_spellings_that_are_refused_u1() -> None:
+    page = pathlib.Path(__file__).parents[1] / "docs" / "policy-reference.md"
+    section = (
+        page.read_text("utf-8").split("### Spellings that are refused\n")[1].split("\n### ")[0]
+    )
+    rows = [line.split(" | ")[0] for line in section.splitlines() if line.startswith("| `")]
+    refused = [key.replace("\\|", "|") for row in rows for key in re.findall("`(.+?)`", row)]
+    assert len(refused) >= 20
+    for key in refused:
+        with pytest.raises(ValueError, match=r"^rule "):
+            parse(key)
+    honest = re.findall("`(/.+?)`", section.split("Identifiers such as")[1].split("\n")[0])
+    assert len(honest) == 8
+    for key in honest:
+        parse(key)
+
+
+def toml_string(text: str) -> str:
+    """Return a text as a basic string of TOML."""
+    return json.dumps(text, ensure_ascii=True)
+
+
+@pytest.mark.parametrize("sign", "*?^|\\[]<>#", ids="U1 {}".format)
+@pytest.mark.parametrize("place", ["{}", "a{}", "{}a", "a{}b", "a.{}", "({})"])
+def test_a_sign_of_other_syntax_is_refused_wherever_it_stands(sign: str, place: str) -> None:
+    for path in ("/{}", "/x/{}", "/{}/x", "/x/{}/y", "/x/{}/{{$}}", "/x/{}/{{rest...}}"):
+        key = path.format(place.format(sign))
+        for written in (key, f"GET {key}"):
+            with pytest.raises(ValueError, match=re.escape(f"rule {written!r}: ")):
+                parse(written)
 
 
 @pytest.mark.parametrize("key", [None, 7, b"/a", ("GET", "/a")], ids=repr)
@@ -187,6 +367,20 @@ def test_the_end_mark_is_offered_where_it_helps(keys: list[str], offered: bool) 
     ) as refused:
         Policy(dict.fromkeys(keys, AUTHENTICATED))
     assert ("end one of the two with {$}" in str(refused.value)) is offered
+
+
+def test_a_pattern_may_be_longer_than_the_stack_is_deep_u25() -> None:
+    literal = "/a" * 2_000
+    parameters = "".join(f"/{{p{number}}}" for number in range(2_100))
+    rules = dict.fromkeys((literal, f"{literal}/{{$}}", f"{literal}/b/{{rest...}}"), AUTHENTICATED)
+    assert Policy(rules).lint() == ()
+    with pytest.raises(ValueError, match="patterns overlap with neither inside the other"):
+        Policy({literal: AUTHENTICATED, f"{parameters}/{{$}}": AUTHENTICATED})
+    with pytest.raises(ValueError, match="no other rule may decide inside a tail"):
+        Policy({**rules, "/a/{rest...}": AUTHENTICATED})
+    parts = [f"/{{p{number}}}" for number in range(1_100)]
+    every = [f"{''.join(parts[:number])}/{{$}}" for number in range(len(parts))]
+    assert Policy(dict.fromkeys([*every, "/"], AUTHENTICATED)).lint() == ()
 
 
 TEAMS = [f"/teams/{team}/{i}" for i in range(5_000) for team in ("{id}", "mine")]

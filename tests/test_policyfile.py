@@ -12,6 +12,7 @@ from jwt_wsgi import (
     DENY,
     OPTIONAL,
     PUBLIC,
+    Auth,
     Policy,
     acr,
     claim,
@@ -23,6 +24,7 @@ from jwt_wsgi import (
     report_only,
     scope,
 )
+from jwt_wsgi.policy.algebra import MAX_CONDITIONS, MAX_DEPTH
 from jwt_wsgi.policyfile import parse_policy, parse_requirement, read_policy
 
 A, B = scope("a"), scope("b")
@@ -106,6 +108,69 @@ def test_text_that_is_not_a_requirement_is_refused(text: str, message: str) -> N
     assert len(str(raised.value)) < 500
 
 
+def chain(sign: str, number: int) -> str:
+    return f" {sign} ".join(f"scope('s{index}')" for index in range(number))
+
+
+def nested(depth: int) -> str:
+    """Return a text of combinations, one inside the other, in parentheses."""
+    text = "scope('s')"
+    for level in range(depth):
+        text = f"(scope('s{level}') {'&|'[level % 2]} {text})"
+    return text
+
+
+MOST, DEEPEST = MAX_CONDITIONS, MAX_DEPTH
+LARGE = {
+    "a chain of |": chain("|", MOST),
+    "a chain of &": chain("&", MOST),
+    "nested combinations": nested(DEEPEST),
+    "nested parentheses": "(" * 50 + "scope('a')" + ")" * 50,
+    "a report": f"report_only({chain('|', MOST)})",
+    "a chain beside a report": f"report_only(DENY) & {chain('&', MOST)}",
+}
+
+
+@pytest.mark.parametrize("text", LARGE.values(), ids=map("U25 {}".format, LARGE))
+def test_the_largest_requirement_is_read_printed_judged_and_checked(text: str) -> None:
+    policy = parse_policy(f'[rules]\n"/a" = "{text}"\n"/a/b" = "{text}"')
+    requirement = policy.rules[0].requirement
+    assert str(parse_requirement(str(requirement))) == str(requirement)
+    assert str(requirement) in str(policy)
+    match = policy.match({"PATH_INFO": "/a", "REQUEST_METHOD": "GET"})
+    for auth in (None, Auth(claims={}, header={}, token="", issuer="https://issuer.test/")):
+        match.refusal(auth)
+    assert [finding for finding in policy.lint() if finding.code == "weaker_above"] == []
+
+
+TOO_LARGE = {
+    "a chain of |": chain("|", MOST + 1),
+    "a chain of &": chain("&", MOST + 1),
+    "a chain in parentheses": f"({chain('&', MOST)}) | scope('a')",
+    "nested combinations": nested(DEEPEST + 1),
+    "far too many": chain("|", 50_000),
+    "far too deep": nested(150),
+}
+
+
+@pytest.mark.parametrize("text", TOO_LARGE.values(), ids=map("U25 {}".format, TOO_LARGE))
+def test_a_larger_requirement_is_an_error_with_the_remedy(text: str) -> None:
+    said = "a requirement has at most 1,000 conditions, nested at most 20 deep: write one condition"
+    with pytest.raises(ValueError, match=said) as raised:
+        parse_policy(f'[rules]\n"/a" = "{text}"')
+    assert "rule '/a': " in str(raised.value)
+    assert len(str(raised.value)) < 500
+
+
+def test_a_value_that_is_nested_too_deeply_is_an_error_u25() -> None:
+    value: Any = []
+    for _ in range(5_000):
+        value = [value]
+    for make in (claim, has):
+        with pytest.raises(ValueError, match="a value is nested deeper than any claim"):
+            make("groups", value)
+
+
 WHOLE = """
 default = "AUTHENTICATED"
 mounts = ["", "/app"]
@@ -173,6 +238,10 @@ RULES = "[rules]\n"
         pytest.param(RULES + '"/{a}/x" = "PUBLIC"\n"/y" = "DENY"', "add the rules .*: /y/x", id="an overlap"),
         pytest.param(RULES + '"/a" = "PUBLIC"\n"/a/" = "DENY"', "keep one", id="one place twice"),
         pytest.param("mounts = [1]\n[rules]", "mounts=", id="invalid mounts"),
+        pytest.param(RULES + '"/t/{a...}" = "PUBLIC"\n"/t/x" = "DENY"', "rule '/t/{a...}': '/t/x' shares paths",
+                     id="U28 a rule inside a tail"),
+        pytest.param(RULES + "\"/t/{a...}\" = 'claim(\"x\", path_param(\"a\"))'", "{a...}, which has no value",
+                     id="U28 the value of a tail"),
     ],
 )  # fmt: skip
 def test_an_error_names_the_file_the_key_and_the_remedy(

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
-from itertools import count
 from typing import NamedTuple
 
 from jwt_wsgi.coverage.frameworks import Methods
@@ -24,7 +23,8 @@ from jwt_wsgi.policy.patterns import Pattern, parse
 from jwt_wsgi.policy.policy import Policy, Rule
 from jwt_wsgi.policy.tree import OTHER_METHODS, Node, innermost
 
-#: Stands for every method that neither the route nor a rule for its paths names.
+#: Stands for every method that neither the route nor a rule for its paths names. No rule can
+#: name it.
 EVERY_OTHER = "*"
 _MAX_SHOWN = 3
 
@@ -121,7 +121,7 @@ class _Witness(NamedTuple):
     @property
     def has_own_rule(self) -> bool:
         """True if its rules are written for the route, and not for a shorter path."""
-        return self.pattern is not None and len(self.pattern.segments) >= self.depth
+        return self.pattern is not None and len(self.pattern.shortest) >= self.depth
 
 
 class _Outcome(NamedTuple):
@@ -137,7 +137,6 @@ class RouteChecker:
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
         self._root = _pattern_tree(policy)
-        self._unnamed_method = _unnamed_method(policy)
 
     def endpoints(
         self, route: Route, methods: Methods, name: str, *, guarded: bool = True
@@ -188,8 +187,6 @@ class RouteChecker:
         return outcomes
 
     def _decide(self, path: tuple[str, ...], method: str) -> Decision:
-        if method == EVERY_OTHER:
-            method = self._unnamed_method
         match = self._policy.decide(path, method)
         return Decision(match.rule, match.requirement)
 
@@ -218,18 +215,10 @@ def _pattern_tree(policy: Policy) -> Node:
     root = Node()
     for rule in policy.rules:
         methods, pattern, _ = parse(rule.key)
-        node = root.reach(pattern.segments)
-        place = node.exact if pattern.exact else node.subtree
+        place = root.place_of(pattern)
         for method in methods or (OTHER_METHODS,):
             place[method] = pattern
     return root
-
-
-def _unnamed_method(policy: Policy) -> str:
-    """Return a method that no rule of the policy names."""
-    named = {method for rule in policy.rules for method in parse(rule.key).methods}
-    candidates = (EVERY_OTHER * length for length in count(1))
-    return next(method for method in candidates if method not in named)
 
 
 def _every_method(found: Iterable[_Witness]) -> dict[str, bool]:

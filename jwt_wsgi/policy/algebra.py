@@ -9,10 +9,9 @@ the condition, and what would help. `refusal` makes the error of the right class
 `|` combine shortfalls, so scopes, step-up and alternatives all take one path.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import Any, Final, NamedTuple, NoReturn
+from typing import Any, Final, Self
 
 from jwt_wsgi.auth import Auth
 from jwt_wsgi.errors import (
@@ -22,7 +21,16 @@ from jwt_wsgi.errors import (
     InsufficientScope,
     MissingToken,
 )
-from jwt_wsgi.jose.claims import ABSENT
+from jwt_wsgi.policy.access import (
+    DENY,
+    NO_RULE,
+    OPTIONAL,
+    PUBLIC,
+    Access,
+    PathParam,
+    Request,
+    Requirement,
+)
 from jwt_wsgi.policy.shortfall import (
     FORBIDDEN,
     MET,
@@ -32,73 +40,30 @@ from jwt_wsgi.policy.shortfall import (
     nearer_shortfall,
 )
 
+__all__ = [
+    "AUTHENTICATED",
+    "DENY",
+    "MAX_CONDITIONS",
+    "MAX_DEPTH",
+    "NO_RULE",
+    "OPTIONAL",
+    "PUBLIC",
+    "Access",
+    "AllOf",
+    "AnyOf",
+    "AtomicCondition",
+    "Condition",
+    "PathParam",
+    "ReportOnly",
+    "Request",
+    "Requirement",
+    "leaves",
+    "validate_requirement",
+]
 
-@dataclass(frozen=True, slots=True, repr=False)
-class PathParam:
-    """A value for `claim` and `has`: the text that a request has in the place of `{name}`."""
-
-    name: str
-
-    def __repr__(self) -> str:
-        return f"path_param({self.name!r})"
-
-
-class Request(NamedTuple):
-    """The part of a request that requirements may read: the matched path parameters."""
-
-    params: Mapping[str, str] = MappingProxyType({})
-
-    def value(self, expected: Any) -> Any:
-        """Return `expected`; for a `PathParam`, return its text in this request, or `ABSENT`."""
-        if isinstance(expected, PathParam):
-            return self.params.get(expected.name, ABSENT)
-        return expected
-
-
-class Requirement:
-    """The right side of a rule: it lets a caller pass, or answers with the refusal.
-
-    `parts` are the requirements that it combines.
-    """
-
-    __slots__ = ()
-
-    @property
-    def parts(self) -> "tuple[Requirement, ...]":
-        return ()
-
-    def refusal(self, auth: Auth | None, request: Request) -> AuthError | None:
-        """Return a new error to refuse the caller with, or None where the caller passes.
-
-        `auth` is None for a caller without a token.
-        """
-        raise NotImplementedError
-
-    def __bool__(self) -> NoReturn:
-        raise TypeError(f"{self!r} has no truth value: combine with & and |, not with and, or, not")
-
-
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Access(Requirement):
-    """`PUBLIC`, `OPTIONAL` or `DENY`: the same answer for every token. Combines with nothing.
-
-    `reason` is the reason of the refusal, or None where everyone passes. `why` explains it in logs.
-    """
-
-    name: str
-    reason: str | None
-    why: str = ""
-
-    def refusal(self, auth: Auth | None, request: Request) -> AuthError | None:
-        if self.reason is None:
-            return None
-        if auth is None:
-            # A stranger must not learn which paths exist, so only the log says more.
-            return MissingToken(expected=f"nobody passes: {self.why}")
-        return Forbidden(self.reason)
-
-    def __repr__(self) -> str:
-        return self.name
+#: The largest requirement: its conditions, and how deep they are nested.
+MAX_CONDITIONS: Final = 1_000
+MAX_DEPTH: Final = 20
 
 
 class Condition(Requirement):
@@ -137,22 +102,12 @@ class Condition(Requirement):
     def __and__(self, other: object) -> "Condition":
         if not isinstance(other, Condition):
             return NotImplemented
-        return AllOf(self, other)
+        return AllOf.of(self, other)
 
     def __or__(self, other: object) -> "Condition":
         if not isinstance(other, Condition):
             return NotImplemented
-        return AnyOf(self, other)
-
-
-#: Everyone passes, and the token is not looked at.
-PUBLIC: Final = Access("PUBLIC", None)
-#: Everyone passes, but a bad token is refused.
-OPTIONAL: Final = Access("OPTIONAL", None)
-#: Nobody passes.
-DENY: Final = Access("DENY", "denied", "the rule is DENY")
-#: Nobody passes, because no rule matches. Prints as DENY.
-NO_RULE: Final = Access("DENY", "no_rule", "no rule covers it")
+        return AnyOf.of(self, other)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -201,42 +156,81 @@ AUTHENTICATED: Final = AtomicCondition(
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Combined(Condition):
-    """Two conditions, joined by `&` or `|`."""
+    """Conditions, joined by `&` or by `|`; none of them is joined by the same operator.
 
-    left: Condition
-    right: Condition
+    A chain of a hundred `|` is one combination of a hundred parts, and not a hundred nested ones.
+    So the depth is only that of parentheses that change the meaning.
+
+    Args:
+        conditions: The parts, at least two.
+        size: The number of conditions that are not combinations, at any depth.
+        depth: The number of combinations, one inside the other.
+    """
+
+    conditions: tuple[Condition, ...]
+    size: int = field(compare=False)
+    depth: int = field(compare=False)
+
+    @classmethod
+    def of(cls, left: Condition, right: Condition) -> Self:
+        """Return the combination of two conditions.
+
+        Raises:
+            ValueError: It would have too many conditions, or be too deep.
+        """
+        left_parts, left_depth = cls._parts_of(left)
+        right_parts, right_depth = cls._parts_of(right)
+        size = _size_of(left) + _size_of(right)
+        depth = max(left_depth, right_depth)
+        if size > MAX_CONDITIONS or depth > MAX_DEPTH:
+            raise ValueError(
+                f"a requirement has at most {MAX_CONDITIONS:,} conditions, nested at most "
+                f"{MAX_DEPTH} deep: write one condition on a list, such as has(...), or a "
+                "predicate, claim(name, lambda value: value in allowed)"
+            )
+        return cls(left_parts + right_parts, size, depth)
+
+    @classmethod
+    def _parts_of(cls, condition: Condition) -> tuple[tuple[Condition, ...], int]:
+        """Return what a condition contributes, and the depth of a combination with it."""
+        if isinstance(condition, cls):
+            return condition.conditions, condition.depth
+        if isinstance(condition, Combined):
+            return (condition,), condition.depth + 1
+        return (condition,), 1
 
     @property
     def parts(self) -> tuple[Requirement, ...]:
-        return self.left, self.right
+        return self.conditions
 
 
 class AllOf(Combined):
-    """Both must hold; the challenge names the scopes of both."""
+    """All must hold; the challenge names the scopes of all."""
 
     __slots__ = ()
 
     def shortfall(self, auth: Auth | None, request: Request) -> Shortfall:
-        left = self.left.shortfall(auth, request)
-        right = self.right.shortfall(auth, request)
-        return combine_shortfalls(left, right)
+        return combine_shortfalls([each.shortfall(auth, request) for each in self.conditions])
 
     def __repr__(self) -> str:
-        return f"{_in_parentheses(self.left)} & {_in_parentheses(self.right)}"
+        return " & ".join(map(_in_parentheses, self.conditions))
 
 
 class AnyOf(Combined):
-    """One of the two must hold; otherwise the refusal is that of the nearer one (`Distance`)."""
+    """One of them must hold; otherwise the refusal is that of the nearest one (`Distance`)."""
 
     __slots__ = ()
 
     def shortfall(self, auth: Auth | None, request: Request) -> Shortfall:
-        left = self.left.shortfall(auth, request)
-        right = self.right.shortfall(auth, request)
-        return nearer_shortfall(left, right, is_anonymous=auth is None)
+        first, *others = self.conditions
+        nearest = first.shortfall(auth, request)
+        for condition in others:
+            shortfall = condition.shortfall(auth, request)
+            nearest = nearer_shortfall(nearest, shortfall, is_anonymous=auth is None)
+        return nearest
 
     def __repr__(self) -> str:
-        return f"{self.left!r} | {self.right!r}"
+        return " | ".join(map(repr, self.conditions))
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -290,6 +284,12 @@ def validate_requirement(requirement: object, where: str) -> Requirement:
         f"{where}: {requirement!r} is not a requirement; write PUBLIC, OPTIONAL, AUTHENTICATED, "
         "DENY, scope(...), claim(...), has(...) or a combination"
     )
+
+
+def _size_of(condition: Condition) -> int:
+    if isinstance(condition, Combined):
+        return condition.size
+    return 1
 
 
 def _in_parentheses(part: Requirement) -> str:

@@ -18,20 +18,7 @@ def implies(one: Requirement, other: Requirement) -> bool:
 
     False means only that the form of the two does not show it.
     """
-    one = enforced_part(one)
-    other = enforced_part(other)
-    if isinstance(one, Access) or isinstance(other, Access):
-        return _refuses_everyone(one) or _admits_everyone(other)
-    necessary = _necessary_parts(other)
-    if necessary:
-        return all(implies(one, part) for part in necessary)
-    if isinstance(one, AnyOf):
-        return all(implies(part, other) for part in one.parts)
-    if any(implies(part, other) for part in _flat_parts(one)):
-        return True
-    if any(implies(one, part) for part in _flat_parts(other)):
-        return True
-    return _simple_implies(one, other)
+    return _Comparison().implies(enforced_part(one), enforced_part(other))
 
 
 def enforced_part(requirement: Requirement) -> Requirement:
@@ -48,12 +35,46 @@ def scopes_of(requirement: Requirement) -> tuple[str, ...]:
     return ()
 
 
-def _refuses_everyone(requirement: Requirement) -> bool:
-    return isinstance(requirement, Access) and requirement.reason is not None
+class _Comparison:
+    """One comparison, which remembers what it found.
+
+    Two combinations, each nested in several levels, would otherwise be compared part by part again
+    for every way that leads to the same two parts.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, int], bool] = {}
+        # The identity of a requirement is its key, so all of them are kept alive.
+        self._compared: list[Requirement] = []
+
+    def implies(self, one: Requirement, other: Requirement) -> bool:
+        if not one.parts and not _has_parts(other):
+            return _simple_implies(one, other)
+        key = id(one), id(other)
+        if key not in self._known:
+            self._compared += (one, other)
+            self._known[key] = self._compare(one, other)
+        return self._known[key]
+
+    def _compare(self, one: Requirement, other: Requirement) -> bool:
+        if one == other:
+            return True
+        necessary = _necessary_parts(other)
+        if necessary:
+            return all(self.implies(one, part) for part in necessary)
+        if isinstance(one, AnyOf):
+            return all(self.implies(part, other) for part in one.parts)
+        if any(self.implies(part, other) for part in one.parts):
+            return True
+        alternatives = other.parts
+        if one.parts:
+            # A part of `one` was compared with each of the others already.
+            alternatives = tuple(part for part in alternatives if _has_parts(part))
+        return any(self.implies(one, part) for part in alternatives)
 
 
-def _admits_everyone(requirement: Requirement) -> bool:
-    return isinstance(requirement, Access) and requirement.reason is None
+def _has_parts(requirement: Requirement) -> bool:
+    return bool(requirement.parts) or len(scopes_of(requirement)) > 1
 
 
 def _necessary_parts(requirement: Requirement) -> list[Requirement]:
@@ -66,24 +87,20 @@ def _necessary_parts(requirement: Requirement) -> list[Requirement]:
     return []
 
 
-def _flat_parts(requirement: Requirement) -> list[Requirement]:
-    """Return the parts of a combination, with those of nested combinations of the same kind.
-
-    Without this, the comparisons of two long combinations would multiply.
-    """
-    flat: list[Requirement] = []
-    for part in requirement.parts:
-        if type(part) is type(requirement):
-            flat += _flat_parts(part)
-        else:
-            flat.append(part)
-    return flat
-
-
 def _simple_implies(one: Requirement, other: Requirement) -> bool:
-    """Compare two requirements as wholes; `other` names one scope at most."""
+    """Compare two requirements without parts, of which the other names one scope at most."""
+    if isinstance(one, Access) or isinstance(other, Access):
+        return _refuses_everyone(one) or _admits_everyone(other)
     if one == other:
         return True
     if other is AUTHENTICATED and isinstance(one, Condition):
         return True
     return not set(scopes_of(one)).isdisjoint(scopes_of(other))
+
+
+def _refuses_everyone(requirement: Requirement) -> bool:
+    return isinstance(requirement, Access) and requirement.reason is not None
+
+
+def _admits_everyone(requirement: Requirement) -> bool:
+    return isinstance(requirement, Access) and requirement.reason is None

@@ -3,69 +3,22 @@
 Findings are values. The linter runs at construction, and never for a request.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from jwt_wsgi.policy.algebra import NO_RULE, AllOf, AnyOf, Requirement
+from jwt_wsgi.policy.findings import CODES, Finding, make_finding
 from jwt_wsgi.policy.implication import enforced_part, implies, scopes_of
-from jwt_wsgi.policy.patterns import PARAMETER, PatternPath, parse
+from jwt_wsgi.policy.lint_keys import check_keys
+from jwt_wsgi.policy.patterns import PARAMETER, PatternPath
 from jwt_wsgi.policy.requirements import IssuedBy
 from jwt_wsgi.policy.rules import Rule
 from jwt_wsgi.policy.tree import OTHER_METHODS, Node, Place, innermost, rule_for_method, step
 
+__all__ = ["CODES", "Finding", "findings"]
+
 # A segment that no pattern names, because patterns cannot contain control characters.
 _UNNAMED_SEGMENT: Final = "\0"
-
-
-class Finding(NamedTuple):
-    """One doubt about a rule.
-
-    `code` is one of `CODES` and stable. `rule` is the rule's key, as it is written. `problem`
-    and `remedy` are for people.
-    """
-
-    code: str
-    rule: str
-    problem: str
-    remedy: str
-
-    def __str__(self) -> str:
-        return f"{self.code}: rule {self.rule!r} {self.problem}; {self.remedy}"
-
-
-class CodeText(NamedTuple):
-    """The text of one code: templates for `str.format`."""
-
-    problem: str
-    remedy: str
-
-
-#: The closed list of codes.
-CODES: Final[Mapping[str, CodeText]] = {
-    "method_hole": CodeText(
-        problem="names {methods}, and every other method is denied there",
-        remedy="write a rule {path!r} for the others, DENY where that is meant",
-    ),
-    "weaker_above": CodeText(
-        problem="lies within a place that asks for less, {requirement}",
-        remedy="a spelling that only the application takes for this path gets there; "
-        "ask for as much around it",
-    ),
-    "unreachable": CodeText(
-        problem="never decides: other rules cover all of it", remedy="leave it out"
-    ),
-    "exact_stricter": CodeText(
-        problem="covers its path alone, and the paths below it ask for less, {requirement}",
-        remedy="leave {{$}} out, or write a rule for the paths below",
-    ),
-    "parameter_names": CodeText(
-        problem="calls {{{name}}} what {other_rule!r} calls {{{other_name}}}", remedy="use one name"
-    ),
-    "any_issuer": CodeText(
-        problem="asks for a scope that any of the trusted issuers can grant",
-        remedy="add & issued_by(...) where only one of them may",
-    ),
-}
 
 
 def findings(
@@ -83,21 +36,31 @@ def findings(
     for node in _nodes_below(root):
         enclosing = _enclosing_place(root, node)
         if node.subtree:
-            results += _check_subtree(node, enclosing, default)
+            results += _check_subtree(root, node, enclosing, default)
         if node.exact:
             results += _check_exact(root, node, node.subtree or enclosing, default)
-    results += _parameter_names(rules)
+    results += check_keys(rules)
     if issuers > 1:
         results += _any_issuer(rules)
     return _without_repeats(results)
 
 
-def _check_subtree(node: Node, enclosing: Place, default: Requirement) -> Iterator[Finding]:
+def _check_subtree(
+    root: Node, node: Node, enclosing: Place, default: Requirement
+) -> Iterator[Finding]:
     """Yield the findings about the rules that cover a path and everything below it."""
     yield from _method_hole(node.subtree)
     for method, rule in node.subtree.items():
-        around = _requirements_at(enclosing, method, node.subtree, default)
-        yield from _weaker_above(rule, around)
+        stricter: list[Finding] = []
+        if node.is_tail:
+            place_before = innermost(root, _unnamed_path(node.path[:-1]))
+            before = _requirements_at(place_before, method, node.subtree, default)
+            stricter = list(_tail_stricter(rule, before))
+        if stricter:
+            yield from stricter
+        else:
+            around = _requirements_at(enclosing, method, node.subtree, default)
+            yield from _weaker_above(rule, around)
         yield from _unreachable(rule, node)
 
 
@@ -106,7 +69,7 @@ def _check_exact(
 ) -> Iterator[Finding]:
     """Yield the findings about the rules that end with `{$}`."""
     yield from _method_hole(node.exact)
-    place_below = innermost(root, _unnamed_path_below(node.path))
+    place_below = innermost(root, (*_unnamed_path(node.path), _UNNAMED_SEGMENT))
     for method, rule in node.exact.items():
         below = _requirements_at(place_below, method, node.exact, default)
         stricter = list(_exact_stricter(rule, below))
@@ -126,45 +89,35 @@ def _method_hole(place: Place) -> Iterator[Finding]:
         return
     first_rule: Rule = next(iter(place.values()))
     path = "/" + first_rule.key.partition("/")[2]
-    yield _finding("method_hole", first_rule, methods=", ".join(sorted(place)), path=path)
+    yield make_finding("method_hole", first_rule, methods=", ".join(sorted(place)), path=path)
 
 
 def _weaker_above(rule: Rule, around: Iterable[Requirement]) -> Iterator[Finding]:
     """The place around a rule lets callers in whom the rule refuses."""
     for requirement in around:
         if not implies(requirement, rule.requirement):
-            yield _finding("weaker_above", rule, requirement=requirement)
+            yield make_finding("weaker_above", rule, requirement=requirement)
 
 
 def _exact_stricter(rule: Rule, below: Iterable[Requirement]) -> Iterator[Finding]:
     """The paths below an exact rule let callers in whom the rule refuses."""
     for requirement in below:
         if not implies(requirement, rule.requirement):
-            yield _finding("exact_stricter", rule, requirement=requirement)
+            yield make_finding("exact_stricter", rule, requirement=requirement)
+
+
+def _tail_stricter(rule: Rule, before: Iterable[Requirement]) -> Iterator[Finding]:
+    """The path before a tail, with or without a slash, lets callers in whom the rule refuses."""
+    for requirement in before:
+        if not implies(requirement, rule.requirement):
+            path = "/" + rule.key.partition("/")[2].rpartition("/")[0]
+            yield make_finding("tail_stricter", rule, requirement=requirement, path=path)
 
 
 def _unreachable(rule: Rule, node: Node) -> Iterator[Finding]:
     """Other rules cover everything that a rule covers, so it never decides."""
     if _is_covered_from_below(node):
-        yield _finding("unreachable", rule)
-
-
-def _parameter_names(rules: Sequence[Rule]) -> Iterator[Finding]:
-    """Two rules have different names for the parameter at one place of the path."""
-    first_uses: dict[PatternPath, _ParameterUse] = {}
-    for rule in rules:
-        segments = parse(rule.key).pattern.segments
-        for name, position in rule.parameters:
-            use = _ParameterUse(name, rule)
-            first = first_uses.setdefault(segments[: position + 1], use)
-            if first.name != name:
-                yield _finding(
-                    "parameter_names",
-                    rule,
-                    name=name,
-                    other_rule=first.rule.key,
-                    other_name=first.name,
-                )
+        yield make_finding("unreachable", rule)
 
 
 def _any_issuer(rules: Sequence[Rule]) -> Iterator[Finding]:
@@ -172,17 +125,10 @@ def _any_issuer(rules: Sequence[Rule]) -> Iterator[Finding]:
     for rule in rules:
         alternatives = _alternatives(enforced_part(rule.requirement))
         if _Alternative(names_scope=True, names_issuer=False) in alternatives:
-            yield _finding("any_issuer", rule)
+            yield make_finding("any_issuer", rule)
 
 
 # --- what the checks are made of
-
-
-class _ParameterUse(NamedTuple):
-    """The name that a rule gives to a parameter."""
-
-    name: str
-    rule: Rule
 
 
 class _Alternative(NamedTuple):
@@ -190,11 +136,6 @@ class _Alternative(NamedTuple):
 
     names_scope: bool
     names_issuer: bool
-
-
-def _finding(code: str, rule: Rule, **details: object) -> Finding:
-    text = CODES[code]
-    return Finding(code, rule.key, text.problem.format(**details), text.remedy.format(**details))
 
 
 def _without_repeats(results: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -207,9 +148,12 @@ def _without_repeats(results: Iterable[Finding]) -> tuple[Finding, ...]:
 
 def _nodes_below(node: Node) -> Iterator[Node]:
     """Yield a node and all nodes below it, parents first."""
-    yield node
-    for child in node.children.values():
-        yield from _nodes_below(child)
+    # Without recursion, because the tree is as deep as the longest pattern.
+    pending = [node]
+    while pending:
+        current = pending.pop()
+        yield current
+        pending += reversed(current.children.values())
 
 
 def _enclosing_place(root: Node, node: Node) -> Place:
@@ -228,10 +172,9 @@ def _enclosing_place(root: Node, node: Node) -> Place:
     return enclosing
 
 
-def _unnamed_path_below(path: PatternPath) -> tuple[str, ...]:
-    """Return a path one segment below a pattern, with values that no other pattern names."""
-    segments = [_UNNAMED_SEGMENT if segment is PARAMETER else segment for segment in path]
-    return (*segments, _UNNAMED_SEGMENT)
+def _unnamed_path(path: PatternPath) -> tuple[str, ...]:
+    """Return a path of a pattern, with values that no other pattern names."""
+    return tuple(_UNNAMED_SEGMENT if segment is PARAMETER else segment for segment in path)
 
 
 def _requirements_at(
@@ -260,20 +203,23 @@ def _is_covered_from_below(node: Node) -> bool:
 
     They do, if one rule covers the path itself, and others every path below it.
     """
-    below = node.children.get(PARAMETER)
-    if below is None or not node.exact:
-        return False
-    return bool(below.subtree) or _is_covered_from_below(below)
+    current: Node | None = node
+    while current is not None and current.exact:
+        current = current.children.get(PARAMETER)
+        if current is not None and current.subtree:
+            return True
+    return False
 
 
 def _alternatives(requirement: Requirement) -> set[_Alternative]:
     """Return the ways to satisfy a requirement."""
     if isinstance(requirement, AnyOf):
-        left, right = map(_alternatives, requirement.parts)
-        return left | right
+        return set().union(*map(_alternatives, requirement.parts))
     if isinstance(requirement, AllOf):
-        left, right = map(_alternatives, requirement.parts)
-        return {_both(one, other) for one in left for other in right}
+        first, *others = map(_alternatives, requirement.parts)
+        for other in others:
+            first = {_both(one, two) for one in first for two in other}
+        return first
     is_issuer = isinstance(requirement, IssuedBy)
     return {_Alternative(names_scope=bool(scopes_of(requirement)), names_issuer=is_issuer)}
 

@@ -3,8 +3,12 @@
 `/users/{id}/avatar` and `/users/admin` both cover `/users/admin/avatar`, and neither lies inside
 the other. Whichever of the two decided there, some author would be surprised. A rule for exactly
 their intersection, `/users/admin/avatar`, settles it.
+
+Inside a tail, such as `/files/{name...}`, nothing settles an overlap: a path with empty segments
+has to stay under one rule, whichever of them an application drops.
 """
 
+from collections.abc import Iterator
 from itertools import zip_longest
 from typing import NamedTuple
 
@@ -14,48 +18,127 @@ from jwt_wsgi.policy.tree import Node, step
 _MAX_REPORTED = 10
 
 
-class _Walk(NamedTuple):
-    """The nodes that the same paths reach, and the intersection of the subtrees around them."""
+class _Meeting(NamedTuple):
+    """Nodes that the same paths reach.
+
+    `around` is the intersection of the subtrees above them, `cover` that of their own subtrees
+    too. Each is None where there is no subtree.
+    """
 
     nodes: list[Node]
+    around: PatternPath | None
     cover: PatternPath | None
+
+
+def check_tails(root: Node) -> None:
+    """Raise `ValueError` where another pattern lies inside a tail, or overlaps with it."""
+    intrusion = _first_intrusion(root)
+    if intrusion is None:
+        return
+    tail, other = intrusion
+    rule = next(iter(tail.subtree.values()))
+    plain = Pattern(tail.path[:-1], exact=False)
+    remedy = f"write '{plain}', which may have rules below it and accepts no empty segments"
+    if len(other.segments) < len(tail.path) and not other.tail:
+        remedy = f"end '{other}' with {{$}}, or {remedy}"
+    raise ValueError(
+        f"rule {rule.key!r}: '{other}' shares paths with this tail, and no other rule may decide "
+        f"inside a tail; {remedy}"
+    )
+
+
+def check_overlaps(root: Node) -> None:
+    """Raise `ValueError` where patterns overlap with neither inside the other."""
+    missing = missing_intersections(root)
+    if not missing:
+        return
+    text = (
+        "patterns overlap with neither inside the other, so no order of precedence is safe; "
+        "add the rules that say what holds where both apply: "
+    )
+    text += ", ".join(map(str, missing))
+    if any(missing.values()):
+        text += " (or end one of the two with {$}, so that it covers nothing below it)"
+    raise ValueError(text)
 
 
 def missing_intersections(root: Node) -> dict[Pattern, bool]:
     """Return the patterns of the rules that must be added, ten at most.
 
     The value is true where ending a shallower pattern with `{$}` would make the rule unnecessary.
-
-    The search walks down from the root. It follows each node alone, and together the nodes that
-    the same paths reach.
     """
     missing: dict[Pattern, bool] = {}
-    walks = [_Walk([root], None)]
-    while walks and len(missing) < _MAX_REPORTED:
-        nodes, cover = walks.pop()
+    for nodes, _, cover in _meetings(root):
         subtrees = [node for node in nodes if node.subtree]
         exacts = [node for node in nodes if node.exact]
-        if subtrees:
-            cover = _intersection(cover, subtrees)
-            if cover not in [node.path for node in subtrees]:
-                pattern = Pattern(cover, exact=False)
-                missing[pattern] = cover != _intersection(None, subtrees)
+        if cover is not None and subtrees and cover not in [node.path for node in subtrees]:
+            pattern = Pattern(cover, exact=False)
+            missing[pattern] = cover != _intersection(None, subtrees)
         if exacts:
             overlap = _intersection(cover, exacts)
             if overlap not in [node.path for node in exacts]:
                 pattern = Pattern(overlap, exact=True)
                 missing[pattern] = overlap != _intersection(None, exacts + subtrees)
-        walks += _walks_below(nodes, cover)
+        if len(missing) >= _MAX_REPORTED:
+            break
     # The last step may have found two.
     return dict(list(missing.items())[:_MAX_REPORTED])
 
 
-def _walks_below(nodes: list[Node], cover: PatternPath | None) -> list[_Walk]:
-    walks = [_Walk(group, cover) for group in _steps_to_search(nodes, cover)]
-    if len(nodes) == 1:
-        alone = [_Walk([child], cover) for child in nodes[0].children.values()]
-        return alone + walks
-    return walks
+def _first_intrusion(root: Node) -> tuple[Node, Pattern] | None:
+    """Return a tail and a pattern that shares paths with it, unless all of the tail lies inside.
+
+    Returns None where the tails share paths with no pattern but those around them.
+    """
+    for nodes, around, _ in _meetings(root):
+        for tail in nodes:
+            if not tail.is_tail:
+                continue
+            if around is not None and _intersection(around, [tail]) != tail.path:
+                return tail, Pattern(around, exact=False)
+            for node in nodes:
+                for pattern in _patterns_from(node):
+                    if not _is_around(pattern, tail):
+                        return tail, pattern
+    return None
+
+
+def _patterns_from(node: Node) -> Iterator[Pattern]:
+    """Yield the patterns of a node, and those of one branch below it.
+
+    None of the patterns below is around a tail, so it is enough to know one.
+    """
+    current: Node | None = node
+    while current is not None:
+        if current.is_tail:
+            yield Pattern(current.path[:-1], exact=False, tail=True)
+        elif current.subtree:
+            yield Pattern(current.path, exact=False)
+        if current.exact:
+            yield Pattern(current.path, exact=True)
+        current = next(iter(current.children.values()), None)
+
+
+def _is_around(pattern: Pattern, tail: Node) -> bool:
+    """Tell whether a pattern that shares paths with a tail contains all of it, or is the tail."""
+    if pattern.shortest == tail.path:
+        return pattern.tail
+    return not (pattern.exact or pattern.tail) and _meet(pattern.segments, tail.path) == tail.path
+
+
+def _meetings(root: Node) -> Iterator[_Meeting]:
+    """Yield the nodes of the tree: each alone, and together those that the same paths reach."""
+    pending: list[tuple[list[Node], PatternPath | None]] = [([root], None)]
+    while pending:
+        nodes, around = pending.pop()
+        cover = around
+        subtrees = [node for node in nodes if node.subtree]
+        if subtrees:
+            cover = _intersection(around, subtrees)
+        yield _Meeting(nodes, around, cover)
+        if len(nodes) == 1:
+            pending += [([child], cover) for child in nodes[0].children.values()]
+        pending += [(reached, cover) for reached in _steps_to_search(nodes, cover)]
 
 
 def _steps_to_search(nodes: list[Node], cover: PatternPath | None) -> list[list[Node]]:
@@ -105,6 +188,10 @@ def _intersection(cover: PatternPath | None, nodes: list[Node]) -> PatternPath:
         paths.append(cover)
     if len(paths) == 1:
         return paths[0]
+    return _meet(*paths)
+
+
+def _meet(*paths: PatternPath) -> PatternPath:
     return tuple(map(_narrowest, zip_longest(*paths, fillvalue=PARAMETER)))
 
 

@@ -13,17 +13,25 @@ CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 #: RFC 9110 §9.1: a method is a token, and case-sensitive. Lower case is refused here.
 METHOD = re.compile(r"[A-Z0-9!#$%&'*+.^_`|~-]+")
 
+#: What is expected of a path that is refused for its empty segments.
+NO_EMPTY_SEGMENT = "no empty segment"
+
 #: A path taken apart at its slashes, decoded.
 Segments = tuple[str, ...]
 
 
-def canonical(path_info: str) -> Segments:
+def canonical(path_info: str, *, keep_empty: bool = False) -> Segments:
     """Return the segments of a `PATH_INFO`.
 
     One trailing slash is dropped. The root and the empty path have no segments.
 
-    Raises `InvalidRequest` (`path_ambiguous`) for a path that routers and servers may read
-    differently.
+    Args:
+        path_info: The path, its octets as Latin-1 (PEP 3333).
+        keep_empty: Return empty segments too, for a caller who knows where they are accepted. By
+            default, they are refused.
+
+    Raises:
+        InvalidRequest: Routers and servers may read the path differently (`path_ambiguous`).
     """
     # Nearly every path is printable ASCII, which needs no decoding and holds no control character.
     path = path_info
@@ -34,8 +42,8 @@ def canonical(path_info: str) -> Segments:
     if not path.startswith("/"):
         raise InvalidRequest("path_ambiguous", expected="a leading slash")
     segments = tuple(path[1:].removesuffix("/").split("/"))
-    if "" in segments:
-        raise InvalidRequest("path_ambiguous", expected="no empty segment")
+    if "" in segments and not keep_empty:
+        raise InvalidRequest("path_ambiguous", expected=NO_EMPTY_SEGMENT)
     if "." in segments or ".." in segments:
         raise InvalidRequest("path_ambiguous", expected="no dot segment")
     return segments

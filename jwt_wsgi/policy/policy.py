@@ -18,7 +18,7 @@ from jwt_wsgi.policy.algebra import (
     Requirement,
 )
 from jwt_wsgi.policy.lint import Finding, findings
-from jwt_wsgi.policy.paths import METHOD, Segments, canonical
+from jwt_wsgi.policy.paths import METHOD, NO_EMPTY_SEGMENT, Segments, canonical
 from jwt_wsgi.policy.rules import (
     Match,
     Rule,
@@ -43,7 +43,8 @@ class Policy:
     """The rules that say which requirement guards which path and method.
 
     A rule covers its path and everything below it. The innermost pattern that covers a request
-    decides alone. Requests that match no rule get the default.
+    decides alone. Requests that match no rule get the default. A pattern that ends with
+    `{name...}` also accepts empty segments below its path.
 
     Args:
         rules: A mapping of keys such as `"GET /users/{id}"` to requirements, or pairs of them.
@@ -81,8 +82,11 @@ class Policy:
         self.report_only = report_only
         self._mount_reported = False
         self._root = tree.Node()
+        self._has_tails = False
         self.rules = tuple(self._add_rule(*pair) for pair in rule_pairs(rules))
-        _check_overlaps(self._root)
+        if self._has_tails:
+            overlaps.check_tails(self._root)
+        overlaps.check_overlaps(self._root)
         self._default_match = _match_of_default(self.default)
         self._constant_matches = {
             rule.key: Match(rule, rule.requirement) for rule in self.rules if not rule.parameters
@@ -154,10 +158,18 @@ class Policy:
         """Return the decision for a path that is taken apart already.
 
         Args:
-            segments: The segments of a canonical path.
+            segments: The segments of a path, decoded. None is `.` or `..`.
             method: The request method, in upper case.
+
+        Raises:
+            InvalidRequest: A segment is empty, and no tail covers the path.
         """
-        place = tree.innermost(self._root, segments)
+        if "" in segments:
+            place = tree.tail_around(self._root, segments)
+            if not place:
+                raise InvalidRequest("path_ambiguous", expected=NO_EMPTY_SEGMENT)
+        else:
+            place = tree.innermost(self._root, segments)
         if not place:
             return self._default_match
         rule: Rule | None = tree.rule_for_method(place, method)
@@ -184,7 +196,7 @@ class Policy:
         if mount not in self.mounts:
             self._report_mount(mount)
             raise InvalidRequest("mount_unknown", expected=self.mounts, found=mount)
-        segments = canonical(path)
+        segments = canonical(path, keep_empty=self._has_tails)
         if not isinstance(method, str) or not METHOD.fullmatch(method):
             raise InvalidRequest("method_ambiguous")
         match = self.decide(segments, method)
@@ -206,14 +218,19 @@ class Policy:
 
     def _add_rule(self, key: str, requirement: Requirement) -> Rule:
         methods, pattern, rule = parse_rule(key, requirement)
-        node = self._root.reach(pattern.segments)
-        place = node.exact if pattern.exact else node.subtree
+        place = self._root.place_of(pattern)
+        self._has_tails = self._has_tails or pattern.tail
         for method in methods or (tree.OTHER_METHODS,):
             if method in place:
                 raise ValueError(
                     f"rule {key!r}: '{place[method]}' says already what holds there; keep one"
                 )
             place[method] = rule
+        if len({other.has_tail for other in place.values()}) > 1:
+            raise ValueError(
+                f"rule {key!r}: covers what {next(iter(place.values())).key!r} covers, and one of "
+                "the two is a tail; end both with {name...}, or both with {name}"
+            )
         return rule
 
     def __str__(self) -> str:
@@ -246,18 +263,3 @@ def _validate_mounts(mounts: Iterable[str]) -> frozenset[str]:
 
 def _is_mount(name: object) -> bool:
     return isinstance(name, str) and _MOUNT.fullmatch(name) is not None
-
-
-def _check_overlaps(root: tree.Node) -> None:
-    """Raise `ValueError` where patterns overlap with neither inside the other."""
-    missing = overlaps.missing_intersections(root)
-    if not missing:
-        return
-    text = (
-        "patterns overlap with neither inside the other, so no order of precedence is safe; "
-        "add the rules that say what holds where both apply: "
-    )
-    text += ", ".join(map(str, missing))
-    if any(missing.values()):
-        text += " (or end one of the two with {$}, so that it covers nothing below it)"
-    raise ValueError(text)

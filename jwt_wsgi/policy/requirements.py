@@ -257,7 +257,10 @@ def _contains(members: list[Any], value: Any) -> bool:
 
 def _call_text(function: str, *arguments: object) -> str:
     """Return the text of a call, as an author writes it."""
-    return f"{function}({', '.join(map(repr, arguments))})"
+    try:
+        return f"{function}({', '.join(map(repr, arguments))})"
+    except RecursionError:
+        raise ValueError(f"{function}(...): a value is nested deeper than any claim") from None
 
 
 def _validate_names(function: str, kind: str, names: tuple[str, ...]) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from jwt_wsgi.policy.algebra import (
     leaves,
     validate_requirement,
 )
-from jwt_wsgi.policy.patterns import PARAMETER, Pattern, parse
+from jwt_wsgi.policy.patterns import PARAMETER, Pattern, parse, tail_name
 
 Rules = Mapping[str, Requirement] | Iterable[tuple[str, Requirement]]
 
@@ -27,11 +27,13 @@ class Rule:
         requirement: The requirement that guards these methods and paths.
         parameters: The name of each path parameter, with the position of its segment in the
             path, from 0.
+        has_tail: The pattern ends with `{name...}`.
     """
 
     key: str
     requirement: Requirement
     parameters: tuple[tuple[str, int], ...] = ()
+    has_tail: bool = False
 
     def __str__(self) -> str:
         return f"{self.key}: {self.requirement!r}"
@@ -74,8 +76,10 @@ class ParsedRule(NamedTuple):
 def parse_rule(key: str, requirement: object) -> ParsedRule:
     """Return the rule; raise `ValueError` for a malformed key or an unsuitable requirement."""
     methods, pattern, names = parse(key)
-    validated = validate_rule_requirement(requirement, f"rule {key!r}", names)
-    rule = Rule(key, validated, _parameter_positions(pattern, names))
+    validated = validate_rule_requirement(
+        requirement, f"rule {key!r}", names, tail_name(key) if pattern.tail else None
+    )
+    rule = Rule(key, validated, _parameter_positions(pattern, names), pattern.tail)
     return ParsedRule(methods, pattern, rule)
 
 
@@ -89,17 +93,23 @@ def rule_pairs(rules: Rules) -> list[tuple[str, Requirement]]:
 
 
 def validate_rule_requirement(
-    requirement: object, where: str, names: tuple[str, ...]
+    requirement: object, where: str, names: tuple[str, ...], tail: str | None = None
 ) -> Requirement:
     """Return the requirement; raise `ValueError` if it reads a path parameter not in `names`.
 
-    `where` is the beginning of the error text, such as `rule '/a'`.
+    `where` is the beginning of the error text, such as `rule '/a'`. `tail` is the name of the
+    pattern's tail, which is not a parameter.
     """
     validated = validate_requirement(requirement, where)
     for leaf in leaves(validated):
         if not isinstance(leaf, AtomicCondition):
             continue
         for name in leaf.params:
+            if name == tail:
+                raise ValueError(
+                    f"{where}: path_param({name!r}) asks for the tail {{{name}...}}, which has no "
+                    "value; compare a parameter before it"
+                )
             if name not in names:
                 raise ValueError(
                     f"{where}: {validated!r} asks for a path parameter {{{name}}} "

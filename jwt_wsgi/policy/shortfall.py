@@ -1,6 +1,8 @@
 """Shortfalls: the distance of a token from a condition, and what would help. Pure."""
 
+from collections.abc import Iterable, Sequence
 from enum import IntEnum
+from itertools import chain
 from typing import Final, NamedTuple
 
 
@@ -35,13 +37,14 @@ MET: Final = Shortfall(Distance.MET)
 FORBIDDEN: Final = Shortfall(Distance.FORBIDDEN)
 
 
-def combine_shortfalls(one: Shortfall, other: Shortfall) -> Shortfall:
-    """Return the shortfall of two conditions that must both hold."""
+def combine_shortfalls(shortfalls: Sequence[Shortfall]) -> Shortfall:
+    """Return the shortfall of conditions that must all hold, at least one."""
+    ages = [each.max_age for each in shortfalls if each.max_age is not None]
     return Shortfall(
-        distance=max(one.distance, other.distance),
-        scopes=_without_repeats(one.scopes + other.scopes),
-        acr_values=_without_repeats(one.acr_values + other.acr_values),
-        max_age=_stricter_age(one.max_age, other.max_age),
+        distance=max(each.distance for each in shortfalls),
+        scopes=_without_repeats(each.scopes for each in shortfalls),
+        acr_values=_without_repeats(each.acr_values for each in shortfalls),
+        max_age=min(ages, default=None),
     )
 
 
@@ -67,13 +70,5 @@ def nearer_shortfall(first: Shortfall, second: Shortfall, *, is_anonymous: bool)
     return first
 
 
-def _without_repeats(names: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(names))
-
-
-def _stricter_age(one: int | None, other: int | None) -> int | None:
-    if one is None:
-        return other
-    if other is None:
-        return one
-    return min(one, other)
+def _without_repeats(groups: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(chain.from_iterable(groups)))

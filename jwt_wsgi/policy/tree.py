@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from jwt_wsgi.policy.paths import Segments
-from jwt_wsgi.policy.patterns import PARAMETER, PatternPath
+from jwt_wsgi.policy.patterns import PARAMETER, Pattern, PatternPath
 
 #: The key, in a place, of the rule for the methods that no other rule of the place names.
 OTHER_METHODS: Final = ""
@@ -17,22 +17,29 @@ class Node:
 
     `children` are the nodes one segment further, by that segment. `subtree` is the place of the
     pattern that ends here and covers everything below, `exact` that of the one with `{$}`.
+
+    Of paths without empty segments, the tail `/a/{name...}` covers the same as `/a/{name}`. So its
+    place is the subtree of that node, for which `is_tail` is true.
     """
 
-    __slots__ = ("children", "exact", "path", "subtree")
+    __slots__ = ("children", "exact", "is_tail", "path", "subtree")
 
     def __init__(self, path: PatternPath = ()) -> None:
         self.path = path
         self.children: dict[str | None, Node] = {}
         self.exact: Place = {}
         self.subtree: Place = {}
+        self.is_tail = False
 
-    def reach(self, path: PatternPath) -> "Node":
-        """Return the node at `path` below this one; create the nodes that are missing."""
+    def place_of(self, pattern: Pattern) -> Place:
+        """Return the place of a pattern below this node; create the nodes that are missing."""
         node = self
-        for segment in path:
+        for segment in pattern.shortest:
             node = node.children.setdefault(segment, Node((*node.path, segment)))
-        return node
+        if pattern.exact:
+            return node.exact
+        node.is_tail = node.is_tail or pattern.tail
+        return node.subtree
 
 
 def rule_for_method(place: Place, method: str) -> Any:
@@ -86,3 +93,20 @@ def innermost(root: Node, segments: Segments) -> Place:
         if node.exact:
             return node.exact
     return place
+
+
+def tail_around(root: Node, segments: Segments) -> Place:
+    """Return the place of the tail that covers this path; it is empty where no tail does.
+
+    The segments before the tail, and its first one, are not empty. No other pattern lies inside a
+    tail, so wherever the application drops empty segments, this place decides.
+    """
+    nodes = [root]
+    for segment in segments:
+        if segment == "":
+            break
+        nodes = step(nodes, segment)
+        for node in nodes:
+            if node.is_tail:
+                return node.subtree
+    return {}

@@ -97,7 +97,7 @@ def _always(_: Verdict) -> bool:
 CASES: dict[str, Callable[[Verdict], bool]] = {
     "size": _always,
     "not-ascii": lambda verdict: not verdict.token.isascii(),
-    "base64url": _finds("not base64url", "not canonical base64url"),
+    "base64url": _finds("not base64url", "not canonical base64url", "base64url with padding (=)"),
     "json-encoding": _other_encoding,
     "json-unique": _finds("a member twice"),
     "json-finite": _finds("NaN or Infinity", "a number beyond what a float holds"),

@@ -1,6 +1,7 @@
 """Random policies as plain values. Knows neither the package nor the judge.
 
-A shape is its segments, `ANY` for a parameter, and whether it ends there (`{$}`).
+A shape is its segments, `ANY` for a parameter, and how it ends: there (`{$}`), with a tail
+(`{rest...}`), or not at all.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ class Shape(NamedTuple):
 
     segments: tuple[str, ...]
     ends: bool
+    tail: bool = False
 
 
 class Written(NamedTuple):
@@ -37,8 +39,9 @@ class Written(NamedTuple):
         parts = [
             f"{{{next(names)}}}" if segment == ANY else segment for segment in self.shape.segments
         ]
-        path = "/" + "/".join(parts + ["{$}"] * self.shape.ends)
-        slash = "/" if self.slash and not self.shape.ends and parts else ""
+        end = ["{$}"] * self.shape.ends + ["{rest...}"] * self.shape.tail
+        path = "/" + "/".join(parts + end)
+        slash = "/" if self.slash and not end and parts else ""
         return f"{','.join(self.methods)}{' ' * bool(self.methods)}{path}{slash}"
 
 
@@ -63,6 +66,8 @@ def draft(random: Random) -> Draft:
         shapes.append(_shape(random, shapes, literals, depth))
     if random.random() < 0.4:
         shapes += _crossings(random, shapes)
+    if random.random() < 0.4:
+        shapes = _with_tails(random, shapes, depth)
     random.shuffle(shapes)
     rules = [rule for shape in dict.fromkeys(shapes) for rule in _rules(random, shape)]
     random.shuffle(rules)
@@ -104,6 +109,35 @@ def _crossings(random: Random, shapes: list[Shape]) -> list[Shape]:
                 met.append(both)
     random.shuffle(met)
     return met[: len(met) - random.choice((0, 0, 1))] if met else met
+
+
+def _with_tails(random: Random, shapes: list[Shape], depth: int) -> list[Shape]:
+    """Return some of the shapes as tails, mostly without the others that share paths with them."""
+    changed = [
+        Shape(shape.segments[: random.randrange(depth)], ends=False, tail=True)
+        if random.random() < 0.3
+        else shape
+        for shape in shapes
+    ]
+    if random.random() < 0.2:
+        return changed
+    kept: list[Shape] = []
+    for shape in sorted(changed, key=lambda shape: not shape.tail):
+        tails = [each for each in kept if each.tail]
+        if random.random() < 0.03 or not any(_shares(tail, shape) for tail in tails):
+            kept.append(shape)
+    return kept
+
+
+def _shares(tail: Shape, other: Shape) -> bool:
+    """Return whether two shapes share paths, and `other` is not one that contains the tail."""
+    inside = (*tail.segments, ANY)
+    pairs = list(zip(inside, other.segments, strict=False))
+    apart = any(ANY not in pair and pair[0] != pair[1] for pair in pairs)
+    if apart or (other.ends and len(other.segments) < len(inside)):
+        return False
+    contains = all(theirs in (ANY, ours) for ours, theirs in pairs)
+    return other.tail or other.ends or len(other.segments) > len(tail.segments) or not contains
 
 
 def _rules(random: Random, shape: Shape) -> list[Written]:
