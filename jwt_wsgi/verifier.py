@@ -33,6 +33,7 @@ from jwt_wsgi.jose.compact import (
     read_segment,
 )
 from jwt_wsgi.jose.keys import KeySet
+from jwt_wsgi.jwks.source import report_bad_signature
 
 logger = logging.getLogger("jwt_wsgi.verifier")
 
@@ -182,8 +183,14 @@ class Verifier:
         record("issuer's algorithm", issuer.algorithms, alg)
         check_type(compact.header, issuer.profile)
         record("type", issuer.profile, compact.header)
-        keys = issuer.keys.find(compact.header.get("kid"), alg)
-        check_signature(compact, alg, keys)
+        kid = compact.header.get("kid")
+        keys = issuer.keys.find(kid, alg)
+        try:
+            check_signature(compact, alg, keys)
+        except InvalidToken:
+            if keys:
+                report_bad_signature(issuer.keys, kid, alg)
+            raise
         record("signature", compact.header)
 
     def _verified_token(
