@@ -32,6 +32,7 @@ from jwt_wsgi.jose.profile import (
     check_type,
     validity_window,
 )
+from jwt_wsgi.jwks.source import report_bad_signature
 
 logger = logging.getLogger("jwt_wsgi.verifier")
 
@@ -184,6 +185,8 @@ class Verifier:
             check_signature(compact, alg, keys)
         except InvalidToken as refusal:
             refusal.expected = describe_keys(issuer.keys.held(), kid, alg)
+            if keys:
+                report_bad_signature(issuer.keys, kid, alg)
             raise
         self._record("signature", issuer, alg, compact.header)
 

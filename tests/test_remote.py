@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 from conftest import Clock
+from counting import calls
 from waiting import eventually, idle
 
 from jwt_wsgi import KeysUnavailable, RemoteJWKS
@@ -127,6 +128,9 @@ def test_construction_starts_no_thread_and_fetches_nothing() -> None:
         {"uri": "http://issuer.test/jwks"},
         {"cache_ttl": 0},
         {"requests_per_minute": 0},
+        pytest.param({"requests_per_minute": 1}, id="U32 a budget for the refresh alone"),
+        pytest.param({"max_waiting": -1}, id="U14 fewer than nobody"),
+        pytest.param({"max_waiting": True}, id="U14 no number"),
         {"cooldown": -1},
         {"stale_for": -1},
         {"timeout": 0},
@@ -219,6 +223,37 @@ def test_a_set_that_arrives_during_a_request_costs_no_second_fetch(
 
     remote.clock.on_look = deliver_once
     assert (remote.ask("b"), remote.fetches) == (FOUND, 2)
+
+
+@pytest.mark.parametrize("state", ["fresh", "refresh in flight", "back-off"])
+def test_a_request_for_a_known_kid_waits_for_no_lock(
+    state: str, callers: ThreadPoolExecutor, pending: Future[object]
+) -> None:
+    remote = loaded()
+    if state == "back-off":
+        remote.refresh(OSError())
+    elif state == "refresh in flight":
+        remote.endpoint.answer = pending
+        remote.clock.advance(541)
+        remote.source.held()
+    with remote.source._worker.lock:
+        assert callers.submit(remote.ask, "a").result(timeout=10) == FOUND
+
+
+@pytest.mark.parametrize(
+    ("state", "most"), [("fresh", 4), ("refresh in flight", 8), ("back-off", 8)]
+)
+def test_holding_a_set_costs_few_calls(state: str, most: int, pending: Future[object]) -> None:
+    remote = loaded()
+    remote.source._clock = remote.source._worker._clock = lambda: now
+    now = 1000.0
+    if state != "fresh":
+        remote.endpoint.answer = pending if state == "refresh in flight" else OSError()
+        now = 1541.0
+        remote.source.held()
+        if state == "back-off":
+            idle()
+    assert calls(remote.source.held) <= most
 
 
 def test_a_set_is_the_same_object_until_its_keys_change() -> None:
@@ -342,7 +377,10 @@ def test_in_an_outage_an_unknown_kid_is_unavailable_and_a_known_one_is_found() -
 
 @pytest.mark.parametrize("second", range(30, 40))
 def test_keys_that_expire_during_a_request_are_unavailable(second: int) -> None:
-    remote = loaded(cache_ttl=40, stale_for=0, requests_per_minute=1)
+    remote = loaded(cache_ttl=40, stale_for=0, requests_per_minute=2)
+    # Spend the budget, so that nothing is fetched.
+    assert remote.source._schedule.start(remote.clock.now) is not None
+    remote.source._schedule.drop_lease()
     remote.clock.advance(second)
     remote.clock.tick = 1.0
     answer = remote.ask("b")
@@ -375,20 +413,65 @@ def test_a_new_kid_costs_one_refetch() -> None:
     assert remote.fetches == 2
 
 
-def test_after_an_unpublished_kid_the_next_one_waits_for_the_cool_down() -> None:
+def test_a_forged_kid_does_not_delay_a_rotation_u11() -> None:
     remote = loaded()
-    assert remote.ask("b") == UNKNOWN
+    assert remote.ask("invented") == UNKNOWN
+    remote.endpoint.answer = jwks("a", "b")
+    assert (remote.ask("b"), remote.fetches) == (FOUND, 3)
+
+
+def test_after_two_unpublished_kids_the_next_one_waits_for_the_cool_down_u11() -> None:
+    remote = loaded()
+    assert [remote.ask("b"), remote.ask("b")] == [UNKNOWN, UNKNOWN]
     remote.endpoint.answer = jwks("a", "c")
     remote.clock.advance(29)
-    assert (remote.ask("c"), remote.fetches) == (UNKNOWN, 2)
+    assert (remote.ask("c"), remote.fetches) == (UNKNOWN, 3)
     remote.clock.advance(1)
-    assert (remote.ask("c"), remote.fetches) == (FOUND, 3)
+    assert (remote.ask("c"), remote.fetches) == (FOUND, 4)
 
 
-def test_the_first_fetch_also_counts_for_an_unknown_kid() -> None:
+def test_the_first_fetch_is_also_for_the_kid_that_started_it() -> None:
     remote = Remote()
-    assert [remote.ask("b"), remote.ask("b")] == [UNKNOWN, UNKNOWN]
-    assert remote.fetches == 1
+    assert (remote.ask("b"), remote.fetches) == (UNKNOWN, 1)
+    assert [remote.ask("b") for _ in range(5)] == [UNKNOWN] * 5
+    assert remote.fetches == 3, "no kid is remembered, and the burst is two"
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["U11 first fetch", "U11 refresh"])
+def test_a_kid_that_an_earlier_fetch_does_not_bring_is_fetched_once_more(
+    first: bool, callers: ThreadPoolExecutor, pending: Future[object]
+) -> None:
+    remote = Remote() if first else loaded()
+    remote.endpoint.answer = pending
+    remote.clock.advance(541)
+    started = callers.submit(remote.ask, "a")
+    fetches_before = 1 if first else 2
+    eventually(lambda: remote.fetches == fetches_before)
+    answer = callers.submit(remote.ask, "b")
+    wait([answer], timeout=0.1)
+    assert not answer.done()
+    # The reply was read before the issuer published the new key.
+    remote.endpoint.answer = jwks("a", "b")
+    pending.set_result(jwks("a"))
+    assert (started.result(), answer.result()) == (FOUND, FOUND)
+    assert remote.fetches == fetches_before + 1
+
+
+def test_a_kid_that_an_earlier_fetch_does_not_bring_is_unknown_if_the_burst_is_spent_u11(
+    callers: ThreadPoolExecutor, pending: Future[object]
+) -> None:
+    remote = loaded(requests_per_minute=100)
+    assert [remote.ask("invented"), remote.ask("invented")] == [UNKNOWN, UNKNOWN]
+    remote.endpoint.answer = pending
+    remote.clock.now = remote.source._worker.current.refresh_at  # type: ignore[union-attr]
+    remote.source._schedule._burst.take(remote.clock.now)
+    remote.source._schedule._burst.take(remote.clock.now)
+    remote.source.held()
+    eventually(lambda: remote.fetches == 4)
+    answer = callers.submit(remote.ask, "b")
+    wait([answer], timeout=0.1)
+    pending.set_result(jwks("a"))
+    assert (answer.result(), remote.fetches) == (UNKNOWN, 4)
 
 
 def test_a_known_kid_with_another_algorithm_is_not_fetched() -> None:
@@ -396,13 +479,14 @@ def test_a_known_kid_with_another_algorithm_is_not_fetched() -> None:
     assert (remote.ask("a", "RS256"), remote.fetches) == (UNKNOWN, 1)
 
 
-def test_a_flood_of_invented_kids_costs_one_fetch_per_cool_down() -> None:
+def test_a_flood_of_invented_kids_costs_a_burst_and_one_fetch_per_cool_down_u11() -> None:
     remote = loaded(cooldown=30)
     for second in range(120):
         assert {remote.ask(f"invented-{second}-{n}") for n in range(5)} == {UNKNOWN}
         assert remote.ask() == FOUND
         remote.clock.advance(1)
-    assert remote.fetches == 1 + 120 / 30
+    # The first fetch, two at once, and one after each cool-down of 30 seconds.
+    assert remote.fetches == 1 + 2 + 3
 
 
 def test_a_flood_stays_within_the_budget_and_leaves_a_slot_for_the_refresh() -> None:
@@ -423,40 +507,82 @@ def test_five_callers_with_twenty_invented_kids_stay_within_the_budget() -> None
     with ThreadPoolExecutor(5) as five:
         answers = list(five.map(call, range(20)))
     assert {known for _, known in answers} == {FOUND}
-    assert {unknown for unknown, _ in answers} <= {UNKNOWN, UNAVAILABLE}
-    assert remote.fetches == 2
+    assert {unknown for unknown, _ in answers} == {UNKNOWN}, "no stranger provokes a 503"
+    assert remote.fetches == 3
 
 
-def test_eight_requests_wait_for_an_unknown_kid_and_others_do_not(
+@pytest.mark.parametrize("max_waiting", [0, 1, 2, 5], ids=lambda number: f"U14 {number} wait")
+def test_few_requests_wait_for_unknown_kids_and_the_others_are_answered_at_once(
+    max_waiting: int, callers: ThreadPoolExecutor, pending: Future[object]
+) -> None:
+    remote = loaded(timeout=60, max_waiting=max_waiting)
+    remote.endpoint.answer = pending
+    answers = [callers.submit(remote.ask, "b") for _ in range(12)]
+    eventually(lambda: sum(answer.done() for answer in answers) == 12 - max_waiting)
+    assert [answer.result() for answer in answers if answer.done()] == [UNKNOWN] * (
+        12 - max_waiting
+    )
+    assert remote.ask("a") == FOUND
+    pending.set_result(jwks("a", "b"))
+    assert sum(answer.result() == FOUND for answer in answers) == max_waiting
+    idle()
+    assert (remote.ask("b"), remote.fetches) == (FOUND, 2)
+
+
+def test_two_requests_wait_for_unknown_kids_by_default_u14(
     callers: ThreadPoolExecutor, pending: Future[object]
 ) -> None:
     remote = loaded(timeout=60)
     remote.endpoint.answer = pending
+    # Each kid is another one, as in a flood.
+    answers = [callers.submit(remote.ask, f"invented-{number}") for number in range(12)]
+    eventually(lambda: sum(answer.done() for answer in answers) == 10)
+    pending.set_result(jwks("a"))
+    assert {answer.result() for answer in answers} == {UNKNOWN}
+
+
+def test_after_a_failed_fetch_the_requests_that_do_not_wait_are_unavailable_u14(
+    callers: ThreadPoolExecutor, pending: Future[object]
+) -> None:
+    remote = loaded(timeout=60)
+    remote.refresh(OSError())
+    remote.endpoint.answer = pending
+    remote.clock.advance(2)
     answers = [callers.submit(remote.ask, "b") for _ in range(12)]
-    eventually(lambda: sum(answer.done() for answer in answers) == 4)
+    eventually(lambda: sum(answer.done() for answer in answers) == 10)
+    assert [answer.result() for answer in answers if answer.done()] == [UNAVAILABLE] * 10
     assert remote.ask("a") == FOUND
-    pending.set_result(jwks("a", "b"))
-    assert sorted(answer.result() for answer in answers) == [FOUND] * 8 + [UNAVAILABLE] * 4
-    assert remote.fetches == 2
 
 
-def test_a_second_unknown_kid_does_not_wait_for_the_first(
+def test_every_request_waits_for_the_first_fetch_u14(
+    callers: ThreadPoolExecutor, pending: Future[object]
+) -> None:
+    remote = Remote(pending, max_waiting=0)
+    answers = [callers.submit(remote.ask) for _ in range(12)]
+    wait(answers, timeout=0.1)
+    assert not any(answer.done() for answer in answers)
+    pending.set_result(jwks("a"))
+    assert {answer.result() for answer in answers} == {FOUND}
+
+
+def test_a_new_kid_waits_for_the_fetch_of_an_invented_one_u11(
     callers: ThreadPoolExecutor, pending: Future[object]
 ) -> None:
     remote = loaded()
     remote.endpoint.answer = pending
-    answer = callers.submit(remote.ask, "b")
+    invented = callers.submit(remote.ask, "invented")
     eventually(lambda: remote.fetches == 2)
-    assert remote.ask("c") == UNAVAILABLE
-    assert not answer.done()
+    honest = callers.submit(remote.ask, "b")
+    wait([honest], timeout=0.1)
+    assert not honest.done()
     pending.set_result(jwks("a", "b"))
-    assert answer.result() == FOUND
+    assert (honest.result(), invented.result(), remote.fetches) == (FOUND, UNKNOWN, 2)
 
 
-def test_any_unknown_kid_waits_for_a_refresh_in_flight(
+def test_unknown_kids_wait_for_a_refresh_in_flight(
     callers: ThreadPoolExecutor, pending: Future[object]
 ) -> None:
-    remote = loaded()
+    remote = loaded(max_waiting=8)
     remote.endpoint.answer = pending
     remote.clock.advance(541)
     remote.source.held()
@@ -465,20 +591,86 @@ def test_any_unknown_kid_waits_for_a_refresh_in_flight(
     # When the four others have been answered, eight are waiting.
     eventually(lambda: sum(answer.done() for answer in answers) == 4)
     pending.set_result(jwks(*"abc"))
-    expected = [FOUND if kid in "bc" else UNKNOWN for kid in kids]
     results = [answer.result() for answer in answers]
-    assert results.count(UNAVAILABLE) == 4
-    assert all(
-        result in (UNAVAILABLE, right) for result, right in zip(results, expected, strict=True)
-    )
-    assert remote.fetches == 2
+    assert results.count(FOUND) <= 4
+    assert all(result == UNKNOWN or kid in "bc" for kid, result in zip(kids, results, strict=True))
+    idle()
+    assert (remote.ask("b"), remote.ask("c")) == (FOUND, FOUND)
+
+
+# --- a key that was replaced under its kid
+
+
+@pytest.mark.parametrize("kid", ["a", None], ids=["U10 same kid", "U10 no kid"])
+def test_a_bad_signature_starts_a_fetch_and_does_not_wait(
+    kid: str | None, pending: Future[object]
+) -> None:
+    remote = loaded()
+    remote.endpoint.answer = pending
+    remote.source.signature_failed(kid, "ES256")
+    assert remote.ask("a") == FOUND
+    eventually(lambda: remote.fetches == 2)
+    remote.source.signature_failed(kid, "ES256")
+    assert remote.fetches == 2, "one at a time"
+
+
+@pytest.mark.parametrize(
+    ("kid", "alg"),
+    [
+        pytest.param("b", "ES256", id="U10 a key of another source"),
+        pytest.param("a", "RS256", id="U10 another algorithm"),
+        pytest.param(None, "HS256", id="U10 a shared secret of another source"),
+    ],
+)
+def test_a_bad_signature_under_a_key_that_is_not_held_costs_no_fetch(kid: str, alg: str) -> None:
+    remote = loaded()
+    remote.source.signature_failed(kid, alg)
+    idle()
+    assert remote.fetches == 1
+
+
+def test_a_bad_signature_before_the_first_set_costs_no_fetch_u10() -> None:
+    remote = Remote()
+    remote.source.signature_failed("a", "ES256")
+    idle()
+    assert remote.fetches == 0
+
+
+def test_bad_signatures_and_unknown_kids_share_one_burst_u10() -> None:
+    remote = loaded()
+    for second in range(61):
+        for _ in range(5):
+            remote.source.signature_failed("a", "ES256")
+            idle()
+        assert remote.ask(f"invented-{second}") == UNKNOWN
+        remote.clock.advance(1)
+    # The first fetch, two at once, and two cool-downs.
+    assert remote.fetches == 1 + 2 + 2
+
+
+def test_bad_signatures_cost_the_same_whatever_was_sent_before_u10() -> None:
+    remote = loaded(cooldown=10_000)
+
+    def forge() -> None:
+        for _ in range(100):
+            remote.source.signature_failed("a", "ES256")
+
+    for _ in range(3):
+        forge()
+        idle()
+    assert remote.fetches == 3, "the burst is spent"
+    first = calls(forge)
+    for _ in range(100):
+        forge()
+    assert calls(forge) == first
+    assert first < 100 * 40
 
 
 @pytest.mark.parametrize("first", [True, False], ids=["first fetch", "unknown kid"])
 def test_concurrent_callers_wait_for_one_time_out_in_all(
     first: bool, callers: ThreadPoolExecutor, pending: Future[object]
 ) -> None:
-    remote = Remote(timeout=0.2) if first else loaded(timeout=0.2)
+    remote = Remote(timeout=0.2) if first else loaded(timeout=0.2, max_waiting=8)
     remote.endpoint.answer = pending
     started = time.monotonic()
     assert set(callers.map(remote.ask, "b" * 8)) == {UNAVAILABLE}
@@ -500,7 +692,7 @@ def test_a_lost_worker_is_replaced_and_its_late_result_is_ignored(pending: Futur
     assert remote.ask() == UNAVAILABLE
     remote.endpoint.answer = jwks("b")
     assert (remote.ask("b"), remote.fetches) == (UNAVAILABLE, 1)
-    remote.clock.advance(4 * 0.05)
+    remote.clock.advance(0.05 + 1.2)
     assert (remote.ask("b"), remote.fetches) == (FOUND, 2)
     newer = remote.source.held()
     pending.set_result(jwks("a"))
@@ -508,18 +700,64 @@ def test_a_lost_worker_is_replaced_and_its_late_result_is_ignored(pending: Futur
     assert remote.source.held() is newer
 
 
-@pytest.mark.filterwarnings(
-    "ignore:Exception in thread jwt_wsgi.jwks:pytest.PytestUnhandledThreadExceptionWarning"
-)
-def test_a_thread_that_is_killed_during_its_fetch_is_replaced(pending: Future[object]) -> None:
-    remote = Remote(pending, timeout=0.05)
-    pending.set_exception(SystemExit())
-    assert remote.ask() == UNAVAILABLE
-    idle()
-    remote.endpoint.answer = jwks("a")
-    assert (remote.ask(), remote.fetches) == (UNAVAILABLE, 1)
-    remote.clock.advance(4 * 0.05)
-    assert (remote.ask(), remote.fetches) == (FOUND, 2)
+def test_a_fetch_that_does_not_end_in_time_is_counted_and_logged_once_u13(
+    pending: Future[object], caplog: pytest.LogCaptureFixture
+) -> None:
+    remote = loaded()
+    remote.endpoint.answer = pending
+    remote.clock.advance(541)
+    remote.source.held()
+    assert remote.source.status().failures == 0
+    remote.clock.advance(4 * 5)
+    assert [remote.source.status().failures for _ in range(3)] == [1, 1, 1]
+    assert remote.source.status().last_error == "the fetch has not ended within 20 s"
+    assert remote.ask("a") == FOUND
+    text = "the fetch has not ended within 20 s; its keys are used if they arrive"
+    assert [
+        record.getMessage() for record in caplog.records if record.levelno == logging.WARNING
+    ] == [f"keys of {URI}: {text}"]
+
+
+def test_the_late_keys_of_a_lost_fetch_are_used_u13(pending: Future[object]) -> None:
+    remote = loaded()
+    remote.endpoint.answer = pending
+    remote.clock.advance(541)
+    remote.source.held()
+    remote.clock.advance(4 * 5)
+    assert (remote.ask("b"), remote.source.status().failures) == (UNAVAILABLE, 1)
+    pending.set_result(jwks("a", "b"))
+    eventually(lambda: remote.ask("b") == FOUND)
+
+
+class AskingHandler(logging.Handler):
+    """A handler that asks the source for its status from another thread, as an agent may."""
+
+    def __init__(self, source: RemoteJWKS) -> None:
+        super().__init__()
+        self.source = source
+        self.answers: list[bool] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        asking = threading.Thread(target=self.source.status)
+        asking.start()
+        asking.join(2)
+        self.answers.append(not asking.is_alive())
+
+
+def test_no_lock_is_held_while_a_lost_fetch_is_logged(pending: Future[object]) -> None:
+    remote = loaded()
+    remote.endpoint.answer = pending
+    remote.clock.advance(541)
+    remote.source.held()
+    handler = AskingHandler(remote.source)
+    logger = logging.getLogger("jwt_wsgi.jwks")
+    logger.addHandler(handler)
+    try:
+        remote.clock.advance(20)
+        remote.source.status()
+    finally:
+        logger.removeHandler(handler)
+    assert handler.answers == [True]
 
 
 def test_an_unknown_kid_is_unavailable_until_a_fetch_succeeds(pending: Future[object]) -> None:

@@ -377,7 +377,8 @@ def test_invented_kids_stay_within_the_budget_and_valid_tokens_pass() -> None:
 
     with ThreadPoolExecutor(5) as pool:
         assert set(pool.map(attack, range(20))) == {GOOD}
-    assert keys.fetches <= 2
+    # The first fetch, and a burst of two.
+    assert keys.fetches <= 3
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+import time
 
 import pytest
 from conftest import Clock
@@ -13,6 +15,7 @@ from jwt_wsgi.jose import KeySet
 from jwt_wsgi.jose.jwk import Key
 from jwt_wsgi.jwks.source import KeySource, KeySourceChain
 from jwt_wsgi.testing import LocalIssuer, SigningKey
+from jwt_wsgi.testing.signing import compact
 
 ONE, TWO = SigningKey("ES256", kid="one"), SigningKey("ES256", kid="two")
 
@@ -78,6 +81,103 @@ def test_a_class_with_the_two_methods_is_a_source(source: object) -> None:
     assert isinstance(source, KeySource)
 
 
+class Told(StaticJWKS):
+    """A source of one key that records the bad signatures that it is told of."""
+
+    def __init__(self, key: SigningKey, error: BaseException | None = None) -> None:
+        super().__init__({"keys": [key.jwk]})
+        self.told: list[tuple[str | None, str]] = []
+        self.error = error
+
+    def signature_failed(self, kid: str | None, alg: str) -> None:
+        self.told.append((kid, alg))
+        if self.error is not None:
+            raise self.error
+
+
+def verdict(keys: object, token: str) -> str:
+    trusted = Issuer(
+        "https://issuer.test/",
+        audience="https://api.example.com",
+        keys=keys,
+        algorithms=["ES256"],  # type: ignore[arg-type]
+    )
+    try:
+        Verifier(trusted).verify(token)
+    except InvalidToken as refusal:
+        return refusal.reason
+    return "accepted"
+
+
+def token_of(key: SigningKey) -> str:
+    now = int(time.time())
+    claims = {
+        "iss": "https://issuer.test/",
+        "aud": "https://api.example.com",
+        "sub": "user-1",
+        "exp": now + 600,
+    }
+    header = {"alg": "ES256", "typ": "JWT", "kid": key.kid}
+    return compact(header, json.dumps(claims).encode(), key)
+
+
+@pytest.mark.parametrize(
+    ("signer", "reason", "told"),
+    [
+        pytest.param(SigningKey("ES256", "one"), "signature_invalid", 1, id="U10 another key"),
+        pytest.param(ONE, "accepted", 0, id="U10 a good signature"),
+        pytest.param(TWO, "kid_unknown", 0, id="U10 an unknown kid"),
+    ],
+)
+def test_a_source_is_told_of_signatures_that_its_keys_did_not_verify(
+    signer: SigningKey, reason: str, told: int
+) -> None:
+    source = Told(ONE)
+    assert verdict(source, token_of(signer)) == reason
+    assert source.told == [("one", "ES256")] * told
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        pytest.param(static(ONE), id="U10 alone"),
+        pytest.param([static(ONE), static(TWO)], id="U10 in a chain"),
+    ],
+)
+def test_a_source_with_two_methods_need_not_know_of_bad_signatures(keys: object) -> None:
+    assert verdict(keys, token_of(SigningKey("ES256", "one"))) == "signature_invalid"
+
+
+def test_a_chain_tells_the_sources_that_want_to_know_u10() -> None:
+    first = Told(ONE)
+    second = Told(TWO)
+    assert verdict([static(ONE), first, second], token_of(SigningKey("ES256", "one"))) == (
+        "signature_invalid"
+    )
+    assert first.told == second.told == [("one", "ES256")]
+
+
+def test_a_bad_signature_under_a_local_key_costs_no_fetch_u10() -> None:
+    remote = LocalIssuer(algorithms=("ES256",))
+    source = RemoteJWKS(remote.jwks_uri, fetch=remote.fetch)
+    assert source.find(remote.key().kid, "ES256")
+    assert verdict([static(ONE), source], token_of(SigningKey("ES256", "one"))) == (
+        "signature_invalid"
+    )
+    assert len(remote.requests) == 1
+
+
+def test_an_exception_of_a_source_that_is_told_changes_no_verdict_u10(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    failing = Told(ONE, RuntimeError("hidden"))
+    last = Told(ONE)
+    assert verdict([failing, last], token_of(SigningKey("ES256", "one"))) == "signature_invalid"
+    assert last.told == [("one", "ES256")]
+    assert "signature_failed raised RuntimeError; the token is refused all the same" in caplog.text
+    assert "hidden" not in caplog.text
+
+
 def test_expired_keys_are_not_held(clock: Clock) -> None:
     remote = LocalIssuer(algorithms=("ES256",))
     source = KeySourceChain(
@@ -140,4 +240,52 @@ def test_a_fork_while_a_fetch_is_in_flight_does_not_hang_the_child(place: str) -
     script = FORKING.format(**{"in_the_fetch": "pass", "under_the_lock": "pass", place: "hang()"})
     command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", script]
     forked = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert (forked.returncode, forked.stderr) == (0, "")
+
+
+#: Many threads of a fresh child ask at once, while the lock that it inherited is held for ever.
+RACING = """
+import os, sys, threading, time
+from jwt_wsgi import RemoteJWKS
+from jwt_wsgi.testing import LocalIssuer
+
+local = LocalIssuer(algorithms=("ES256",))
+kid = local.key().kid
+reached = threading.Event()
+parent = os.getpid()
+
+def clock():
+    if os.getpid() == parent and threading.current_thread().name == "holder":
+        reached.set()
+        time.sleep(600)
+    return time.monotonic()
+
+sources = [RemoteJWKS(local.jwks_uri, fetch=local.fetch, clock=clock) for _ in range(200)]
+for source in sources:
+    reached.clear()
+    threading.Thread(target=source.status, name="holder", daemon=True).start()
+    assert reached.wait(10)
+if child := os.fork():
+    os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+
+sys.setswitchinterval(1e-6)
+together = threading.Barrier(8)
+
+def ask():
+    for source in sources:
+        together.wait(20)
+        source.status()
+
+asking = [threading.Thread(target=ask, daemon=True) for _ in range(8)]
+for thread in asking:
+    thread.start()
+for thread in asking:
+    thread.join(20)
+os._exit(any(thread.is_alive() for thread in asking))
+"""
+
+
+def test_the_threads_of_a_fresh_child_never_wait_for_the_lock_of_the_parent() -> None:
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", RACING]
+    forked = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
     assert (forked.returncode, forked.stderr) == (0, "")

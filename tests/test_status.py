@@ -116,10 +116,12 @@ def test_the_last_error_stays_after_a_success() -> None:
 
 
 def test_the_next_attempt_waits_for_the_budget() -> None:
-    watched = Watched(requests_per_minute=1, cache_ttl=10)
+    watched = Watched(requests_per_minute=2, cache_ttl=10)
     watched.answer = OSError()
     watched.source.warm_up()
-    assert watched.source.status().next_attempt == 60
+    watched.clock.advance(2)
+    watched.source.warm_up()
+    assert watched.source.status().next_attempt == 58
 
 
 def test_the_status_is_immutable() -> None:

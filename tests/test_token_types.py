@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from waiting import eventually
 
 from jwt_wsgi import (
     ANY_AUDIENCE,
@@ -171,6 +172,22 @@ def test_a_secret_and_published_keys_serve_one_issuer_without_confusion_u9(
     assert verifier.verify(local.token(algorithm="ES256")).header["alg"] == "ES256"
     local.available = False
     assert verifier.verify(local.token("another", algorithm="HS256")).scopes == {"another"}
+
+
+def test_a_key_replaced_under_its_kid_is_followed_beside_a_secret_u9() -> None:
+    local = LocalIssuer(algorithms=("ES256", "HS256"), audience="api")
+    remote = RemoteJWKS(local.jwks_uri, fetch=local.fetch)
+    sources = [SharedSecret(local.secret("HS256")), remote]
+    issuer = Issuer(local.issuer, audience="api", keys=sources, algorithms=["HS256", "ES256"])
+    verifier = Verifier(issuer)
+    verifier.verify(local.token(algorithm="ES256"))
+    kid = local.key("ES256").kid
+    other = LocalIssuer(local.issuer, algorithms=("ES256",), audience="api")
+    forged = other.token(header={"kid": kid})
+    fetches = len(local.requests)
+    with pytest.raises(InvalidToken, match="signature_invalid"):
+        verifier.verify(forged)
+    eventually(lambda: len(local.requests) > fetches)
 
 
 def test_a_forged_hs256_token_costs_no_fetch_and_is_no_outage_u9() -> None:

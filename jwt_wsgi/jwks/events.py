@@ -2,8 +2,10 @@
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NamedTuple
 
+from jwt_wsgi.callbacks import CallbackFailed, call
 from jwt_wsgi.http.fetching import Outcome
 from jwt_wsgi.jwks.source import KidChanges
 
@@ -38,7 +40,9 @@ OnRotation = Callable[[frozenset[str], frozenset[str]], object]
 
 
 class Hooks:
-    """The user callbacks of one key source. An exception that one raises is logged.
+    """The user callbacks of one key source.
+
+    An `Exception` from one is logged. Any other exception is logged and raised again.
 
     Args:
         on_fetch: Receives every fetch, or None.
@@ -65,7 +69,5 @@ class Hooks:
 
 
 def _call(name: str, hook: Callable[..., object], *arguments: object) -> None:
-    try:
-        hook(*arguments)
-    except Exception as error:  # noqa: BLE001 (a user callback may raise anything)
-        logger.error("%s raised %s", name, type(error).__name__)
+    with suppress(CallbackFailed):
+        call(hook, *arguments, name=name, consequence="the keys are not affected", logger=logger)

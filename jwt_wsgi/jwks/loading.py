@@ -5,11 +5,13 @@ import os
 from functools import partial
 from typing import NamedTuple, Self
 
+from jwt_wsgi.callbacks import refuse_deferred
 from jwt_wsgi.http.fetching import DeadlineFetcher, Fetch, FetchError, Outcome, Reply
 from jwt_wsgi.http.headers import Headers
 from jwt_wsgi.jose.keys import KeySet
 from jwt_wsgi.jose.strict_json import read_document
 from jwt_wsgi.jwks.discovery import Location
+from jwt_wsgi.options import is_finite_number
 
 logger = logging.getLogger("jwt_wsgi.jwks")
 
@@ -40,13 +42,14 @@ class LoadFailure(NamedTuple):
     retry_after: float
 
     @classmethod
-    def of(cls, error: Exception) -> Self:
+    def of(cls, error: BaseException) -> Self:
         """Return the failure that an exception from `KeyLoader.load` stands for."""
-        retry_after = getattr(error, "retry_after", 0)
-        if isinstance(error, FetchError):
-            return cls(error.outcome, str(error), retry_after)
-        # The text of any other exception may quote a secret, so only its type is named.
-        return cls("fetcher_raised", type(error).__name__, retry_after)
+        if not isinstance(error, FetchError):
+            # The text of any other exception may quote a secret, so only its type is named.
+            return cls("fetcher_raised", type(error).__name__, 0)
+        # A user's fetch may set any attribute to anything.
+        retry_after = error.retry_after if is_finite_number(error.retry_after) else 0
+        return cls(error.outcome, str(error), retry_after)
 
 
 class KeyLoader:
@@ -97,8 +100,11 @@ class KeyLoader:
         answer = fetch(url)
         reply = answer if isinstance(answer, Reply) else Reply(answer)
         # A user's fetch may return anything, of any size.
+        _refuse_awaitable(reply.body)
         if not isinstance(reply.body, bytes):
             raise FetchError("fetch did not return bytes")
+        if reply.max_age is not None and not is_finite_number(reply.max_age):
+            raise FetchError("fetch returned a max_age that is neither None nor seconds")
         if len(reply.body) > self.max_bytes:
             raise FetchError(f"more than {self.max_bytes} bytes")
         return reply
@@ -123,6 +129,16 @@ def built_in_client(
     from jwt_wsgi.http.client import Fetcher
 
     return Fetcher(timeout, max_bytes, headers, ca_certs, public_only)
+
+
+def _refuse_awaitable(body: object) -> None:
+    try:
+        refuse_deferred(body)
+    except TypeError:
+        raise FetchError(
+            "fetch returned an awaitable or a generator: write an ordinary function",
+            outcome="fetcher_raised",
+        ) from None
 
 
 def _check_bound(option: str, value: int) -> None:

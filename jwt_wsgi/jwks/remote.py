@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any, Self
 
 from jwt_wsgi.callbacks import check_callables
@@ -16,9 +17,10 @@ from jwt_wsgi.jose.jwk import Key
 from jwt_wsgi.jose.keys import KeySet
 from jwt_wsgi.jwks.discovery import Location
 from jwt_wsgi.jwks.events import Hooks, OnFetch, OnRotation
+from jwt_wsgi.jwks.limits import Limits
 from jwt_wsgi.jwks.loading import KeyLoader, built_in_client
-from jwt_wsgi.jwks.schedule import KeyStatus, Limits, Schedule
-from jwt_wsgi.jwks.worker import ANY_KID, FetchWorker
+from jwt_wsgi.jwks.schedule import KeyStatus, Schedule
+from jwt_wsgi.jwks.worker import FetchWorker
 
 logger = logging.getLogger("jwt_wsgi.jwks")
 
@@ -33,19 +35,24 @@ class RemoteJWKS:
         cache_ttl: Lifetime in seconds of a key set whose reply has no
             `Cache-Control: max-age`. Default 600.
         requests_per_minute: Fetches in any 60 seconds, failures included. One is
-            reserved for the refresh. Default 5.
-        cooldown: Seconds between two fetches for unknown kids. Default 30.
+            reserved for the refresh, so at least 2. Default 5.
+        cooldown: Unknown kids and invalid signatures may start two fetches at once, and
+            one more whenever so many seconds have passed. Default 30.
         stale_for: Seconds that the last good set stays usable after its lifetime.
             Default 14400.
         timeout: Seconds that a request waits for keys at most. The built-in client gives
             up after twice that time; keys that arrive before are used. Default 5.
+        max_waiting: Requests that may wait for a fetch of an unknown kid. Others with
+            an unknown kid are answered at once, from the keys that are held. The first
+            fetch is not limited: every request waits for it. Default 2.
         max_bytes: The largest reply that is accepted, in bytes. Default 524288.
         max_keys: The largest number of entries that a set may have. Default 100.
         headers: Headers to send with every fetch: a mapping, or a callable that returns one
             and is called for each document. Default None.
         ca_certs: A PEM file of trusted roots in place of the system's. Default None.
         fetch: Your own HTTP client: takes a URL, returns bytes or a `Reply`. Any
-            exception is a failed fetch. Default None: the built-in client.
+            exception is a failed fetch; one that is no `Exception` is then raised again
+            in the thread that fetched. Default None: the built-in client.
         allow_http: True to accept plain http on any host. Default False.
         public_only: True to refuse private addresses, for a URL that untrusted input
             may have chosen. Default False.
@@ -69,6 +76,7 @@ class RemoteJWKS:
         cooldown: float = 30,
         stale_for: float = 14400,
         timeout: float = 5.0,
+        max_waiting: int = 2,
         max_bytes: int = 524288,
         max_keys: int = 100,
         headers: Headers | None = None,
@@ -88,7 +96,7 @@ class RemoteJWKS:
             )
         if not isinstance(uri, Location):
             uri = Location(uri or "", allow_http=allow_http)
-        limits = Limits(cache_ttl, requests_per_minute, cooldown, stale_for, timeout)
+        limits = Limits(cache_ttl, requests_per_minute, cooldown, stale_for, timeout, max_waiting)
         if fetch is None:
             fetch = built_in_client(2 * timeout, max_bytes, headers, ca_certs, public_only)
         self._location = uri
@@ -119,11 +127,13 @@ class RemoteJWKS:
             return None
         # One look at the clock is enough in nearly every request, because a set stays
         # usable beyond the moment of its refresh.
-        if self._clock() < current.refresh_at:
+        now = self._clock()
+        if now < current.refresh_at:
             return current.keys
-        with self._worker.condition():
-            if self._worker.current is current:
-                self._worker.start_fetch(ANY_KID)
+        if not self._schedule.is_blocked(now):
+            with self._worker.lock:
+                if self._worker.current is current:
+                    self._worker.start_fetch()
         return self._worker.usable_keys()
 
     def find(self, kid: str | None, alg: str) -> tuple[Key, ...]:
@@ -139,25 +149,41 @@ class RemoteJWKS:
         if kid in self._worker.revoked:
             return ()
         keys = self.held()
-        if keys is None:
-            return self._find_in_first_set(kid, alg)
-        matches = keys.find(kid, alg)
-        if matches or kid in keys.kids:
-            return matches
-        return self._find_unknown_kid(kid, alg)
+        if keys is not None:
+            matches = keys.find(kid, alg)
+            if matches or kid in keys.kids:
+                return matches
+        return self._fetch_and_find(kid, alg)
+
+    def signature_failed(self, kid: str | None, alg: str) -> None:
+        """Fetch in the background: a key may have been replaced under its kid. Never waits.
+
+        The fetch takes one of the burst that unknown kids share, so that forged tokens
+        cause no more fetches than invented kids do.
+
+        Args:
+            kid: The `kid` of the token's header, or None.
+            alg: The `alg` of the token's header.
+        """
+        current = self._worker.current
+        # In a chain of sources, the key that did not verify may be another source's.
+        if current is None or not current.keys.find(kid, alg):
+            return
+        with self._worker.lock:
+            self._worker.start_fetch(on_demand=True)
 
     def warm_up(self) -> KeyStatus:
         """Fetch the keys unless some are usable, wait like a request, and return the status.
 
         It does not raise: check `usable`.
         """
-        with suppress(KeysUnavailable), self._worker.condition():
-            self._wait_for_keys()
+        with suppress(KeysUnavailable), self._worker.lock:
+            self._wait_for_keys(time.monotonic() + self._timeout)
         return self.status()
 
     def status(self) -> KeyStatus:
         """Return the status of the source, without waiting and without fetching."""
-        with self._worker.condition():
+        with self._worker.lock:
             return self._worker.status()
 
     def revoke(self, kid: str) -> None:
@@ -166,40 +192,37 @@ class RemoteJWKS:
         Args:
             kid: The kid of the keys that must not be used any more.
         """
-        with self._worker.condition():
+        with self._worker.lock:
             self._worker.revoke(kid)
         logger.warning("keys of %r: kid %a is revoked in this process", self._location, kid)
 
-    def _find_in_first_set(self, kid: str | None, alg: str) -> tuple[Key, ...]:
-        with self._worker.condition():
-            keys = self._wait_for_keys()
-            matches = keys.find(kid, alg)
-            if not matches and kid not in keys.kids:
-                # The fetch that has just ended was for this kid too.
-                self._schedule.start_cool_down(self._clock())
-            return matches
-
-    def _find_unknown_kid(self, kid: str | None, alg: str) -> tuple[Key, ...]:
-        with self._worker.condition():
+    def _fetch_and_find(self, kid: str | None, alg: str) -> tuple[Key, ...]:
+        deadline = time.monotonic() + self._timeout
+        with self._worker.lock:
+            last_lease = self._schedule.last_lease
+            self._wait_for_keys(deadline)
+            is_known = partial(self._is_known, kid, alg)
+            in_time = self._worker.look_for(is_known, last_lease, deadline)
+            is_settled = in_time and not self._schedule.last_fetch_failed
             keys = self._worker.usable_keys()
-            # Another fetch may have brought the kid in the meantime.
-            if keys is not None and (matches := keys.find(kid, alg)):
-                return matches
-            is_settled = self._worker.wait_for_kid(kid, self._timeout)
-            keys = self._worker.usable_keys()
-            if keys is None or self._schedule.awaiting_success or not is_settled:
+            if keys is None or not (is_settled or is_known()):
                 raise self._unavailable()
             return keys.find(kid, alg)
 
-    def _wait_for_keys(self) -> KeySet:
-        """Return a usable set; fetch one and wait for it if there is none. Needs the lock."""
-        deadline = time.monotonic() + self._timeout
-        fetch_ended = self._worker.condition()
-        while (keys := self._worker.usable_keys()) is None:
-            is_fetching = self._worker.ensure_fetch(ANY_KID)
-            if not is_fetching or not fetch_ended.wait(deadline - time.monotonic()):
+    def _is_known(self, kid: str | None, alg: str) -> bool:
+        keys = self._worker.usable_keys()
+        return keys is not None and (kid in keys.kids or bool(keys.find(kid, alg)))
+
+    def _wait_for_keys(self, deadline: float) -> None:
+        """Wait until a set is usable; fetch one if there is none. Needs the lock.
+
+        Raises:
+            KeysUnavailable: No set is usable by `deadline`, a moment of `time.monotonic()`.
+        """
+        while self._worker.usable_keys() is None:
+            is_fetching = self._worker.ensure_fetch()
+            if not is_fetching or not self._worker.lock.wait(deadline - time.monotonic()):
                 raise self._unavailable()
-        return keys
 
     def _unavailable(self) -> KeysUnavailable:
         return KeysUnavailable(retry_after=self._schedule.retry_after(self._clock()))

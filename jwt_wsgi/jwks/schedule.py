@@ -1,18 +1,20 @@
 """The schedule of fetches: a state machine without I/O, clock or threads.
 
 A fetch holds a *lease* while it runs, so that there is one at a time. The *budget*
-bounds the fetches of any 60 seconds. The *cool-down* separates fetches for unknown
-kids, and the *back-off* separates attempts after a failure.
+bounds the fetches of any 60 seconds. The *back-off* separates attempts after a failure.
+
+A fetch *on demand* is one for a token that the current keys do not verify: its kid is
+unknown, or its signature is invalid. Anyone can send such tokens, so these fetches share
+a *burst*, which is refilled by one per *cool-down*.
 
 Every method takes `now` in monotonic seconds. The caller holds its own lock.
 """
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from jwt_wsgi.options import is_finite_number
+from jwt_wsgi.jwks.limits import Limits
 
 #: Bounds of the lifetime that `Cache-Control` may grant, in seconds.
 MIN_LIFETIME: Final = 60.0
@@ -33,47 +35,6 @@ _MAX_STEP: Final = 10
 # A moment that is earlier than any other.
 _NEVER: Final = float("-inf")
 
-# A duration below this one counts as 0.
-_NANOSECOND: Final = 1e-9
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """The limits of fetching. Raises `ValueError` for invalid arguments.
-
-    Args:
-        cache_ttl: Lifetime in seconds of a set whose reply grants none. Above 0, default 600.
-        requests_per_minute: Fetches in any 60 seconds. At least 1, default 5.
-        cooldown: Seconds between two fetches for unknown kids. From 0, default 30.
-        stale_for: Seconds that a set stays usable after its lifetime. From 0, default 14400.
-        timeout: Seconds that a caller waits at most. Above 0, default 5.
-    """
-
-    cache_ttl: float = 600
-    requests_per_minute: int = 5
-    cooldown: float = 30
-    stale_for: float = 14400
-    timeout: float = 5.0
-
-    def __post_init__(self) -> None:
-        _check_positive_seconds("cache_ttl", self.cache_ttl)
-        _check_positive_seconds("timeout", self.timeout)
-        _check_seconds("cooldown", self.cooldown)
-        _check_seconds("stale_for", self.stale_for)
-        budget = self.requests_per_minute
-        if type(budget) is not int or budget < 1:
-            raise ValueError(f"requests_per_minute={budget!r}: write a whole number, 1 or more")
-
-
-def _check_positive_seconds(option: str, value: float) -> None:
-    if not is_finite_number(value) or value < _NANOSECOND:
-        raise ValueError(f"{option}={value!r}: write seconds above 0")
-
-
-def _check_seconds(option: str, value: float) -> None:
-    if not is_finite_number(value) or value < 0:
-        raise ValueError(f"{option}={value!r}: write seconds from 0")
-
 
 class KeyStatus(NamedTuple):
     """The state of a key source, from `RemoteJWKS.status()`. Durations are in seconds.
@@ -89,7 +50,7 @@ class KeyStatus(NamedTuple):
         next_attempt: Seconds until a fetch is due, 0 if one is due now.
         attempts: The number of fetches that were started.
         successes: The number of fetches whose keys came into force.
-        failures: The number of fetches that failed.
+        failures: The number of fetches that failed, or did not end in time.
     """
 
     usable: bool
@@ -104,6 +65,30 @@ class KeyStatus(NamedTuple):
     failures: int
 
 
+class Burst:
+    """Permits for fetches on demand: some at once, refilled by one per cool-down.
+
+    It is one number, whatever was asked for: the moment at which it will be full again.
+
+    Args:
+        size: The number of permits when it is full, at least 1.
+        cooldown: The seconds after which one more permit is there.
+    """
+
+    def __init__(self, size: int, cooldown: float) -> None:
+        self._cooldown = cooldown
+        self._spread = (size - 1) * cooldown
+        self._full_at = _NEVER
+
+    def is_spent(self, now: float) -> bool:
+        """Return True if no permit is left."""
+        return now < self._full_at - self._spread
+
+    def take(self, now: float) -> None:
+        """Take one permit."""
+        self._full_at = max(self._full_at, now) + self._cooldown
+
+
 class Schedule:
     """Decides when a fetch may start, and how long its keys may be used.
 
@@ -112,7 +97,8 @@ class Schedule:
         random: Returns a number from 0 to 1, for the jitter of refreshes and back-off.
 
     Attributes:
-        awaiting_success: True from the start of a fetch until a fetch has succeeded.
+        last_lease: The number of the last fetch that was started; 0 before the first.
+        last_fetch_failed: True if the last fetch that ended, or should have, has failed.
         refresh_at: The moment from which the current set should be fetched again.
         usable_until: The moment from which the current set may not be used any more.
     """
@@ -122,21 +108,21 @@ class Schedule:
         self._random = random
 
         # The current set.
-        self.awaiting_success = False
+        self.last_fetch_failed = False
         self.refresh_at = _NEVER
         self.usable_until = _NEVER
         self._fresh_until = _NEVER
         self._last_success: float | None = None
 
         # Leases are numbered from 1, so the last number is the count of attempts.
-        self._last_lease = 0
-        self._last_lease_ends = _NEVER
+        self.last_lease = 0
+        self._lease_ends: float | None = None
         self._installed_lease = 0
 
         # What delays the next fetch.
         self._back_off_step = 0
         self._back_off_ends = _NEVER
-        self._cool_down_ends = _NEVER
+        self._burst = Burst(limits.burst, limits.cooldown)
         self._recent_starts: deque[float] = deque()
 
         # Counts for the status.
@@ -145,34 +131,56 @@ class Schedule:
 
     def in_flight(self, now: float) -> bool:
         """Return True if a fetch is running and its lease has not expired."""
-        return now < self._last_lease_ends
+        lease_ends = self._lease_ends
+        return lease_ends is not None and now < lease_ends
 
-    def start(self, now: float, *, unknown_kid: bool = False) -> int | None:
+    def is_blocked(self, now: float) -> bool:
+        """Return True if no fetch may start now: one is running, or one has just failed.
+
+        It may be called without the lock.
+        """
+        return now < self._back_off_ends or self.in_flight(now)
+
+    def start(self, now: float, *, on_demand: bool = False) -> int | None:
         """Return the number of a new lease, or None if no fetch may start now.
 
-        A fetch for an unknown kid also waits for the cool-down. Its budget is smaller
-        by one, so that a refresh can always start.
+        Args:
+            now: Monotonic seconds.
+            on_demand: True for a fetch that an unverified token has caused. It takes one
+                of the burst, and its budget is smaller by one, so that a refresh can
+                always start.
         """
-        if self.in_flight(now) or now < self._back_off_ends:
+        self.expire_lease(now)
+        if self.is_blocked(now):
             return None
-        if unknown_kid and now < self._cool_down_ends:
+        if self._starts_in_window(now) >= self._budget(on_demand=on_demand):
             return None
-        if self._starts_in_window(now) >= self._budget(unknown_kid=unknown_kid):
-            return None
+        if on_demand:
+            if self._burst.is_spent(now):
+                return None
+            self._burst.take(now)
         self._recent_starts.append(now)
-        self.awaiting_success = True
-        self._last_lease += 1
-        self._last_lease_ends = now + LEASE_TIMEOUTS * self.limits.timeout
-        if unknown_kid:
-            self.start_cool_down(now)
-        return self._last_lease
+        self.last_lease += 1
+        self._lease_ends = now + LEASE_TIMEOUTS * self.limits.timeout
+        return self.last_lease
 
-    def start_cool_down(self, now: float) -> None:
-        """Delay the next fetch for an unknown kid: one has just been looked for."""
-        self._cool_down_ends = now + self.limits.cooldown
+    def expire_lease(self, now: float) -> bool:
+        """Count a fetch whose lease has expired as failed. Return True if there is one.
+
+        Each fetch is counted once. Its back-off began when its callers gave up, so most
+        of it has passed with the rest of the lease.
+        """
+        if self._lease_ends is None or now < self._lease_ends:
+            return False
+        gave_up_at = self._lease_ends - (LEASE_TIMEOUTS - 1) * self.limits.timeout
+        self._lease_ends = None
+        self._back_off(gave_up_at, retry_after=0)
+        return True
 
     def record_success(self, lease: int, now: float, max_age: float | None) -> bool:
         """Return True if the set of this fetch takes effect, False if a later one already has.
+
+        The set of a fetch whose lease has expired takes effect too.
 
         Args:
             lease: The number of the fetch's lease.
@@ -182,8 +190,10 @@ class Schedule:
         if lease <= self._installed_lease:
             return False
         self._installed_lease = lease
-        self._end_lease(lease)
-        self.awaiting_success = False
+        # A lost fetch that ends late must not end the lease of a newer one.
+        if lease == self.last_lease:
+            self._lease_ends = None
+        self.last_fetch_failed = False
         self._successes += 1
         self._back_off_step = 0
         self._back_off_ends = _NEVER
@@ -193,25 +203,21 @@ class Schedule:
     def record_failure(self, lease: int, now: float, retry_after: float = 0) -> None:
         """Back off after a failed fetch: 1 s doubling to 60 s, each give or take a fifth.
 
-        The failure of a lost lease is counted, and delays nothing.
+        The failure of a fetch that was counted when its lease expired changes nothing.
 
         Args:
             lease: The number of the fetch's lease.
             now: Monotonic seconds.
             retry_after: The seconds that the server asked for; 60 count at most.
         """
-        self._failures += 1
-        if lease != self._last_lease:
+        if lease != self.last_lease or self._lease_ends is None:
             return
-        self._end_lease(lease)
-        pause = min(MAX_BACK_OFF, 2.0**self._back_off_step)
-        jittered = pause * (0.8 + 0.4 * self._random())
-        self._back_off_step = min(self._back_off_step + 1, _MAX_STEP)
-        self._back_off_ends = now + max(jittered, min(MAX_BACK_OFF, retry_after))
+        self._lease_ends = None
+        self._back_off(now, retry_after)
 
     def drop_lease(self) -> None:
         """Forget the running fetch: its thread did not survive a fork."""
-        self._last_lease_ends = _NEVER
+        self._lease_ends = None
 
     def retry_after(self, now: float) -> float:
         """Return the seconds until a retry may help, at least 1."""
@@ -239,7 +245,7 @@ class Schedule:
             last_success=self._last_success,
             last_error=last_error,
             next_attempt=max(0.0, due - now, self._next_start() - now),
-            attempts=self._last_lease,
+            attempts=self.last_lease,
             successes=self._successes,
             failures=self._failures,
         )
@@ -250,9 +256,9 @@ class Schedule:
             starts.popleft()
         return len(starts)
 
-    def _budget(self, *, unknown_kid: bool) -> int:
-        if unknown_kid:
-            return self.limits.requests_per_minute - 1
+    def _budget(self, *, on_demand: bool) -> int:
+        if on_demand:
+            return self.limits.on_demand_budget
         return self.limits.requests_per_minute
 
     def _next_start(self) -> float:
@@ -261,10 +267,13 @@ class Schedule:
             return self._back_off_ends
         return max(self._back_off_ends, self._recent_starts[0] + BUDGET_WINDOW)
 
-    def _end_lease(self, lease: int) -> None:
-        # A lost fetch that ends late must not end the lease of a newer one.
-        if lease == self._last_lease:
-            self._last_lease_ends = _NEVER
+    def _back_off(self, since: float, retry_after: float) -> None:
+        self.last_fetch_failed = True
+        self._failures += 1
+        pause = min(MAX_BACK_OFF, 2.0**self._back_off_step)
+        jittered = pause * (0.8 + 0.4 * self._random())
+        self._back_off_step = min(self._back_off_step + 1, _MAX_STEP)
+        self._back_off_ends = since + max(jittered, min(MAX_BACK_OFF, retry_after))
 
     def _lifetime(self, max_age: float | None) -> float:
         if max_age is None:

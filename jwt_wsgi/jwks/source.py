@@ -1,16 +1,25 @@
 """The interface of every key source, and a chain of several sources."""
 
+import logging
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
+from jwt_wsgi.callbacks import CallbackFailed, call
 from jwt_wsgi.errors import KeysUnavailable
 from jwt_wsgi.jose.jwk import Key
 from jwt_wsgi.jose.keys import KeySet
 
+logger = logging.getLogger("jwt_wsgi.jwks")
+
 
 @runtime_checkable
 class KeySource(Protocol):
-    """A source of verification keys. Any class with these two methods is one."""
+    """A source of verification keys. Any class with these two methods is one.
+
+    A third method is optional: `signature_failed(kid, alg)` is called when a key that
+    `find` returned did not verify a signature. It may start a fetch, and must not wait.
+    """
 
     def held(self) -> KeySet | None:
         """Return the current key set, or None; never waits. May start a refresh."""
@@ -25,6 +34,28 @@ class KeySource(Protocol):
         Raises:
             KeysUnavailable: The source cannot tell at the moment.
         """
+
+
+def report_bad_signature(source: KeySource, kid: str | None, alg: str) -> None:
+    """Tell a source that its keys did not verify a signature, if it wants to know.
+
+    Args:
+        source: The key source whose keys were tried.
+        kid: The `kid` of the token's header, or None.
+        alg: The `alg` of the token's header.
+    """
+    signature_failed = getattr(source, "signature_failed", None)
+    if signature_failed is None:
+        return
+    with suppress(CallbackFailed):
+        call(
+            signature_failed,
+            kid,
+            alg,
+            name="signature_failed",
+            consequence="the token is refused all the same",
+            logger=logger,
+        )
 
 
 class KidChanges(NamedTuple):
@@ -110,6 +141,16 @@ class FilteredSource:
             return ()
         return self._source.find(kid, alg)
 
+    def signature_failed(self, kid: str | None, alg: str) -> None:
+        """Tell the source, if it is asked for this algorithm.
+
+        Args:
+            kid: The header's `kid`, or None.
+            alg: The header's `alg`.
+        """
+        if alg in self._algorithms:
+            report_bad_signature(self._source, kid, alg)
+
 
 def _merge(parts: tuple[KeySet, ...]) -> KeySet:
     keys = [key for part in parts for key in part.keys]
@@ -165,3 +206,13 @@ class KeySourceChain:
         if unavailable is not None:
             raise unavailable
         return ()
+
+    def signature_failed(self, kid: str | None, alg: str) -> None:
+        """Tell every source that wants to know.
+
+        Args:
+            kid: The `kid` of the token's header, or None.
+            alg: The `alg` of the token's header.
+        """
+        for source in self._sources:
+            report_bad_signature(source, kid, alg)

@@ -1,25 +1,21 @@
 """The worker of a remote source: one fetch at a time, in a thread, and the keys that it brought."""
 
 import logging
-import os
 import threading
+import time
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from functools import partial
+from typing import NamedTuple
 
 from jwt_wsgi.http.fetching import Outcome
 from jwt_wsgi.jose.keys import KeySet
 from jwt_wsgi.jwks.events import Fetched, Hooks
 from jwt_wsgi.jwks.loading import KeyLoader, LoadedKeys, LoadFailure
-from jwt_wsgi.jwks.schedule import KeyStatus, Schedule
+from jwt_wsgi.jwks.lock import ProcessLock
+from jwt_wsgi.jwks.schedule import LEASE_TIMEOUTS, KeyStatus, Schedule
 from jwt_wsgi.jwks.source import KidChanges, changed_kids, same_keys, without_kids
 
 logger = logging.getLogger("jwt_wsgi.jwks")
-
-#: How many requests may wait for a fetch of an unknown kid. Others are answered at once.
-MAX_WAITING: Final = 8
-
-#: The target of a fetch that is not for one kid. None is a kid: that of a token without one.
-ANY_KID: Final = object()
 
 
 class CurrentKeys(NamedTuple):
@@ -45,8 +41,7 @@ class _FetchResult(NamedTuple):
 class FetchWorker:
     """Fetches keys in the background and holds the current ones.
 
-    Call every method but `condition` and `usable_keys` under the lock:
-    `with worker.condition():`.
+    Call every method but `usable_keys` under the lock: `with worker.lock:`.
 
     Args:
         loader: Loads the key set.
@@ -55,6 +50,7 @@ class FetchWorker:
         clock: Returns monotonic seconds.
 
     Attributes:
+        lock: The lock; waiting threads are notified when a fetch has ended.
         current: The key set in force, or None. It may be read without the lock.
         revoked: The kids that are not used in this process. It may be read without the lock.
     """
@@ -62,6 +58,7 @@ class FetchWorker:
     def __init__(
         self, loader: KeyLoader, schedule: Schedule, hooks: Hooks, clock: Callable[[], float]
     ) -> None:
+        self.lock = ProcessLock(self._forget_parent)
         self.current: CurrentKeys | None = None
         self.revoked: frozenset[str] = frozenset()
         self._loader = loader
@@ -70,16 +67,7 @@ class FetchWorker:
         self._hooks = hooks
         self._clock = clock
         self._last_error: str | None = None
-        self._target_kid: object = ANY_KID
-        self._create_condition()
-
-    def condition(self) -> threading.Condition:
-        """Return this process's condition: the lock, notified when a fetch has ended."""
-        # A fork copies a lock that a thread of the parent holds, and nobody would release it.
-        if self._pid != os.getpid():
-            self._create_condition()
-            self._schedule.drop_lease()
-        return self._condition
+        self._waiting = 0
 
     def usable_keys(self) -> KeySet | None:
         """Return the current set, or None if there is none or it is too old."""
@@ -90,9 +78,10 @@ class FetchWorker:
 
     def status(self) -> KeyStatus:
         """Return the status of the source."""
+        now = self._expire_lease()
         keys = self.usable_keys()
         kids = None if keys is None else keys.kids
-        return self._schedule.status(self._clock(), kids, self._last_error)
+        return self._schedule.status(now, kids, self._last_error)
 
     def revoke(self, kid: str) -> None:
         """Stop using the keys of this `kid`, of the current set and of every later one."""
@@ -101,58 +90,90 @@ class FetchWorker:
             keys = without_kids(self.current.keys, self.revoked)
             self.current = self.current._replace(keys=keys)
 
-    def ensure_fetch(self, target_kid: object) -> bool:
-        """Return True if a fetch is in flight; start one if that is allowed.
+    def ensure_fetch(self) -> bool:
+        """Return True if a fetch is in flight; start one if that is allowed."""
+        return self._is_fetching() or self.start_fetch()
 
-        Args:
-            target_kid: The kid that the fetch is for, or `ANY_KID`.
-        """
-        return self._is_fetching() or self.start_fetch(target_kid)
-
-    def start_fetch(self, target_kid: object) -> bool:
+    def start_fetch(self, *, on_demand: bool = False) -> bool:
         """Start a fetch. Return False if none may start now.
 
         Args:
-            target_kid: The kid that the fetch is for, or `ANY_KID`.
+            on_demand: True if a token that could not be verified has caused it.
         """
-        now = self._clock()
-        lease = self._schedule.start(now, unknown_kid=target_kid is not ANY_KID)
+        now = self._expire_lease()
+        lease = self._schedule.start(now, on_demand=on_demand)
         if lease is None:
             return False
-        self._target_kid = target_kid
         try:
             threading.Thread(
                 target=self._run_fetch, args=(lease,), name="jwt_wsgi.jwks", daemon=True
             ).start()
         except RuntimeError as error:
-            logger.error("keys of %r: cannot start a thread to fetch: %s", self._location, error)
+            self._log_later(logging.ERROR, f"cannot start a thread to fetch: {error}")
             self._schedule.record_failure(lease, now)
             return False
         return True
 
-    def wait_for_kid(self, kid: str | None, timeout: float) -> bool:
-        """Ensure a fetch for an unknown kid, and wait for it.
+    def look_for(self, is_found: Callable[[], bool], last_lease: int, deadline: float) -> bool:
+        """Fetch once for a key that the current keys lack, and wait for that fetch.
 
-        Return False if the fetch has not ended within `timeout` seconds, or if the caller
-        may not wait for it. Return True otherwise, also if no fetch may start now.
+        A fetch that began before the key was asked for may not bring it. If such a fetch
+        is in flight and does not bring it, another one starts.
+
+        Args:
+            is_found: Returns True if the current keys have it.
+            last_lease: The last lease that was given before the key was asked for.
+            deadline: The moment at which the caller gives up, by `time.monotonic()`.
+
+        Returns:
+            False if the fetch has not ended by the deadline. True otherwise, also if no
+            fetch may start now, or if the caller may not wait because others do.
         """
-        if not self.ensure_fetch(kid):
+        if not self._fetch_unless(is_found, last_lease):
             return True
-        if self._waiting >= MAX_WAITING or self._target_kid not in (ANY_KID, kid):
-            return False
+        if self._waiting >= self._schedule.limits.max_waiting:
+            return True
         self._waiting += 1
         try:
-            return self._condition.wait_for(lambda: not self._is_fetching(), timeout)
+            while self._fetch_unless(is_found, last_lease):
+                if not self.lock.wait(deadline - time.monotonic()):
+                    return False
         finally:
             self._waiting -= 1
+        return True
 
-    def _create_condition(self) -> None:
-        self._pid = os.getpid()
-        self._condition = threading.Condition()
-        self._waiting = 0
+    def _fetch_unless(self, is_found: Callable[[], bool], last_lease: int) -> bool:
+        """Return True if a fetch is in flight that may bring the key; start one if needed."""
+        if is_found():
+            return False
+        if self._is_fetching():
+            return True
+        if self._schedule.last_lease > last_lease:
+            return False
+        return self.start_fetch(on_demand=True)
 
     def _is_fetching(self) -> bool:
-        return self._schedule.in_flight(self._clock())
+        return self._schedule.in_flight(self._expire_lease())
+
+    def _expire_lease(self) -> float:
+        """Return the time, after a fetch that did not end in time was counted as failed."""
+        now = self._clock()
+        if self._schedule.expire_lease(now):
+            seconds = LEASE_TIMEOUTS * self._schedule.limits.timeout
+            self._last_error = f"the fetch has not ended within {seconds:g} s"
+            self._log_later(
+                logging.WARNING, f"{self._last_error}; its keys are used if they arrive"
+            )
+        return now
+
+    def _log_later(self, level: int, text: str) -> None:
+        # No lock is held during I/O.
+        self.lock.defer(partial(logger.log, level, "keys of %r: %s", self._location, text))
+
+    def _forget_parent(self) -> None:
+        # The parent's threads do not exist in this process.
+        self._waiting = 0
+        self._schedule.drop_lease()
 
     # The thread. It takes the lock itself, and never while it fetches or calls a hook.
 
@@ -160,33 +181,34 @@ class FetchWorker:
         started_at = self._clock()
         try:
             loaded = self._loader.load()
-        except Exception as error:  # noqa: BLE001 (a user's fetch may raise anything)
+        except BaseException as error:
             result = self._record_failure(lease, LoadFailure.of(error))
+            self._announce(result, started_at)
+            if not isinstance(error, Exception):
+                raise
         else:
             result = self._install(lease, loaded)
-        self._announce(result, started_at)
+            self._announce(result, started_at)
 
     def _record_failure(self, lease: int, failure: LoadFailure) -> _FetchResult:
         self._location.forget()
         logger.warning(
             "keys of %r: %s; the last good keys stay in use", self._location, failure.reason
         )
-        condition = self.condition()
-        with condition:
+        with self.lock:
             self._last_error = failure.reason
             self._schedule.record_failure(lease, self._clock(), failure.retry_after)
-            condition.notify_all()
+            self.lock.notify_all()
         return _FetchResult(failure.outcome)
 
     def _install(self, lease: int, loaded: LoadedKeys) -> _FetchResult:
         """Put the loaded keys in force, unless a later fetch has already brought some."""
-        condition = self.condition()
-        with condition:
+        with self.lock:
             before = self.current
             if self._schedule.record_success(lease, self._clock(), loaded.max_age):
                 self._replace_keys(without_kids(loaded.keys, self.revoked))
             after = self.current
-            condition.notify_all()
+            self.lock.notify_all()
         changes = KidChanges()
         if before is not None and after is not None:
             changes = changed_kids(before.keys, after.keys)
@@ -199,10 +221,13 @@ class FetchWorker:
         self.current = CurrentKeys(keys, self._schedule.refresh_at, self._schedule.usable_until)
 
     def _announce(self, result: _FetchResult, started_at: float) -> None:
-        with self.condition():
+        with self.lock:
             status = self.status()
         logger.info("keys of %r: %a", self._location, status)
         seconds = self._clock() - started_at
         fetched = Fetched(repr(self._location), result.outcome, seconds, result.key_count)
-        self._hooks.announce_fetch(fetched)
-        self._hooks.announce_rotation(self._location, result.changes)
+        # Even if one hook raises, the other is called.
+        try:
+            self._hooks.announce_fetch(fetched)
+        finally:
+            self._hooks.announce_rotation(self._location, result.changes)

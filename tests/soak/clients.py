@@ -19,7 +19,10 @@ STRANGER = SigningKey("ES256", "stranger")
 
 
 class Request(NamedTuple):
-    """A request: the token's kid (None without a token), the material that signed it, the token."""
+    """A request: the token, its kid and the material that signed it.
+
+    The kid is None without a token, and empty if the token names none.
+    """
 
     kid: str | None
     material: str
@@ -36,7 +39,7 @@ def random_request(issuer: RestlessIssuer, chance: Random) -> Request:
     if number < 0.09:
         return forged_request(f"invented-{chance.randrange(1000)}")
     if number < 0.13:
-        return forged_request(chance.choice(wallet.published).key.kid)
+        return forged_request(chance.choice((*wallet.published, wallet.kidless)).key.kid)
     card = chance.choice(cards_for(number, wallet))
     kid = card.key.kid
     if number > 0.96:
@@ -56,6 +59,8 @@ def cards_for(number: float, wallet: Wallet) -> tuple[Card, ...]:
         return wallet.withdrawn
     if 0.24 <= number < 0.30 and wallet.revoked:
         return wallet.revoked
+    if 0.30 <= number < 0.40:
+        return (wallet.kidless,)
     return wallet.published
 
 

@@ -23,6 +23,8 @@ AUDIENCE = "https://api.test"
 PUBLISHED = 3
 #: The number of withdrawn keys that clients still sign with.
 WITHDRAWN = 12
+#: The kid of the key and of the tokens that name none.
+NO_KID = ""
 #: Seconds that the source may take to recover, or to follow at the end: far more than it needs.
 PATIENCE = 90.0
 
@@ -37,15 +39,16 @@ class Card(NamedTuple):
 
 
 class Wallet(NamedTuple):
-    """The keys that clients sign with."""
+    """The keys that clients sign with. `kidless` is published too, without a kid."""
 
+    kidless: Card
     published: tuple[Card, ...] = ()
     withdrawn: tuple[Card, ...] = ()
     revoked: tuple[Card, ...] = ()
 
 
 def signed(key: SigningKey, kid: str, seconds: int) -> str:
-    """Return a token that expires after so many seconds."""
+    """Return a token that expires after so many seconds; it names no kid if `kid` is empty."""
     now = int(time.time())
     claims = {
         "iss": ISSUER,
@@ -55,7 +58,19 @@ def signed(key: SigningKey, kid: str, seconds: int) -> str:
         "iat": now - 7200,
     }
     payload = json.dumps({**claims, "exp": now + seconds, "jti": str(time.monotonic_ns())}).encode()
-    return compact({"alg": "ES256", "typ": "at+jwt", "kid": kid}, payload, key)
+    header = {"alg": "ES256", "typ": "at+jwt"}
+    if kid != NO_KID:
+        header["kid"] = kid
+    return compact(header, payload, key)
+
+
+def entry(card: Card) -> dict[str, str]:
+    """Return the entry of the key set for a key."""
+    assert card.key.jwk is not None
+    jwk = dict(card.key.jwk)
+    if card.key.kid == NO_KID:
+        jwk.pop("kid", None)
+    return jwk
 
 
 def card(kid: str) -> Card:
@@ -82,12 +97,12 @@ class RestlessIssuer:
         self._faults = self._deck()
         self.did: Counter[str] = Counter()
         self.complaints: list[str] = []
-        self.wallet = Wallet()
+        self.wallet = Wallet(card(NO_KID))
         self._publish([card(next(self._kids)) for _ in range(PUBLISHED)])
 
     def act_once(self) -> None:
         """Do everything to the keys once, so that even the shortest run has seen it."""
-        for act in (self._rotate, self._replace, self._revoke):
+        for act in (self._rotate, self._replace, self._replace_kidless, self._revoke):
             act()
             time.sleep(self._pace)
 
@@ -97,6 +112,7 @@ class RestlessIssuer:
             self._rotate,
             self._rotate,
             self._replace,
+            self._replace_kidless,
             self._revoke,
             self._fail,
             self._fail,
@@ -112,13 +128,14 @@ class RestlessIssuer:
     def _publish(self, cards: list[Card]) -> None:
         withdrawn = [each for each in self.wallet.published if each not in cards]
         kept = deque((*self.wallet.withdrawn, *withdrawn), WITHDRAWN)
-        document = {"keys": [each.key.jwk or {} for each in cards]}
+        document = {"keys": [entry(each) for each in (*cards, self.wallet.kidless)]}
         begun = time.monotonic()
         self._server.publish(document)
         self._journal.published(begun, document)
         gone = {each.key.kid for each in self.wallet.revoked}
         kept_ones = tuple(each for each in kept if each.key.kid not in gone)
         self.wallet = Wallet(
+            self.wallet.kidless,
             tuple(each for each in cards if each.key.kid not in gone),
             kept_ones,
             self.wallet.revoked,
@@ -138,6 +155,12 @@ class RestlessIssuer:
         self._publish([*others, card(newest.key.kid)])
         self.did["keys replaced under their kid"] += 1
 
+    def _replace_kidless(self) -> None:
+        """Publish another key without a kid in place of the one without a kid."""
+        self.wallet = self.wallet._replace(kidless=card(NO_KID))
+        self._publish(self._serving())
+        self.did["keys without kid replaced"] += 1
+
     def _revoke(self) -> None:
         """Revoke the oldest key at the source; it stays published until the next rotation."""
         if len(self.wallet.published) < PUBLISHED:
@@ -150,7 +173,7 @@ class RestlessIssuer:
         self._source.revoke(kid)
         self._journal.revocations[kid] = (begun, time.monotonic())
         revoked = (*self.wallet.revoked[-WITHDRAWN:], oldest)
-        self.wallet = Wallet(tuple(others), self.wallet.withdrawn, revoked)
+        self.wallet = self.wallet._replace(published=tuple(others), revoked=revoked)
         self.did["keys revoked"] += 1
 
     def _fail(self) -> None:

@@ -13,6 +13,7 @@ from jwt_wsgi.http.fetching import Reply
 from jwt_wsgi.jwks.schedule import KeyStatus
 
 #: A key is its kid and its material; the issuer may publish other material under a kid.
+#: The kid of a key without one is empty.
 Listed = frozenset[tuple[str, str]]
 
 
@@ -74,7 +75,7 @@ class Journal(logging.Handler):
             fetch.done = time.monotonic()
 
     def published(self, begun: float, document: dict[str, list[dict[str, str]]]) -> None:
-        keys = frozenset((key["kid"], key["x"]) for key in document["keys"])
+        keys = frozenset((key.get("kid", ""), key["x"]) for key in document["keys"])
         self.publications.append(
             Publication(begun, time.monotonic(), json.dumps(document).encode(), keys)
         )

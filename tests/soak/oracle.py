@@ -13,9 +13,6 @@ from typing import NamedTuple
 
 from soak.journal import Fetch, Journal, Listed
 
-#: Seconds from the start of a fetch's thread to its first instruction, at most.
-SLACK = 1.0
-
 Verdict = tuple[int, str]
 GOOD: Verdict = (200, "")
 MISSING: Verdict = (401, "missing_token")
@@ -26,7 +23,10 @@ UNAVAILABLE: Verdict = (503, "keys_unavailable")
 
 
 class Answer(NamedTuple):
-    """One exchange: the token's kid (None without a token), its material, and the response."""
+    """One exchange: the token's kid, its material, and the response.
+
+    The kid is None without a token, and empty if the token names none.
+    """
 
     kid: str | None
     material: str
@@ -50,10 +50,13 @@ class Epoch:
 
 
 class Oracle:
-    """Checks answers. `lifetime` and `stale_for` are those of the source, in seconds."""
+    """Checks answers. `lifetime`, `stale_for` and `timeout` are those of the source, in seconds."""
 
-    def __init__(self, journal: Journal, *, lifetime: float, stale_for: float) -> None:
+    def __init__(
+        self, journal: Journal, *, lifetime: float, stale_for: float, timeout: float
+    ) -> None:
         self._journal = journal
+        self._timeout = timeout
         self._usable_for = lifetime + stale_for
         self._fetches = sorted(journal.fetches, key=lambda fetch: fetch.begun)
         self.epochs = [
@@ -62,7 +65,8 @@ class Oracle:
             if (keys := self._brought(fetch)) is not None
         ]
         self._done = [epoch.fetch.done for epoch in self.epochs]
-        self._begun = [fetch.begun for fetch in self._fetches]
+        self._good = {id(epoch.fetch) for epoch in self.epochs}
+        self._all_done = [fetch.done for fetch in self._fetches]
 
     def _brought(self, fetch: Fetch) -> Listed | None:
         """Return the keys if the reply is a document that was published during the fetch."""
@@ -106,11 +110,10 @@ class Oracle:
 
     def hurried(self, lease: float) -> list[str]:
         """Return the fetches that came too soon: during a lease (seconds), or in the back-off."""
-        good = {id(epoch.fetch) for epoch in self.epochs}
         failures = 0
         complaints = []
         for fetch, following in pairwise(self._fetches):
-            failures = 0 if id(fetch) in good else failures + 1
+            failures = 0 if id(fetch) in self._good else failures + 1
             # 1 s, doubling to 60 s, and a fifth less at most.
             pause = 0.8 * min(60.0, 2.0 ** (failures - 1)) if failures else 0.0
             after = following.begun - fetch.ended
@@ -120,15 +123,32 @@ class Oracle:
                 )
         return complaints
 
+    def late(self, within: float) -> list[str]:
+        """Return the publications that the source did not follow within so many seconds.
+
+        Clients present the new key at once, so a fetch has to begin. Publications during
+        an outage are left out: the source may be in its back-off.
+        """
+        complaints = []
+        for publication in self._journal.publications[1:]:
+            since = publication.ended
+            following = next((each for each in self._fetches if each.begun >= since), None)
+            until = since + within if following is None else following.begun
+            if until - since >= within and False not in self._results(since, until):
+                complaints.append(f"no fetch within {within:.2f} s of the publication at {since}")
+        return complaints
+
     def _by(self, epoch: Epoch, answer: Answer) -> set[Verdict]:
-        if (answer.kid, answer.material) in epoch.keys:
+        materials = {material for kid, material in epoch.keys if answer.kid in ("", kid)}
+        if answer.material in materials:
             return {EXPIRED if answer.expired else GOOD}
-        if answer.kid in epoch.kids:
+        if materials:
             return {FORGED}
         verdicts = set[Verdict]()
-        if self._may_be_known(answer.asked, answer.answered):
+        results = self._results(answer.asked, answer.answered)
+        if True in results:
             verdicts.add(UNKNOWN)
-        if self._may_be_open(answer.asked, answer.answered):
+        if False in results or answer.answered - answer.asked >= self._timeout:
             verdicts.add(UNAVAILABLE)
         return verdicts
 
@@ -142,25 +162,15 @@ class Oracle:
                 held_until = epoch.fetch.ended + self._usable_for
         return held_until <= until
 
-    # From the start of a fetch until one has succeeded, it is open whether an unknown kid exists.
+    def _results(self, since: float, until: float) -> set[bool]:
+        """Return how the last fetch that had ended may have ended, at any moment between.
 
-    def _may_be_known(self, since: float, until: float) -> bool:
-        """Return True if the source may have known that a kid does not exist."""
-        last_started = bisect_left(self._begun, since) - 1
-        if last_started < 0 or self._begun[last_started] <= self._last_success(since):
-            return True
-        before = bisect_left(self._done, since)
-        return any(
-            since <= epoch.fetch.done and epoch.fetch.ended <= until
-            for epoch in self.epochs[before:]
-        )
-
-    def _may_be_open(self, since: float, until: float) -> bool:
-        """Return True if the source may not have known whether a kid exists."""
-        last_started = bisect_left(self._begun, until + SLACK) - 1
-        return last_started >= 0 and self._begun[last_started] > self._last_success(since)
-
-    def _last_success(self, moment: float) -> float:
-        """Return the start of the last fetch that had succeeded by then."""
-        before = bisect_left(self._done, moment)
-        return self.epochs[before - 1].fetch.begun if before else float("-inf")
+        A fetch takes effect at some moment between `ended` and `done`.
+        """
+        first = bisect_left(self._all_done, since)
+        results = {id(fetch) in self._good for fetch in self._fetches[max(0, first - 1) : first]}
+        for fetch in self._fetches[first:]:
+            if fetch.ended > until:
+                break
+            results.add(id(fetch) in self._good)
+        return results

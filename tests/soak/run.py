@@ -37,9 +37,9 @@ from jwt_wsgi.http.client import Fetcher
 from jwt_wsgi.jwks.schedule import KeyStatus
 from jwt_wsgi.jwks.source import KeySource
 from soak.clients import Client, answers
-from soak.issuer import AUDIENCE, ISSUER, RestlessIssuer, waited_for
+from soak.issuer import AUDIENCE, ISSUER, NO_KID, RestlessIssuer, waited_for
 from soak.journal import Journal
-from soak.oracle import Oracle, Verdict
+from soak.oracle import EXPIRED, FORGED, GOOD, Oracle, Verdict
 
 #: Seconds. Short, so that minutes cover what otherwise takes hours.
 LIFETIME = 3.0
@@ -124,13 +124,14 @@ def soak(seconds: float, seed: int, folder: Path, *, wrap: Wrap = lambda source:
         stop.set()
         for client in clients:
             client.join(120)
-        waited_for(lambda: all(fetched.done < float("inf") for fetched in journal.fetches))
+        waited_for(lambda: has_ended(journal, source))
         traffic = Traffic(memory, settled, source.status(), server.counted())
-    oracle = Oracle(journal, lifetime=LIFETIME * pace, stale_for=STALE_FOR)
+    oracle = Oracle(journal, lifetime=LIFETIME * pace, stale_for=STALE_FOR, timeout=TIMEOUT)
     report = Report()
     judge(report, oracle, pages)
     report.wrong += issuer.complaints
     report.wrong += oracle.hurried(4 * TIMEOUT)
+    report.wrong += oracle.late(COOLDOWN * pace + TIMEOUT)
     report.wrong += [client.error for client in clients if client.error]
     report.wrong += complaints(traffic, journal, oracle)
     report.figures |= figures(traffic, journal, oracle)
@@ -207,6 +208,7 @@ def figures(traffic: Traffic, journal: Journal, oracle: Oracle) -> dict[str, obj
 def judge(report: Report, oracle: Oracle, pages: list[Path]) -> None:
     """Check every answer of every page."""
     slowest = 0.0
+    slowest_known = 0.0
     sure = 0
     for page in pages:
         for answer in answers(page):
@@ -214,19 +216,33 @@ def judge(report: Report, oracle: Oracle, pages: list[Path]) -> None:
             allowed = oracle.allowed(answer)
             report.verdicts[verdict] += 1
             sure += len(allowed) == 1
-            slowest = max(slowest, answer.answered - answer.asked)
+            seconds = answer.answered - answer.asked
+            slowest = max(slowest, seconds)
+            if allowed <= {GOOD, EXPIRED, FORGED}:
+                slowest_known = max(slowest_known, seconds)
             if verdict not in allowed:
                 report.wrong.append(f"{answer}: should be one of {sorted(allowed)}")
     report.figures["answers to which one verdict alone was right"] = sure
     report.figures["slowest answer, seconds"] = round(slowest, 2)
+    report.figures["slowest answer for a known key, seconds"] = round(slowest_known, 2)
 
 
 def follows(journal: Journal, source: RemoteJWKS) -> bool:
     """Return True if the source holds the last published keys, without the revoked ones."""
     if source.held() is None:
         return False
-    published = {kid for kid, _ in journal.publications[-1].keys}
-    return source.status().kids == published - journal.revocations.keys()
+    last = journal.publications[-1]
+    fetched = any(fetch.body == last.body for fetch in journal.fetches)
+    published = {kid for kid, _ in last.keys if kid != NO_KID}
+    return fetched and source.status().kids == published - journal.revocations.keys()
+
+
+def has_ended(journal: Journal, source: RemoteJWKS) -> bool:
+    """Return True if every fetch is in the journal and was processed."""
+    # A fetch is written down when it ends, so the source counts it first.
+    attempts = source.status().attempts
+    processed = [fetch for fetch in journal.fetches if fetch.done < float("inf")]
+    return len(processed) == attempts
 
 
 def busiest_minute(journal: Journal) -> int:

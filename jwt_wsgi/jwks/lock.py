@@ -1,0 +1,64 @@
+"""A lock that survives a fork."""
+
+import os
+import threading
+from collections.abc import Callable
+
+
+class ProcessLock:
+    """A lock with a condition, of which every process has its own.
+
+    A fork copies a lock that a thread of the parent may hold. No thread of the child would
+    ever release the copy, so the child makes another lock.
+
+    Args:
+        after_fork: Called under the lock of a forked process, before anything else is.
+    """
+
+    def __init__(self, after_fork: Callable[[], None]) -> None:
+        self._after_fork = after_fork
+        self._deferred: list[Callable[[], None]] = []
+        self._prepared_pid = os.getpid()
+        self._conditions = {self._prepared_pid: threading.Condition()}
+
+    def __enter__(self) -> None:
+        pid = os.getpid()
+        try:
+            condition = self._conditions[pid]
+        except KeyError:
+            # `setdefault` is atomic: all threads of the child get the same one.
+            condition = self._conditions.setdefault(pid, threading.Condition())
+        condition.acquire()
+        if self._prepared_pid != pid:
+            self._prepare_process(pid)
+
+    def __exit__(self, *exception: object) -> None:
+        deferred = self._deferred
+        if deferred:
+            self._deferred = []
+        self._condition().release()
+        for action in deferred:
+            action()
+
+    def defer(self, action: Callable[[], None]) -> None:
+        """Run `action` when the lock has been released. It may do I/O, such as logging."""
+        self._deferred.append(action)
+
+    def wait(self, timeout: float) -> bool:
+        """Release the lock until `notify_all`; return False after `timeout` seconds."""
+        return self._condition().wait(timeout)
+
+    def notify_all(self) -> None:
+        """Wake every thread that waits."""
+        self._condition().notify_all()
+
+    def _condition(self) -> threading.Condition:
+        return self._conditions[os.getpid()]
+
+    def _prepare_process(self, pid: int) -> None:
+        self._prepared_pid = pid
+        self._deferred = []
+        # A later process may get the number of an earlier one, but must not get its lock.
+        for other in [each for each in self._conditions if each != pid]:
+            del self._conditions[other]
+        self._after_fork()
