@@ -457,7 +457,7 @@ def test_a_kid_that_an_earlier_fetch_does_not_bring_is_fetched_once_more(
     assert remote.fetches == fetches_before + 1
 
 
-def test_a_kid_that_an_earlier_fetch_does_not_bring_is_unknown_if_the_burst_is_spent_u11(
+def test_a_kid_is_unknown_after_an_earlier_fetch_if_the_burst_is_spent_u11(
     callers: ThreadPoolExecutor, pending: Future[object]
 ) -> None:
     remote = loaded(requests_per_minute=100)

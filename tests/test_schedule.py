@@ -289,7 +289,7 @@ def test_a_fetch_that_may_not_start_takes_nothing_from_the_burst_u11() -> None:
 # --- a fetch that does not end in time
 
 
-def test_a_fetch_that_does_not_end_in_time_is_counted_once_when_its_lease_expires_u13() -> None:
+def test_a_fetch_without_an_end_is_counted_once_when_its_lease_expires_u13() -> None:
     machine = loaded(timeout=5)
     lease = begin(machine, NOW + 1)
     assert not machine.expire_lease(NOW + 20.9)
