@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import itertools
 import json
+import pathlib
 import re
 import time
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -263,7 +263,7 @@ def test_another_programs_syntax_is_refused_with_its_remedy(key: str, remedy: st
 
 
 def test_the_documentation_lists_spellings_that_are_refused_u1() -> None:
-    page = Path(__file__).parents[1] / "docs" / "policy-reference.md"
+    page = pathlib.Path(__file__).parents[1] / "docs" / "policy-reference.md"
     section = (
         page.read_text("utf-8").split("### Spellings that are refused\n")[1].split("\n### ")[0]
     )
@@ -271,7 +271,7 @@ def test_the_documentation_lists_spellings_that_are_refused_u1() -> None:
     refused = [key.replace("\\|", "|") for row in rows for key in re.findall("`(.+?)`", row)]
     assert len(refused) >= 20
     for key in refused:
-        with pytest.raises(ValueError, match="^rule "):
+        with pytest.raises(ValueError, match=r"^rule "):
             parse(key)
     honest = re.findall("`(/.+?)`", section.split("Identifiers such as")[1].split("\n")[0])
     assert len(honest) == 8
