@@ -102,8 +102,8 @@ function summarize({ steps, reason }, hasToken) {
   const failed = steps.find((step) => step.passed === false);
   if (failed !== undefined) return `${failed.layer} refused the request: ${reason}.`;
   if (isVerified(steps)) return "All three layers accepted the request.";
-  if (hasToken) return "The request passed, and its token was not checked: the rule asks for none.";
-  return "The request passed without a token: the rule asks for none.";
+  if (hasToken) return "The rule asks for no token, so the request passed, and its token was not checked.";
+  return "The rule asks for no token, so the request passed without one.";
 }
 
 function isVerified(steps) {
