@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import json
 import logging
@@ -120,6 +121,12 @@ def test_every_link_of_the_site_leads_to_a_page_and_to_a_place_on_it(site: dict[
             if not known and not place.startswith("__"):
                 lost.append((name, link))
     assert lost == []
+
+
+def test_the_words_for_the_search_are_for_pages_that_exist(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(DOCS)
+    words = importlib.import_module("search_words").WORDS
+    assert [name for name in words if not (DOCS / name).exists()] == []
 
 
 CONSTANTS = {"ANY_AUDIENCE", "AUTHENTICATED", "DENY", "OPTIONAL", "PUBLIC"}
