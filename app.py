@@ -7,7 +7,9 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
+import shlex
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -15,23 +17,34 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from dotenv import dotenv_values
-from waitress.server import create_server
-from webob import Request, Response
+try:
+    from dotenv import dotenv_values
+    from waitress.server import create_server
+    from webob import Request, Response
 
-from jwt_wsgi import (
-    AUTHENTICATED,
-    PUBLIC,
-    Issuer,
-    Policy,
-    RemoteJWKS,
-    SharedSecret,
-    get_auth,
-    protect,
-    scope,
-)
-from jwt_wsgi.policyfile import read_policy
-from jwt_wsgi.sources import TokenSource, parse_sources
+    from jwt_wsgi import (
+        AUTHENTICATED,
+        PUBLIC,
+        Issuer,
+        Policy,
+        RemoteJWKS,
+        SharedSecret,
+        get_auth,
+        protect,
+        scope,
+    )
+    from jwt_wsgi.policyfile import read_policy
+    from jwt_wsgi.sources import TokenSource, parse_sources
+except ModuleNotFoundError as error:
+    if __name__ != "__main__":
+        raise
+    print(
+        f"app.py: {sys.executable} has no module {error.name!r}: run `make serve`, which installs "
+        "what is missing into .venv and starts the demo. After that, .venv/bin/python app.py "
+        "serves your own settings, and .venv/bin/python app.py --demo needs none",
+        file=sys.stderr,
+    )
+    sys.exit(2)
 
 if TYPE_CHECKING:
     from jwt_wsgi.testing import LocalIssuer
@@ -161,10 +174,15 @@ def _read_dotenv(dotenv: Path) -> dict[str, str | None]:
 def _issuer(values: Mapping[str, str]) -> Issuer:
     name = values.get("ISSUER_BASE_URL") or _auth0_issuer(values.get("AUTH0_DOMAIN"))
     audience = values.get("AUDIENCE") or values.get("API_IDENTIFIER")
+    missing = []
+    if not name:
+        missing.append("ISSUER_BASE_URL (or AUTH0_DOMAIN)")
+    if not audience:
+        missing.append("AUDIENCE (or API_IDENTIFIER)")
     if not name or not audience:
         raise ValueError(
-            "set ISSUER_BASE_URL and AUDIENCE (or AUTH0_DOMAIN and API_IDENTIFIER) in the "
-            "environment or in .env, or try it with --demo"
+            f"set {' and '.join(missing)} in the environment or in .env, or try it with "
+            "--demo, which needs no settings"
         )
     keys = _keys(name, values.get("JWKS_URI"), values.get("SECRET"))
     usual_algorithm = "HS256" if isinstance(keys, SharedSecret) else "RS256"
@@ -273,7 +291,27 @@ def _recipe(local: LocalIssuer, base_url: str) -> str:
     for outcome, endpoint, token in calls:
         header = f" -H 'Authorization: Bearer {token}'" if token else ""
         lines += ["", f"# {outcome}", f"curl -i {base_url}/api/{endpoint}{header}"]
+    lines += [
+        "",
+        "Every refusal is logged here. Next, protect an application of your own: docs/tutorial.md.",
+        "Or stop the demo, and let this API trust your issuer:",
+        f"  ISSUER_BASE_URL=https://… AUDIENCE=https://… {_python()} app.py",
+    ]
     return "\n".join([*lines, ""])
+
+
+def _python() -> str:
+    """Return the command for this Python, short where it is below the current directory."""
+    executable = Path(sys.executable)
+    if executable.is_relative_to(Path.cwd()):
+        executable = executable.relative_to(Path.cwd())
+    return shlex.quote(str(executable))
+
+
+def _enable_log() -> None:
+    """Write each refusal to standard error, with what was expected and what was found."""
+    logging.basicConfig()
+    logging.getLogger("jwt_wsgi.decision").setLevel(logging.INFO)
 
 
 def _base_url(host: str, port: int) -> str:
@@ -289,6 +327,7 @@ def run(arguments: list[str] | None = None) -> int:
         "--demo", action="store_true", help="start an issuer on loopback and print curl lines"
     )
     demo: bool = parser.parse_args(arguments).demo
+    _enable_log()
     try:
         with suppress(KeyboardInterrupt):
             values = configuration({})

@@ -5,6 +5,11 @@
 const byId = (id) => document.getElementById(id);
 const form = byId("call");
 const buttons = [...form.querySelectorAll("button")];
+// The texts that the copy buttons copy.
+const copies = { curl: "", token: "", claims: "" };
+
+// Seconds. JavaScript has no later date.
+const MAX_DATE = 8.64e12;
 
 let latestCall = 0;
 
@@ -20,7 +25,10 @@ async function call(button) {
     const response = await fetch(path, { headers, cache: "no-store", credentials: "omit" });
     const body = await response.text();
     const explanation = await post("/console/explanation", { path }, headers);
-    show = () => showAnswer(path, button.textContent, response, body, explanation);
+    show = () => {
+      showAnswer(path, button.textContent, response, body, explanation, token !== null);
+      showToken(path, token);
+    };
   } catch (error) {
     show = () => showProblem(error);
   }
@@ -77,7 +85,7 @@ function showProblem(error) {
   markPipeline([], false);
 }
 
-function showAnswer(path, buttonText, response, body, explanation) {
+function showAnswer(path, buttonText, response, body, explanation, hasToken) {
   reveal(true);
   byId("request").textContent = `GET ${path}`;
   byId("with").textContent = `· ${buttonText.toLowerCase()}`;
@@ -85,15 +93,21 @@ function showAnswer(path, buttonText, response, body, explanation) {
   byId("status").className = response.ok ? "status good" : "status bad";
   byId("challenge").textContent = response.headers.get("WWW-Authenticate") ?? "none";
   byId("body").textContent = formatBody(body);
-  byId("summary").textContent = summarize(explanation);
+  byId("summary").textContent = summarize(explanation, hasToken);
   byId("checks").replaceChildren(...checksByLayer(explanation.steps));
   markPipeline(explanation.steps, response.ok);
 }
 
-function summarize({ steps, reason }) {
+function summarize({ steps, reason }, hasToken) {
   const failed = steps.find((step) => step.passed === false);
-  if (failed === undefined) return "All three layers accepted the request.";
-  return `${failed.layer} refused the request: ${reason}.`;
+  if (failed !== undefined) return `${failed.layer} refused the request: ${reason}.`;
+  if (isVerified(steps)) return "All three layers accepted the request.";
+  if (hasToken) return "The rule asks for no token, so the request passed, and its token was not checked.";
+  return "The rule asks for no token, so the request passed without one.";
+}
+
+function isVerified(steps) {
+  return steps.some((step) => step.layer === "TokenVerifier" && step.passed);
 }
 
 function formatBody(body) {
@@ -149,9 +163,14 @@ function formatDate(seconds) {
   return `${iso.slice(0, 19).replace("T", " ")} UTC`;
 }
 
+// The state of a layer, and the words for it.
+const STATES = { passed: "✓ passed", failed: "✗ refused", skipped: "– not checked", "": "" };
+
 function markPipeline(steps, isAnswered) {
   for (const box of document.querySelectorAll(".pipeline li")) {
-    box.className = pipelineState(box.dataset.layer, steps, isAnswered);
+    const state = pipelineState(box.dataset.layer, steps, isAnswered);
+    box.className = state;
+    box.querySelector("em").textContent = STATES[state];
   }
 }
 
@@ -159,7 +178,64 @@ function pipelineState(layer, steps, isAnswered) {
   if (layer === "application") return isAnswered ? "passed" : "";
   const ofLayer = steps.filter((step) => step.layer === layer);
   if (ofLayer.some((step) => step.passed === false)) return "failed";
-  return ofLayer.some((step) => step.passed) ? "passed" : "";
+  if (ofLayer.some((step) => step.passed)) return "passed";
+  return isAnswered ? "skipped" : "";
+}
+
+// The token: decoded here, and not verified. Only the layers verify.
+
+function showToken(path, token) {
+  const header = token === null ? "" : ` -H ${quote(`Authorization: Bearer ${token}`)}`;
+  const command = `curl -i ${quote(location.origin + path)}`;
+  copies.curl = command + header;
+  // The page shows the beginning of the token only; the button copies all of it.
+  const shown = token === null ? "" : ` -H ${quote(`Authorization: Bearer ${token.slice(0, 8)}…`)}`;
+  byId("curl").textContent = command + shown;
+  byId("token").hidden = token === null;
+  byId("copied").textContent = "";
+  if (token !== null) showClaims(token);
+}
+
+function quote(text) {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+function showClaims(token) {
+  copies.token = token;
+  const claims = decodeClaims(token);
+  copies.claims = claims === null ? "" : JSON.stringify(claims, null, 2);
+  document.querySelector("[data-copy=claims]").hidden = claims === null;
+  byId("token-note").textContent = claims === null
+    ? "This text is not a JWT with claims."
+    : "Anyone can read these claims. Decoding them verifies nothing.";
+  byId("claims").replaceChildren(...Object.entries(claims ?? {}).flatMap(claimRow));
+}
+
+function decodeClaims(token) {
+  try {
+    const payload = token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
+    const bytes = Uint8Array.from(atob(payload), (character) => character.charCodeAt(0));
+    const claims = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    return typeof claims === "object" && !Array.isArray(claims) ? claims : null;
+  } catch {
+    return null;
+  }
+}
+
+function claimRow([name, value]) {
+  const row = [element("code", "", JSON.stringify(value))];
+  const isDate = ["exp", "nbf", "iat", "auth_time", "updated_at"].includes(name);
+  if (isDate && Number.isFinite(value) && Math.abs(value) < MAX_DATE) row.push(" ", element("span", "detail", formatDate(value)));
+  return [element("dt", "", element("code", "", name)), element("dd", "", ...row)];
+}
+
+async function copy(button) {
+  try {
+    await navigator.clipboard.writeText(copies[button.dataset.copy]);
+    byId("copied").textContent = `Copied: ${button.dataset.copy}.`;
+  } catch {
+    byId("copied").textContent = "The browser does not allow this page to copy.";
+  }
 }
 
 function element(tag, className, ...children) {
@@ -170,4 +246,7 @@ function element(tag, className, ...children) {
 }
 
 for (const button of buttons) button.addEventListener("click", () => call(button));
+for (const button of document.querySelectorAll("[data-copy]")) {
+  button.addEventListener("click", () => copy(button));
+}
 form.addEventListener("submit", (event) => event.preventDefault());

@@ -1,6 +1,7 @@
 """CherryPy behind jwt-wsgi.
 
-Run it with `ISSUER=https://… AUDIENCE=https://… python examples/cherrypy_app.py`.
+In a clone, install what it needs with `pip install '.[app]' cherrypy`. Then run
+`ISSUER=https://… AUDIENCE=https://… python examples/cherrypy_app.py`.
 """
 
 import os
@@ -75,7 +76,11 @@ def application(issuer, audience):
 
 
 if __name__ == "__main__":
+    import logging
+
     from waitress import serve
 
+    logging.basicConfig(level=logging.INFO)  # says where it listens, and why it refuses
     listen = f"127.0.0.1:{os.environ.get('PORT', '8000')}"
+    print(f"Try: curl -i http://{listen}/public", flush=True)
     serve(application(os.environ["ISSUER"], os.environ["AUDIENCE"]), listen=listen)

@@ -1,4 +1,4 @@
-"""`make test-readme`: type the commands of README.md and of the tutorial into a fresh clshell.
+"""`make test-readme`: type the commands of README.md and of the tutorial into a fresh clone.
 
 Every command runs in bash as it is written, except that ports are replaced by free ones. The program
 prints the number of commands, or stops at the first one that does not do what the page says.
@@ -114,7 +114,7 @@ def tutorial(shell: Shell, clone: Path) -> None:
     blocks = {title: body for _, title, body in found}
     typed = {title: re.findall(r"^\$ (.*)$", body, re.MULTILINE) for title, body in blocks.items()}
     shell.typed += len(typed["install"]) - 1
-    shell.run("\n".join(["set -e", *typed["install"]]), shell.folder)
+    shell.run("\n".join(["set -e", *typed["install"]]), clone)
     hello = shell.folder / "hello"
     for language, title, body in found:
         if language == "python":
@@ -141,7 +141,7 @@ def tutorial(shell: Shell, clone: Path) -> None:
 def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         shell = Shell(Path(name))
-        clone = shell.folder / "jwt-wsgi"
+        clone = shell.folder / "a clone"
         subprocess.run(["git", "clone", "--quiet", CHECKOUT, clone], check=True)
         for page, follow in {"docs/tutorial.md": tutorial, "README.md": readme}.items():
             before = shell.typed

@@ -217,7 +217,7 @@ def elsewhere(tmp_path: Path) -> Path:
     [
         pytest.param("PORT=written", {}, "PORT='written'", id="read"),
         pytest.param("PORT=written", {"PORT": "exported"}, "PORT='exported'", id="overruled"),
-        pytest.param("PORT=written", {"PORT": ""}, "set ISSUER_BASE_URL", id="emptied"),
+        pytest.param("PORT=written", {"PORT": ""}, "set ISSUER_BASE_URL ", id="emptied"),
     ],
 )
 def test_the_environment_takes_precedence_over_the_dotenv_file(
@@ -265,7 +265,7 @@ def demo(tmp_path_factory) -> Iterator[Running]:
     log = tmp_path_factory.mktemp("demo") / "output"
     others = {**TRUST, "SECRET": SECRET, "TOKEN_SIGNING_ALG": "HS256"}
     with running(log, APP, "--demo", PORT=str(free_port()), **others) as started:
-        started.says("# 401: an expired token\ncurl .*\n")
+        started.says(" app.py\n")
         yield started
 
 
@@ -273,6 +273,21 @@ def test_the_demo_prints_instructions(demo):
     assert re.match(r"Serving the demo on http://127\.0\.0\.1:\d+, with an issuer", demo.output)
     assert "Or paste these lines into another terminal. Ctrl-C stops the demo.\n" in demo.output
     assert re.findall(r"# (.*)\ncurl ", demo.output) == list(CALLS)
+
+
+def test_the_demo_prints_the_next_step_f8(demo):
+    assert "Next, protect an application of your own: docs/tutorial.md.\n" in demo.output
+    said = demo.says(r"ISSUER_BASE_URL=https://… AUDIENCE=https://… (\S+) app\.py\n")
+    assert (APP.parent / shlex.split(said[1])[0]).samefile(sys.executable)
+
+
+def test_the_sample_logs_each_refusal_in_full_f8(demo):
+    line = demo.says(r"# 403: a token without that scope\n(curl .*)\n")[1]
+    by_requests(line)
+    demo.says(
+        r"INFO:jwt_wsgi\.decision:'GET' '/api/private-scoped' refused: 403 insufficient_scope \(.*"
+        r"expected .*read:messages.*found \['openid'\]"
+    )
 
 
 @pytest.mark.parametrize("client", ["requests", *(["curl"] if shutil.which("curl") else [])])
@@ -319,9 +334,21 @@ def test_ctrl_c_ends_the_server_cleanly(tmp_path, arguments, host):
 @pytest.mark.parametrize(
     ("settings", "complaint"),
     [
-        pytest.param({}, "set ISSUER_BASE_URL and AUDIENCE .* or try it with --demo", id="nothing"),
-        pytest.param({"ISSUER_BASE_URL": NAME}, "set ISSUER_BASE_URL and AUD", id="no audience"),
-        pytest.param({"AUDIENCE": AUDIENCE}, "set ISSUER_BASE_URL and AUD", id="no issuer"),
+        pytest.param(
+            {},
+            r"set ISSUER_BASE_URL \(or AUTH0_DOMAIN\) and AUDIENCE \(or .* or try it with --demo",
+            id="f8-nothing",
+        ),
+        pytest.param(
+            {"ISSUER_BASE_URL": NAME},
+            r"set AUDIENCE \(or API_IDENTIFIER\) in .* or try it with --demo",
+            id="f8-no-audience",
+        ),
+        pytest.param(
+            {"AUDIENCE": AUDIENCE},
+            r"set ISSUER_BASE_URL \(or AUTH0_DOMAIN\) in .* or try it with --demo",
+            id="f8-no-issuer",
+        ),
         pytest.param(
             {**TRUST, "ISSUER_BASE_URL": "http://tenant.example.com/"},
             "ISSUER_BASE_URL: .*must be https",
@@ -387,6 +414,16 @@ def test_ctrl_c_ends_the_server_cleanly(tmp_path, arguments, host):
 )
 def test_wrong_configuration_is_one_line_and_status_2(settings, complaint):
     assert re.match(f"app.py: {complaint}", complaint_of(settings))
+
+
+def test_a_python_without_the_packages_names_the_remedy_f8(tmp_path):
+    """The demo was installed into `.venv`, but `python` is another Python."""
+    command = [sys.executable, "-I", "-S", APP]  # -S hides the installed packages
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE, check=False)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.startswith(f"app.py: {sys.executable} has no module 'dotenv': run `make")
+    assert ".venv/bin/python app.py --demo" in ended.stderr
+    assert ended.stderr.count("\n") == 1
 
 
 def test_a_port_in_use_is_one_line_and_status_2():

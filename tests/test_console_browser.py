@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import re
+import shlex
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -205,11 +209,122 @@ def test_the_answer_and_the_pipeline_show_which_layer_refused(page):
     shown = call(page, SCOPED, "A good token")
     expect(shown.get_by_role("status")).to_contain_text("All three layers accepted the request.")
     assert [box.get_attribute("class") for box in boxes.all()] == ["passed"] * 4
+    assert [box.locator("em").inner_text() for box in boxes.all()] == ["✓ passed"] * 4
+
+
+@pytest.mark.parametrize(
+    ("button", "says"),
+    [
+        pytest.param("No token", "so the request passed without one", id="f9-none"),
+        pytest.param("A forged token", "its token was not checked", id="f9-forged"),
+        pytest.param("A good token", "its token was not checked", id="f9-good"),
+    ],
+)
+def test_what_is_unchecked_is_not_called_passed(page, button, says):
+    status = call(page, PUBLIC, button).get_by_role("status")
+    expect(status).to_contain_text(says)
+    expect(status).to_contain_text("The rule asks for no token, so the request passed")
+    expect(status).not_to_contain_text("accepted")
+    boxes = page.get_by_role("region", name="The pipeline").get_by_role("listitem")
+    states = [box.locator("em").inner_text() for box in boxes.all()]
+    assert states == ["– not checked", "– not checked", "✓ passed", "✓ passed"]
 
 
 def test_dates_are_readable(page):
     shown = call(page, SCOPED, "An expired token")
     expect(shown.get_by_role("listitem").filter(has_text="expiry")).to_contain_text("UTC")
+
+
+def test_not_before_and_age_show_their_own_values_f9(page):
+    shown = call(page, SCOPED, "A good token")
+    steps = shown.get_by_role("list", name="TokenVerifier").get_by_role("listitem")
+    expect(steps.filter(has_text="not before").locator(".detail")).to_have_text("absent")
+    expect(steps.filter(has_text="age").locator(".detail").last).to_have_text(
+        re.compile(r"^-?\d seconds$")
+    )
+
+
+# --- the token and the curl line
+
+
+@pytest.fixture
+def clipboard(watched: Watched, page: Page) -> Callable[[str], str]:
+    """Return a function that presses a button and returns what it copied."""
+    watched.context.grant_permissions(["clipboard-read", "clipboard-write"])
+
+    def copied(button: str) -> str:
+        page.evaluate("navigator.clipboard.writeText('')")
+        page.get_by_role("button", name=button, exact=True).click()
+        expect(page.get_by_role("alert")).to_contain_text("Copied: ")
+        text: str = page.evaluate("navigator.clipboard.readText()")
+        return text
+
+    return copied
+
+
+def test_the_claims_are_shown_with_readable_dates_f9(page, width, clipboard):
+    shown = call(page, SCOPED, "An expired token")
+    expect(shown.get_by_role("heading", name="The token, decoded")).to_be_visible()
+    claims = json.loads(clipboard("Copy claims"))
+    assert claims["scope"] == "read:messages"
+    expiry = datetime.fromtimestamp(claims["exp"], UTC)
+    names = shown.locator("#claims dt").all_inner_texts()
+    values = shown.locator("#claims dd").all_inner_texts()
+    rows = dict(zip(names, values, strict=True))
+    assert rows.keys() == claims.keys()
+    assert rows["exp"].split() == [str(claims["exp"]), *f"{expiry:%Y-%m-%d %H:%M:%S} UTC".split()]
+    assert rows["scope"] == '"read:messages"'
+    assert fits(page)
+
+
+def test_the_token_is_copied_and_is_the_one_that_was_sent_f9(page, demo, clipboard):
+    with page.expect_request(f"{demo}/api/private") as sent:
+        call(page, PRIVATE, "A good token")
+    assert sent.value.headers["authorization"] == f"Bearer {clipboard('Copy token')}"
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "button", "status"),
+    [
+        pytest.param(SCOPED, "A good token", 200, id="f9-good"),
+        pytest.param(SCOPED, "A forged token", 401, id="f9-forged"),
+        pytest.param(PRIVATE, "No token", 401, id="f9-none"),
+    ],
+)
+def test_the_copied_curl_line_makes_the_same_call(page, clipboard, endpoint, button, status):
+    shown = call(page, endpoint, button)
+    line = clipboard("Copy curl")
+    command, include, url, *headers = shlex.split(line)
+    assert (command, include) == ("curl", "-i")
+    sent = dict(header.split(": ", 1) for header in headers[1:])
+    with requests.Session() as http:
+        http.trust_env = False
+        assert http.get(url, headers=sent, timeout=DEADLINE).status_code == status
+    beginning = shown.locator("#curl").inner_text()
+    assert line.startswith(beginning.removesuffix("'").removesuffix("…"))
+
+
+def test_without_a_token_no_token_is_shown_f9(page):
+    call(page, SCOPED, "A good token")
+    shown = call(page, SCOPED, "No token")
+    expect(shown.get_by_role("heading", name="The token, decoded")).to_be_hidden()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("it's; touch '$(id)' `id` \\", id="f9-shell"),
+        pytest.param("a.b.c", id="f9-not-base64"),
+        pytest.param("e30.bnVsbA.e30", id="f9-null"),
+        pytest.param("e30.W10.e30", id="f9-list"),
+        pytest.param("e30.eyJleHAiOjFlMzA4LCJuYmYiOiJ4In0.e30", id="f9-dates"),
+    ],
+)
+def test_an_odd_pasted_token_is_quoted_and_decoded_safely(page, clipboard, text):
+    page.get_by_role("textbox", name=FIELD).fill(text)
+    call(page, SCOPED, "The pasted token")
+    assert shlex.split(clipboard("Copy curl"))[-1] == f"Authorization: Bearer {text}"
+    assert clipboard("Copy token") == text
 
 
 # --- a pasted token
@@ -347,10 +462,11 @@ def test_headings_and_controls_have_accessible_names(page):
 
 
 def fits(page: Page) -> bool:
-    """Return whether every element is inside the right edge."""
+    """Return whether every element is inside the right edge, and each state inside its box."""
     return page.evaluate(
         "() => document.documentElement.scrollWidth <= innerWidth &&"
-        " [...document.querySelectorAll('body *')].every((each) => each.getBoundingClientRect().right <= innerWidth)"
+        " [...document.querySelectorAll('body *')].every((each) => each.getBoundingClientRect().right <= innerWidth) &&"
+        " [...document.querySelectorAll('.pipeline li')].every((each) => each.scrollWidth <= each.clientWidth)"
     )
 
 

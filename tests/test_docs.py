@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import json
 import logging
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from docs_site import build
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from prometheus_client import CollectorRegistry
@@ -58,25 +60,6 @@ def quoted(cell: str) -> str:
 
 
 # --- the site
-
-
-def build(config: Path, site: Path) -> subprocess.CompletedProcess[str]:
-    # As `make docs` does, but for where it goes; Python's own warnings are the dependencies' business.
-    command = [
-        sys.executable,
-        "-m",
-        "mkdocs",
-        "build",
-        "--strict",
-        "--config-file",
-        str(config),
-        "--site-dir",
-        str(site),
-    ]
-    environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
-    return subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=300, check=False
-    )
 
 
 class Page(HTMLParser):
@@ -138,6 +121,12 @@ def test_every_link_of_the_site_leads_to_a_page_and_to_a_place_on_it(site: dict[
             if not known and not place.startswith("__"):
                 lost.append((name, link))
     assert lost == []
+
+
+def test_the_words_for_the_search_are_for_pages_that_exist(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(DOCS)
+    words = importlib.import_module("search_words").WORDS
+    assert [name for name in words if not (DOCS / name).exists()] == []
 
 
 CONSTANTS = {"ANY_AUDIENCE", "AUTHENTICATED", "DENY", "OPTIONAL", "PUBLIC"}

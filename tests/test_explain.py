@@ -368,6 +368,20 @@ def test_options_of_the_profile_have_their_own_steps(clock: Clock) -> None:
     assert walked(iat=None)[0].failed.expected == "iat"
 
 
+def test_not_before_shows_nbf_and_age_shows_seconds_f9() -> None:
+    clock = Clock()
+    local = LocalIssuer(algorithms=("ES256",), clock=clock)
+    issuer = Issuer(
+        local.issuer, audience=local.audience, keys=StaticJWKS(local.jwks), algorithms=["ES256"]
+    )
+    explainer = Explainer(issuer, {"/": AUTHENTICATED}, clock=clock)
+    begin = int(clock()) - 500  # before iat
+    token = local.token(iat=int(clock()) - 100, nbf=begin)
+    steps = {step.name: step for step in explainer.explain(environ(token=token)).steps}
+    assert steps["not before"].found == str(begin)
+    assert steps["age"].found == "100 seconds"
+
+
 def test_absent_dates_are_shown_as_absent() -> None:
     token = LOCAL.token("read:a", iat=None, header={"typ": None})
     steps = {step.name: step for step in USUAL[0].explain(environ(token=token)).steps}

@@ -142,7 +142,7 @@ def test_the_production_module_of_the_page_can_be_imported(reader: Reader) -> No
 
 
 def test_the_page_installs_every_package_that_it_imports() -> None:
-    *_, (install, _) = commands("install")
+    install = next(each for each, _ in commands("install") if each.startswith("pip "))
     imported = set(re.findall(r"^(?:from|import) (\w+)", "\n".join(FILES.values()), re.MULTILINE))
     assert imported - set(sys.stdlib_module_names) == {
         "api",
@@ -151,7 +151,25 @@ def test_the_page_installs_every_package_that_it_imports() -> None:
         "waitress",
         "webtest",
     }
-    assert shlex.split(install) == ["pip", "install", f"../{ROOT_NAME}[app]", "pytest", "webtest"]
+    assert shlex.split(install) == ["pip", "install", ".[app]", "pytest", "webtest"]
+
+
+def test_the_page_asks_for_no_name_of_the_clone_f8(tmp_path: Path) -> None:
+    """Type the commands in a folder with an odd name, but install nothing."""
+    clone = tmp_path / "a fork of it"
+    clone.mkdir()
+    typed = [each for each, _ in commands("install")]
+    offline = [each.replace("-m venv", "-m venv --without-pip") for each in typed]
+    script = "\n".join(["set -e", "pip() { test -d . && test $# = 4; }", *offline, "pwd"])
+    ended = subprocess.run(
+        ["bash", "-c", script], cwd=clone, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert (ended.stderr, ended.stdout) == ("", f"{tmp_path / 'hello'}\n")
+
+
+def test_the_log_has_the_line_of_the_page_f8(reader: Reader) -> None:
+    reader.call(next(each for each, _ in commands("calls") if "poor-token" in each))
+    assert BLOCKS["log"][1] in (reader.folder / "log").read_text()
 
 
 def test_every_block_of_the_page_is_tested() -> None:
@@ -159,6 +177,7 @@ def test_every_block_of_the_page_is_tested() -> None:
         "install",
         "server",
         "calls",
+        "log",
         "tests",
         "api.py",
         "test_api.py",

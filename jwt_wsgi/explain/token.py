@@ -168,12 +168,19 @@ _STEPS: dict[str, Callable[..., Iterator[Step]]] = {
 
 
 def _moment_steps(profile: TokenProfile, dates: Dates, now: float) -> Iterator[Step]:
-    age = "any"
+    limit = "any"
     if profile.max_age is not None:
-        age = f"iat after {now - profile.max_age}"
+        limit = f"iat after {now - profile.max_age}"
     yield Step("expiry", True, f"exp after {now}", _value(dates.exp))
-    yield Step("not before", True, f"at most {now}", _value(dates.begin))
-    yield Step("age", True, age, _value(dates.iat))
+    yield Step("not before", True, f"at most {now}", _value(dates.nbf))
+    yield Step("age", True, limit, _age(dates.iat, now))
+
+
+def _age(iat: float | None, now: float) -> str:
+    """Return the age of a token in seconds; it is negative where clocks differ."""
+    if iat is None:
+        return "absent"
+    return f"{now - iat:.0f} seconds"
 
 
 def _is_about_audience(refusal: AuthError) -> bool:

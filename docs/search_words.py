@@ -1,0 +1,34 @@
+"""For `make docs`: words that users type into the search, for pages that use other words."""
+
+from typing import Any
+
+#: The words of a page. The search treats them as its tags; they are not shown.
+WORDS = {
+    "why-refused.md": "401 403 debug expired loop refused rejected troubleshooting unauthorized",
+    "how-to/caller.md": "decorator current_user login_required username",
+    "how-to/cors.md": "cors preflight error",
+    "how-to/other-names.md": "anonymous apikey asgi basic cookie csrf fastapi flask-login "
+    "healthcheck openapi refresh session swagger websocket",
+    "how-to/issuers.md": "multi-tenant multitenancy",
+    "how-to/providers.md": "auth0 aws azure b2c cognito entra firebase google keycloak microsoft "
+    "okta roles",
+    "how-to/report-only.md": "dry-run shadow",
+    "how-to/revocation.md": "blacklist blocklist denylist logout",
+    "command-line.md": "bash cli fish tab-completion zsh",
+    "deployment.md": "docker kubernetes wsgipassauthorization",
+    "key-sources.md": "certificate jwks jwks_uri kid rotate rotation",
+    "metrics.md": "audit log logging monitoring",
+    "migration.md": "drf jwt_required permission_classes simplejwt",
+    "policy-reference.md": "openapi permissions public endpoint slash swagger",
+    "testing.md": "fixture mock unittest",
+    "verdicts-and-reasons.md": "bearer invalid_request invalid_token clock skew",
+}
+
+
+def on_page_markdown(markdown: str, *, page: Any, config: Any, files: Any) -> str:
+    """Give the page its words, before the search reads it."""
+    del config, files
+    words = WORDS.get(page.file.src_uri)
+    if words is not None:
+        page.meta["tags"] = words.split()
+    return markdown
