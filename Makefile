@@ -14,7 +14,7 @@ FUZZ_SEED ?= $(shell date +%s)
 # How long the soak is, in seconds, and where its chance begins.
 SOAK_SECONDS ?= 120
 SOAK_SEED ?= $(shell date +%s)
-# Which functions `make mutmut` mutates, by the names of modules and with stars: MUTMUT='jwt_wsgi.jose.claims*'.
+# Which functions `make mutmut` mutates, by the names of modules and with stars: MUTMUT='jwt_wsgi.jose.claim_lookup*'.
 MUTMUT ?=
 # The pure code and the layers: the tests take every branch of them. tests/test_floors.py keeps this list whole.
 PURE := jwt_wsgi/jose/*,jwt_wsgi/policy/*,jwt_wsgi/middleware/*,jwt_wsgi/explain/*,$\

@@ -7,8 +7,8 @@ from typing import Any, Final, Literal
 
 from jwt_wsgi.callbacks import check_callables
 from jwt_wsgi.jose.algorithms import ALGORITHMS, SYMMETRIC
-from jwt_wsgi.jose.claims import ClaimName, check_claim_name
-from jwt_wsgi.jose.profile import NEVER_ACCESS_TOKENS, TokenProfile, media_type
+from jwt_wsgi.jose.claim_lookup import ClaimName, check_claim_name
+from jwt_wsgi.jose.claims import NEVER_ACCESS_TOKENS, TokenProfile, media_type
 from jwt_wsgi.jwks.remote import RemoteJWKS
 from jwt_wsgi.jwks.source import FilteredSource, KeySource, KeySourceChain
 from jwt_wsgi.jwks.static import SharedSecret, StaticJWKS

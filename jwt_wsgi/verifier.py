@@ -13,7 +13,16 @@ from jwt_wsgi.errors import InvalidToken, KeysUnavailable
 from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.issuer_registry import IssuerRegistry, Resolver
 from jwt_wsgi.jose.algorithms import ALGORITHMS
-from jwt_wsgi.jose.claims import granted_scopes, required_claim
+from jwt_wsgi.jose.claim_lookup import granted_scopes, required_claim
+from jwt_wsgi.jose.claims import (
+    Dates,
+    check_audience,
+    check_claims,
+    check_predicates,
+    check_times,
+    check_type,
+    validity_window,
+)
 from jwt_wsgi.jose.compact import (
     MAX_TOKEN_BYTES,
     Compact,
@@ -23,15 +32,6 @@ from jwt_wsgi.jose.compact import (
     read_segment,
 )
 from jwt_wsgi.jose.keys import KeySet, describe_keys
-from jwt_wsgi.jose.profile import (
-    Dates,
-    check_audience,
-    check_claims,
-    check_predicates,
-    check_times,
-    check_type,
-    validity_window,
-)
 from jwt_wsgi.jwks.source import report_bad_signature
 
 logger = logging.getLogger("jwt_wsgi.verifier")

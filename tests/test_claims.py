@@ -12,8 +12,15 @@ import pytest
 from refusals import reason_of
 
 from jwt_wsgi import InvalidToken
-from jwt_wsgi.jose.claims import ABSENT, check_claim_name, granted_scopes, lookup, same, satisfies
-from jwt_wsgi.jose.profile import (
+from jwt_wsgi.jose.claim_lookup import (
+    ABSENT,
+    check_claim_name,
+    granted_scopes,
+    lookup,
+    same,
+    satisfies,
+)
+from jwt_wsgi.jose.claims import (
     Dates,
     TokenProfile,
     check_audience,

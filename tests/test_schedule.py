@@ -399,8 +399,8 @@ def test_retry_after_is_at_least_one_second(later: float) -> None:
 
 # --- every sequence of events
 
-# Quarters of a second are exact in floating point.
-QUARTERS = st.integers(0, 480).map(lambda quarters: quarters / 4)
+# Quarters of a second are exact in floating point. Short pauses are as frequent as long ones.
+QUARTERS = (st.integers(0, 4) | st.integers(0, 480)).map(lambda quarters: quarters / 4)
 #: (seconds until it happens, what happens, seconds that a fetch takes)
 EVENTS = st.lists(
     st.tuples(

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 from jwt_wsgi.errors import AuthError
 from jwt_wsgi.issuer import Issuer
-from jwt_wsgi.jose.claims import ABSENT
-from jwt_wsgi.jose.profile import Dates, TokenProfile
+from jwt_wsgi.jose.claim_lookup import ABSENT
+from jwt_wsgi.jose.claims import Dates, TokenProfile
 from jwt_wsgi.middleware.decisions import excerpt
 
 

@@ -1,126 +1,277 @@
-"""Claims by name: looked up, compared and read (RFC 7519 §4)."""
+"""A token profile, and the checks of a token's type, claims and times against it.
 
-import logging
+They are pure, and split by what can change while a token is cached: the results of `check_type`,
+`check_audience` and `check_claims` stay true for the token's lifetime, those of `check_times` and
+`check_predicates` do not.
+"""
+
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
-from jwt_wsgi.callbacks import CallbackFailed, ask
 from jwt_wsgi.errors import InvalidToken
-
-logger = logging.getLogger("jwt_wsgi.claims")
-
-#: The name of one claim, in which a dot has no meaning, or the path to a nested one.
-ClaimName = str | tuple[str, ...]
-
-#: Seconds. A larger number is not a date, and would overflow in arithmetic.
-_END_OF_TIME = 2**53
-
-
-#: The claims whose values a log may show. The others may hold personal data.
-_LOGGED_CLAIMS = frozenset(
-    {"iss", "aud", "typ", "alg", "kid", "azp", "client_id", "acr", "scope", "scp"}
-    | {"exp", "nbf", "iat", "auth_time"}
+from jwt_wsgi.jose.claim_lookup import (
+    ABSENT,
+    ClaimName,
+    is_date,
+    loggable,
+    lookup,
+    required_claim,
+    same,
+    satisfies,
 )
 
+# The tables below have a row for each `TokenProfile.name`.
 
-class _Absent:
-    def __repr__(self) -> str:
-        return "absent"
+#: The claims that a token must have (RFC 9068 §2.2); `aud` is checked separately.
+_REQUIRED_CLAIMS = {
+    "jwt": ("exp",),
+    "at+jwt": ("iss", "exp", "aud", "sub", "client_id", "iat", "jti"),
+}
+
+#: The claims that must be strings where they are present.
+_STRING_CLAIMS = {"jwt": ("sub", "jti"), "at+jwt": ("sub", "jti", "client_id")}
+
+#: The media types of an access token, as `media_type` returns them.
+_ACCEPTED_TYPES = {"jwt": frozenset({"jwt", "at+jwt"}), "at+jwt": frozenset({"at+jwt"})}
+
+#: The types of tokens that are signed by an issuer, and never are access tokens: DPoP proofs
+#: (RFC 9449 §4.2), security events (RFC 8417 §2.3) and logout tokens (OpenID Connect
+#: Back-Channel Logout §2.4).
+NEVER_ACCESS_TOKENS = frozenset({"dpop+jwt", "secevent+jwt", "logout+jwt"})
+
+#: The moment before all others.
+_BEFORE_ALL = float("-inf")
+
+#: The claims by which an ID token can be recognised (OpenID Connect Core §2, §3.3.2.11).
+_ID_TOKEN_CLAIMS = ("at_hash", "c_hash", "s_hash")
+
+#: Claims that no accepted token has, each with the reason of the refusal: the events of a security
+#: event or logout token (RFC 8417 §2.2), and the binding to a key (RFC 7800 §3).
+_FORBIDDEN_CLAIMS = {"events": "type_mismatch", "cnf": "token_bound"}
+
+#: The claims that tell another kind of token, or how one is bound.
+_TELLING_CLAIMS = frozenset({*_ID_TOKEN_CLAIMS, *_FORBIDDEN_CLAIMS})
 
 
-#: The result of `lookup` for a claim that is absent; None is the value of a claim.
-ABSENT = _Absent()
+class Dates(NamedTuple):
+    """The times of a token, in seconds since the epoch; None where the claim is absent."""
+
+    exp: float
+    nbf: float | None = None
+    iat: float | None = None
+
+    @property
+    def begin(self) -> float | None:
+        """The later of `nbf` and `iat`, before which the token is not valid."""
+        if self.nbf is None:
+            return self.iat
+        if self.iat is None:
+            return self.nbf
+        return max(self.nbf, self.iat)
 
 
-def lookup(claims: Mapping[str, Any], name: ClaimName) -> Any:
-    """Return the claim of this name, or `ABSENT`."""
-    if isinstance(name, str):
-        return claims.get(name, ABSENT)
-    value: Any = claims
-    for member in name:
-        if not isinstance(value, dict) or member not in value:
-            return ABSENT
-        value = value[member]
-    return value
+@dataclass(frozen=True, slots=True)
+class TokenProfile:
+    """The requirements for the tokens of one issuer.
+
+    Attributes:
+        audiences: The accepted audiences; None accepts every audience.
+        leeway: The tolerance for clocks that differ, in seconds.
+        max_age: The greatest age of a token in seconds, counted from `iat`; None is any age.
+        name: The profile of the token's type: `jwt`, or `at+jwt` for RFC 9068.
+        types: The accepted media types, as `media_type` returns them; None accepts those of the
+            profile.
+        allow_id_tokens: True accepts ID tokens too.
+        fixed: Claims with the values that they must have; `...` accepts every value.
+        predicates: Claims with the user callbacks that must accept their values.
+    """
+
+    audiences: frozenset[str] | None
+    leeway: float = 30
+    max_age: float | None = None
+    name: str = "jwt"
+    types: frozenset[str] | None = None
+    allow_id_tokens: bool = False
+    fixed: tuple[tuple[ClaimName, Any], ...] = ()
+    predicates: tuple[tuple[ClaimName, Callable[[Any], object]], ...] = ()
 
 
-def loggable(name: ClaimName, value: Any) -> Any:
-    """Return a claim's value for a log, or the word "withheld" if it may hold personal data."""
-    if value is ABSENT or name in _LOGGED_CLAIMS:
-        return value
-    return "withheld"
+def media_type(typ: str) -> str:
+    """Return a `typ` for comparison: in lower case, without the prefix that may be left out.
+
+    RFC 7515 §4.1.9: `application/` may be left out where no other slash follows.
+    """
+    name = typ.lower()
+    subtype = name.removeprefix("application/")
+    return name if "/" in subtype else subtype
 
 
-def required_claim(claims: Mapping[str, Any], name: ClaimName) -> Any:
-    """Return the claim of this name.
+def check_type(header: Mapping[str, Any], profile: TokenProfile) -> None:
+    """Check that the header's `typ` is one that the profile accepts (RFC 8725 §3.11).
+
+    A header without `typ` counts as `JWT`.
 
     Raises:
-        InvalidToken: The claim is absent.
+        InvalidToken: The profile does not accept the type.
     """
-    value = lookup(claims, name)
-    if value is ABSENT:
-        raise InvalidToken("claim_missing", expected=name, found=ABSENT)
-    return value
+    accepted = profile.types
+    if accepted is None:
+        accepted = _ACCEPTED_TYPES[profile.name]
+    if media_type(header.get("typ", "JWT")) not in accepted:
+        expected: Any = profile.name if profile.types is None else sorted(profile.types)
+        raise InvalidToken("type_mismatch", expected=expected, found=header.get("typ", ABSENT))
 
 
-def same(value: Any, other: Any) -> bool:
-    """Return whether two JSON values are equal in type too: True is not 1, and 1 is not 1.0."""
-    if type(value) is not type(other):
-        return False
-    if isinstance(value, dict):
-        return value.keys() == other.keys() and all(same(value[key], other[key]) for key in value)
-    if isinstance(value, list):
-        return len(value) == len(other) and all(map(same, value, other))
-    return bool(value == other)
-
-
-def satisfies(predicate: Callable[[Any], object], value: Any) -> bool:
-    """Return whether a user callback accepts `value`.
-
-    A callback that fails does not accept it, and is logged.
-    """
-    try:
-        return ask(
-            predicate,
-            value,
-            name="a claim predicate",
-            consequence="it is not satisfied",
-            logger=logger,
-        )
-    except CallbackFailed:
-        return False
-
-
-def granted_scopes(claims: Mapping[str, Any], scope_claim: ClaimName | None) -> frozenset[str]:
-    """Return the scopes of `scope_claim`; None is `scope` (RFC 8693 §4.2), or else `scp`.
-
-    A string is split at U+0020 only, and a list must hold strings. Any other value grants
-    nothing.
-    """
-    if scope_claim is None:
-        scope_claim = "scope" if "scope" in claims else "scp"
-    value = lookup(claims, scope_claim)
-    if isinstance(value, str):
-        scopes = frozenset(value.split(" "))
-        return scopes - {""} if "" in scopes else scopes
-    if isinstance(value, list) and all(isinstance(scope, str) for scope in value):
-        return frozenset(value)
-    return frozenset()
-
-
-def check_claim_name(option: str, name: object) -> ClaimName:
-    """Return `name`, which must be the name of a claim or the path to one.
+def check_audience(claims: Mapping[str, Any], profile: TokenProfile) -> None:
+    """Check that the token is meant for an audience that the profile accepts (RFC 7519 §4.1.3).
 
     Raises:
-        ValueError: It is neither. The text names `option`.
+        InvalidToken: `aud` is missing, malformed or names none of the accepted audiences.
     """
-    path = name if isinstance(name, tuple) else (name,)
-    if not path or not all(isinstance(member, str) and member for member in path):
-        raise ValueError(f"{option}: a claim's name is a string, or a tuple of them, not {name!r}")
-    claim_name: ClaimName = name  # type: ignore[assignment]
-    return claim_name
+    if profile.audiences is None:
+        return
+    audience = claims.get("aud", ABSENT)
+    if isinstance(audience, str) and audience in profile.audiences:
+        return
+    if audience is ABSENT:
+        raise InvalidToken("claim_missing", expected="aud", found=ABSENT)
+    names = [audience] if isinstance(audience, str) else audience
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise InvalidToken("claim_malformed", expected="aud a string or strings", found=audience)
+    if profile.audiences.isdisjoint(names):
+        expected = sorted(profile.audiences)
+        raise InvalidToken("audience_mismatch", expected=expected, found=audience)
 
 
-def is_date(value: Any) -> bool:
-    """Return whether `value` is a NumericDate (RFC 7519 §2): a number, below 2**53 seconds."""
-    return (type(value) is int or type(value) is float) and -_END_OF_TIME < value < _END_OF_TIME
+def check_claims(claims: Mapping[str, Any], profile: TokenProfile) -> Dates:
+    """Check the other claims that do not depend on the time, and return the token's dates.
+
+    Raises:
+        InvalidToken: A claim is missing, malformed, forbidden or has another value than the
+            profile requires.
+    """
+    _check_presence(claims, profile)
+    dates = Dates(
+        exp=_read_date(claims, "exp"),
+        nbf=_read_date(claims, "nbf") if "nbf" in claims else None,
+        iat=_read_date(claims, "iat") if "iat" in claims else None,
+    )
+    for name in _STRING_CLAIMS[profile.name]:
+        if not isinstance(claims.get(name, ""), str):
+            raise InvalidToken("claim_malformed", expected=f"{name} a string", found=claims[name])
+    if not _TELLING_CLAIMS.isdisjoint(claims):
+        _check_telling_claims(claims, profile)
+    if profile.fixed:
+        _check_fixed(claims, profile)
+    return dates
+
+
+def check_times(dates: Dates, profile: TokenProfile, now: float) -> None:
+    """Check that a token is valid at a time (RFC 7519 §4.1.4 and §4.1.5).
+
+    `now` is in seconds since the epoch. An `iat` in the future counts as an `nbf`. A token
+    without `iat` is older than any maximum age.
+
+    Raises:
+        InvalidToken: The token has expired, is not yet valid, or is too old.
+    """
+    if now >= dates.exp + profile.leeway:
+        raise InvalidToken("token_expired", expected=f"exp after {now}", found=dates.exp)
+    begin = dates.begin
+    if begin is not None and now < begin - profile.leeway:
+        raise InvalidToken("token_not_yet_valid", expected=f"at most {now}", found=begin)
+    if profile.max_age is not None:
+        _check_age(dates.iat, profile.max_age, profile.leeway, now)
+
+
+def validity_window(dates: Dates, profile: TokenProfile) -> tuple[float, float]:
+    """Return the times between which `check_times` accepts the token even without a leeway.
+
+    The first time is included and the second is not, both in seconds since the epoch. Nothing is
+    accepted so where the profile has a maximum age and the token has no `iat`.
+    """
+    begin = dates.begin
+    if begin is None:
+        begin = _BEFORE_ALL
+    if profile.max_age is None:
+        return begin, dates.exp
+    if dates.iat is None:
+        return begin, _BEFORE_ALL
+    return begin, min(dates.exp, dates.iat + profile.max_age)
+
+
+def check_predicates(claims: Mapping[str, Any], profile: TokenProfile) -> None:
+    """Check that each of the profile's user callbacks accepts its claim.
+
+    Raises:
+        InvalidToken: A claim is absent, or its callback does not accept it.
+    """
+    for name, predicate in profile.predicates:
+        if not satisfies(predicate, required_claim(claims, name)):
+            found = loggable(name, lookup(claims, name))
+            expected = f"{name!r} to satisfy a predicate"
+            raise InvalidToken("claim_mismatch", expected=expected, found=found)
+
+
+def _check_telling_claims(claims: Mapping[str, Any], profile: TokenProfile) -> None:
+    """Refuse what the claims tell to be another kind of token."""
+    for name, reason in _FORBIDDEN_CLAIMS.items():
+        if name in claims:
+            raise InvalidToken(reason, found=name)
+    _check_id_token(claims, profile)
+
+
+def _check_id_token(claims: Mapping[str, Any], profile: TokenProfile) -> None:
+    """Refuse an ID token, unless the profile accepts them and this one is meant for us.
+
+    OpenID Connect Core §3.1.3.7: where `aud` lists several parties, `azp` names the one that the
+    token was issued to.
+    """
+    for name in _ID_TOKEN_CLAIMS:
+        if name not in claims:
+            continue
+        if not profile.allow_id_tokens or profile.audiences is None:
+            raise InvalidToken("id_token", found=name)
+        if isinstance(claims.get("aud"), list) and len(claims["aud"]) > 1:
+            _check_authorized_party(required_claim(claims, "azp"), profile.audiences)
+        return
+
+
+def _check_authorized_party(azp: Any, accepted: frozenset[str]) -> None:
+    if not isinstance(azp, str) or azp not in accepted:
+        expected = {"azp": sorted(accepted)}
+        raise InvalidToken("claim_mismatch", expected=expected, found=azp)
+
+
+def _check_presence(claims: Mapping[str, Any], profile: TokenProfile) -> None:
+    required = _REQUIRED_CLAIMS[profile.name]
+    if profile.max_age is not None:
+        required = (*required, "iat")
+    for name in required:
+        if name not in claims:
+            raise InvalidToken("claim_missing", expected=name, found=ABSENT)
+
+
+def _read_date(claims: Mapping[str, Any], name: str) -> float:
+    value = claims[name]
+    if not is_date(value):
+        raise InvalidToken("claim_malformed", expected=f"{name} a NumericDate", found=value)
+    date: float = value
+    return date
+
+
+def _check_fixed(claims: Mapping[str, Any], profile: TokenProfile) -> None:
+    for name, expected in profile.fixed:
+        value = required_claim(claims, name)
+        if expected is not ... and not same(value, expected):
+            found = loggable(name, value)
+            raise InvalidToken("claim_mismatch", expected={name: expected}, found=found)
+
+
+def _check_age(iat: float | None, max_age: float, leeway: float, now: float) -> None:
+    earliest = f"iat after {now - max_age}"
+    if iat is None:
+        raise InvalidToken("token_too_old", expected=earliest, found=ABSENT)
+    if now - iat > max_age + leeway:
+        raise InvalidToken("token_too_old", expected=earliest, found=iat)

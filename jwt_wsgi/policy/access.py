@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple, NoReturn
 
 from jwt_wsgi.auth import Auth
 from jwt_wsgi.errors import AuthError, Forbidden, MissingToken
-from jwt_wsgi.jose.claims import ABSENT
+from jwt_wsgi.jose.claim_lookup import ABSENT
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -6,7 +6,7 @@ from typing import Any
 
 from jwt_wsgi.auth import Auth
 from jwt_wsgi.callbacks import check_callables
-from jwt_wsgi.jose.claims import (
+from jwt_wsgi.jose.claim_lookup import (
     ABSENT,
     ClaimName,
     check_claim_name,

@@ -10,7 +10,7 @@ from jwt_wsgi.callbacks import check_callables, refuse_deferred
 from jwt_wsgi.http.client import Fetcher
 from jwt_wsgi.http.fetching import Fetch, FetchError, Reply
 from jwt_wsgi.issuer import Issuer
-from jwt_wsgi.jose.claims import ClaimName
+from jwt_wsgi.jose.claim_lookup import ClaimName
 from jwt_wsgi.jose.strict_json import read_document
 from jwt_wsgi.jwks.remote import RemoteJWKS
 from jwt_wsgi.jwks.source import KeySource

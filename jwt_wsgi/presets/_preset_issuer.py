@@ -5,7 +5,7 @@ from typing import Any, Literal, TypedDict
 
 from jwt_wsgi.http.fetching import Fetch
 from jwt_wsgi.issuer import Issuer
-from jwt_wsgi.jose.claims import ClaimName
+from jwt_wsgi.jose.claim_lookup import ClaimName
 from jwt_wsgi.jwks.remote import RemoteJWKS
 from jwt_wsgi.jwks.source import KeySource
 

@@ -1,0 +1,126 @@
+"""Claims by name: looked up, compared and read (RFC 7519 §4)."""
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from jwt_wsgi.callbacks import CallbackFailed, ask
+from jwt_wsgi.errors import InvalidToken
+
+logger = logging.getLogger("jwt_wsgi.claims")
+
+#: The name of one claim, in which a dot has no meaning, or the path to a nested one.
+ClaimName = str | tuple[str, ...]
+
+#: Seconds. A larger number is not a date, and would overflow in arithmetic.
+_END_OF_TIME = 2**53
+
+
+#: The claims whose values a log may show. The others may hold personal data.
+_LOGGED_CLAIMS = frozenset(
+    {"iss", "aud", "typ", "alg", "kid", "azp", "client_id", "acr", "scope", "scp"}
+    | {"exp", "nbf", "iat", "auth_time"}
+)
+
+
+class _Absent:
+    def __repr__(self) -> str:
+        return "absent"
+
+
+#: The result of `lookup` for a claim that is absent; None is the value of a claim.
+ABSENT = _Absent()
+
+
+def lookup(claims: Mapping[str, Any], name: ClaimName) -> Any:
+    """Return the claim of this name, or `ABSENT`."""
+    if isinstance(name, str):
+        return claims.get(name, ABSENT)
+    value: Any = claims
+    for member in name:
+        if not isinstance(value, dict) or member not in value:
+            return ABSENT
+        value = value[member]
+    return value
+
+
+def loggable(name: ClaimName, value: Any) -> Any:
+    """Return a claim's value for a log, or the word "withheld" if it may hold personal data."""
+    if value is ABSENT or name in _LOGGED_CLAIMS:
+        return value
+    return "withheld"
+
+
+def required_claim(claims: Mapping[str, Any], name: ClaimName) -> Any:
+    """Return the claim of this name.
+
+    Raises:
+        InvalidToken: The claim is absent.
+    """
+    value = lookup(claims, name)
+    if value is ABSENT:
+        raise InvalidToken("claim_missing", expected=name, found=ABSENT)
+    return value
+
+
+def same(value: Any, other: Any) -> bool:
+    """Return whether two JSON values are equal in type too: True is not 1, and 1 is not 1.0."""
+    if type(value) is not type(other):
+        return False
+    if isinstance(value, dict):
+        return value.keys() == other.keys() and all(same(value[key], other[key]) for key in value)
+    if isinstance(value, list):
+        return len(value) == len(other) and all(map(same, value, other))
+    return bool(value == other)
+
+
+def satisfies(predicate: Callable[[Any], object], value: Any) -> bool:
+    """Return whether a user callback accepts `value`.
+
+    A callback that fails does not accept it, and is logged.
+    """
+    try:
+        return ask(
+            predicate,
+            value,
+            name="a claim predicate",
+            consequence="it is not satisfied",
+            logger=logger,
+        )
+    except CallbackFailed:
+        return False
+
+
+def granted_scopes(claims: Mapping[str, Any], scope_claim: ClaimName | None) -> frozenset[str]:
+    """Return the scopes of `scope_claim`; None is `scope` (RFC 8693 §4.2), or else `scp`.
+
+    A string is split at U+0020 only, and a list must hold strings. Any other value grants
+    nothing.
+    """
+    if scope_claim is None:
+        scope_claim = "scope" if "scope" in claims else "scp"
+    value = lookup(claims, scope_claim)
+    if isinstance(value, str):
+        scopes = frozenset(value.split(" "))
+        return scopes - {""} if "" in scopes else scopes
+    if isinstance(value, list) and all(isinstance(scope, str) for scope in value):
+        return frozenset(value)
+    return frozenset()
+
+
+def check_claim_name(option: str, name: object) -> ClaimName:
+    """Return `name`, which must be the name of a claim or the path to one.
+
+    Raises:
+        ValueError: It is neither. The text names `option`.
+    """
+    path = name if isinstance(name, tuple) else (name,)
+    if not path or not all(isinstance(member, str) and member for member in path):
+        raise ValueError(f"{option}: a claim's name is a string, or a tuple of them, not {name!r}")
+    claim_name: ClaimName = name  # type: ignore[assignment]
+    return claim_name
+
+
+def is_date(value: Any) -> bool:
+    """Return whether `value` is a NumericDate (RFC 7519 §2): a number, below 2**53 seconds."""
+    return (type(value) is int or type(value) is float) and -_END_OF_TIME < value < _END_OF_TIME
