@@ -315,13 +315,16 @@ def stacks_on(page: str) -> Iterator[Any]:
 
 #: How many stacks each page makes. A page that is not here makes none.
 PAGES = {
-    "README.md": 3, "docs/deployment.md": 3, "docs/how-to/caller.md": 3, "docs/how-to/cors.md": 1,
+    "README.md": 3, "docs/deployment.md": 3, "docs/how-to/caller.md": 2, "docs/how-to/cors.md": 1,
+    "docs/how-to/basic-beside-bearer.md": 2, "docs/how-to/converting-routers.md": 2,
+    "docs/how-to/decorator.md": 1, "docs/how-to/from-secret-to-keys.md": 2,
+    "docs/how-to/spa.md": 1, "docs/how-to/user-records.md": 1,
     "docs/how-to/errors.md": 1, "docs/how-to/issuers.md": 2, "docs/how-to/providers.md": 6,
     "docs/how-to/report-only.md": 2, "docs/how-to/token-sources.md": 3, "docs/how-to/revocation.md": 1, "docs/index.md": 1,
     "docs/key-sources.md": 3, "docs/metrics.md": 3, "docs/migration.md": 2, "docs/tutorial.md": 1,
     "docs/verdicts-and-reasons.md": 1,
 }  # fmt: skip
-#: Pages whose code is tested as an example above, or in test_policy_second_path.py.
+#: Pages whose code is the examples', or has other tests in this file, or is a suite of its own.
 ELSEWHERE = {"docs/testing.md", "docs/how-to/two-resources.md", *(f"docs/frameworks/{page.name}" for page in (ROOT / "docs/frameworks").glob("*.md"))}  # fmt: skip
 
 
