@@ -8,7 +8,8 @@ import click
 from jwt_wsgi.cli.issuer_options import IssuerOptions, issuer_options, json_option
 from jwt_wsgi.cli.output import escape, print_json, print_line, print_table, show_progress
 from jwt_wsgi.cli.published_keys import PublishedKeys, fetch_published_keys
-from jwt_wsgi.cli.times import describe_clock_skew, pluralize
+from jwt_wsgi.cli.times import describe_clock_skew
+from jwt_wsgi.explain.dates import pluralize
 from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.jwks.remote import RemoteJWKS
 from jwt_wsgi.policy.lint import Finding

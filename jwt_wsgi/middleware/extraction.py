@@ -3,12 +3,14 @@
 import re
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from typing import Self
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from jwt_wsgi.auth import CREDENTIALS_KEY, Credentials
 from jwt_wsgi.callbacks import check_callables, refuse_deferred
 from jwt_wsgi.errors import AuthError, InvalidRequest
 from jwt_wsgi.middleware.responses import answer_auth_errors, refuse
+from jwt_wsgi.nesting import copy_with
 
 #: Reads the token from the environ; returns None where the request has none.
 GetToken = Callable[[WSGIEnvironment], str | None]
@@ -56,6 +58,39 @@ class TokenExtractor:
         if credentials is not None:
             environ[CREDENTIALS_KEY] = credentials
         return self._inner(environ, start_response)
+
+    def around(
+        self,
+        app: WSGIApplication,
+        *,
+        on_refusal: Callable[[WSGIEnvironment, AuthError], object] | None = None,
+    ) -> Self:
+        """Return a copy of this layer around another application.
+
+        Args:
+            app: The application inside.
+            on_refusal: Called as `on_refusal(environ, error)` with each `AuthError` that
+                `get_token` raises, before it is answered.
+        """
+        get_token = self._get_token
+        if get_token is not None and on_refusal is not None:
+            get_token = _observed(get_token, on_refusal)
+        return copy_with(self, app=app, _inner=answer_auth_errors(app), _get_token=get_token)
+
+
+def _observed(
+    get_token: GetToken, on_refusal: Callable[[WSGIEnvironment, AuthError], object]
+) -> GetToken:
+    """Return a `get_token` that reports its refusals."""
+
+    def get(environ: WSGIEnvironment) -> str | None:
+        try:
+            return get_token(environ)
+        except AuthError as error:
+            on_refusal(environ, error)
+            raise
+
+    return get
 
 
 def _bearer_credentials(token: object) -> Credentials | None:
