@@ -110,6 +110,10 @@ class FilteredSource:
             return ()
         return self._source.find(kid, alg)
 
+    def single_sources(self) -> tuple[KeySource, ...]:
+        """Return the source alone, or those that it consists of."""
+        return single_sources(self._source)
+
 
 def _merge(parts: tuple[KeySet, ...]) -> KeySet:
     keys = [key for part in parts for key in part.keys]
@@ -165,3 +169,14 @@ class KeySourceChain:
         if unavailable is not None:
             raise unavailable
         return ()
+
+    def single_sources(self) -> tuple[KeySource, ...]:
+        """Return the sources, in the order in which they are asked."""
+        return tuple(single for source in self._sources for single in single_sources(source))
+
+
+def single_sources(source: KeySource) -> tuple[KeySource, ...]:
+    """Return the sources that a source consists of; of any but a chain, the source itself."""
+    if isinstance(source, KeySourceChain | FilteredSource):
+        return source.single_sources()
+    return (source,)
