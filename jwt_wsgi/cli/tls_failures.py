@@ -34,7 +34,7 @@ def tls_failure(error: BaseException) -> str | None:
         default = f"its certificate is not trusted here; {_TRUST}"
         meaning = _CERTIFICATES.get(cause.verify_code, default)
         return f"{meaning} (OpenSSL: {cause.verify_message})"
-    reason = cause.reason or type(cause).__name__
+    reason = getattr(cause, "reason", None) or type(cause).__name__
     if any(name in reason for name in _NOT_TLS):
         meaning = "the port does not speak TLS; check the port, or write http:// in the URL"
     else:
