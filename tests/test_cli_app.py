@@ -372,6 +372,7 @@ def test_a_hint_replaces_the_advice_only_about_the_kind_of_a_token_f11() -> None
     assert advice_for("id_token", hint) == hint.remedy
     assert advice_for("token_expired", hint) == ADVICE["token_expired"]
     assert advice_for("id_token") == ADVICE["id_token"]
+    assert "get_token found none" in advice_for("missing_token", reads_header=False)
 
 
 @pytest.mark.slow

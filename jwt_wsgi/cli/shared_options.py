@@ -17,6 +17,7 @@ _TIMEOUT = 10.0
 _REMEDIES = {
     "with allow_http=True": "with --allow-http",
     "use SharedSecret": "use --secret-env",
+    "pass it to StaticJWKS": "write its public part to a file, and name that with --jwks",
     "or ANY_AUDIENCE for anyone's": "or --any-audience",
 }
 

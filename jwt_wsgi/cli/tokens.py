@@ -42,7 +42,7 @@ class TokenInput(NamedTuple):
 
 
 class Input(NamedTuple):
-    """What was read: a request, or a token as the one header of a request.
+    """The input: a request, or a token as the one header of a request.
 
     Attributes:
         source: The place that it was read from.

@@ -1,4 +1,4 @@
-"""What to do about a refusal: one or two sentences for each reason. Pure.
+"""Advice about refusals: one or two sentences for each reason. Pure.
 
 docs/verdicts-and-reasons.md has the long form.
 """
@@ -111,6 +111,11 @@ ADVICE: dict[str, str] = {
     ),
 }
 
+_NOT_FOUND_BY_APPLICATION = (
+    "Send the token where the application looks for it: the application's own get_token found none."
+    " It may read a cookie or another header than Authorization."
+)
+
 # Reasons that a token of the wrong kind has. The hint then knows more than the reason.
 _OF_THE_KIND = frozenset(
     {
@@ -128,14 +133,17 @@ _OF_THE_KIND = frozenset(
 )
 
 
-def advice_for(reason: str, hint: Hint | None = None) -> str:
+def advice_for(reason: str, hint: Hint | None = None, *, reads_header: bool = True) -> str:
     """Return what to do about a refusal.
 
     Args:
         reason: The reason of the refusal.
         hint: What the token seems to be, or None. Its remedy replaces the advice where the token is
             of the wrong kind.
+        reads_header: False if `get_token` replaces the `Authorization` header.
     """
+    if reason == "missing_token" and not reads_header:
+        return _NOT_FOUND_BY_APPLICATION
     if hint is not None and reason in _OF_THE_KIND:
         return hint.remedy
     return ADVICE[reason]

@@ -54,6 +54,7 @@ class Explanation:
             rule is asked. None if there is no policy, or the request is ambiguous.
         issuer: The `Issuer` that the token names, or None.
         note: What is unusual about the way of the request, or None: it does not come to the layers.
+        advice: What to do, in one or two sentences; None where nothing is refused.
     """
 
     steps: tuple[Step, ...]
@@ -64,17 +65,12 @@ class Explanation:
     rule: str | None = None
     issuer: Issuer | None = None
     note: str | None = None
+    advice: str | None = None
 
     @property
     def failed(self) -> Step | None:
         """The first check that failed, or None."""
         return next((step for step in self.steps if step.passed is False), None)
-
-    @property
-    def advice(self) -> str | None:
-        """What to do, in one or two sentences; None where nothing is refused."""
-        reason = self.reason or self.would_be
-        return None if reason is None else advice_for(reason, self.hint)
 
 
 class Explainer:
@@ -158,21 +154,36 @@ class Explainer:
         match = deciding_match(seen, self.policy)
         errors = seen.errors
         reported = seen.reported
+        hint = _hint(seen.credentials, [*errors, *reported])
+        steps = steps_of(
+            seen, trace, self._now(seen), policy=self.policy, expected=self._expected_credentials
+        )
         return Explanation(
-            steps=tuple(steps_of(seen, trace, self._now(seen), policy=self.policy)),
+            steps=tuple(steps),
             refusal=None if seen.reached or seen.is_outside else response,
             reason=errors[0].reason if errors else None,
             would_be=reported[0].reason if reported else None,
-            hint=_hint(seen.credentials, [*errors, *reported]),
+            hint=hint,
             rule=None if match is None or seen.is_outside else describe_rule(match),
             issuer=trace.issuer,
             note=_note(seen),
+            advice=self._advice([*errors, *reported], hint),
         )
+
+    def _advice(self, errors: list[AuthError], hint: Hint | None) -> str | None:
+        if not errors:
+            return None
+        return advice_for(errors[0].reason, hint, reads_header=self._reads_header)
 
     def _copy(self, stack: Stack, clock: Callable[[], float] | None) -> None:
         """Take over the layers of a stack."""
         self.policy = None if stack.authorizer is None else stack.authorizer.policy
         self.verifier = None if stack.verifier is None else stack.verifier.verifier
+        extractor = stack.extractor
+        self._reads_header = extractor is None or extractor.get_token is None
+        self._expected_credentials = (
+            "Bearer and one token" if self._reads_header else "a token from get_token"
+        )
         recorded = None
         checks_revocation = False
         if self.verifier is not None:

@@ -14,7 +14,7 @@ from jwt_wsgi.policy.policy import Match, Policy
 
 @dataclass(slots=True)
 class Observation:
-    """What the layers reported about one request.
+    """The reports of the layers about one request.
 
     Attributes:
         environ: The environ as the last layer had it.
@@ -79,7 +79,7 @@ class Observation:
 
 
 def steps_of(
-    seen: Observation, trace: TokenTrace, now: float, *, policy: Policy | None
+    seen: Observation, trace: TokenTrace, now: float, *, policy: Policy | None, expected: str
 ) -> Iterator[Step]:
     """Yield the steps of a request.
 
@@ -88,8 +88,9 @@ def steps_of(
         trace: What the verifier reported about the token.
         now: When the token was judged, in seconds since the epoch.
         policy: The policy of the stack, or None if it has no `ScopeAuthorizer`.
+        expected: The credentials that are expected, in words.
     """
-    yield _credentials_step(seen)
+    yield _credentials_step(seen, expected)
     if seen.was_verified:
         yield from trace.steps(seen.token_error, now)
     else:
@@ -127,8 +128,7 @@ def _error_of(decision: Decision | None) -> AuthError | None:
     return None if decision is None else decision.error or decision.would_be
 
 
-def _credentials_step(seen: Observation) -> Step:
-    expected = "Bearer and one token"
+def _credentials_step(seen: Observation, expected: str) -> Step:
     credentials = seen.credentials
     if seen.match is not None and seen.match.requirement is PUBLIC:
         return Step("credentials", None, expected, "not looked at, the rule is PUBLIC")

@@ -34,6 +34,7 @@ class TokenExtractor:
 
     Attributes:
         app: The application inside.
+        get_token: The function that replaces the header, or None.
     """
 
     answers_refusals = True
@@ -42,17 +43,17 @@ class TokenExtractor:
         check_callables(app=app, get_token=get_token)
         self.app = app
         self._inner = answer_auth_errors(app)
-        self._get_token = get_token
+        self.get_token = get_token
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""
         if CREDENTIALS_KEY in environ:
             del environ[CREDENTIALS_KEY]
         try:
-            if self._get_token is None:
+            if self.get_token is None:
                 credentials = parse_authorization(environ.get("HTTP_AUTHORIZATION", ""))
             else:
-                credentials = _bearer_credentials(self._get_token(environ))
+                credentials = _bearer_credentials(self.get_token(environ))
         except AuthError as error:
             return refuse(error, environ, start_response, None)
         if credentials is not None:
@@ -72,10 +73,10 @@ class TokenExtractor:
             on_refusal: Called as `on_refusal(environ, error)` with each `AuthError` that
                 `get_token` raises, before it is answered.
         """
-        get_token = self._get_token
+        get_token = self.get_token
         if get_token is not None and on_refusal is not None:
             get_token = _observed(get_token, on_refusal)
-        return copy_with(self, app=app, _inner=answer_auth_errors(app), _get_token=get_token)
+        return copy_with(self, app=app, _inner=answer_auth_errors(app), get_token=get_token)
 
 
 def _observed(
