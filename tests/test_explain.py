@@ -420,7 +420,9 @@ def test_a_refusal_of_get_token_fails_the_credentials_step(refusal):
         raise refusal
 
     explanation = Explainer(TRUSTED, RULES, get_token=get_token).explain(environ("/public"))
-    assert explanation.failed == Step("credentials", False, "a token from get_token", refusal.reason)
+    assert explanation.failed == Step(
+        "credentials", False, "a token from get_token", refusal.reason
+    )
     assert (explanation.reason, explanation.refusal.status) == (refusal.reason, refusal.status)
     assert [step.passed for step in explanation.steps[1:]] == [None] * (len(STEPS) - 1)
 
