@@ -305,12 +305,13 @@ def test_types_and_id_tokens_are_options_u6_u8(folder: Path) -> None:
     [
         (("http://a.example/", "--audience", "b"), "http only on loopback, or with --allow-http"),
         (("https://a.example/", "--audience", ""), "or --any-audience"),
+        (("login.example.com", "--audience", "b"), "say where its keys are with --jwks"),
         (
             ("https://a.example/", "--audience", "b", "--algorithm", "HS256"),
             "a secret cannot be published; use --secret-env",
         ),
     ],
-    ids=["plain http", "no audience", "a secret"],
+    ids=["plain http", "no audience", "not a URL", "a secret"],
 )
 def test_remedies_can_be_followed_on_the_command_line_d8(
     words: tuple[str, ...], message: str, folder: Path

@@ -25,6 +25,8 @@ from jwt_wsgi.jwks.static import SharedSecret, StaticJWKS
 
 _Command = Callable[..., Any]
 
+# Tokens may name an issuer in any way; only discovery needs a URL.
+_NOT_A_URL = "; or, if this is exactly the iss of tokens, say where its keys are with --jwks"
 #: Seconds, the default of `Issuer`.
 _LEEWAY = 30.0
 
@@ -179,7 +181,7 @@ class IssuerOptions:
         if self.jwks is not None:
             return self._key_set(self.jwks)
         self.fetcher()
-        with usage_errors("--issuer: "):
+        with usage_errors("--issuer: ", "" if is_url(name) else _NOT_A_URL):
             return RemoteJWKS.discovered(name, allow_http=self.allow_http, ca_certs=self.ca_certs)
 
     def _default_algorithms(self) -> tuple[str, ...]:

@@ -40,17 +40,18 @@ def load_policy(file: str) -> Policy:
 
 
 @contextmanager
-def usage_errors(prefix: str = "") -> Iterator[None]:
+def usage_errors(prefix: str = "", suffix: str = "") -> Iterator[None]:
     """Turn a `ValueError` of the block into a `click.UsageError`.
 
     Args:
         prefix: The option that the error is about, with a colon and a space; the library's
             own text follows it.
+        suffix: Another remedy that this place has.
     """
     try:
         yield
     except ValueError as error:
-        raise click.UsageError(f"{prefix}{in_options(str(error))}") from None
+        raise click.UsageError(f"{prefix}{in_options(str(error))}{suffix}") from None
 
 
 def in_options(text: str) -> str:
