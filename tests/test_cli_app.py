@@ -103,6 +103,9 @@ def test_explain_judges_with_the_application_and_leaves_no_trace_f2(folder: Path
         assert result.json["not_called"] == []
         assert "imported" in result.errors
         assert "asked for the token" in result.errors
+    refused = run_program("explain", "--app", "shop:app", "--no-token", "GET", "/none", cwd=folder)
+    assert "The request is refused: missing_token" in refused.output
+    assert "What to do: Write a rule that covers this path" in refused.output
     assert not (folder / "counted").exists()
     assert (folder / "shop.log").read_text() == ""
 

@@ -28,6 +28,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from jwt_wsgi import (
     AUTHENTICATED,
+    DENY,
     OPTIONAL,
     PUBLIC,
     CrossOrigin,
@@ -46,6 +47,7 @@ from jwt_wsgi import (
     scope,
 )
 from jwt_wsgi.explain import Explainer, Explanation, Step
+from jwt_wsgi.explain.advice import ADVICE
 from jwt_wsgi.jose import KeySet
 from jwt_wsgi.testing import LocalIssuer
 
@@ -341,6 +343,18 @@ def test_the_steps_of_an_incomplete_stack_say_what_is_missing_f2() -> None:
     assert malformed.steps[0] == unread.steps[0]
 
 
+def test_a_token_is_not_the_advice_where_everyone_is_denied_d10() -> None:
+    app = protect(reached, issuer=issuer(), rules={"/denied": DENY, "/private": AUTHENTICATED})
+    explainer = Explainer.of(app)
+    for path, reason in [
+        ("/denied", "denied"),
+        ("/none", "no_rule"),
+        ("/private", "missing_token"),
+    ]:
+        explanation = explainer.explain(full_environ("GET", path, "", "", {}))
+        assert (explanation.reason, explanation.advice) == ("missing_token", ADVICE[reason])
+
+
 def test_an_ambiguous_path_is_shown_beside_a_bad_token_f11() -> None:
     request = full_environ("GET", "/a//b", "", "", {"AUTHORIZATION": "Bearer x"})
     steps = compare("plain", request).steps
@@ -386,8 +400,10 @@ def enclosed() -> Any:
 
 
 def test_a_closure_leads_to_its_application_f2() -> None:
-    explanation = Explainer.of(enclosed()).explain(full_environ("GET", "/private", "", "", {}))
-    assert (explanation.reason, explanation.rule) == ("missing_token", "/private: AUTHENTICATED")
+    # Only the extractor reads the header; the closure also holds the layer behind it.
+    request = full_environ("GET", "/private", "", "", {"AUTHORIZATION": "Bearer x"})
+    explanation = Explainer.of(enclosed()).explain(request)
+    assert (explanation.reason, explanation.rule) == ("token_malformed", "/private: AUTHENTICATED")
 
 
 def nested() -> Any:

@@ -24,7 +24,8 @@ from jwt_wsgi.jose.hints import Hint
 from jwt_wsgi.middleware.decisions import Decision, token_hint
 from jwt_wsgi.middleware.extraction import GetToken
 from jwt_wsgi.middleware.protect import protect
-from jwt_wsgi.policy.policy import Policy, Rules
+from jwt_wsgi.policy.algebra import Access
+from jwt_wsgi.policy.policy import Match, Policy, Rules
 from jwt_wsgi.verifier import IsRevoked, Verifier
 
 _OBSERVATION = "jwt_wsgi.explain.observation"
@@ -167,13 +168,21 @@ class Explainer:
             rule=None if match is None or seen.is_outside else describe_rule(match),
             issuer=trace.issuer,
             note=_note(seen),
-            advice=self._advice([*errors, *reported], hint),
+            advice=self._advice([*errors, *reported], hint, match),
         )
 
-    def _advice(self, errors: list[AuthError], hint: Hint | None) -> str | None:
+    def _advice(
+        self, errors: list[AuthError], hint: Hint | None, match: Match | None
+    ) -> str | None:
         if not errors:
             return None
-        return advice_for(errors[0].reason, hint, reads_header=self._reads_header)
+        reason = errors[0].reason
+        if reason == "missing_token" and match is not None:
+            # A token would not help where everyone is denied.
+            requirement = match.requirement
+            if isinstance(requirement, Access) and requirement.reason is not None:
+                reason = requirement.reason
+        return advice_for(reason, hint, reads_header=self._reads_header)
 
     def _copy(self, stack: Stack, clock: Callable[[], float] | None) -> None:
         """Take over the layers of a stack."""
