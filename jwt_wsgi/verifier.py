@@ -82,6 +82,8 @@ class Verifier:
 
     Attributes:
         trusted: How many issuers are trusted; a resolver counts as more than one.
+        issuers: The configured issuers. Those that a resolver knows are not among them.
+        clock: Returns the time in seconds since the epoch.
 
     Raises:
         ValueError: For invalid arguments, or the same issuer twice.
@@ -103,6 +105,7 @@ class Verifier:
         _check_bound("max_remembered", max_remembered)
         _check_bound("max_remembered_bytes", max_remembered_bytes)
         self._issuers = IssuerRegistry(issuers)
+        self.issuers = tuple(self._issuers.configured.values())
         self.trusted = len(self._issuers.configured) + 2 * len(self._issuers.resolvers)
         self._algorithms = _all_algorithms(self._issuers)
         self._cache: TokenCache[VerifiedToken] = TokenCache(max_remembered, max_remembered_bytes)
@@ -112,7 +115,7 @@ class Verifier:
             self._max_headers = max_remembered_bytes // _HEADERS_SHARE // _HEADER_BYTES
         self._max_token_bytes = max_token_bytes
         self._is_revoked = is_revoked
-        self._clock = clock
+        self.clock = clock
         self._record: Recorder = _discard
 
     @property
@@ -133,7 +136,9 @@ class Verifier:
                 return self._judge_now(token, verified)
         return self._verify_fresh(token)
 
-    def recorded(self, recorder: Recorder) -> "Verifier":
+    def recorded(
+        self, recorder: Recorder, *, clock: Callable[[], float] | None = None
+    ) -> "Verifier":
         """Return a verifier with the same issuers and options that reports its checks.
 
         It makes every check anew, because it caches no tokens.
@@ -142,8 +147,10 @@ class Verifier:
             recorder: Called as `recorder(name, *values)` after each group of checks that passed:
                 "header", "issuer", "signature" and "claims". The values are those that were
                 compared.
+            clock: Returns the time to judge tokens at; None is this verifier's own clock.
         """
         verifier = copy.copy(self)
+        verifier.clock = clock or self.clock
         verifier._cache = TokenCache(0, 0)  # noqa: SLF001 (its own class)
         verifier._record = recorder  # noqa: SLF001 (its own class)
         return verifier
@@ -206,7 +213,7 @@ class Verifier:
         """Check what another moment may change: times, predicates, revocation."""
         _, issuer, dates, scopes, valid_from, valid_until = verified
         profile = issuer.profile
-        now = self._clock()
+        now = self.clock()
         if not valid_from <= now < valid_until:
             check_times(dates, profile, now)
         auth = Auth(token, issuer.issuer, scopes, now, claims)

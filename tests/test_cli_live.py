@@ -126,8 +126,8 @@ def test_the_repr_of_a_token_input_hides_the_token():
     assert repr(TokenInput("secret", "standard input")) == "a token from standard input"
 
 
-def on_a_terminal(*words, which):
-    """Run a command with a terminal as standard input or error.
+def on_a_terminal(*words, which, env=None):
+    """Run a command with a terminal as standard input, output or error.
 
     Return the exit status, what the terminal shows, the output and the errors.
     """
@@ -138,15 +138,17 @@ def on_a_terminal(*words, which):
         "stderr": subprocess.PIPE,
         which: theirs,
     }
-    process = subprocess.Popen(command(*words), env=environment({"TERM": "xterm"}), **streams)
+    process = subprocess.Popen(
+        command(*words), env=environment({"TERM": "xterm", **(env or {})}), **streams
+    )
     os.close(theirs)
     shown = b""
-    if which == "stderr":
+    if which != "stdin":
         while piece := _piece(ours):
             shown += piece
     output, errors = process.communicate(timeout=120)
     os.close(ours)
-    return process.returncode, shown.decode(), output.decode(), (errors or b"").decode()
+    return process.returncode, shown.decode(), (output or b"").decode(), (errors or b"").decode()
 
 
 def _piece(terminal):

@@ -24,6 +24,9 @@ ENDING = [
     if not line.startswith("$ jwt-wsgi issuer")
 ]
 
+#: The ends of the commands whose requests are refused.
+REFUSED = ("GET /api/private-scoped", "--no-token GET /api/private", "--token-file request.txt")
+
 
 def fenced(language: str) -> str:
     (block,) = re.findall(rf"^```{language}\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
@@ -34,11 +37,12 @@ def fenced(language: str) -> str:
 def place(tmp_path_factory):
     """Yield a folder with the page's files, its environment, the issuer's port and greeting."""
     folder = tmp_path_factory.mktemp("page")
+    port = str(free_port())
     (folder / "policy.toml").write_text(fenced("toml"))
-    (folder / "shop.py").write_text(fenced("python"))
+    (folder / "shop.py").write_text(fenced("python").replace("8917", port))
+    (folder / "request.txt").write_text(fenced("text"))
     script = Path(sys.executable).with_name("jwt-wsgi")
     assert script.exists(), "the extra cli installs the script next to this Python"
-    port = str(free_port())
     env = environment({"PATH": f"{script.parent}{os.pathsep}{os.environ['PATH']}"})
     process = subprocess.Popen(
         [script, "issuer", "--port", port],
@@ -65,7 +69,7 @@ def test_the_issuers_greeting_is_the_one_on_the_page(place):
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_every_command_of_the_page_runs_in_order_with_the_stated_status(place):
     folder, env, port, _ = place
-    assert len(ENDING) == 9
+    assert len(ENDING) == 14
     for line in ENDING:
         result = subprocess.run(
             line.replace("8917", port),
@@ -76,9 +80,9 @@ def test_every_command_of_the_page_runs_in_order_with_the_stated_status(place):
             text=True,
             timeout=120,
         )
-        refused = line.endswith("GET /api/private-scoped")
+        refused = line.endswith(REFUSED)
         assert (result.returncode, result.stderr) == (int(refused), ""), line
-        if refused:
+        if line.endswith("GET /api/private-scoped"):
             row = next(each for each in result.stdout.splitlines() if each.startswith("rule"))
             assert "scope('read:messages')" in row
             assert "scopes ['openid']" in row

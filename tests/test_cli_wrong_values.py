@@ -33,7 +33,7 @@ CALL = ("GET", "/")
         pytest.param(
             (*TRUST, "--algorithm", "HS256", *CALL),
             "t",
-            "use SharedSecret",
+            "use --secret-env",
             id="a secret as a published key",
         ),
         pytest.param(
@@ -132,9 +132,12 @@ CALL = ("GET", "/")
         pytest.param((*TRUST, *CALL), "{", "JSON without an access_token", id="half an answer"),
         pytest.param((*TRUST, *CALL), "x" * 131073, "over 131072 bytes", id="too many bytes"),
         pytest.param(
-            ("explain", "--issuer", "a", *CALL), "t", "Missing option '--policy'", id="no policy"
+            ("explain", "--issuer", "a", *CALL),
+            "t",
+            "--app: write the application, such as",
+            id="no policy",
         ),
-        pytest.param((*TRUST, "GET"), "t", "Missing argument 'PATH'", id="no path"),
+        pytest.param((*TRUST, "GET"), "t", "METHOD and PATH: write them", id="no path"),
         pytest.param(
             (*TRUST, *CALL, "eyJhbGciOiJub25lIn0.e30."),
             "t",
@@ -155,7 +158,7 @@ CALL = ("GET", "/")
         ),
         pytest.param(("keys",), "", "write the issuer's URL, or --jwks", id="keys of nothing"),
         pytest.param(
-            ("keys", "https://a.example/", "--jwks", "x"), "", "one of the two", id="keys of two"
+            ("keys", "https://a.example/", "--jwks", "x"), "", "one of the three", id="keys of two"
         ),
         pytest.param(
             ("keys", "a.example"),

@@ -1,16 +1,22 @@
 """`check`: the linter's findings on a policy, and problems of the live issuers."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import click
 
-from jwt_wsgi.cli.issuer_options import IssuerOptions, issuer_options, json_option
+from jwt_wsgi.cli.applications import app_option, load_stack, printing_to_errors
+from jwt_wsgi.cli.issuer_options import IssuerOptions, issuer_options
 from jwt_wsgi.cli.output import escape, print_json, print_line, print_table, show_progress
-from jwt_wsgi.cli.published_keys import PublishedKeys, fetch_published_keys
-from jwt_wsgi.cli.times import describe_clock_skew, pluralize
+from jwt_wsgi.cli.provider_presets import preset_option
+from jwt_wsgi.cli.published_keys import PublishedKeys, published_keys_of
+from jwt_wsgi.cli.shared_options import json_option
+from jwt_wsgi.cli.times import describe_clock_skew
+from jwt_wsgi.explain.dates import pluralize
 from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.jwks.remote import RemoteJWKS
+from jwt_wsgi.jwks.source import single_sources
 from jwt_wsgi.policy.lint import Finding
 from jwt_wsgi.policy.policy import Policy
 from jwt_wsgi.policyfile import parse_policy
@@ -56,7 +62,8 @@ class IssuerReport:
 
 
 @click.command(short_help="Check a policy, and the issuers that go with it.")
-@click.argument("file", type=click.File("rb", lazy=True))
+@click.argument("file", type=click.File("rb", lazy=True), required=False)
+@app_option
 @click.option(
     "--issuer",
     "names",
@@ -64,18 +71,38 @@ class IssuerReport:
     multiple=True,
     help="An issuer whose tokens the API accepts; repeatable.",
 )
+@preset_option
 @click.option("--offline", is_flag=True, help="Do not contact the issuers; only count them.")
 @issuer_options
 @json_option
 def check(
-    file: BinaryIO, names: tuple[str, ...], offline: bool, as_json: bool, options: IssuerOptions
+    file: BinaryIO | None,
+    application: str | None,
+    names: tuple[str, ...],
+    preset: str | None,
+    offline: bool,
+    as_json: bool,
+    options: IssuerOptions,
 ) -> None:
     """Check the policy in FILE with the linter, and contact each --issuer as an API would.
 
+    With --app, check the policy and the issuers of an application. Its module is imported, so its
+    code runs.
+
     The exit status is 0 if nothing is found, and 1 if something is.
     """
-    policy = _check_policy(file, issuer_count=max(1, len(names)))
-    issuers = [_check_issuer(name, options, offline=offline) for name in names]
+    if application is not None and file is None:
+        _check_alone(names, preset, options)
+        policy, trusted = _of_application(application)
+    elif file is not None and application is None:
+        trusted = [options.issuer(name, options.keys(name)) for name in names]
+        if preset is not None:
+            trusted.append(options.preset_issuer(preset))
+        policy = _check_policy(file, issuer_count=max(1, len(trusted)))
+    else:
+        raise click.UsageError("FILE: write the policy's file, or --app; one of the two")
+    with printing_to_errors():
+        issuers = [report for issuer in trusted for report in _check_issuer(issuer, offline)]
     if as_json:
         print_json(_document(policy, issuers))
     else:
@@ -84,6 +111,28 @@ def check(
             _print_issuer(issuer)
     is_good = policy.is_good and not any(issuer.problems for issuer in issuers)
     raise click.exceptions.Exit(0 if is_good else 1)
+
+
+def _check_alone(names: tuple[str, ...], preset: str | None, options: IssuerOptions) -> None:
+    """Refuse options beside --app, which would be ignored."""
+    name = "--issuer" if names else options.given()
+    if preset is not None:
+        name = "--preset"
+    if name is not None:
+        raise click.UsageError(f"{name}: leave it out, --app has its own policy and issuers")
+
+
+def _of_application(application: str) -> tuple[PolicyReport, list[Issuer]]:
+    """Return the report on an application's policy, and the issuers that it trusts."""
+    stack = load_stack(application)
+    if stack.authorizer is None or stack.verifier is None:
+        raise click.UsageError(
+            f"--app {application!r}: a TokenVerifier and a ScopeAuthorizer must stand in it"
+        )
+    verifier = stack.verifier.verifier
+    policy = stack.authorizer.policy
+    findings = policy.lint(issuers=verifier.trusted)
+    return PolicyReport(application, policy, findings=findings), list(verifier.issuers)
 
 
 def _check_policy(file: BinaryIO, *, issuer_count: int) -> PolicyReport:
@@ -101,21 +150,24 @@ def _check_policy(file: BinaryIO, *, issuer_count: int) -> PolicyReport:
     return PolicyReport(file.name, policy, findings=policy.lint(issuers=issuer_count))
 
 
-def _check_issuer(name: str, options: IssuerOptions, *, offline: bool) -> IssuerReport:
-    keys = options.keys(name)
-    issuer = options.issuer(name, keys)
-    if offline or not isinstance(keys, RemoteJWKS):
-        return IssuerReport(name)
-    with show_progress(f"asking {name}"):
-        published = fetch_published_keys(options.jwks, name, allow_http=options.allow_http)
-    problems = (
-        published.problem,
-        _missing_algorithms(issuer, published),
-        _clock_problem(published, options.leeway),
-    )
-    return IssuerReport(
-        name, published, tuple(problem for problem in problems if problem is not None)
-    )
+def _check_issuer(issuer: Issuer, offline: bool) -> Iterator[IssuerReport]:
+    """Yield a report for each remote key source of an issuer; one without keys if it has none."""
+    sources = [each for each in single_sources(issuer.keys) if isinstance(each, RemoteJWKS)]
+    if offline or not sources:
+        yield IssuerReport(issuer.issuer)
+        return
+    is_alone = len(single_sources(issuer.keys)) == 1
+    for source in sources:
+        with show_progress(f"asking {issuer.issuer}"):
+            published = published_keys_of(source, issuer.issuer)
+        problems = (
+            published.problem,
+            _missing_algorithms(issuer, published) if is_alone else None,
+            _clock_problem(published, issuer.profile.leeway),
+        )
+        yield IssuerReport(
+            issuer.issuer, published, tuple(problem for problem in problems if problem is not None)
+        )
 
 
 def _missing_algorithms(issuer: Issuer, published: PublishedKeys) -> str | None:

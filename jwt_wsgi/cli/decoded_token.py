@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from jwt_wsgi.cli.times import OUTSIDE_CALENDAR, format_duration, is_number, to_moment
+from jwt_wsgi.explain.dates import OUTSIDE_CALENDAR, format_duration, is_number, to_moment
 from jwt_wsgi.jose import encoding
 from jwt_wsgi.jose.algorithms import ALGORITHMS, SYMMETRIC
 from jwt_wsgi.jose.compact import MAX_TOKEN_BYTES

@@ -1,59 +1,37 @@
 """`explain`: every check of one request, and the response that it would get."""
 
-import io
-import os
-from dataclasses import dataclass
-from typing import Any
-from urllib.parse import unquote_to_bytes
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
 
-from jwt_wsgi.cli.issuer_options import (
-    IssuerOptions,
-    issuer_options,
-    json_option,
-    load_policy,
-    policy_option,
-    usage_errors,
-)
-from jwt_wsgi.cli.output import escape, print_json, print_line, print_table, show_progress
+from jwt_wsgi.cli.applications import app_option, load_stack, printing_to_errors
+from jwt_wsgi.cli.explanation_output import Result, document_of, print_result
+from jwt_wsgi.cli.issuer_options import IssuerOptions, issuer_options
+from jwt_wsgi.cli.output import print_json, show_progress
+from jwt_wsgi.cli.provider_presets import preset_option
+from jwt_wsgi.cli.published_keys import published_keys_of
+from jwt_wsgi.cli.request_input import Request, request_from
+from jwt_wsgi.cli.shared_options import json_option, load_policy, policy_option
 from jwt_wsgi.cli.times import at_option, clock_at
-from jwt_wsgi.cli.tokens import TokenInput, read_token, token_options
-from jwt_wsgi.explain import Explainer, Explanation, Response
+from jwt_wsgi.cli.tokens import read_input, token_options
+from jwt_wsgi.explain import Explainer, Explanation
+from jwt_wsgi.issuer import ANY_AUDIENCE, Issuer
 from jwt_wsgi.jwks.remote import RemoteJWKS
-from jwt_wsgi.jwks.source import KeySource
+from jwt_wsgi.jwks.source import single_sources
 
-_PASSED_LABELS = {True: "yes", False: "NO", None: "-"}
-
-
-@dataclass(frozen=True, slots=True)
-class _Request:
-    """The request to explain. `path` may have a query; `token_input` is None without a token."""
-
-    method: str
-    path: str
-    mount: str
-    token_input: TokenInput | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Result:
-    """The explanation of a request, and why the issuer's keys could not be fetched, if so."""
-
-    request: _Request
-    explanation: Explanation
-    keys_problem: str | None
+# An issuer for requests without a token. Nothing is fetched for them.
+_NOBODY = "https://issuer.invalid/"
 
 
 @click.command(short_help="Show each check of one request, and the response.")
+@app_option
 @policy_option
 @click.option(
-    "--issuer",
-    "issuer_name",
-    metavar="URL",
-    required=True,
-    help="The issuer, exactly as it stands in tokens.",
+    "--issuer", "issuer_name", metavar="URL", help="The issuer, exactly as it stands in tokens."
 )
+@preset_option
 @issuer_options
 @token_options
 @click.option("--no-token", is_flag=True, help="Explain the request without a token.")
@@ -62,146 +40,122 @@ class _Result:
 )
 @at_option
 @json_option
-@click.argument("method")
-@click.argument("path")
+@click.argument("method", required=False)
+@click.argument("path", required=False)
 def explain(
-    policy_file: str,
-    issuer_name: str,
+    application: str | None,
+    policy_file: str | None,
+    issuer_name: str | None,
+    preset: str | None,
     token_file: str | None,
     token_env: str | None,
     no_token: bool,
     mount: str,
     at: float | None,
     as_json: bool,
-    method: str,
-    path: str,
+    method: str | None,
+    path: str | None,
     options: IssuerOptions,
 ) -> None:
     """Show how the request METHOD PATH is decided: each check, and the response.
 
+    The input is a token, header lines, a whole request, or a curl command; the last two have
+    METHOD and PATH in them. A curl command is read, and not executed.
+
+    With --app, policy, issuers and all options are those of the application. Its module is
+    imported, so its code runs; the application is not called.
+
     The exit status is 0 if the request would reach the application, and 1 if it is refused.
     """
-    if not path.startswith("/"):
-        raise click.UsageError(f"PATH {path!r}: write the part after the host, beginning with /")
     if no_token and (token_file or token_env):
         raise click.UsageError("--no-token: remove it, or remove --token-file and --token-env")
-    policy = load_policy(policy_file)
-    keys = options.keys(issuer_name)
-    issuer = options.issuer(issuer_name, keys)
-    token_input = None if no_token else read_token(token_file, token_env)
-    request = _Request(method, path, mount, token_input)
-    explainer = Explainer(issuer, policy, clock=clock_at(at))
-    with show_progress(f"asking {issuer_name} for its keys"), usage_errors():
-        explanation = explainer.explain(_environ(request))
-    result = _Result(request, explanation, _keys_problem(keys, explanation))
-    if as_json:
-        print_json(_document(result))
+    if application is not None:
+        _check_alone(policy_file, issuer_name, preset, options)
+        explainer = _explainer_of(application, at)
+    elif policy_file is not None:
+        policy = load_policy(policy_file)
+        issuer = _issuer(issuer_name, preset, options, no_token=no_token)
+        explainer = Explainer(issuer, policy, clock=clock_at(at))
     else:
-        _print(result)
-    raise click.exceptions.Exit(0 if explanation.refusal is None else 1)
+        raise click.UsageError(
+            "--app: write the application, such as shop.wsgi:application; or write --policy with a"
+            " TOML file"
+        )
+    given = None if no_token else read_input(token_file, token_env)
+    request = request_from(method, path, mount, given)
+    result = _explain(explainer, request, application)
+    if as_json:
+        print_json(document_of(result))
+    else:
+        print_result(result)
+    raise click.exceptions.Exit(0 if result.allowed else 1)
 
 
-def _environ(request: _Request) -> dict[str, Any]:
-    """Return the environ that a server makes of the request (PEP 3333)."""
-    path, _, query = request.path.partition("?")
-    environ = {
-        "REQUEST_METHOD": request.method,
-        "SCRIPT_NAME": request.mount,
-        # Arguments that are not UTF-8 have surrogates in place of their bytes.
-        "PATH_INFO": unquote_to_bytes(os.fsencode(path)).decode("latin-1"),
-        "QUERY_STRING": query,
-        "SERVER_NAME": "localhost",
-        "SERVER_PORT": "80",
-        "SERVER_PROTOCOL": "HTTP/1.1",
-        "wsgi.url_scheme": "http",
-        "wsgi.input": io.BytesIO(),
-    }
-    if request.token_input is not None:
-        credentials = f"Bearer {request.token_input.token}"
-        environ["HTTP_AUTHORIZATION"] = credentials.encode().decode("latin-1")
-    return environ
+def _check_alone(
+    policy_file: str | None, issuer_name: str | None, preset: str | None, options: IssuerOptions
+) -> None:
+    """Refuse options beside --app, which would be ignored."""
+    given = {"--policy": policy_file, "--issuer": issuer_name, "--preset": preset}
+    name = next((name for name, value in given.items() if value is not None), options.given())
+    if name is not None:
+        raise click.UsageError(f"{name}: leave it out, --app has its own policy and issuers")
 
 
-def _keys_problem(keys: KeySource, explanation: Explanation) -> str | None:
-    """Return why the keys could not be fetched, if that decided the request."""
-    if explanation.reason != "keys_unavailable" or not isinstance(keys, RemoteJWKS):
-        return None
-    return keys.status().last_error or "no answer in time"
+def _explainer_of(application: str, at: float | None) -> Explainer:
+    return Explainer.of(load_stack(application).app, clock=None if at is None else clock_at(at))
 
 
-def _document(result: _Result) -> dict[str, Any]:
-    request = result.request
-    explanation = result.explanation
-    return {
-        "method": request.method,
-        "path": request.path,
-        "token": _token_document(request.token_input),
-        "allowed": explanation.refusal is None,
-        "reason": explanation.reason,
-        "would_be": explanation.would_be,
-        "keys_problem": result.keys_problem,
-        "steps": [step._asdict() for step in explanation.steps],
-        "response": _response_document(explanation.refusal),
-    }
-
-
-def _token_document(token_input: TokenInput | None) -> dict[str, Any] | None:
-    if token_input is None:
-        return None
-    return {"source": token_input.source, "bytes": token_input.size}
-
-
-def _response_document(response: Response | None) -> dict[str, Any] | None:
-    if response is None:
-        return None
-    return {
-        "status": response.status,
-        "headers": dict(response.headers),
-        "body": response.body.decode(),
-    }
-
-
-def _print(result: _Result) -> None:
-    _print_request(result.request)
-    print_line()
-    rows = (
-        (step.name, _PASSED_LABELS[step.passed], step.expected or "", step.found or "")
-        for step in result.explanation.steps
+def _issuer(
+    name: str | None, preset: str | None, options: IssuerOptions, *, no_token: bool
+) -> Issuer:
+    if name is not None and preset is not None:
+        raise click.UsageError("--issuer and --preset: use only one of them")
+    if preset is not None:
+        return options.preset_issuer(preset)
+    if name is not None and not (no_token and options.given() is None):
+        return options.issuer(name, options.keys(name))
+    if no_token:
+        return Issuer(_NOBODY, audience=ANY_AUDIENCE)
+    raise click.UsageError(
+        "--issuer: write the issuer, exactly as it stands in tokens; or --preset, --app or "
+        "--no-token"
     )
-    print_table(("check", "passed", "expected", "found"), rows)
-    print_line()
-    if result.keys_problem is not None:
-        print_line(
-            escape(f"The issuer's keys could not be fetched: {result.keys_problem}"), "yellow"
-        )
-    _print_outcome(result.explanation)
 
 
-def _print_request(request: _Request) -> None:
-    token = "no token"  # noqa: S105 (a description)
-    if request.token_input is not None:
-        token = f"a token of {request.token_input.size} bytes from {request.token_input.source}"
-    print_line(escape(f"{request.method} {request.path}, with {token}"))
+def _explain(explainer: Explainer, request: Request, application: str | None) -> Result:
+    with show_progress("judging the request"), printing_to_errors(), _without_decision_log():
+        try:
+            explanation = explainer.explain(request.environ())
+        except Exception as error:  # noqa: BLE001 (a user's get_token may raise anything)
+            # The type alone: the text of the exception may quote the token.
+            raise click.UsageError(
+                f"the application's own code raises {type(error).__name__} for this request, so "
+                "its server answers 500; look at get_token and the middleware in front"
+            ) from None
+        problem = _keys_problem(explanation)
+    return Result(request, explanation, problem, application, explainer.passed_over)
 
 
-def _print_outcome(explanation: Explanation) -> None:
-    if explanation.would_be is not None:
-        print_line(
-            "The rule is report-only. If it were enforced, it would refuse the request:"
-            f" {explanation.would_be}",
-            "yellow",
-        )
-    if explanation.refusal is None:
-        print_line("The request reaches the application.", "green")
-        return
-    print_line(f"The request is refused: {explanation.reason}. The response:", "red")
-    print_line()
-    _print_response(explanation.refusal)
+def _keys_problem(explanation: Explanation) -> str | None:
+    """Return why the keys could not be fetched, if that decided the request."""
+    reasons = (explanation.reason, explanation.would_be)
+    if "keys_unavailable" not in reasons or explanation.issuer is None:
+        return None
+    for source in single_sources(explanation.issuer.keys):
+        if isinstance(source, RemoteJWKS):
+            # Asked once more, because the status has no more than the name of the failure.
+            problem = published_keys_of(source, explanation.issuer.issuer).problem
+            return problem or source.status().last_error or "no answer in time"
+    return None
 
 
-def _print_response(response: Response) -> None:
-    print_line(f"{response.status}")
-    for name, value in response.headers:
-        print_line(escape(f"{name}: {value}", 2000))
-    print_line()
-    print_line(escape(response.body.decode(), 2000))
+@contextmanager
+def _without_decision_log() -> Iterator[None]:
+    """Keep the decision out of the application's log files: nobody made this request."""
+    logger = logging.getLogger("jwt_wsgi.decision")
+    was_disabled = logger.disabled
+    logger.disabled = True
+    try:
+        yield
+    finally:
+        logger.disabled = was_disabled

@@ -6,10 +6,11 @@ from typing import Any
 import click
 
 from jwt_wsgi.cli.decoded_token import DATES, DecodedToken, decode_token, remarks
-from jwt_wsgi.cli.issuer_options import json_option
 from jwt_wsgi.cli.output import escape, format_value, print_json, print_line, print_table
+from jwt_wsgi.cli.shared_options import json_option
 from jwt_wsgi.cli.times import at_option, clock_at, describe_date
 from jwt_wsgi.cli.tokens import read_token, token_options
+from jwt_wsgi.jose.hints import Hint, hint_for
 
 #: The most members of one object that are shown.
 MAX_MEMBERS = 100
@@ -19,11 +20,15 @@ REMINDER = "Nothing of this is verified: anyone can write such a token."
 
 @dataclass(frozen=True, slots=True)
 class _Inspection:
-    """A decoded token, the place it came from, and remarks on it at the time `now`."""
+    """A decoded token, the place it came from, and remarks on it at the time `now`.
+
+    `hint` is what the token seems to be, or None if nothing is unusual about its kind.
+    """
 
     source: str
     token: DecodedToken
     remarks: list[str]
+    hint: Hint | None
     now: float
 
 
@@ -39,7 +44,10 @@ def inspect(token_file: str | None, token_env: str | None, at: float | None, as_
     token_input = read_token(token_file, token_env)
     now = clock_at(at)()
     token = decode_token(token_input.token)
-    inspection = _Inspection(token_input.source, token, remarks(token, now), now)
+    # Padding is unusual only in a token that cannot be read because of it.
+    reason = "" if token.problem is None else "token_malformed"
+    hint = hint_for(token_input.token, reason)
+    inspection = _Inspection(token_input.source, token, remarks(token, now), hint, now)
     if as_json:
         print_json(_document(inspection))
     else:
@@ -58,6 +66,7 @@ def _document(inspection: _Inspection) -> dict[str, Any]:
         "times": _dates_in_words(token.claims or {}, inspection.now),
         "signature_bytes": token.signature_size,
         "unusual": inspection.remarks,
+        "hint": None if inspection.hint is None else inspection.hint._asdict(),
         "problem": token.problem,
     }
 
@@ -84,6 +93,9 @@ def _print(inspection: _Inspection) -> None:
     print_line()
     if token.problem is not None:
         print_line(f"The token cannot be read: {token.problem}.", "red")
+    if inspection.hint is not None:
+        print_line(f"What it seems to be: {inspection.hint.meaning}", "yellow")
+        print_line(f"What to do: {inspection.hint.remedy}", "yellow")
     print_line(REMINDER, "bold")
 
 

@@ -8,9 +8,9 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 import click
 
-from jwt_wsgi.cli.issuer_options import json_option, usage_errors
 from jwt_wsgi.cli.minting import TOKEN_PATH, MintingIssuer
 from jwt_wsgi.cli.output import escape, print_line
+from jwt_wsgi.cli.shared_options import json_option, usage_errors
 from jwt_wsgi.testing import LocalIssuer
 
 AUDIENCE = "https://api.test"

@@ -1,35 +1,34 @@
-"""Options that several commands share: those of `Issuer`, the policy file and `--json`."""
+"""The options of `Issuer`, which several commands share."""
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from functools import wraps
 from typing import Any, Literal
 
 import click
 
+from jwt_wsgi.cli.provider_presets import preset_issuer
+from jwt_wsgi.cli.shared_options import (
+    allow_http_option,
+    built_in_fetcher,
+    ca_certs_option,
+    is_url,
+    usage_errors,
+)
+from jwt_wsgi.http.fetching import Fetch
 from jwt_wsgi.issuer import ANY_AUDIENCE, Issuer
 from jwt_wsgi.jose.algorithms import ALGORITHMS
 from jwt_wsgi.jwks.remote import RemoteJWKS
 from jwt_wsgi.jwks.source import KeySource
 from jwt_wsgi.jwks.static import SharedSecret, StaticJWKS
-from jwt_wsgi.policy.policy import Policy
-from jwt_wsgi.policyfile import read_policy
 
 _Command = Callable[..., Any]
 
-policy_option = click.option(
-    "--policy",
-    "policy_file",
-    metavar="FILE",
-    required=True,
-    help="The policy, a TOML file (jwt_wsgi.policyfile).",
-)
-json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-allow_http_option = click.option(
-    "--allow-http", is_flag=True, help="Allow plain http to hosts other than loopback."
-)
+# Tokens may name an issuer in any way; only discovery needs a URL.
+_NOT_A_URL = "; or, if this is exactly the iss of tokens, say where its keys are with --jwks"
+#: Seconds, the default of `Issuer`.
+_LEEWAY = 30.0
 
 _OPTIONS = (
     click.option(
@@ -67,7 +66,7 @@ _OPTIONS = (
     click.option(
         "--leeway",
         type=float,
-        default=30,
+        default=_LEEWAY,
         metavar="SECONDS",
         help="The tolerance for every date in a token, 30 by default.",
     ),
@@ -76,6 +75,17 @@ _OPTIONS = (
         metavar="NAME",
         help="The claim that holds the scopes, instead of scope or scp.",
     ),
+    click.option(
+        "--type",
+        "types",
+        metavar="TEXT",
+        multiple=True,
+        help="An accepted value of typ, instead of the profile's; repeatable.",
+    ),
+    click.option(
+        "--allow-id-tokens", is_flag=True, help="Accept ID tokens as well as access tokens."
+    ),
+    ca_certs_option,
     allow_http_option,
 )
 
@@ -92,7 +102,28 @@ class IssuerOptions:
     profile: Literal["jwt", "at+jwt"]
     leeway: float
     scope_claim: str | None
+    types: tuple[str, ...]
+    allow_id_tokens: bool
+    ca_certs: str | None
     allow_http: bool
+
+    def given(self) -> str | None:
+        """Return the name of one option that differs from its default, or None."""
+        given = {
+            "--audience": bool(self.audiences),
+            "--any-audience": self.any_audience,
+            "--jwks": self.jwks is not None,
+            "--secret-env": self.secret_env is not None,
+            "--algorithm": bool(self.algorithms),
+            "--profile": self.profile != "jwt",
+            "--leeway": self.leeway != _LEEWAY,
+            "--scope-claim": self.scope_claim is not None,
+            "--type": bool(self.types),
+            "--allow-id-tokens": self.allow_id_tokens,
+            "--ca-certs": self.ca_certs is not None,
+            "--allow-http": self.allow_http,
+        }
+        return next((name for name, is_given in given.items() if is_given), None)
 
     def issuer(self, name: str, keys: KeySource) -> Issuer:
         """Return the issuer `name` with these keys; raise `click.UsageError` for invalid values."""
@@ -107,11 +138,36 @@ class IssuerOptions:
                 audience=ANY_AUDIENCE if self.any_audience else self.audiences,
                 keys=keys,
                 algorithms=self.algorithms or self._default_algorithms(),
-                profile=self.profile,
-                leeway=self.leeway,
-                scope_claim=self.scope_claim,
-                allow_http=self.allow_http,
+                **self._profile_options(),
             )
+
+    def preset_issuer(self, preset: str) -> Issuer:
+        """Return the issuer of `--preset`; raise `click.UsageError` for invalid values."""
+        if self.any_audience or not self.audiences:
+            raise click.UsageError("--preset: write --audience with this API's identifier")
+        options = self._profile_options()
+        if self.algorithms:
+            options["algorithms"] = self.algorithms
+        if self.jwks is not None or self.secret_env is not None:
+            options["keys"] = self.keys("")
+        elif self.ca_certs is not None:
+            options["fetch"] = self.fetcher()
+        return preset_issuer(preset, self.audiences, options)
+
+    def fetcher(self) -> Fetch:
+        """Return the HTTP client that `--ca-certs` makes."""
+        return built_in_fetcher(self.ca_certs)
+
+    def _profile_options(self) -> dict[str, Any]:
+        """Return the options of `Issuer` about the form of tokens, and `allow_http`."""
+        return {
+            "profile": self.profile,
+            "leeway": self.leeway,
+            "scope_claim": self.scope_claim,
+            "types": self.types or None,
+            "allow_id_tokens": self.allow_id_tokens,
+            "allow_http": self.allow_http,
+        }
 
     def keys(self, name: str) -> KeySource:
         """Return the key source that the options name, or discovery for `name`.
@@ -124,8 +180,9 @@ class IssuerOptions:
             return _read_secret(self.secret_env)
         if self.jwks is not None:
             return self._key_set(self.jwks)
-        with usage_errors("--issuer: "):
-            return RemoteJWKS.discovered(name, allow_http=self.allow_http)
+        self.fetcher()
+        with usage_errors("--issuer: ", "" if is_url(name) else _NOT_A_URL):
+            return RemoteJWKS.discovered(name, allow_http=self.allow_http, ca_certs=self.ca_certs)
 
     def _default_algorithms(self) -> tuple[str, ...]:
         if self.secret_env:
@@ -133,9 +190,10 @@ class IssuerOptions:
         return ("RS256",)
 
     def _key_set(self, location: str) -> KeySource:
+        self.fetcher()
         with usage_errors("--jwks: "):
             if is_url(location):
-                return RemoteJWKS(location, allow_http=self.allow_http)
+                return RemoteJWKS(location, allow_http=self.allow_http, ca_certs=self.ca_certs)
             try:
                 return StaticJWKS(location)
             except OSError as error:
@@ -146,64 +204,18 @@ class IssuerOptions:
 
 def issuer_options(command: _Command) -> _Command:
     """Add the options of an issuer; the command takes them as `options`, an `IssuerOptions`."""
+    names = [field.name for field in fields(IssuerOptions)]
 
     @wraps(command)
-    def with_options(
-        *,
-        audiences: tuple[str, ...],
-        any_audience: bool,
-        jwks: str | None,
-        secret_env: str | None,
-        algorithms: tuple[str, ...],
-        profile: Literal["jwt", "at+jwt"],
-        leeway: float,
-        scope_claim: str | None,
-        allow_http: bool,
-        **others: Any,
-    ) -> Any:
-        options = IssuerOptions(
-            audiences=audiences,
-            any_audience=any_audience,
-            jwks=jwks,
-            secret_env=secret_env,
-            algorithms=algorithms,
-            profile=profile,
-            leeway=leeway,
-            scope_claim=scope_claim,
-            allow_http=allow_http,
-        )
-        return command(options=options, **others)
+    def with_options(**arguments: Any) -> Any:
+        values = {name: arguments.pop(name) for name in names}
+        return command(options=IssuerOptions(**values), **arguments)
 
     decorated: _Command = with_options
     # click shows the options in the reverse order of their decorators.
     for option in reversed(_OPTIONS):
         decorated = option(decorated)
     return decorated
-
-
-def load_policy(file: str) -> Policy:
-    """Return the policy in `file`; raise `click.UsageError` if it is invalid."""
-    with usage_errors("--policy: "):
-        return read_policy(file)
-
-
-@contextmanager
-def usage_errors(prefix: str = "") -> Iterator[None]:
-    """Turn a `ValueError` of the block into a `click.UsageError`.
-
-    Args:
-        prefix: The option that the error is about, with a colon and a space; the library's
-            own text follows it.
-    """
-    try:
-        yield
-    except ValueError as error:
-        raise click.UsageError(f"{prefix}{error}") from None
-
-
-def is_url(location: str) -> bool:
-    """Return True for a URL, False for the name of a file."""
-    return "://" in location
 
 
 def _read_secret(variable: str) -> SharedSecret:

@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
+from itertools import zip_longest
 from typing import Any
 
 import click
@@ -64,11 +65,19 @@ def print_line(text: str = "", style: str = "") -> None:
     _console().print(Text(text, style), soft_wrap=True)
 
 
-def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print rows below their headings. The cells are escaped here."""
+def print_table(
+    headings: Sequence[str], rows: Iterable[Sequence[object]], styles: Sequence[str] = ()
+) -> None:
+    """Print rows below their headings. The cells are escaped here.
+
+    Args:
+        headings: The headings.
+        rows: The rows, as many cells in each as there are headings.
+        styles: A style for each row, such as "red"; without any, no row has one.
+    """
     table = Table(*headings, box=None, pad_edge=False, header_style="bold")
-    for row in rows:
-        table.add_row(*map(_cell, row))
+    for row, style in zip_longest(rows, styles):
+        table.add_row(*map(_cell, row), style=style)
     console = _console()
     with console.capture() as capture:
         console.print(table)

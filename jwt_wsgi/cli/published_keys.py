@@ -7,24 +7,25 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jwt_wsgi.http.client import Fetcher
-from jwt_wsgi.http.fetching import NO_HEADERS, FetchError, Reply
+from jwt_wsgi.cli.tls_failures import tls_failure
+from jwt_wsgi.http.fetching import NO_HEADERS, Fetch, FetchError, Reply
 from jwt_wsgi.jose import jwk
+from jwt_wsgi.jose.jwk import Key
 from jwt_wsgi.jose.strict_json import read_document
 from jwt_wsgi.jwks.discovery import Location
+from jwt_wsgi.jwks.remote import RemoteJWKS
+from jwt_wsgi.jwks.source import KeySource
 from jwt_wsgi.jwks.static import MAX_FILE_BYTES
 
+_REDIRECTS = (301, 302, 303, 307, 308)
 #: The most entries of a key set, as in `RemoteJWKS`.
 MAX_KEYS = 100
 #: Seconds. A clock that is off by more than an issuer's default leeway deserves attention.
 LEEWAY = 30
-#: Seconds for one reply.
-_TIMEOUT = 10.0
 # Explanations for the HTTP client's names of common failures.
 _EXPLANATIONS = {
     "NewConnectionError": "nothing answers there; check the URL, and that the server runs",
     "NameResolutionError": "there is no such host; check the URL",
-    "SSLError": "its certificate is not trusted here",
 }
 
 
@@ -103,19 +104,23 @@ class _RecordingFetcher:
     A reply with an error status counts too: its clock is worth knowing.
     """
 
-    def __init__(self) -> None:
-        self._fetch = Fetcher(_TIMEOUT, MAX_FILE_BYTES)
+    def __init__(self, fetch: Fetch) -> None:
+        self._fetch = fetch
         self.headers: Mapping[str, str] = NO_HEADERS
         self.received_at = 0.0
 
     def __call__(self, url: str) -> Reply:
         self.headers = NO_HEADERS
         try:
-            reply = self._fetch(url)
+            answer = self._fetch(url)
+            reply = answer if isinstance(answer, Reply) else Reply(answer)
             self.headers = reply.headers
         except FetchError as error:
             self.headers = error.headers
             raise
+        except Exception as error:  # noqa: BLE001 (a user's fetch may raise anything)
+            # The type alone: the text of the exception may quote a secret.
+            raise FetchError(f"fetch raised {type(error).__name__}") from None
         finally:
             self.received_at = time.time()
         return reply
@@ -136,22 +141,15 @@ class _RecordingFetcher:
             return None
 
 
-def fetch_published_keys(
-    uri: str | None, issuer: str = "", *, allow_http: bool = False
-) -> PublishedKeys:
+def fetch_published_keys(location: Location, fetch: Fetch) -> PublishedKeys:
     """Fetch a key set and describe it; a failed fetch becomes the `problem` of the result.
 
     Args:
-        uri: The URL of the key set, or None to discover it.
-        issuer: The issuer whose metadata names the key set if `uri` is None.
-        allow_http: Allow plain http to hosts other than loopback.
-
-    Raises:
-        ValueError: `uri` or `issuer` is not a URL that may be fetched.
+        location: The URL of the key set, or the issuer whose metadata names it.
+        fetch: The HTTP client.
     """
-    location = Location(uri, issuer=issuer, allow_http=allow_http)
-    source = uri or issuer
-    fetcher = _RecordingFetcher()
+    source = str(location)
+    fetcher = _RecordingFetcher(fetch)
     jwks_uri = None
     try:
         jwks_uri = location.find(fetcher)
@@ -177,6 +175,26 @@ def fetch_published_keys(
     )
 
 
+def published_keys_of(source: KeySource, issuer: str) -> PublishedKeys:
+    """Return the keys of one source of an application: fetched once more, or those it holds.
+
+    Args:
+        source: The key source, none that consists of others.
+        issuer: The name of the issuer, for a source that has no URL.
+    """
+    if isinstance(source, RemoteJWKS):
+        return fetch_published_keys(source.location, source.fetch)
+    held = source.held()
+    if held is None:
+        return PublishedKeys(issuer, problem="the key source holds no keys yet")
+    keys = [_describe_held_key(position, key) for position, key in enumerate(held.keys)]
+    keys += [
+        PublishedKey(entry.position, entry.kid, None, None, None, (), entry.reason)
+        for entry in held.skipped
+    ]
+    return PublishedKeys(issuer, keys=tuple(keys))
+
+
 def read_key_file(name: str) -> PublishedKeys:
     """Read a key set from a JSON file and describe it; raise `ValueError` if it cannot be read."""
     try:
@@ -197,7 +215,16 @@ def _explain_failure(error: FetchError, jwks_uri: str | None) -> str:
     if reason.startswith("the metadata"):
         return reason
     document = "the metadata" if jwks_uri is None else "the key set"
-    return f"{document}: {_EXPLANATIONS.get(reason, reason)}"
+    explanation = tls_failure(error) or _EXPLANATIONS.get(reason, reason)
+    return f"{document}: {explanation}{_location_of(error)}"
+
+
+def _location_of(error: FetchError) -> str:
+    """Return where a redirect leads to, which is not followed, and what to do."""
+    if error.status not in _REDIRECTS or "Location" in str(error):
+        return ""
+    target = error.headers.get("Location", "no Location")
+    return f" to {target:.200}, which is not followed; write the URL that it leads to"
 
 
 def _parse_key_set(document: bytes) -> _KeySet:
@@ -213,6 +240,15 @@ def _parse_key_set(document: bytes) -> _KeySet:
     if all(key.why_skipped is not None for key in keys):
         return _KeySet(keys, "the key set: no usable key")
     return _KeySet(keys, None)
+
+
+def _describe_held_key(position: int, key: Key) -> PublishedKey:
+    size = "a shared secret" if isinstance(key.material, bytes) else None
+    if hasattr(key.material, "key_size"):
+        size = f"{key.material.key_size} bits"
+    return PublishedKey(
+        position, key.kid, None, None, size, tuple(sorted(key.algorithms)), why_skipped=None
+    )
 
 
 def _describe_key(position: int, entry: object) -> PublishedKey:

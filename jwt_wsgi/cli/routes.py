@@ -1,16 +1,14 @@
 """`routes`: the endpoints of an application, and the rules that decide them."""
 
-import importlib
-import sys
-from contextlib import redirect_stdout
-from pathlib import Path
 from typing import Any
 
 import click
 
-from jwt_wsgi.cli.issuer_options import json_option, load_policy, policy_option
-from jwt_wsgi.cli.output import escape, print_json, print_line, print_table, show_progress
+from jwt_wsgi.cli.applications import app_option, import_application, printing_to_errors
+from jwt_wsgi.cli.output import escape, print_json, print_line, print_table
+from jwt_wsgi.cli.shared_options import json_option, load_policy, policy_option
 from jwt_wsgi.coverage import Endpoint, Report, coverage
+from jwt_wsgi.explain.stack import find_stack
 from jwt_wsgi.policy.policy import Policy
 
 _MAX_DECISIONS = 3
@@ -26,18 +24,30 @@ _MAX_DECISIONS = 3
 )
 @click.option("--urlconf", metavar="MODULE", help="Django's URLconf, by default the settings' own.")
 @json_option
-@click.argument("application", metavar="MODULE:APP")
+@app_option
+@click.argument("argument", metavar="[MODULE:APP]", required=False)
 def routes(
-    policy_file: str, accept: tuple[str, ...], urlconf: str | None, as_json: bool, application: str
+    policy_file: str | None,
+    accept: tuple[str, ...],
+    urlconf: str | None,
+    as_json: bool,
+    application: str | None,
+    argument: str | None,
 ) -> None:
     """List the endpoints of MODULE:APP, or of the result of MODULE:FACTORY(), with their rules.
 
+    The application is an argument, or the value of --app. Without --policy, the policy is that of
+    the layers in it. Its module is imported, so its code runs.
+
     The exit status is 0 if each endpoint is decided by a rule for its own path, and 1 otherwise.
     """
-    policy = load_policy(policy_file)
-    # The application may print while it is imported. That is not part of the answer.
-    with show_progress(f"importing {application}"), redirect_stdout(sys.stderr):
-        report = _coverage(application, policy, urlconf)
+    if (application is None) == (argument is None):
+        raise click.UsageError("MODULE:APP: write it as an argument, or with --app; one of the two")
+    name = application or argument or ""
+    policy = None if policy_file is None else load_policy(policy_file)
+    app = import_application(name, "MODULE:APP")
+    with printing_to_errors():
+        report = _coverage(app, name, policy or _policy_in(app, name), urlconf)
     uncovered = _without_accepted(report, accept)
     if as_json:
         print_json(
@@ -60,40 +70,27 @@ def _without_accepted(report: Report, accept: tuple[str, ...]) -> list[Endpoint]
     return [endpoint for endpoint in report.uncovered if endpoint.key not in accept]
 
 
-def _coverage(application: str, policy: Policy, urlconf: str | None) -> Report:
-    app = _import_application(application)
+def _coverage(app: Any, name: str, policy: Policy, urlconf: str | None) -> Report:
     try:
         return coverage(app, policy, urlconf=urlconf)
     except (TypeError, ValueError, ImportError) as error:
-        raise click.UsageError(f"MODULE:APP {application!r}: {error}") from None
+        raise click.UsageError(f"MODULE:APP {name!r}: {error}") from None
 
 
-def _import_application(application: str) -> Any:
-    module, colon, target = application.partition(":")
-    is_factory = target.endswith("()")
-    attributes = target.removesuffix("()").split(".")
-    if not colon or not all(part.isidentifier() for part in [*module.split("."), *attributes]):
-        raise click.UsageError(
-            f"MODULE:APP {application!r}: write a module and a name, such as shop.wsgi:application"
-        )
-    # As for a server, modules in the current folder can be imported.
-    if str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
+def _policy_in(app: Any, name: str) -> Policy:
+    """Return the policy of the layers in an application."""
     try:
-        app = _resolve(module, attributes)
-        return app() if is_factory else app
-    except (Exception, SystemExit) as error:  # noqa: BLE001 (user code may raise anything)
+        authorizer = find_stack(app).authorizer
+    except ValueError as error:
         raise click.UsageError(
-            f"MODULE:APP {application!r}: {type(error).__name__}: {error};"
-            " write MODULE:APP as for a server, and make sure that it can be imported here"
+            f"MODULE:APP {name!r}: {error}; or write the policy with --policy FILE"
         ) from None
-
-
-def _resolve(module: str, attributes: list[str]) -> Any:
-    value: Any = importlib.import_module(module)
-    for attribute in attributes:
-        value = getattr(value, attribute)
-    return value
+    if authorizer is None:
+        raise click.UsageError(
+            f"MODULE:APP {name!r}: no ScopeAuthorizer stands in it; write the policy with "
+            "--policy FILE"
+        )
+    return authorizer.policy
 
 
 def _document(endpoint: Endpoint) -> dict[str, Any]:

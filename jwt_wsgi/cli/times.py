@@ -4,13 +4,11 @@ import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TypeGuard
 
 import click
 
-#: What is said of a date that is a number without a place in the calendar.
-OUTSIDE_CALENDAR = "outside the range of the calendar"
-_UNITS = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
+from jwt_wsgi.explain.dates import OUTSIDE_CALENDAR, distance, is_number, to_moment
+
 _EPOCH_SECONDS = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,9})?")
 
 
@@ -43,23 +41,6 @@ def clock_at(at: float | None) -> Callable[[], float]:
     return lambda: at
 
 
-def is_number(value: object) -> TypeGuard[int | float]:
-    """Return True for a JSON number. A boolean is not a number."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def to_moment(seconds: float) -> datetime | None:
-    """Return the time, or None for one that the calendar does not have (years 1 to 9999).
-
-    Args:
-        seconds: Seconds since the epoch. A JSON number may have thousands of digits.
-    """
-    try:
-        return datetime.fromtimestamp(seconds, UTC)
-    except (ValueError, OverflowError, OSError):
-        return None
-
-
 def describe_date(seconds: object, now: float) -> str:
     """Return a token's date in words: when it is, and how far it is from `now`."""
     if not is_number(seconds):
@@ -67,28 +48,7 @@ def describe_date(seconds: object, now: float) -> str:
     moment = to_moment(seconds)
     if moment is None:
         return OUTSIDE_CALENDAR
-    span = format_duration(abs(seconds - now))
-    distance = f"in {span}" if seconds > now else f"{span} ago"
-    return f"{moment:%Y-%m-%d %H:%M:%S} UTC, {distance}"
-
-
-def format_duration(seconds: float) -> str:
-    """Return a time span in words: its largest unit, and the next smaller one."""
-    remainder = int(seconds)
-    counts: list[tuple[int, str]] = []
-    for unit, size in _UNITS:
-        count, remainder = divmod(remainder, size)
-        if count or counts:
-            counts.append((count, unit))
-    words = [pluralize(count, unit) for count, unit in counts[:2] if count]
-    return " ".join(words) or "0 seconds"
-
-
-def pluralize(count: int, noun: str) -> str:
-    """Return the count and its noun: "1 rule", "2 rules"."""
-    if count == 1:
-        return f"1 {noun}"
-    return f"{count} {noun}s"
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC, {distance(seconds, now)}"
 
 
 def describe_clock_skew(skew: int) -> str:

@@ -1,4 +1,4 @@
-"""Reading the token from a file, an environment variable or standard input.
+"""Reading the token, or a request with one, from a file, a variable or standard input.
 
 No command takes a token as an argument: shells remember arguments, and other users see them.
 """
@@ -11,8 +11,12 @@ from typing import Any, NamedTuple, TypeVar
 
 import click
 
+from jwt_wsgi.auth import Credentials
+from jwt_wsgi.cli.curl import is_curl, parse_curl
 from jwt_wsgi.cli.output import keep_secret
+from jwt_wsgi.cli.pasted import Pasted, is_request, parse_request
 from jwt_wsgi.jose.strict_json import read_document
+from jwt_wsgi.middleware.extraction import parse_authorization
 
 #: The environment variable that is read unless --token-file or --token-env is used.
 VARIABLE = "JWT_WSGI_TOKEN"
@@ -37,6 +41,23 @@ class TokenInput(NamedTuple):
         return f"a token from {self.source}"
 
 
+class Input(NamedTuple):
+    """The input: a request, or a token as the one header of a request.
+
+    Attributes:
+        source: The place that it was read from.
+        pasted: The request.
+        token: The token, or None if there is not exactly one Bearer token.
+    """
+
+    source: str
+    pasted: Pasted
+    token: str | None
+
+    def __repr__(self) -> str:
+        return f"{self.pasted.kind} from {self.source}"
+
+
 def token_options(command: _Command) -> _Command:
     """Add the options that name the place of the token."""
     file = click.option(
@@ -55,7 +76,20 @@ def token_options(command: _Command) -> _Command:
 
 
 def read_token(token_file: str | None, token_env: str | None) -> TokenInput:
-    """Return the token from the place that the options name.
+    """Return the token in the input, which may be a whole request.
+
+    Arguments and exceptions are those of `read_input`.
+    """
+    given = read_input(token_file, token_env)
+    if given.token is None:
+        raise click.UsageError(
+            f"{given.source}: {given.pasted.kind} without one Bearer token; provide the token"
+        )
+    return TokenInput(given.token, given.source)
+
+
+def read_input(token_file: str | None, token_env: str | None) -> Input:
+    """Return what is in the place that the options name: a token, or a request.
 
     Args:
         token_file: The value of --token-file; "-" is standard input.
@@ -78,7 +112,7 @@ def read_token(token_file: str | None, token_env: str | None) -> TokenInput:
     return _parse_input(sys.stdin.buffer.read(MAX_BYTES + 1), "standard input")
 
 
-def _read_variable(name: str) -> TokenInput:
+def _read_variable(name: str) -> Input:
     # The name is not repeated: it may be a token, put there by mistake.
     if name not in os.environ:
         raise click.UsageError(
@@ -99,13 +133,43 @@ def _read_file(name: str) -> bytes:
         ) from None
 
 
-def _parse_input(content: bytes, source: str) -> TokenInput:
+def _parse_input(content: bytes, source: str) -> Input:
     if len(content) > MAX_BYTES:
         raise click.UsageError(f"{source}: over {MAX_BYTES} bytes; provide the token alone")
     try:
         text = content.decode("utf-8-sig").strip()
     except UnicodeDecodeError:
         raise click.UsageError(f"{source}: not UTF-8; provide the token as text") from None
+    try:
+        pasted = _parse_pasted(text)
+    except ValueError as error:
+        raise click.UsageError(f"{source}: {error}") from None
+    if pasted is not None:
+        return Input(source, pasted, _bearer_token(pasted))
+    token = _bare_token(text, source)
+    keep_secret(token)
+    return Input(source, Pasted("a token", headers=[("Authorization", f"Bearer {token}")]), token)
+
+
+def _parse_pasted(text: str) -> Pasted | None:
+    """Return the request that a text holds, or None if it is a token alone."""
+    if is_curl(text):
+        return parse_curl(text)
+    if is_request(text):
+        return parse_request(text)
+    return None
+
+
+def _bearer_token(pasted: Pasted) -> str | None:
+    values = [value for name, value in pasted.headers if name.lower() == "authorization"]
+    credentials = parse_authorization(", ".join(values))
+    if not isinstance(credentials, Credentials):
+        return None
+    keep_secret(credentials.token)
+    return credentials.token
+
+
+def _bare_token(text: str, source: str) -> str:
     if text.startswith("{"):
         text = _access_token(text, source)
     scheme, _, credentials = text.partition(" ")
@@ -113,8 +177,7 @@ def _parse_input(content: bytes, source: str) -> TokenInput:
         text = credentials.strip()
     if not text:
         raise _no_token_error()
-    keep_secret(text)
-    return TokenInput(text, source)
+    return text
 
 
 def _access_token(text: str, source: str) -> str:

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from jwt_wsgi.coverage.frameworks import FrameworkRoute, Methods, is_a
+from jwt_wsgi.coverage.frameworks import FrameworkRoute, Methods
 from jwt_wsgi.coverage.routes import ANY_DEPTH, RouteParts, Variable, read_regex
+from jwt_wsgi.nesting import is_a
 
 _RESOLVERS = "django.urls.resolvers"
 _CONVERTED = re.compile(r"<(?:[^>:]+:)?([^>]+)>")

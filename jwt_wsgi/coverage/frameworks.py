@@ -38,12 +38,6 @@ class FrameworkRoute(NamedTuple):
     guards: tuple[tuple[str, Any], ...] = ()
 
 
-def is_a(thing: object, *names: str) -> bool:
-    """Return whether one of the classes of an object has one of these full names."""
-    classes = type(thing).__mro__
-    return any(f"{cls.__module__}.{cls.__qualname__}" in names for cls in classes)
-
-
 def _with_head(methods: Iterable[str]) -> dict[str, bool]:
     """Return an author's methods, with the HEAD that a framework adds to GET."""
     table = dict.fromkeys(sorted(methods), False)

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from jwt_wsgi.coverage.django import django, static_files
-from jwt_wsgi.coverage.frameworks import READERS, FrameworkRoute, flask, is_a, is_router, router
+from jwt_wsgi.coverage.frameworks import READERS, FrameworkRoute, flask, is_router, router
 from jwt_wsgi.coverage.routes import ANY_DEPTH, Variable
 from jwt_wsgi.middleware.authorization import ScopeAuthorizer
+from jwt_wsgi.nesting import DISPATCHER, entry_of, is_a, wrapped_app
 from jwt_wsgi.policy.policy import Policy
 
 _SUPPORTED = (
@@ -21,8 +22,6 @@ _TRANSPARENT = (
     "jwt_wsgi.middleware.extraction.TokenExtractor",
     "jwt_wsgi.middleware.verification.TokenVerifier",
 )
-# Where a middleware usually keeps the application that it wraps.
-_WRAPPED_NAMES = ("app", "wsgi_app", "application", "_app", "wrapped_app")
 
 
 class Unreadable(TypeError):
@@ -92,17 +91,16 @@ def _is_guarded(route: FrameworkRoute, policy: Policy) -> bool:
 
 def _read(app: Any, position: _Position) -> Iterator[FrameworkRoute]:
     """Yield the routes of an application, and of those inside it."""
-    if isinstance(app, ScopeAuthorizer):
+    entry = entry_of(app)
+    if entry is not app:
+        # Middleware may have been put in front of a Flask application.
+        yield from _read(entry, position)
+    elif isinstance(app, ScopeAuthorizer):
         guards = (*position.guards, (position.prefix, app.policy))
         yield from _read(app.app, position._replace(guards=guards))
     elif is_a(app, *_TRANSPARENT):
-        yield from _read(_wrapped_app(app), position)
-    elif getattr(app, "__name__", None) == "__call__" and hasattr(app, "__self__"):
-        yield from _read(app.__self__, position)
-    elif is_a(app, "flask.app.Flask"):
-        # Middleware may have been put in front of it.
-        yield from _read(app.wsgi_app, position)
-    elif is_a(app, f"{_WERKZEUG}.dispatcher.DispatcherMiddleware"):
+        yield from _read(wrapped_app(app), position)
+    elif is_a(app, DISPATCHER):
         yield from _read_mounts(app, position)
     elif is_a(app, f"{_WERKZEUG}.shared_data.SharedDataMiddleware"):
         yield from _at_position(_shared_data(app), position)
@@ -142,7 +140,7 @@ def _route_table(app: Any, urlconf: Any) -> Iterator[FrameworkRoute] | None:
 
 def _read_unknown(app: Any, position: _Position) -> Iterator[FrameworkRoute]:
     """Yield the routes behind an unknown middleware, which may also answer any path itself."""
-    wrapped = _wrapped_app(app)
+    wrapped = wrapped_app(app)
     if wrapped is None:
         raise Unreadable(
             f"coverage() cannot read the routes of {_name_of(app)}: give it {_SUPPORTED}, "
@@ -150,14 +148,6 @@ def _read_unknown(app: Any, position: _Position) -> Iterator[FrameworkRoute]:
         )
     yield from _at_position(iter([_catch_all(app)]), position)
     yield from _read(wrapped, position)
-
-
-def _wrapped_app(app: Any) -> Any:
-    for name in _WRAPPED_NAMES:
-        wrapped = getattr(app, name, None)
-        if callable(wrapped):
-            return wrapped
-    return None
 
 
 def _read_mounts(app: Any, position: _Position) -> Iterator[FrameworkRoute]:

@@ -1,38 +1,41 @@
 """`Explainer`: one request explained check by check, for a console or a command line.
 
-The request goes through the layers that `protect` makes, so the verdict is the stack's own. The
-steps are the checks that the stack's `Verifier` reports while it judges the token, so that no
-explanation contradicts it.
+The request goes through copies of the layers, so the verdict is the stack's own. The steps are the
+checks that the stack's `Verifier` reports while it judges the token, so that no explanation
+contradicts it.
 """
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 from wsgiref.types import StartResponse, WSGIEnvironment
 
-from jwt_wsgi.auth import AUTH_KEY, CREDENTIALS_KEY, OFFERED_KEY, RULE_KEY, Auth, Credentials
+from jwt_wsgi.auth import Credentials
 from jwt_wsgi.callbacks import check_callables
-from jwt_wsgi.errors import AuthError, InvalidToken, KeysUnavailable
-from jwt_wsgi.explain.token import Step, TokenTrace, in_words, step_names
+from jwt_wsgi.errors import AuthError
+from jwt_wsgi.explain.advice import advice_for
+from jwt_wsgi.explain.stack import Observers, Stack, StackCopy, find_stack
+from jwt_wsgi.explain.token import Step, TokenTrace, step_names
+from jwt_wsgi.explain.walk import Observation, deciding_match, describe_rule, steps_of
 from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.jose.hints import Hint
-from jwt_wsgi.middleware.decisions import Decision, excerpt, token_hint
+from jwt_wsgi.middleware.decisions import Decision, token_hint
 from jwt_wsgi.middleware.extraction import GetToken
 from jwt_wsgi.middleware.protect import protect
-from jwt_wsgi.policy.algebra import PUBLIC
+from jwt_wsgi.policy.algebra import Access
 from jwt_wsgi.policy.policy import Match, Policy, Rules
-from jwt_wsgi.sources import TokenSource, bearer, check_sources
+from jwt_wsgi.sources import TokenSource, bearer
 from jwt_wsgi.verifier import IsRevoked, Verifier
 
-_DECISIONS = "jwt_wsgi.explain.decisions"
-_EXTRACTION_ERROR = "jwt_wsgi.explain.extraction_error"
-_REACHED = "jwt_wsgi.explain.reached"
+_OBSERVATION = "jwt_wsgi.explain.observation"
+_OUTSIDE = "No layer stands in front of this path."
+_IN_FRONT = "A layer in front of the others answers this request, such as CORS."
 
 
 class Response(NamedTuple):
-    """A refusal as it would be sent."""
+    """An answer as it would be sent."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
@@ -49,6 +52,11 @@ class Explanation:
         reason: Why the request would be refused, or None.
         would_be: The reason that a rule or policy only reports, or None.
         hint: What the refused token seems to be, or None.
+        rule: The deciding rule with its requirement, also where the token is refused before the
+            rule is asked. None if there is no policy, or the request is ambiguous.
+        issuer: The `Issuer` that the token names, or None.
+        note: What is unusual about the way of the request, or None: it does not come to the layers.
+        advice: What to do, in one or two sentences; None where nothing is refused.
     """
 
     steps: tuple[Step, ...]
@@ -56,6 +64,10 @@ class Explanation:
     reason: str | None = None
     would_be: str | None = None
     hint: Hint | None = None
+    rule: str | None = None
+    issuer: Issuer | None = None
+    note: str | None = None
+    advice: str | None = None
 
     @property
     def failed(self) -> Step | None:
@@ -77,9 +89,19 @@ class Explainer:
         clock: As for `protect`.
         **options: The other options of `protect`, but for `on_decision`.
 
+    Attributes:
+        policy: The policy that decides, or None if there is no `ScopeAuthorizer`.
+        verifier: The `Verifier` that judges tokens, or None if there is no `TokenVerifier`.
+        passed_over: The names of middleware in front of the layers that is not called, although it
+            may change the request or answer it.
+
     Raises:
         ValueError: For invalid arguments.
     """
+
+    policy: Policy | None
+    verifier: Verifier | None
+    passed_over: tuple[str, ...]
 
     def __init__(
         self,
@@ -96,21 +118,36 @@ class Explainer:
         if isinstance(issuers, str):
             raise ValueError(f"issuers={issuers!r}: write the Issuer that the application uses")
         verifier = Verifier(issuers, is_revoked=is_revoked, clock=clock)
-        sources = (bearer,) if token_sources is None else check_sources(token_sources)
-        self._expected_credentials = ", or ".join(map(str, sources))
-        self._clock = clock
-        self._step_names = step_names(checks_revocation=verifier.checks_revocation)
-        # A trace belongs to one request, and so to the thread that explains it.
-        self._local = threading.local()
-        self._stack = protect(
+        stack = protect(
             _reached,
-            issuer=verifier.recorded(self._record),
+            issuer=verifier,
             rules=rules,
-            get_token=None if get_token is None else _keeping_errors(get_token),
-            token_sources=None if token_sources is None else sources,
-            on_decision=_keep_decision,
+            get_token=get_token,
+            token_sources=token_sources,
+            on_decision=None,
             **options,
         )
+        self._copy(find_stack(stack), None)
+
+    @classmethod
+    def of(cls, app: Any, *, clock: Callable[[], float] | None = None) -> Self:
+        """Return an explainer that judges as the layers of an application do.
+
+        It uses the very policy, verifier, options and callbacks of these layers, whatever framework
+        or middleware they stand in. Only `on_decision` is not called, so that metrics do not count
+        explanations. The application is not called either.
+
+        Args:
+            app: The application: the result of `protect`, or what it stands in.
+            clock: Returns the time to judge tokens at; None is the verifier's own clock.
+
+        Raises:
+            ValueError: No layer is found in the application, or more than one stack of layers.
+        """
+        check_callables(clock=clock)
+        explainer = cls.__new__(cls)
+        explainer._copy(find_stack(app), clock)  # noqa: SLF001 (its own class)
+        return explainer
 
     def explain(self, environ: WSGIEnvironment) -> Explanation:
         """Return the checks and the answer for one request.
@@ -119,25 +156,74 @@ class Explainer:
         """
         # The keys that layers in front of this call have left belong to another request.
         request = {key: value for key, value in environ.items() if not key.startswith("jwt_wsgi.")}
-        decisions: list[Decision] = []
-        request[_DECISIONS] = decisions
+        seen = Observation(request)
+        request[_OBSERVATION] = seen
         trace = TokenTrace(self._step_names)
         self._local.trace = trace
-        refusal = self._answer(request)
-        errors = [decision.error for decision in decisions if decision.error]
-        reported = [decision.would_be for decision in decisions if decision.would_be]
+        response = self._answer(request)
+        match = deciding_match(seen, self.policy)
+        errors = seen.errors
+        reported = seen.reported
+        hint = _hint(seen.credentials, [*errors, *reported])
+        steps = steps_of(
+            seen, trace, self._now(seen), policy=self.policy, expected=self._expected_credentials
+        )
         return Explanation(
-            steps=tuple(self._steps(request, decisions, trace)),
-            refusal=refusal,
+            steps=tuple(steps),
+            refusal=None if seen.reached or seen.is_outside else response,
             reason=errors[0].reason if errors else None,
             would_be=reported[0].reason if reported else None,
-            hint=_hint(request, [*errors, *reported]),
+            hint=hint,
+            rule=None if match is None or seen.is_outside else describe_rule(match),
+            issuer=trace.issuer,
+            note=_note(seen),
+            advice=self._advice([*errors, *reported], hint, match),
         )
+
+    def _advice(
+        self, errors: list[AuthError], hint: Hint | None, match: Match | None
+    ) -> str | None:
+        if not errors:
+            return None
+        reason = errors[0].reason
+        if reason == "missing_token" and match is not None:
+            # A token would not help where everyone is denied.
+            requirement = match.requirement
+            if isinstance(requirement, Access) and requirement.reason is not None:
+                reason = requirement.reason
+        return advice_for(reason, hint, reads_header=self._reads_header)
+
+    def _copy(self, stack: Stack, clock: Callable[[], float] | None) -> None:
+        """Take over the layers of a stack."""
+        self.policy = None if stack.authorizer is None else stack.authorizer.policy
+        self.verifier = None if stack.verifier is None else stack.verifier.verifier
+        extractor = stack.extractor
+        sources = (bearer,) if extractor is None else extractor.token_sources
+        self._reads_header = bearer in sources
+        self._expected_credentials = ", or ".join(map(str, sources)) or "a token from get_token"
+        recorded = None
+        checks_revocation = False
+        if self.verifier is not None:
+            recorded = self.verifier.recorded(self._record, clock=clock)
+            checks_revocation = recorded.checks_revocation
+        self._clock = time.time if recorded is None else recorded.clock
+        self._step_names = step_names(checks_revocation=checks_revocation)
+        # A trace belongs to one request, and so to the thread that explains it.
+        self._local = threading.local()
+        observers = Observers(recorded, _keep_refusal, _keep_token, _keep_rule, _reached, _outside)
+        copied = StackCopy(stack, observers)
+        self._stack = copied.app
+        self.passed_over = tuple(copied.passed_over)
+
+    def _now(self, seen: Observation) -> float:
+        if seen.auth is None or seen.auth.judged_at is None:
+            return self._clock()
+        return seen.auth.judged_at
 
     def _record(self, check: str, *values: object) -> None:
         self._local.trace(check, *values)
 
-    def _answer(self, environ: WSGIEnvironment) -> Response | None:
+    def _answer(self, environ: WSGIEnvironment) -> Response:
         responses: list[tuple[str, list[tuple[str, str]]]] = []
 
         def start_response(
@@ -147,104 +233,54 @@ class Explainer:
             return lambda octets: None
 
         body = b"".join(self._stack(environ, start_response))
-        if _REACHED in environ:
-            return None
         status, headers = responses[-1]
         return Response(int(status[:3]), tuple(headers), body)
 
-    def _steps(
-        self, environ: WSGIEnvironment, decisions: list[Decision], trace: TokenTrace
-    ) -> Iterator[Step]:
-        match = environ.get(RULE_KEY)
-        auth = environ.get(AUTH_KEY)
-        credentials = environ.get(_EXTRACTION_ERROR) or environ.get(CREDENTIALS_KEY)
-        is_public = isinstance(match, Match) and match.requirement is PUBLIC
-        first = decisions[0].error or decisions[0].would_be
-        token_error = _token_error(first, credentials)
-        expected = self._expected_credentials
-        yield _credentials_step(credentials, expected, environ.get(OFFERED_KEY), is_public)
-        if isinstance(credentials, Credentials) and not is_public:
-            now = self._clock() if auth is None else auth.judged_at
-            yield from trace.steps(token_error, now)
-        else:
-            yield from trace.not_made()
-        # The verifier reports its refusals alone; the authorizer reports every request.
-        verifier_reports = 0 if first is None or first not in (credentials, token_error) else 1
-        if len(decisions) > verifier_reports:
-            yield from _policy_steps(match, auth, decisions[-1])
-        else:
-            yield Step("path")
-            yield Step("rule")
 
-
-def _hint(environ: WSGIEnvironment, errors: list[AuthError]) -> Hint | None:
-    credentials = environ.get(CREDENTIALS_KEY)
+def _hint(credentials: object, errors: list[AuthError]) -> Hint | None:
     if not errors or not isinstance(credentials, Credentials):
         return None
     return token_hint(errors[0], credentials)
 
 
-def _token_error(error: AuthError | None, credentials: object) -> AuthError | None:
-    """Return the error if it is the verifier's, about the token."""
-    if isinstance(error, InvalidToken | KeysUnavailable) and error is not credentials:
-        return error
+def _note(seen: Observation) -> str | None:
+    if seen.is_outside:
+        return _OUTSIDE
+    if not seen.reached and not seen.errors:
+        return _IN_FRONT
     return None
 
 
 def _reached(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    """Stand in for the application."""
-    environ[_REACHED] = True
+    """Stand in for the application behind the layers."""
+    seen = _observation(environ)
+    seen.reached = True
     start_response("200 OK", [])
     return []
 
 
-def _keep_decision(environ: WSGIEnvironment, decision: Decision) -> None:
-    environ[_DECISIONS].append(decision)
+def _outside(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    """Stand in for an application that no layer stands in front of."""
+    seen = _observation(environ)
+    seen.is_outside = True
+    start_response("200 OK", [])
+    return []
 
 
-def _keeping_errors(get_token: GetToken) -> GetToken:
-    """Return a `get_token` that keeps its refusal, which no layer reports."""
-
-    def get(environ: WSGIEnvironment) -> str | None:
-        try:
-            return get_token(environ)
-        except AuthError as error:
-            environ[_EXTRACTION_ERROR] = error
-            _keep_decision(environ, Decision(error))
-            raise
-
-    return get
+def _keep_refusal(environ: WSGIEnvironment, error: AuthError) -> None:
+    _observation(environ).extraction_error = error
 
 
-def _credentials_step(
-    credentials: Credentials | AuthError | None, expected: str, offered: str | None, is_public: bool
-) -> Step:
-    if is_public:
-        return Step("credentials", None, expected, "not looked at, the rule is PUBLIC")
-    if isinstance(credentials, AuthError):
-        found = credentials.reason
-        if credentials.found is not None:
-            found = f"{credentials.reason}: {excerpt(credentials.found)}"
-        return Step("credentials", False, expected, found)
-    if credentials is None:
-        return Step("credentials", None, expected, f"no token: {offered}")
-    return Step("credentials", True, expected)
+def _keep_token(environ: WSGIEnvironment, decision: Decision) -> None:
+    _observation(environ).token_decision = decision
 
 
-def _policy_steps(match: Match | None, auth: Auth | None, decision: Decision) -> Iterator[Step]:
-    error = decision.error or decision.would_be
-    if match is None:
-        # Only an ambiguous request has no match, and then there is always an error.
-        expected = None if error is None else in_words(error.expected)
-        reason = None if error is None else error.reason
-        yield Step("path", False, expected, reason)
-        yield Step("rule")
-        return
-    yield Step("path", True, "one reading")
-    rule = f"otherwise: {match.requirement!r}"
-    if match.rule is not None:
-        rule = str(match.rule)
-    caller = "no token"
-    if auth is not None:
-        caller = f"scopes {excerpt(sorted(auth.scopes))}"
-    yield Step("rule", error is None, rule, caller)
+def _keep_rule(environ: WSGIEnvironment, decision: Decision) -> None:
+    _observation(environ).rule_decision = decision
+
+
+def _observation(environ: WSGIEnvironment) -> Observation:
+    """Return the observation of a request, whose environ some dispatchers copy."""
+    seen: Observation = environ[_OBSERVATION]
+    seen.environ = environ
+    return seen

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from jwt_wsgi.errors import AuthError
+from jwt_wsgi.explain.dates import distance, is_number, iso_time, to_moment
 from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.jose.claim_lookup import ABSENT
 from jwt_wsgi.jose.claims import Dates, TokenProfile
@@ -58,6 +59,10 @@ _FAILED_STEPS = {
 }
 
 
+#: The steps whose values are dates.
+_DATE_STEPS = frozenset({"expiry", "not before", "age"})
+
+
 def step_names(*, checks_revocation: bool) -> tuple[str, ...]:
     """Return the names of a token's steps, in their order."""
     if checks_revocation:
@@ -66,16 +71,23 @@ def step_names(*, checks_revocation: bool) -> tuple[str, ...]:
 
 
 class TokenTrace:
-    """A recorder for one token: the steps that passed, as `Verifier.recorded` reports them."""
+    """A recorder for one token: the steps that passed, as `Verifier.recorded` reports them.
+
+    Attributes:
+        issuer: The trusted issuer that the token names, or None.
+    """
 
     def __init__(self, names: tuple[str, ...]) -> None:
         self._names = names
         self._passed: dict[str, Step] = {}
         self._profile: TokenProfile | None = None
         self._dates: Dates | None = None
+        self.issuer: Issuer | None = None
 
     def __call__(self, check: str, *values: Any) -> None:
         """Record that a check of the verifier passed."""
+        if check == "issuer":
+            [self.issuer] = values
         if check == "claims":
             self._profile, _, self._dates = values
         for step in _STEPS[check](*values):
@@ -98,7 +110,7 @@ class TokenTrace:
         failed = self._failed_step(refusal)
         position = self._names.index(failed)
         steps = [passed.get(name, Step(name, True)) for name in self._names[:position]]
-        steps.append(_failing_step(failed, refusal))
+        steps.append(self._failing_step(failed, refusal, now))
         steps += [Step(name) for name in self._names[position + 1 :]]
         return steps
 
@@ -119,6 +131,15 @@ class TokenTrace:
     def _is_about_events(self, refusal: AuthError) -> bool:
         """Return True for a security event, which its claims tell and not its type."""
         return refusal.reason == "type_mismatch" and "signature" in self._passed
+
+    def _failing_step(self, name: str, refusal: AuthError, now: float) -> Step:
+        found = refusal.reason
+        if name in _DATE_STEPS and self._profile is not None and is_number(refusal.found):
+            found = f"{refusal.reason}: {_date(refusal.found, now)}"
+            return Step(name, False, _expected_date(name, self._profile, now), found)
+        if refusal.found is not None:
+            found = f"{refusal.reason}: {excerpt(refusal.found)}"
+        return Step(name, False, in_words(refusal.expected), found)
 
     def _passed_steps(self, now: float) -> dict[str, Step]:
         """Return the recorded steps, and those about moments, which follow from the claims."""
@@ -168,19 +189,9 @@ _STEPS: dict[str, Callable[..., Iterator[Step]]] = {
 
 
 def _moment_steps(profile: TokenProfile, dates: Dates, now: float) -> Iterator[Step]:
-    limit = "any"
-    if profile.max_age is not None:
-        limit = f"iat after {now - profile.max_age}"
-    yield Step("expiry", True, f"exp after {now}", _value(dates.exp))
-    yield Step("not before", True, f"at most {now}", _value(dates.nbf))
-    yield Step("age", True, limit, _age(dates.iat, now))
-
-
-def _age(iat: float | None, now: float) -> str:
-    """Return the age of a token in seconds; it is negative where clocks differ."""
-    if iat is None:
-        return "absent"
-    return f"{now - iat:.0f} seconds"
+    values = {"expiry": dates.exp, "not before": dates.nbf, "age": dates.iat}
+    for name, value in values.items():
+        yield Step(name, True, _expected_date(name, profile, now), _date(value, now))
 
 
 def _is_about_audience(refusal: AuthError) -> bool:
@@ -189,11 +200,27 @@ def _is_about_audience(refusal: AuthError) -> bool:
     return refusal.expected in ("aud", "aud a string or strings")
 
 
-def _failing_step(name: str, refusal: AuthError) -> Step:
-    found = refusal.reason
-    if refusal.found is not None:
-        found = f"{refusal.reason}: {excerpt(refusal.found)}"
-    return Step(name, False, in_words(refusal.expected), found)
+def _expected_date(name: str, profile: TokenProfile, now: float) -> str:
+    """Return the dates that a step accepts, before the leeway is applied."""
+    if name == "expiry":
+        expected = f"exp after {iso_time(now)} ({int(now)})"
+    elif name == "not before":
+        expected = f"at most {iso_time(now)} ({int(now)})"
+    elif profile.max_age is None:
+        return "any"
+    else:
+        earliest = now - profile.max_age
+        expected = f"iat after {iso_time(earliest)} ({int(earliest)})"
+    return f"{expected}, leeway {profile.leeway:g} s"
+
+
+def _date(seconds: float | None, now: float) -> str:
+    """Return a token's date: as it stands there, in words, and its distance from now."""
+    if seconds is None:
+        return "absent"
+    if to_moment(seconds) is None:
+        return f"{excerpt(seconds)} ({iso_time(seconds)})"
+    return f"{excerpt(seconds)} ({iso_time(seconds)}, {distance(seconds, now)})"
 
 
 def in_words(expected: object) -> str | None:
@@ -206,7 +233,7 @@ def in_words(expected: object) -> str | None:
 
 
 def _value(value: object) -> str:
-    """Return a token's value for a step; None stands for a date that is absent."""
-    if value is ABSENT or value is None:
+    """Return a token's value for a step."""
+    if value is ABSENT:
         return "absent"
     return excerpt(value)

@@ -104,6 +104,7 @@ class RemoteJWKS:
         self._clock = clock
         self._schedule = Schedule(limits, random.random)
         loader = KeyLoader(uri, fetch, max_bytes=max_bytes, max_keys=max_keys)
+        self._fetch = fetch
         self._worker = FetchWorker(loader, self._schedule, Hooks(on_fetch, on_rotation), clock)
 
     @classmethod
@@ -195,6 +196,16 @@ class RemoteJWKS:
         with self._worker.lock:
             self._worker.revoke(kid)
         logger.warning("keys of %r: kid %a is revoked in this process", self._location, kid)
+
+    @property
+    def location(self) -> Location:
+        """The place of the key set, for tools that look at it once."""
+        return self._location
+
+    @property
+    def fetch(self) -> Fetch:
+        """The HTTP client of this source, for tools that look at the key set once."""
+        return self._fetch
 
     def _fetch_and_find(self, kid: str | None, alg: str) -> tuple[Key, ...]:
         deadline = time.monotonic() + self._timeout

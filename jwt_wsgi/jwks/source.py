@@ -151,6 +151,10 @@ class FilteredSource:
         if alg in self._algorithms:
             report_bad_signature(self._source, kid, alg)
 
+    def single_sources(self) -> tuple[KeySource, ...]:
+        """Return the source alone, or those that it consists of."""
+        return single_sources(self._source)
+
 
 def _merge(parts: tuple[KeySet, ...]) -> KeySet:
     keys = [key for part in parts for key in part.keys]
@@ -216,3 +220,14 @@ class KeySourceChain:
         """
         for source in self._sources:
             report_bad_signature(source, kid, alg)
+
+    def single_sources(self) -> tuple[KeySource, ...]:
+        """Return the sources, in the order in which they are asked."""
+        return tuple(single for source in self._sources for single in single_sources(source))
+
+
+def single_sources(source: KeySource) -> tuple[KeySource, ...]:
+    """Return the sources that a source consists of; of any but a chain, the source itself."""
+    if isinstance(source, KeySourceChain | FilteredSource):
+        return source.single_sources()
+    return (source,)

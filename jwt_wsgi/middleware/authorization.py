@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from typing import Self
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from jwt_wsgi.auth import AUTH_KEY, REALM_KEY, RULE_KEY, Auth, environ_of, get_auth
@@ -9,6 +10,7 @@ from jwt_wsgi.callbacks import check_callables
 from jwt_wsgi.errors import AuthError, InvalidRequest
 from jwt_wsgi.middleware.decisions import Decision, OnDecision, add_offer, is_observed, report
 from jwt_wsgi.middleware.responses import OnError, answer_auth_errors, refuse, validate_realm
+from jwt_wsgi.nesting import copy_with
 from jwt_wsgi.policy.algebra import (
     OPTIONAL,
     PUBLIC,
@@ -82,6 +84,16 @@ class ScopeAuthorizer:
         if error is not None:
             return refuse(error, environ, start_response, self._on_error)
         return self._inner(environ, start_response)
+
+    def around(self, app: WSGIApplication, *, on_decision: OnDecision | None = None) -> Self:
+        """Return a copy of this layer around another application, with the same options.
+
+        Args:
+            app: The application inside.
+            on_decision: The hook of the copy, in place of this layer's.
+        """
+        inner = answer_auth_errors(app, self._on_error)
+        return copy_with(self, app=app, _inner=inner, _on_decision=on_decision)
 
     def _judge(
         self, environ: WSGIEnvironment, auth: Auth | None

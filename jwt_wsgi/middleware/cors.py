@@ -8,10 +8,11 @@ the Fetch standard.
 import logging
 import re
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Self
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from jwt_wsgi.callbacks import CallbackFailed, ask, check_callables
+from jwt_wsgi.nesting import copy_with
 from jwt_wsgi.origins import check_origin, is_origin
 from jwt_wsgi.policy.paths import METHOD
 
@@ -52,6 +53,9 @@ class CrossOrigin:
         max_age: How long browsers may cache the result of a preflight, in seconds, 0 to 86400.
         private_network: True allows pages on a public network to call an API on a private one.
 
+    Attributes:
+        app: The application inside.
+
     Raises:
         ValueError: An option has an invalid value. The text names the option and the remedy.
     """
@@ -72,7 +76,7 @@ class CrossOrigin:
         _check_flag("credentials", credentials)
         _check_flag("private_network", private_network)
         _check_max_age(max_age)
-        self._app = app
+        self.app = app
         self._is_allowed = _origin_predicate(origins, credentials=credentials)
         self._allows_all_origins = origins == "*"
         self._allows_credentials = credentials
@@ -101,7 +105,11 @@ class CrossOrigin:
                 return start_response(status, headers)
             return start_response(status, headers, exc_info)
 
-        return self._app(environ, start)
+        return self.app(environ, start)
+
+    def around(self, app: WSGIApplication) -> Self:
+        """Return a copy of this layer around another application, with the same options."""
+        return copy_with(self, app=app)
 
     def _origin_headers(self, origin: str | None) -> Headers:
         """Return the headers that let `origin` read the response, or none if it may not."""

@@ -3,12 +3,14 @@
 import re
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from typing import Self
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from jwt_wsgi.auth import CREDENTIALS_KEY, OFFERED_KEY, Credentials
 from jwt_wsgi.callbacks import check_callables, refuse_deferred
 from jwt_wsgi.errors import AuthError, InvalidRequest
 from jwt_wsgi.middleware.responses import answer_auth_errors, refuse
+from jwt_wsgi.nesting import copy_with
 from jwt_wsgi.sources import (
     Bearer,
     Reading,
@@ -49,6 +51,7 @@ class TokenExtractor:
 
     Attributes:
         app: The application inside.
+        get_token: The function that replaces the header, or None.
         token_sources: The places that are read, empty beside `get_token`.
 
     Raises:
@@ -68,7 +71,7 @@ class TokenExtractor:
         self.app = app
         self.token_sources = _sources(get_token, token_sources)
         self._inner = answer_auth_errors(app)
-        self._get_token = get_token
+        self.get_token = get_token
         self._reads_authorization_only = self.token_sources == (bearer,)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -89,8 +92,8 @@ class TokenExtractor:
 
     def _find(self, environ: WSGIEnvironment) -> tuple[Credentials | AuthError | None, str | None]:
         """Return the credentials, or the error that refuses them, and a note for the log."""
-        if self._get_token is not None:
-            readings = [_read_token(self._get_token(environ))]
+        if self.get_token is not None:
+            readings = [_read_token(self.get_token(environ))]
         elif self._reads_authorization_only:
             # A short cut for most stacks; the rest of this method comes to the same result.
             header = environ.get("HTTP_AUTHORIZATION", "")
@@ -100,6 +103,39 @@ class TokenExtractor:
             readings = [_read_source(source, environ) for source in self.token_sources]
         found = credentials_of(readings)
         return found, None if isinstance(found, AuthError) else _notes_of(readings)
+
+    def around(
+        self,
+        app: WSGIApplication,
+        *,
+        on_refusal: Callable[[WSGIEnvironment, AuthError], object] | None = None,
+    ) -> Self:
+        """Return a copy of this layer around another application.
+
+        Args:
+            app: The application inside.
+            on_refusal: Called as `on_refusal(environ, error)` with each `AuthError` that
+                `get_token` raises, before it is answered.
+        """
+        get_token = self.get_token
+        if get_token is not None and on_refusal is not None:
+            get_token = _observed(get_token, on_refusal)
+        return copy_with(self, app=app, _inner=answer_auth_errors(app), get_token=get_token)
+
+
+def _observed(
+    get_token: GetToken, on_refusal: Callable[[WSGIEnvironment, AuthError], object]
+) -> GetToken:
+    """Return a `get_token` that reports its refusals."""
+
+    def get(environ: WSGIEnvironment) -> str | None:
+        try:
+            return get_token(environ)
+        except AuthError as error:
+            on_refusal(environ, error)
+            raise
+
+    return get
 
 
 def _sources(

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Iterable
+from typing import Self
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from jwt_wsgi.auth import AUTH_KEY, CREDENTIALS_KEY, REALM_KEY, Auth, Credentials
@@ -12,6 +13,7 @@ from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.issuer_registry import Resolver
 from jwt_wsgi.middleware.decisions import Decision, OnDecision, add_offer, is_observed, report
 from jwt_wsgi.middleware.responses import OnError, answer_auth_errors, refuse, validate_realm
+from jwt_wsgi.nesting import copy_with
 from jwt_wsgi.verifier import IsRevoked, Verifier
 
 logger = logging.getLogger("jwt_wsgi.verification")
@@ -92,6 +94,24 @@ class TokenVerifier:
                 if not self._passes_anyway(error, environ):
                     return refuse(error, environ, start_response, self._on_error)
         return self._inner(environ, start_response)
+
+    def around(
+        self,
+        app: WSGIApplication,
+        *,
+        verifier: Verifier | None = None,
+        on_decision: OnDecision | None = None,
+    ) -> Self:
+        """Return a copy of this layer around another application, with the same options.
+
+        Args:
+            app: The application inside.
+            verifier: The `Verifier` of the copy; None is the same one.
+            on_decision: The hook of the copy, in place of this layer's.
+        """
+        inner = answer_auth_errors(app, self._on_error)
+        judge = verifier or self.verifier
+        return copy_with(self, app=app, verifier=judge, _inner=inner, _on_decision=on_decision)
 
     def _authenticate(
         self, credentials: Credentials | AuthError | None, environ: WSGIEnvironment
