@@ -11,7 +11,7 @@ from jwt_wsgi.cli.published_keys import PublishedKeys, fetch_published_keys
 from jwt_wsgi.cli.times import describe_clock_skew, pluralize
 from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.jwks.remote import RemoteJWKS
-from jwt_wsgi.policy.lint import Finding
+from jwt_wsgi.policy.findings import ACCEPTABLE_CODES, Finding
 from jwt_wsgi.policy.policy import Policy
 from jwt_wsgi.policyfile import parse_policy
 
@@ -26,18 +26,20 @@ class PolicyReport:
         file: The name of the file.
         policy: The policy, or None if the file is not one.
         problem: Why the file is not a policy, or None.
-        findings: The linter's findings.
+        findings: The linter's findings that are not accepted.
+        unused: The values of `--accept` that match no finding.
     """
 
     file: str
     policy: Policy | None = None
     problem: str | None = None
     findings: tuple[Finding, ...] = ()
+    unused: tuple[str, ...] = ()
 
     @property
     def is_good(self) -> bool:
-        """True if the file is a policy without findings."""
-        return self.problem is None and not self.findings
+        """True if the file is a policy without findings, and every `--accept` is used."""
+        return self.problem is None and not self.findings and not self.unused
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,18 @@ class IssuerReport:
     problems: tuple[str, ...] = ()
 
 
+def _validate_accepted(
+    _context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]
+) -> tuple[str, ...]:
+    for value in values:
+        if value.partition(":")[0] not in ACCEPTABLE_CODES:
+            raise click.BadParameter(
+                f"{escape(value)} does not begin with a code; choose from "
+                f"{', '.join(ACCEPTABLE_CODES)}"
+            )
+    return values
+
+
 @click.command(short_help="Check a policy, and the issuers that go with it.")
 @click.argument("file", type=click.File("rb", lazy=True))
 @click.option(
@@ -64,17 +78,31 @@ class IssuerReport:
     multiple=True,
     help="An issuer whose tokens the API accepts; repeatable.",
 )
+@click.option(
+    "--accept",
+    "accepted",
+    metavar="CODE[:RULE]",
+    multiple=True,
+    callback=_validate_accepted,
+    help="A finding of the linter that is intended, for all rules or for one; repeatable.",
+)
 @click.option("--offline", is_flag=True, help="Do not contact the issuers; only count them.")
 @issuer_options
 @json_option
 def check(
-    file: BinaryIO, names: tuple[str, ...], offline: bool, as_json: bool, options: IssuerOptions
+    file: BinaryIO,
+    names: tuple[str, ...],
+    accepted: tuple[str, ...],
+    offline: bool,
+    as_json: bool,
+    options: IssuerOptions,
 ) -> None:
     """Check the policy in FILE with the linter, and contact each --issuer as an API would.
 
-    The exit status is 0 if nothing is found, and 1 if something is.
+    The exit status is 0 if nothing is found, and 1 if something is. An --accept that matches no
+    finding counts as one, so that it does not hide a later finding.
     """
-    policy = _check_policy(file, issuer_count=max(1, len(names)))
+    policy = _check_policy(file, accepted, issuer_count=max(1, len(names)))
     issuers = [_check_issuer(name, options, offline=offline) for name in names]
     if as_json:
         print_json(_document(policy, issuers))
@@ -86,7 +114,7 @@ def check(
     raise click.exceptions.Exit(0 if is_good else 1)
 
 
-def _check_policy(file: BinaryIO, *, issuer_count: int) -> PolicyReport:
+def _check_policy(file: BinaryIO, accepted: tuple[str, ...], *, issuer_count: int) -> PolicyReport:
     content = file.read(MAX_FILE_BYTES + 1)
     if len(content) > MAX_FILE_BYTES:
         return PolicyReport(
@@ -98,7 +126,20 @@ def _check_policy(file: BinaryIO, *, issuer_count: int) -> PolicyReport:
         return PolicyReport(file.name, problem="not UTF-8; save the file as UTF-8")
     except ValueError as error:
         return PolicyReport(file.name, problem=str(error))
-    return PolicyReport(file.name, policy, findings=policy.lint(issuers=issuer_count))
+    findings = policy.lint(issuers=issuer_count)
+    # As in `Policy(accept=...)`: with one issuer, `any_issuer` may be accepted beforehand.
+    possible = {name for each in policy.lint(issuers=max(issuer_count, 2)) for name in _names(each)}
+    return PolicyReport(
+        file.name,
+        policy,
+        findings=tuple(each for each in findings if _names(each).isdisjoint(accepted)),
+        unused=tuple(value for value in accepted if value not in possible),
+    )
+
+
+def _names(finding: Finding) -> set[str]:
+    """Return the values of `--accept` that name a finding."""
+    return {finding.code, f"{finding.code}:{finding.rule}"}
 
 
 def _check_issuer(name: str, options: IssuerOptions, *, offline: bool) -> IssuerReport:
@@ -146,6 +187,7 @@ def _document(report: PolicyReport, issuers: list[IssuerReport]) -> dict[str, An
         "rules": rules,
         "default": default,
         "findings": [finding._asdict() for finding in report.findings],
+        "unused": report.unused,
         "issuers": [_issuer_document(issuer) for issuer in issuers],
     }
 
@@ -161,11 +203,15 @@ def _print_policy(report: PolicyReport) -> None:
         return
     rules = pluralize(len(report.policy.rules), "rule")
     print_line(escape(f"{report.file}: {rules}, default {report.policy.default!r}"))
+    for value in report.unused:
+        print_line(escape(f"--accept {value}: there is no such finding; remove the option"), "red")
     if not report.findings:
         print_line("The linter found no problems.", "green")
         return
     print_line()
     print_table(("finding", "rule", "problem", "remedy"), report.findings)
+    print_line()
+    print_line("Is a finding intended? Accept it: --accept CODE:RULE, or accept in the policy.")
 
 
 def _print_issuer(issuer: IssuerReport) -> None:
