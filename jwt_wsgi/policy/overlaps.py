@@ -59,7 +59,10 @@ def check_overlaps(root: Node) -> None:
     if keys:
         text += f"end {', '.join(map(repr, keys))} with {{$}} if nothing is served below, or "
     elif any(missing.values()):
-        text += "end the shallower of two with {$} if nothing is served below, or "
+        text += (
+            "end the shallower of two with {$} if nothing is served below (or remove it, if that "
+            "rule exists), or "
+        )
     text += "add the rules that say what holds where both apply: " + ", ".join(map(str, missing))
     raise ValueError(text)
 
