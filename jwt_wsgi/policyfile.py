@@ -64,6 +64,7 @@ _OPTIONS: dict[str, type] = {
     "mounts": list,
     "allow_vhm_root": bool,
     "report_only": bool,
+    "accept": list,
 }
 
 _MAX_QUOTED_CHARACTERS = 120
@@ -157,6 +158,7 @@ def _make_policy(rules: Mapping[str, object], options: Mapping[str, Any]) -> Pol
         mounts=options.get("mounts", [""]),
         allow_vhm_root=options.get("allow_vhm_root", False),
         report_only=options.get("report_only", False),
+        accept=options.get("accept", ()),
     )
 
 

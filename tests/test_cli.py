@@ -463,7 +463,9 @@ def test_check_reports_a_bad_policy(tmp_path, text, message):
     assert result.status == 1
     assert message in result.output
     answer = run("check", file, "--json").json
-    assert answer.keys() == {"policy", "problem", "rules", "default", "findings", "issuers"}
+    assert answer.keys() == {
+        "policy", "problem", "rules", "default", "findings", "unused", "issuers",
+    }  # fmt: skip
     assert bool(answer["problem"]) != bool(answer["findings"])
 
 
@@ -504,6 +506,62 @@ def test_check_offline_counts_the_issuers_and_contacts_none(served, policy):
     assert result.status == 1
     assert "any_issuer" in result.output
     assert len(served.requests) == requests_before
+
+
+@pytest.fixture(scope="module")
+def doubtful(tmp_path_factory):
+    """A policy with two findings of one code, of which one is about a rule with a colon."""
+    file = tmp_path_factory.mktemp("policy") / "policy.toml"
+    rules = '[rules]\n"/" = "PUBLIC"\n"/a" = "AUTHENTICATED"\n"GET /b:c" = "AUTHENTICATED"'
+    file.write_text(rules)
+    return file
+
+
+@pytest.mark.parametrize(
+    ("accepted", "remaining"),
+    [
+        pytest.param((), ["/a", "GET /b:c"], id="F1 none"),
+        pytest.param(("weaker_above",), [], id="F1 a code"),
+        pytest.param(("weaker_above:/a",), ["GET /b:c"], id="F1 a code and a rule"),
+        pytest.param(("weaker_above:/a", "weaker_above:GET /b:c"), [], id="F1 each rule"),
+    ],
+)
+def test_check_accepts_findings_that_are_intended(doubtful, accepted, remaining):
+    words = [word for value in accepted for word in ("--accept", value)]
+    result = run("check", doubtful, *words, "--json")
+    assert [finding["rule"] for finding in result.json["findings"]] == remaining
+    assert result.json["unused"] == []
+    assert result.status == bool(remaining)
+    said = run("check", doubtful, *words).output
+    assert ("--accept CODE:RULE" in said) is bool(remaining)
+    assert ("The linter found no problems." in said) is not bool(remaining)
+
+
+@pytest.mark.parametrize(
+    "stale",
+    [
+        pytest.param("unreachable", id="F1 a code without a finding"),
+        pytest.param("unreachable:/a", id="F1 a rule without this finding"),
+        pytest.param("weaker_above:/none", id="F1 no such rule"),
+    ],
+)
+def test_check_reports_an_accept_option_that_matches_no_finding(doubtful, stale):
+    words = ("check", doubtful, "--accept", "weaker_above", "--accept", stale)
+    result = run(*words)
+    assert result.status == 1
+    assert f"--accept {stale}: there is no such finding; remove the option" in result.output
+    assert run(*words, "--json").json["unused"] == [stale]
+
+
+def test_check_accepts_a_finding_of_several_issuers_beside_one_issuer_f1(policy):
+    assert run("check", policy, "--accept", "any_issuer").status == 0
+
+
+@pytest.mark.parametrize("value", ["weaker", "", ":/a", "stale_acceptance:/a"], ids="F1 {}".format)
+def test_check_refuses_a_code_that_the_linter_does_not_have(doubtful, value):
+    result = run("check", doubtful, "--accept", value)
+    assert result.status == 2
+    assert "does not begin with a code; choose from method_hole" in " ".join(result.errors.split())
 
 
 # --- routes

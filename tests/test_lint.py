@@ -50,26 +50,31 @@ FINDINGS: list[Any] = [
     ("no finding about one rule", {"/a": A}, NONE),
     ("no finding about rules side by side", {"/a": A, "/b": PUBLIC, "/c/{x}": B}, NONE),
     ("weaker above: public", {"/": PUBLIC, "/admin": A}, {("weaker_above", "/admin")}),
-    ("weaker above: any token", {"/": AUTHENTICATED, "/admin": A}, {("weaker_above", "/admin")}),
-    ("weaker above: another scope", {"/": B, "/admin": A}, {("weaker_above", "/admin")}),
-    ("weaker above: one of two", {"/": A | B, "/admin": A}, {("weaker_above", "/admin")}),
+    ("weaker above: any token, even a bad one", {"/": OPTIONAL, "/admin": A}, {("weaker_above", "/admin")}),
+    ("weaker above: only a report", {"/": report_only(B), "/admin": A}, {("weaker_above", "/admin")}),
+    ("F1 any token around a scope", {"/": AUTHENTICATED, "/admin": A}, NONE),
+    ("F1 another scope around a scope", {"/": B, "/admin": A}, NONE),
+    ("F1 one of two scopes around one", {"/": A | B, "/admin": A}, NONE),
     ("weaker above: DENY within PUBLIC", {"/": PUBLIC, "/admin": DENY}, {("weaker_above", "/admin")}),
     ("as strict above", {"/": A, "/admin": A}, NONE),
     ("stricter above", {"/": A & B, "/public": A, "/open": PUBLIC}, NONE),
     ("denied above", {"/": DENY, "/admin": A}, NONE),
     ("only the nearest counts", {"/": PUBLIC, "/a": A & B, "/a/b": A}, {("weaker_above", "/a")}),
-    ("a parameter above", {"/u/{id}": AUTHENTICATED, "/u/root": A}, {("weaker_above", "/u/root")}),
+    ("a parameter above", {"/u/{id}": PUBLIC, "/u/root": A}, {("weaker_above", "/u/root")}),
     ("an exact rule is not around", {"/{$}": PUBLIC, "/admin": A}, NONE),
-    ("only a report above", {"/": A & report_only(B), "/b": B}, {("weaker_above", "/b")}),
+    ("F1 a scope and a report around a scope", {"/": A & report_only(B), "/b": B}, NONE),
     ("a report within is not stricter", {"/": A, "/b": A & report_only(B)}, NONE),
     ("weaker for one method", {"GET /": PUBLIC, "/": A, "GET /x": A, "/x": A}, {("weaker_above", "GET /x")}),
     ("weaker for a method that is not named within", {"GET /": PUBLIC, "/": A, "/x": A}, {("weaker_above", "/x")}),
-    ("HEAD above is GET's", {"GET /": A, "/": DENY, "HEAD /x": A, "/x": DENY}, {("weaker_above", "/x")}),
+    ("HEAD above is GET's", {"GET /": PUBLIC, "/": DENY, "HEAD /x": A, "/x": DENY},
+     {("weaker_above", "HEAD /x"), ("weaker_above", "/x")}),
     ("a method that is denied above", {"GET /": A, "POST /x": B},
-     {("method_hole", "GET /"), ("method_hole", "POST /x")}),
+     {("method_hole", "POST /x")}),
     ("an exact rule under a weaker one", {"/": PUBLIC, "/a": A, "/a/{$}": A}, {("weaker_above", "/a")}),
     ("an exact rule, and nothing below", {"/": PUBLIC, "/a/{$}": A}, {("exact_stricter", "/a/{$}")}),
-    ("an exact rule stricter than its subtree", {"/a": A, "/a/{$}": A & B}, {("exact_stricter", "/a/{$}")}),
+    ("an exact rule stricter than its subtree", {"/a": OPTIONAL, "/a/{$}": A & B}, {("exact_stricter", "/a/{$}")}),
+    ("F1 an exact rule that asks for something else", {"/a/{$}": B, "/a/{x}": ACME}, NONE),
+    ("F1 an exact rule that asks for more than its subtree", {"/a": A, "/a/{$}": A & B}, NONE),
     ("an exact rule weaker than its subtree", {"/a": A, "/a/{$}": PUBLIC}, NONE),
     ("an exact rule stricter than its items", {"/a/{$}": A, "/a/{x}": PUBLIC}, {("exact_stricter", "/a/{$}")}),
     ("an exact rule with strict items in a weak place", {"/": PUBLIC, "/a/{$}": A, "/a/{x}": A},
@@ -81,9 +86,16 @@ FINDINGS: list[Any] = [
     ("reachable: the path itself", {"/a": A, "/a/{x}": A}, NONE),
     ("reachable: what is deeper", {"/a": A, "/a/{$}": A, "/a/{x}/{$}": A}, NONE),
     ("reachable: other names", {"/a": A, "/a/{$}": A, "/a/b": A}, NONE),
-    ("a hole for other methods", {"GET /a": A}, {("method_hole", "GET /a")}),
-    ("one hole a place", {"GET /a": A, "POST /a": A, "GET /a/{$}": A},
-     {("method_hole", "GET /a"), ("method_hole", "GET /a/{$}")}),
+    ("F1 some methods under the default", {"GET /a": A, "POST /b": A}, NONE),
+    ("F1 some methods within a denied place", {"/": DENY, "POST /a": A}, NONE),
+    ("F1 some methods within another rule", {"/": AUTHENTICATED, "GET /a": A, "POST /a": B}, NONE),
+    ("F1 no reading where the rule around has it", {"/": AUTHENTICATED, "POST /a": A}, {("method_hole", "POST /a")}),
+    ("F1 a public method alone", {"/": AUTHENTICATED, "POST /login": PUBLIC}, NONE),
+    ("F1 reading as HEAD alone", {"/": AUTHENTICATED, "HEAD /a": A}, {("method_hole", "HEAD /a")}),
+    ("F1 a hole at the path itself", {"GET /a": A, "POST /a/{$}": B}, {("method_hole", "POST /a/{$}")}),
+    ("F1 all other methods at the path itself", {"/a": A, "GET /a/{$}": PUBLIC}, {("method_hole", "GET /a/{$}")}),
+    ("F1 HEAD is in no hole beside GET", {"GET,HEAD /a": A, "GET /a/{$}": B}, NONE),
+    ("one hole a place", {"/": A, "PUT /a": A, "POST /a": A}, {("method_hole", "PUT /a")}),
     ("no hole where the rest is said", {"GET /a": A, "/a": DENY}, NONE),
     ("one name for a parameter", {"/u/{id}": A, "/u/{id}/x": A, "/v/{user}": A}, NONE),
     ("two names at one place", {"GET /u/{id}": A, "/u/{user}": A}, {("parameter_names", "/u/{user}")}),
@@ -102,7 +114,11 @@ FINDINGS: list[Any] = [
     ("U28 an exact rule above a weaker tail", {"/t/{$}": A, "/t/{x...}": PUBLIC}, {("exact_stricter", "/t/{$}")}),
     ("U28 unreachable around a tail", {"/t": A, "/t/{$}": A, "/t/{x...}": A}, {("unreachable", "/t")}),
     ("U28 reachable: the path above a tail", {"/t": A, "/t/{x...}": A}, NONE),
-    ("U28 a tail for some methods", {"GET /t/{x...}": A}, {("method_hole", "GET /t/{x...}")}),
+    ("U28 a tail for some methods", {"/": A, "PUT /t/{x...}": A}, {("method_hole", "PUT /t/{x...}")}),
+    ("F1 a tail whose path is in a place of any token", {"/": AUTHENTICATED, "/t/{x...}": A},
+     {("tail_stricter", "/t/{x...}")}),
+    ("F1 a tail whose path has a rule that asks for something else", {"/t/{$}": AUTHENTICATED, "/t/{x...}": A}, NONE),
+    ("F1 a tail in a place of its own that asks for something else", {"/t": B, "/t/{x...}": A}, NONE),
     ("U28 two names before a tail", {"/{a}/{x...}": A, "/{b}/{$}": A}, {("parameter_names", "/{b}/{$}")}),
     ("U28 two names of one tail", {"GET /t/{x...}": A, "/t/{y...}": A}, NONE),
     ("U2 a method of no registry", {"GTE /a": A, "/a": A}, {("unknown_method", "GTE /a")}),
@@ -130,13 +146,13 @@ def test_the_text_about_a_tail_names_the_rule_to_write_u28() -> None:
     [finding] = Policy({"/": PUBLIC, "/t/{id}/{x...}": A}).lint()
     assert str(finding) == (
         "tail_stricter: rule '/t/{id}/{x...}' covers what is below its path, and the path itself "
-        "asks for less, PUBLIC; write a rule '/t/{id}' too, because some applications take it for "
-        "an empty tail"
+        "asks for something else, PUBLIC; write a rule '/t/{id}' that asks for as much, because "
+        "some applications take it for an empty tail"
     )
     [root] = Policy({"/": PUBLIC, "GET,POST /{x...}": A, "/{x...}": DENY}, default=PUBLIC).lint()[
         :1
     ]
-    assert "write a rule '/' too" in root.remedy
+    assert "write a rule '/' that asks for as much" in root.remedy
 
 
 def test_the_texts_about_keys_name_the_methods_and_the_remedy_u2_u30() -> None:
@@ -204,7 +220,8 @@ def test_the_largest_combinations_are_checked(join: Any) -> None:
     longest = reduce(join, (scope(f"s{number}") for number in range(MAX_CONDITIONS)))
     other = reduce(join, (scope(f"t{number}") for number in range(MAX_CONDITIONS)))
     assert doubts({"/": longest, "/a": longest}, issuers=2) == ANY_ISSUER | {("any_issuer", "/")}
-    assert ("weaker_above", "/a") in doubts({"/": longest, "/a": other})
+    tail = {"/": longest, "/a/{rest...}": other}
+    assert ("tail_stricter", "/a/{rest...}") in doubts(tail)
 
 
 def test_the_deepest_combinations_are_compared_once_for_each_pair_of_parts_u25() -> None:
@@ -285,20 +302,28 @@ def test_one_requirement_implies_another(one: Any, other: Any, expected: bool) -
 
 def test_a_finding_says_what_where_and_what_to_do() -> None:
     policy = Policy(
-        {"/": PUBLIC, "GET /admin": A, "/a": A, "/a/{$}": A & B, "/u/{id}": DENY, "/u/{x}/y": DENY}
+        {
+            "/": PUBLIC,
+            "PUT /admin": A,
+            "/a": OPTIONAL,
+            "/a/{$}": A & B,
+            "/u/{id}": DENY,
+            "/u/{x}/y": DENY,
+        }
     )
     texts = {finding.code: str(finding) for finding in policy.lint(issuers=2)}
     assert texts == {
         "weaker_above": (
-            "weaker_above: rule 'GET /admin' lies within a place that asks for less, PUBLIC; "
-            "a spelling that only the application takes for this path gets there; ask for as much around it"
+            "weaker_above: rule 'PUT /admin' lies within a place that lets everyone in, PUBLIC; "
+            "a spelling that only the application takes for this path gets there; require a token "
+            "around it, and open only the paths that are public"
         ),
         "method_hole": (
-            "method_hole: rule 'GET /admin' names GET, and every other method is denied there; "
-            "write a rule '/admin' for the others, DENY where that is meant"
+            "method_hole: rule 'PUT /admin' names PUT, and GET is denied there, although PUBLIC holds "
+            "around it; write a rule '/admin' for the others, DENY if that is intended"
         ),
         "exact_stricter": (
-            "exact_stricter: rule '/a/{$}' covers its path alone, and the paths below it ask for less, scope('a'); "
+            "exact_stricter: rule '/a/{$}' covers its path alone, and the paths below it let everyone in, OPTIONAL; "
             "leave {$} out, or write a rule for the paths below"
         ),
         "parameter_names": "parameter_names: rule '/u/{x}/y' calls {x} what '/u/{id}' calls {id}; use one name",
@@ -307,7 +332,7 @@ def test_a_finding_says_what_where_and_what_to_do() -> None:
             "add & issued_by(...) where only one of them may"
         ),
     } | {code: texts[code] for code in ("weaker_above", "any_issuer")}
-    assert texts["weaker_above"].endswith("ask for as much around it")
+    assert texts["weaker_above"].endswith("open only the paths that are public")
     [unreachable] = Policy({"/a": A, "/a/{$}": A, "/a/{x}": A}).lint()
     assert (
         str(unreachable)
@@ -316,10 +341,10 @@ def test_a_finding_says_what_where_and_what_to_do() -> None:
 
 
 def test_one_finding_of_a_code_for_each_rule() -> None:
-    found = Policy({"GET,POST,PUT /a": A, "/": PUBLIC}).lint()
+    found = Policy({"DELETE,POST,PUT /a": A, "/": PUBLIC}).lint()
     assert [(finding.code, finding.rule) for finding in found] == [
-        ("method_hole", "GET,POST,PUT /a"),
-        ("weaker_above", "GET,POST,PUT /a"),
+        ("method_hole", "DELETE,POST,PUT /a"),
+        ("weaker_above", "DELETE,POST,PUT /a"),
     ]
 
 
@@ -347,3 +372,42 @@ def test_protect_knows_how_many_issuers_there_are(caplog: pytest.LogCaptureFixtu
         assert caplog.text == ""
         protect(app, issuer=[one, two], rules={"/a": A})
     assert "any_issuer: rule '/a'" in caplog.text
+
+
+# --- accepted findings
+
+PUBLIC_ROOT: dict[str, Any] = {"/": PUBLIC, "/admin": A, "/b": B}
+
+
+def test_an_accepted_finding_is_neither_returned_nor_logged_f1(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    assert doubts(PUBLIC_ROOT) == {("weaker_above", "/admin"), ("weaker_above", "/b")}
+    accept = [("weaker_above", "/admin")]
+    assert doubts(PUBLIC_ROOT, accept=accept) == {("weaker_above", "/b")}
+    with caplog.at_level(logging.WARNING, "jwt_wsgi.policy"):
+        ScopeAuthorizer(app, Policy(PUBLIC_ROOT, accept=[*accept, ("weaker_above", "/b")]))
+    assert caplog.text == ""
+
+
+def test_a_stale_acceptance_is_a_finding_with_the_remedy_f1() -> None:
+    policy = Policy({"/": A, "/admin": B}, accept=[("weaker_above", "/admin")])
+    [finding] = policy.lint()
+    assert str(finding) == (
+        "stale_acceptance: rule '/admin' has no finding 'weaker_above', which accept names; "
+        "remove ('weaker_above', '/admin') from accept"
+    )
+
+
+def test_several_stale_acceptances_of_one_rule_are_all_named_f1() -> None:
+    accept = [("weaker_above", "/a"), ("method_hole", "/a"), ("weaker_above", "/a")]
+    found = Policy({"/a": A}, accept=accept).lint()
+    assert [finding.problem.split("'")[1] for finding in found] == ["weaker_above", "method_hole"]
+
+
+def test_a_finding_of_several_issuers_can_be_accepted_before_there_are_several_f1() -> None:
+    accept = [("any_issuer", "/a")]
+    for issuers in (1, 2, 3):
+        assert doubts({"/a": A}, accept=accept, issuers=issuers) == NONE
+        stale = {("stale_acceptance", "/a")}
+        assert doubts({"/a": A & ONE}, accept=accept, issuers=issuers) == stale

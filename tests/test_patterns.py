@@ -307,7 +307,7 @@ def missing(*keys: str) -> list[str]:
         return []
     except ValueError as error:
         said = str(error)
-    listed = re.search(r"where both apply: (.*?)(?: \(|$)", said)
+    listed = re.search(r"where both apply: (.*)$", said)
     assert listed, said
     return listed[1].split(", ")
 
@@ -362,11 +362,47 @@ def test_all_missing_rules_are_named_at_once_but_ten_at_most() -> None:
     ],
 )
 def test_the_end_mark_is_offered_where_it_helps(keys: list[str], offered: bool) -> None:
-    with pytest.raises(
-        ValueError, match="no order of precedence is safe; add the rules"
-    ) as refused:
+    with pytest.raises(ValueError, match="no order of precedence is safe; ") as refused:
         Policy(dict.fromkeys(keys, AUTHENTICATED))
-    assert ("end one of the two with {$}" in str(refused.value)) is offered
+    said = str(refused.value)
+    assert ("with {$} if nothing is served below" in said) is offered
+    assert ("; add the rules" in said) is not offered
+
+
+DEVPI = ["/{user}/{index}/+f", "/{user}/{index}/+e", "/{user}/{index}/{project}"]
+ENDED: list[Any] = [
+    pytest.param(["/{user}/{index}/+f", "/+api"], ["/+api"], id="F7 one"),
+    pytest.param([*DEVPI, "/{user}", "/+api", "/+login", "/+me", "/+status"],
+                 ["/+api", "/+login", "/+me", "/+status"], id="F7 more missing rules than are listed"),
+    pytest.param([*DEVPI, "GET /+api", "POST /+api"], ["GET /+api", "POST /+api"], id="F7 two methods of one path"),
+    pytest.param(["/{x}/{y}/c", *(f"/{number}" for number in range(20))],
+                 sorted(f"/{number}" for number in range(20)), id="F7 twenty"),
+    pytest.param(["/{a}/{b}/{c}/d", "/x", "/{a}/y"], ["/x", "/{a}/y"], id="F7 level by level"),
+    pytest.param(["/a", "/b", "/c", "/{x}/{y}/d", "/a/{y}/d", "/b/{y}/d"], ["/c"], id="F7 not what is settled"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("keys", "ended"), ENDED)
+def test_the_smallest_remedy_comes_first_and_works(keys: list[str], ended: list[str]) -> None:
+    with pytest.raises(ValueError, match="no order of precedence is safe; end ") as refused:
+        Policy(dict.fromkeys(keys, AUTHENTICATED))
+    listed = ", ".join(map(repr, ended))
+    assert f"; end {listed} with {{$}} if nothing is served below, or add" in str(refused.value)
+    Policy({f"{key}/{{$}}" if key in ended else key: AUTHENTICATED for key in keys})
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        pytest.param(["/a", "/b", "/{x}/c", "/q/{z}", "/{w}/r"], id="F7 it does not settle all"),
+        pytest.param(["/a", "/a/{$}", "/{x}/c"], id="F7 the path has a rule that ends"),
+        pytest.param(["/{x}/{y}/c", *(f"/{number}" for number in range(21))], id="F7 there are too many"),
+    ],
+)  # fmt: skip
+def test_keys_to_end_are_not_named_where_that_is_no_smaller_remedy(keys: list[str]) -> None:
+    said = r"; end the shallower of two .* below \(or remove it, if that rule exists\), or add"
+    with pytest.raises(ValueError, match=said):
+        Policy(dict.fromkeys(keys, AUTHENTICATED))
 
 
 def test_a_pattern_may_be_longer_than_the_stack_is_deep_u25() -> None:

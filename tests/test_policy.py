@@ -319,6 +319,35 @@ SCOPED = scope("a")
         ({"rules": ["/users"]}, r"rules=\['/users'\]: write a mapping"),
         ({"rules": [("/a",)]}, r"rules=\[\('/a',\)\]: write a mapping"),
         ({"rules": [("/a", SCOPED, 1)]}, r"rules=.*: write a mapping"),
+        (
+            {"rules": {"/a": PUBLIC}, "accept": "weaker_above"},
+            "accept='weaker_above': write a list of pairs",
+        ),
+        (
+            {"rules": {"/a": PUBLIC}, "accept": {"weaker_above": "/a"}},
+            "accept=.*: write a list of pairs",
+        ),
+        ({"rules": {"/a": PUBLIC}, "accept": 1}, "accept=1: write a list of pairs"),
+        (
+            {"rules": {"/a": PUBLIC}, "accept": [("weaker_above",)]},
+            r"accept=\('weaker_above',\): write a list of pairs",
+        ),
+        (
+            {"rules": {"/a": PUBLIC}, "accept": [("weaker_above", None)]},
+            "accept=.*None.*: write a list of pairs",
+        ),
+        (
+            {"rules": {"/a": PUBLIC}, "accept": [("weaker", "/a")]},
+            "accept=.*: 'weaker' is not a code .*; choose from method_hole, ",
+        ),
+        (
+            {"rules": {"/a": PUBLIC}, "accept": [("stale_acceptance", "/a")]},
+            "accept=.*: 'stale_acceptance' is not a code that can be accepted",
+        ),
+        (
+            {"rules": {"/a": PUBLIC}, "accept": [("weaker_above", "/b")]},
+            "accept=.*: there is no rule '/b'; write the rule's key",
+        ),
         ({"rules": {}, "mounts": "/app"}, r"mounts='/app': write a list of paths .*\('/app',\)"),
         ({"rules": {}, "mounts": []}, r"mounts=\[\]: write a list"),
         ({"rules": {}, "mounts": ["app"]}, r"mounts=\['app'\]: write a list"),

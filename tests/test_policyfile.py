@@ -176,6 +176,7 @@ default = "AUTHENTICATED"
 mounts = ["", "/app"]
 allow_vhm_root = true
 report_only = true
+accept = [["method_hole", "GET,POST /users/{id}"]]
 
 [rules]
 "/api/public" = "PUBLIC"
@@ -193,7 +194,12 @@ def test_a_file_makes_the_same_policy_as_python(tmp_path: Path) -> None:
         "/": DENY,
     }
     written = Policy(
-        rules, default=AUTHENTICATED, mounts=["", "/app"], allow_vhm_root=True, report_only=True
+        rules,
+        default=AUTHENTICATED,
+        mounts=["", "/app"],
+        allow_vhm_root=True,
+        report_only=True,
+        accept=[("method_hole", "GET,POST /users/{id}")],
     )
     for policy in (read_policy(file), read_policy(str(file)), parse_policy(WHOLE)):
         assert str(policy) == str(written)
@@ -205,6 +211,7 @@ def test_a_file_makes_the_same_policy_as_python(tmp_path: Path) -> None:
         }
         assert policy.match(environ).params == {"id": "7"}
         assert policy.report_only is True
+        assert policy.accept == written.accept == (("method_hole", "GET,POST /users/{id}"),)
 
 
 def test_omitted_options_have_the_defaults_of_python() -> None:
@@ -238,6 +245,10 @@ RULES = "[rules]\n"
         pytest.param(RULES + '"/{a}/x" = "PUBLIC"\n"/y" = "DENY"', "add the rules .*: /y/x", id="an overlap"),
         pytest.param(RULES + '"/a" = "PUBLIC"\n"/a/" = "DENY"', "keep one", id="one place twice"),
         pytest.param("mounts = [1]\n[rules]", "mounts=", id="invalid mounts"),
+        pytest.param('accept = "weaker_above"\n[rules]', "accept: 'weaker_above' is not a list", id="F1 accept as text"),
+        pytest.param('accept = ["weaker_above"]\n[rules]', "accept='weaker_above': write a list of pairs",
+                     id="F1 a code without a rule"),
+        pytest.param('accept = [["weaker_above", "/a"]]\n[rules]', "there is no rule '/a'", id="F1 a rule that is not there"),
         pytest.param(RULES + '"/t/{a...}" = "PUBLIC"\n"/t/x" = "DENY"', "rule '/t/{a...}': '/t/x' shares paths",
                      id="U28 a rule inside a tail"),
         pytest.param(RULES + "\"/t/{a...}\" = 'claim(\"x\", path_param(\"a\"))'", "{a...}, which has no value",
@@ -261,3 +272,9 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     file.write_bytes(b'[rules]\n"/\xe9" = "PUBLIC"')
     with pytest.raises(ValueError, match=r"latin.toml: cannot be read \(not UTF-8\)"):
         read_policy(file)
+
+
+def test_a_finding_is_accepted_in_a_file_f1() -> None:
+    rules = '[rules]\n"/" = "PUBLIC"\n"/a" = "AUTHENTICATED"'
+    assert [finding.code for finding in parse_policy(rules).lint()] == ["weaker_above"]
+    assert parse_policy(f'accept = [["weaker_above", "/a"]]\n{rules}').lint() == ()

@@ -17,7 +17,7 @@ from jwt_wsgi.explain.dates import pluralize
 from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.jwks.remote import RemoteJWKS
 from jwt_wsgi.jwks.source import single_sources
-from jwt_wsgi.policy.lint import Finding
+from jwt_wsgi.policy.findings import ACCEPTABLE_CODES, Finding
 from jwt_wsgi.policy.policy import Policy
 from jwt_wsgi.policyfile import parse_policy
 
@@ -32,18 +32,20 @@ class PolicyReport:
         file: The name of the file.
         policy: The policy, or None if the file is not one.
         problem: Why the file is not a policy, or None.
-        findings: The linter's findings.
+        findings: The linter's findings that are not accepted.
+        unused: The values of `--accept` that match no finding.
     """
 
     file: str
     policy: Policy | None = None
     problem: str | None = None
     findings: tuple[Finding, ...] = ()
+    unused: tuple[str, ...] = ()
 
     @property
     def is_good(self) -> bool:
-        """True if the file is a policy without findings."""
-        return self.problem is None and not self.findings
+        """True if the file is a policy without findings, and every `--accept` is used."""
+        return self.problem is None and not self.findings and not self.unused
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,18 @@ class IssuerReport:
     problems: tuple[str, ...] = ()
 
 
+def _validate_accepted(
+    _context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]
+) -> tuple[str, ...]:
+    for value in values:
+        if value.partition(":")[0] not in ACCEPTABLE_CODES:
+            raise click.BadParameter(
+                f"{escape(value)} does not begin with a code; choose from "
+                f"{', '.join(ACCEPTABLE_CODES)}"
+            )
+    return values
+
+
 @click.command(short_help="Check a policy, and the issuers that go with it.")
 @click.argument("file", type=click.File("rb", lazy=True), required=False)
 @app_option
@@ -72,6 +86,14 @@ class IssuerReport:
     help="An issuer whose tokens the API accepts; repeatable.",
 )
 @preset_option
+@click.option(
+    "--accept",
+    "accepted",
+    metavar="CODE[:RULE]",
+    multiple=True,
+    callback=_validate_accepted,
+    help="A finding of the linter that is intended, for all rules or for one; repeatable.",
+)
 @click.option("--offline", is_flag=True, help="Do not contact the issuers; only count them.")
 @issuer_options
 @json_option
@@ -80,6 +102,7 @@ def check(
     application: str | None,
     names: tuple[str, ...],
     preset: str | None,
+    accepted: tuple[str, ...],
     offline: bool,
     as_json: bool,
     options: IssuerOptions,
@@ -89,16 +112,17 @@ def check(
     With --app, check the policy and the issuers of an application. Its module is imported, so its
     code runs.
 
-    The exit status is 0 if nothing is found, and 1 if something is.
+    The exit status is 0 if nothing is found, and 1 if something is. An --accept that matches no
+    finding counts as one, so that it does not hide a later finding.
     """
     if application is not None and file is None:
         _check_alone(names, preset, options)
-        policy, trusted = _of_application(application)
+        policy, trusted = _of_application(application, accepted)
     elif file is not None and application is None:
         trusted = [options.issuer(name, options.keys(name)) for name in names]
         if preset is not None:
             trusted.append(options.preset_issuer(preset))
-        policy = _check_policy(file, issuer_count=max(1, len(trusted)))
+        policy = _check_policy(file, accepted, issuer_count=max(1, len(trusted)))
     else:
         raise click.UsageError("FILE: write the policy's file, or --app; one of the two")
     with printing_to_errors():
@@ -122,7 +146,9 @@ def _check_alone(names: tuple[str, ...], preset: str | None, options: IssuerOpti
         raise click.UsageError(f"{name}: leave it out, --app has its own policy and issuers")
 
 
-def _of_application(application: str) -> tuple[PolicyReport, list[Issuer]]:
+def _of_application(
+    application: str, accepted: tuple[str, ...]
+) -> tuple[PolicyReport, list[Issuer]]:
     """Return the report on an application's policy, and the issuers that it trusts."""
     stack = load_stack(application)
     if stack.authorizer is None or stack.verifier is None:
@@ -131,11 +157,11 @@ def _of_application(application: str) -> tuple[PolicyReport, list[Issuer]]:
         )
     verifier = stack.verifier.verifier
     policy = stack.authorizer.policy
-    findings = policy.lint(issuers=verifier.trusted)
-    return PolicyReport(application, policy, findings=findings), list(verifier.issuers)
+    report = _lint(application, policy, accepted, issuer_count=verifier.trusted)
+    return report, list(verifier.issuers)
 
 
-def _check_policy(file: BinaryIO, *, issuer_count: int) -> PolicyReport:
+def _check_policy(file: BinaryIO, accepted: tuple[str, ...], *, issuer_count: int) -> PolicyReport:
     content = file.read(MAX_FILE_BYTES + 1)
     if len(content) > MAX_FILE_BYTES:
         return PolicyReport(
@@ -147,7 +173,27 @@ def _check_policy(file: BinaryIO, *, issuer_count: int) -> PolicyReport:
         return PolicyReport(file.name, problem="not UTF-8; save the file as UTF-8")
     except ValueError as error:
         return PolicyReport(file.name, problem=str(error))
-    return PolicyReport(file.name, policy, findings=policy.lint(issuers=issuer_count))
+    return _lint(file.name, policy, accepted, issuer_count=issuer_count)
+
+
+def _lint(
+    name: str, policy: Policy, accepted: tuple[str, ...], *, issuer_count: int
+) -> PolicyReport:
+    """Return the findings of the linter that are not accepted."""
+    findings = policy.lint(issuers=issuer_count)
+    # As in `Policy(accept=...)`: with one issuer, `any_issuer` may be accepted beforehand.
+    possible = {name for each in policy.lint(issuers=max(issuer_count, 2)) for name in _names(each)}
+    return PolicyReport(
+        name,
+        policy,
+        findings=tuple(each for each in findings if _names(each).isdisjoint(accepted)),
+        unused=tuple(value for value in accepted if value not in possible),
+    )
+
+
+def _names(finding: Finding) -> set[str]:
+    """Return the values of `--accept` that name a finding."""
+    return {finding.code, f"{finding.code}:{finding.rule}"}
 
 
 def _check_issuer(issuer: Issuer, offline: bool) -> Iterator[IssuerReport]:
@@ -198,6 +244,7 @@ def _document(report: PolicyReport, issuers: list[IssuerReport]) -> dict[str, An
         "rules": rules,
         "default": default,
         "findings": [finding._asdict() for finding in report.findings],
+        "unused": report.unused,
         "issuers": [_issuer_document(issuer) for issuer in issuers],
     }
 
@@ -213,11 +260,15 @@ def _print_policy(report: PolicyReport) -> None:
         return
     rules = pluralize(len(report.policy.rules), "rule")
     print_line(escape(f"{report.file}: {rules}, default {report.policy.default!r}"))
+    for value in report.unused:
+        print_line(escape(f"--accept {value}: there is no such finding; remove the option"), "red")
     if not report.findings:
         print_line("The linter found no problems.", "green")
         return
     print_line()
     print_table(("finding", "rule", "problem", "remedy"), report.findings)
+    print_line()
+    print_line("Is a finding intended? Accept it: --accept CODE:RULE, or accept in the policy.")
 
 
 def _print_issuer(issuer: IssuerReport) -> None:

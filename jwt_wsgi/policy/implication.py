@@ -21,6 +21,18 @@ def implies(one: Requirement, other: Requirement) -> bool:
     return _Comparison().implies(enforced_part(one), enforced_part(other))
 
 
+def admits_everyone(requirement: Requirement) -> bool:
+    """Return whether a requirement lets every caller in, with or without a token."""
+    enforced = enforced_part(requirement)
+    return isinstance(enforced, Access) and enforced.reason is None
+
+
+def refuses_everyone(requirement: Requirement) -> bool:
+    """Return whether a requirement refuses every caller."""
+    enforced = enforced_part(requirement)
+    return isinstance(enforced, Access) and enforced.reason is not None
+
+
 def enforced_part(requirement: Requirement) -> Requirement:
     """Return the part of a requirement that is enforced, and not only reported."""
     if isinstance(requirement, ReportOnly):
@@ -90,17 +102,9 @@ def _necessary_parts(requirement: Requirement) -> list[Requirement]:
 def _simple_implies(one: Requirement, other: Requirement) -> bool:
     """Compare two requirements without parts, of which the other names one scope at most."""
     if isinstance(one, Access) or isinstance(other, Access):
-        return _refuses_everyone(one) or _admits_everyone(other)
+        return refuses_everyone(one) or admits_everyone(other)
     if one == other:
         return True
     if other is AUTHENTICATED and isinstance(one, Condition):
         return True
     return not set(scopes_of(one)).isdisjoint(scopes_of(other))
-
-
-def _refuses_everyone(requirement: Requirement) -> bool:
-    return isinstance(requirement, Access) and requirement.reason is not None
-
-
-def _admits_everyone(requirement: Requirement) -> bool:
-    return isinstance(requirement, Access) and requirement.reason is None

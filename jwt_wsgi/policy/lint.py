@@ -8,7 +8,13 @@ from typing import Final, NamedTuple
 
 from jwt_wsgi.policy.algebra import NO_RULE, AllOf, AnyOf, Requirement
 from jwt_wsgi.policy.findings import CODES, Finding, make_finding
-from jwt_wsgi.policy.implication import enforced_part, implies, scopes_of
+from jwt_wsgi.policy.implication import (
+    admits_everyone,
+    enforced_part,
+    implies,
+    refuses_everyone,
+    scopes_of,
+)
 from jwt_wsgi.policy.lint_keys import check_keys
 from jwt_wsgi.policy.patterns import PARAMETER, PatternPath
 from jwt_wsgi.policy.requirements import IssuedBy
@@ -49,13 +55,14 @@ def _check_subtree(
     root: Node, node: Node, enclosing: Place, default: Requirement
 ) -> Iterator[Finding]:
     """Yield the findings about the rules that cover a path and everything below it."""
-    yield from _method_hole(node.subtree)
+    yield from _method_hole(node.subtree, enclosing, default)
     for method, rule in node.subtree.items():
         stricter: list[Finding] = []
         if node.is_tail:
             place_before = innermost(root, _unnamed_path(node.path[:-1]))
             before = _requirements_at(place_before, method, node.subtree, default)
-            stricter = list(_tail_stricter(rule, before))
+            is_written = _has_rule(root, node.path[:-1])
+            stricter = list(_tail_stricter(rule, before, is_written=is_written))
         if stricter:
             yield from stricter
         else:
@@ -68,7 +75,7 @@ def _check_exact(
     root: Node, node: Node, enclosing: Place, default: Requirement
 ) -> Iterator[Finding]:
     """Yield the findings about the rules that end with `{$}`."""
-    yield from _method_hole(node.exact)
+    yield from _method_hole(node.exact, enclosing, default, is_same_path=bool(node.subtree))
     place_below = innermost(root, (*_unnamed_path(node.path), _UNNAMED_SEGMENT))
     for method, rule in node.exact.items():
         below = _requirements_at(place_below, method, node.exact, default)
@@ -83,33 +90,69 @@ def _check_exact(
 # --- one function for each code
 
 
-def _method_hole(place: Place) -> Iterator[Finding]:
-    """The rules of a place name methods, and none of them is for all other methods."""
+def _method_hole(
+    place: Place, around: Place, default: Requirement, *, is_same_path: bool = False
+) -> Iterator[Finding]:
+    """The rules of a place name methods, and one that they deny is let in around it."""
     if OTHER_METHODS in place:
         return
     first_rule: Rule = next(iter(place.values()))
     path = "/" + first_rule.key.partition("/")[2]
-    yield make_finding("method_hole", first_rule, methods=", ".join(sorted(place)), path=path)
+    methods = ", ".join(sorted(place))
+    for method in _methods_of_interest(place, around, is_same_path=is_same_path):
+        if rule_for_method(place, method) is not None:
+            continue
+        for requirement in _requirements_at(around, method, place, default):
+            if not refuses_everyone(requirement):
+                yield make_finding(
+                    "method_hole",
+                    first_rule,
+                    methods=methods,
+                    denied=method or "every other method",
+                    requirement=requirement,
+                    path=path,
+                )
+
+
+def _methods_of_interest(place: Place, around: Place, *, is_same_path: bool) -> Iterable[str]:
+    """Return the methods that callers probably use at a place, so that a denial is a surprise.
+
+    A place that names methods usually lists what it serves, and most of what is written can be
+    read. A place that only opens a method to everyone, such as `POST /login`, lists everything.
+    Route coverage knows the routes and finds the other holes.
+    """
+    if is_same_path:
+        return tuple(around)
+    if all(admits_everyone(rule.requirement) for rule in place.values()):
+        return ()
+    return ("GET",)
 
 
 def _weaker_above(rule: Rule, around: Iterable[Requirement]) -> Iterator[Finding]:
-    """The place around a rule lets callers in whom the rule refuses."""
+    """The place around a rule lets everyone in, and the rule does not."""
     for requirement in around:
-        if not implies(requirement, rule.requirement):
+        if _opens(requirement, rule):
             yield make_finding("weaker_above", rule, requirement=requirement)
 
 
 def _exact_stricter(rule: Rule, below: Iterable[Requirement]) -> Iterator[Finding]:
-    """The paths below an exact rule let callers in whom the rule refuses."""
+    """The paths below an exact rule let everyone in, and the rule does not."""
     for requirement in below:
-        if not implies(requirement, rule.requirement):
+        if _opens(requirement, rule):
             yield make_finding("exact_stricter", rule, requirement=requirement)
 
 
-def _tail_stricter(rule: Rule, before: Iterable[Requirement]) -> Iterator[Finding]:
-    """The path before a tail, with or without a slash, lets callers in whom the rule refuses."""
+def _tail_stricter(
+    rule: Rule, before: Iterable[Requirement], *, is_written: bool
+) -> Iterator[Finding]:
+    """The path before a tail, with or without a slash, lets callers in whom the rule refuses.
+
+    Some frameworks take that path for an empty tail. If its author wrote a rule for it, only one
+    that lets everyone in is a finding.
+    """
     for requirement in before:
-        if not implies(requirement, rule.requirement):
+        is_weaker = not implies(requirement, rule.requirement)
+        if _opens(requirement, rule) or (is_weaker and not is_written):
             path = "/" + rule.key.partition("/")[2].rpartition("/")[0]
             yield make_finding("tail_stricter", rule, requirement=requirement, path=path)
 
@@ -136,6 +179,19 @@ class _Alternative(NamedTuple):
 
     names_scope: bool
     names_issuer: bool
+
+
+def _opens(requirement: Requirement, rule: Rule) -> bool:
+    """Tell whether a requirement lets everyone in, and a rule does not."""
+    return admits_everyone(requirement) and not admits_everyone(rule.requirement)
+
+
+def _has_rule(root: Node, path: PatternPath) -> bool:
+    """Tell whether a rule is written for exactly this path, which leads to a node."""
+    node = root
+    for segment in path:
+        node = node.children[segment]
+    return bool(node.exact or node.subtree)
 
 
 def _without_repeats(results: Iterable[Finding]) -> tuple[Finding, ...]:

@@ -4,9 +4,8 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
-from jwt_wsgi.policy.algebra import Access
 from jwt_wsgi.policy.findings import Finding, make_finding
-from jwt_wsgi.policy.implication import enforced_part
+from jwt_wsgi.policy.implication import refuses_everyone
 from jwt_wsgi.policy.patterns import PatternPath, parse
 from jwt_wsgi.policy.rules import Rule
 
@@ -42,9 +41,7 @@ def _unknown_method(rule: Rule) -> Iterator[Finding]:
 def _second_resource(rule: Rule) -> Iterator[Finding]:
     """A rule allows a method whose request names a second path."""
     names = [name for name in parse(rule.key).methods if name in _METHODS_WITH_DESTINATION]
-    enforced = enforced_part(rule.requirement)
-    refuses_everyone = isinstance(enforced, Access) and enforced.reason is not None
-    if names and not refuses_everyone:
+    if names and not refuses_everyone(rule.requirement):
         yield make_finding("second_resource", rule, methods=", ".join(names))
 
 

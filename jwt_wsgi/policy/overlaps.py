@@ -8,7 +8,7 @@ Inside a tail, such as `/files/{name...}`, nothing settles an overlap: a path wi
 has to stay under one rule, whichever of them an application drops.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import zip_longest
 from typing import NamedTuple
 
@@ -16,6 +16,8 @@ from jwt_wsgi.policy.patterns import PARAMETER, Pattern, PatternPath
 from jwt_wsgi.policy.tree import Node, step
 
 _MAX_REPORTED = 10
+#: Patterns that are named to be ended with `{$}`. The search for each costs a walk of the tree.
+_MAX_ENDED = 20
 
 
 class _Meeting(NamedTuple):
@@ -52,13 +54,16 @@ def check_overlaps(root: Node) -> None:
     missing = missing_intersections(root)
     if not missing:
         return
-    text = (
-        "patterns overlap with neither inside the other, so no order of precedence is safe; "
-        "add the rules that say what holds where both apply: "
-    )
-    text += ", ".join(map(str, missing))
-    if any(missing.values()):
-        text += " (or end one of the two with {$}, so that it covers nothing below it)"
+    text = "patterns overlap with neither inside the other, so no order of precedence is safe; "
+    keys = _keys_to_end(root, missing)
+    if keys:
+        text += f"end {', '.join(map(repr, keys))} with {{$}} if nothing is served below, or "
+    elif any(missing.values()):
+        text += (
+            "end the shallower of two with {$} if nothing is served below (or remove it, if that "
+            "rule exists), or "
+        )
+    text += "add the rules that say what holds where both apply: " + ", ".join(map(str, missing))
     raise ValueError(text)
 
 
@@ -83,6 +88,66 @@ def missing_intersections(root: Node) -> dict[Pattern, bool]:
             break
     # The last step may have found two.
     return dict(list(missing.items())[:_MAX_REPORTED])
+
+
+def _keys_to_end(root: Node, missing: Mapping[Pattern, bool]) -> list[str]:
+    """Return the keys of the rules that settle all overlaps if they end with `{$}`.
+
+    The list is empty if that does not settle all of them, or if they are too many to list.
+    """
+    ended: list[Node] = []
+    tree = root
+    still_missing = missing
+    while still_missing:
+        nodes: list[Node] = []
+        for pattern in still_missing:
+            nodes += [node for node in _shallow_nodes(tree, pattern) if node not in nodes]
+        ended += nodes
+        if not nodes or len(ended) > _MAX_ENDED:
+            return []
+        tree = _with_ended(tree, nodes)
+        still_missing = missing_intersections(tree)
+    return sorted({rule.key for node in ended for rule in node.subtree.values()})
+
+
+def _shallow_nodes(root: Node, missing: Pattern) -> list[Node]:
+    """Return the nodes whose subtrees overlap with a deeper pattern around a missing rule."""
+    nodes = [root]
+    walked = [root]
+    for segment in missing.segments:
+        nodes = step(nodes, segment)
+        walked += nodes
+    written = [node for node in walked if node.subtree or node.exact]
+    paths = {node.path for node in written}
+    return [node for node in written if _can_end(node) and _is_unsettled(node, written, paths)]
+
+
+def _can_end(node: Node) -> bool:
+    """Tell whether the rules of a node's subtree may end with `{$}` instead."""
+    return bool(node.subtree) and not node.exact and not node.is_tail
+
+
+def _is_unsettled(node: Node, others: list[Node], paths: set[PatternPath]) -> bool:
+    """Tell whether a node overlaps with a deeper one, and no rule has the paths of both."""
+    return any(
+        len(other.path) > len(node.path) and _meet(node.path, other.path) not in paths
+        for other in others
+    )
+
+
+def _with_ended(root: Node, ended: list[Node]) -> Node:
+    """Return the tree of the same patterns, with the subtrees of some nodes ended with `{$}`."""
+    changed = Node()
+    pending = [root]
+    while pending:
+        node = pending.pop()
+        pending += node.children.values()
+        is_ended = node in ended
+        if node.exact or is_ended:
+            changed.place_of(Pattern(node.path, exact=True)).update(node.exact or node.subtree)
+        if node.subtree and not is_ended:
+            changed.place_of(Pattern(node.path, exact=False)).update(node.subtree)
+    return changed
 
 
 def _first_intrusion(root: Node) -> tuple[Node, Pattern] | None:

@@ -17,6 +17,7 @@ from jwt_wsgi.policy.algebra import (
     Request,
     Requirement,
 )
+from jwt_wsgi.policy.findings import validate_accept, without_accepted
 from jwt_wsgi.policy.lint import Finding, findings
 from jwt_wsgi.policy.paths import METHOD, NO_EMPTY_SEGMENT, Segments, canonical
 from jwt_wsgi.policy.rules import (
@@ -54,6 +55,9 @@ class Policy:
         allow_vhm_root: Accept requests with the header `X-Vhm-Root`, which moves Pyramid's
             traversal to another place. False by default: they are refused with 400.
         report_only: Refuse nothing, and report what would be refused. False by default.
+        accept: Findings of the linter that are intended, as pairs of a code and the key of a
+            rule. `lint` leaves them out, and flags a pair that matches no finding
+            (`stale_acceptance`). None by default.
 
     Attributes:
         rules: The rules, in the order in which they were written.
@@ -61,6 +65,7 @@ class Policy:
         mounts: The expected values of `SCRIPT_NAME`.
         allow_vhm_root: True if requests with `X-Vhm-Root` are accepted.
         report_only: True if refusals are only reported.
+        accept: The findings that are intended.
 
     Raises:
         ValueError: An argument is invalid, or two patterns overlap with neither inside the other.
@@ -75,6 +80,7 @@ class Policy:
         mounts: Iterable[str] = ("",),
         allow_vhm_root: bool = False,
         report_only: bool = False,
+        accept: Iterable[tuple[str, str]] = (),
     ) -> None:
         self.default = validate_rule_requirement(default, "default", ())
         self.mounts = _validate_mounts(mounts)
@@ -87,6 +93,7 @@ class Policy:
         if self._has_tails:
             overlaps.check_tails(self._root)
         overlaps.check_overlaps(self._root)
+        self.accept = validate_accept(accept, {rule.key for rule in self.rules})
         self._default_match = _match_of_default(self.default)
         self._constant_matches = {
             rule.key: Match(rule, rule.requirement) for rule in self.rules if not rule.parameters
@@ -147,12 +154,17 @@ class Policy:
         return isinstance(requirement, ReportOnly) and requirement.enforced is OPTIONAL
 
     def lint(self, *, issuers: int = 1) -> tuple[Finding, ...]:
-        """Return findings about rules that may not do what you intended.
+        """Return findings about rules that may not do what you intended, without the accepted.
 
         Args:
             issuers: The number of issuers that are trusted.
         """
-        return findings(self._root, self.rules, self.default, issuers)
+        results = findings(self._root, self.rules, self.default, issuers)
+        if not self.accept:
+            return results
+        # The policy does not know how many issuers there are when it accepts a finding.
+        possible = findings(self._root, self.rules, self.default, max(issuers, 2))
+        return without_accepted(results, self.accept, possible)
 
     def decide(self, segments: Segments, method: str) -> Match:
         """Return the decision for a path that is taken apart already.
