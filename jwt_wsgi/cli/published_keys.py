@@ -20,12 +20,6 @@ MAX_KEYS = 100
 LEEWAY = 30
 #: Seconds for one reply.
 _TIMEOUT = 10.0
-# Explanations for the HTTP client's names of common failures.
-_EXPLANATIONS = {
-    "NewConnectionError": "nothing answers there; check the URL, and that the server runs",
-    "NameResolutionError": "there is no such host; check the URL",
-    "SSLError": "its certificate is not trusted here",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +191,7 @@ def _explain_failure(error: FetchError, jwks_uri: str | None) -> str:
     if reason.startswith("the metadata"):
         return reason
     document = "the metadata" if jwks_uri is None else "the key set"
-    return f"{document}: {_EXPLANATIONS.get(reason, reason)}"
+    return f"{document}: {reason}"
 
 
 def _parse_key_set(document: bytes) -> _KeySet:
