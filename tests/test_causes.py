@@ -255,7 +255,7 @@ def with_addresses(*addresses: str) -> Resolver:
 def has_no_route_over_ipv6() -> bool:
     with suppress(OSError), socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
         probe.settimeout(0.1)
-        return probe.connect_ex(("2001:db8::1", 9)) in (errno.ENETUNREACH, errno.EHOSTUNREACH)
+        return probe.connect_ex(("ff0e::1", 9)) in (errno.ENETUNREACH, errno.EHOSTUNREACH)
     return False
 
 
@@ -264,15 +264,15 @@ def has_no_route_over_ipv6() -> bool:
     ("addresses", "sentence"),
     [
         pytest.param(
-            ["2001:db8::1"],
+            ["ff0e::1"],
             "this machine has no route to keys.test:443 over IPv6, and no other address works",
             id="D12 IPv6 alone",
         ),
         pytest.param(
-            ["127.0.0.2", "2001:db8::1"], "keys.test:443 refuses connections", id="D12 IPv6 last"
+            ["127.0.0.2", "ff0e::1"], "keys.test:443 refuses connections", id="D12 IPv6 last"
         ),
         pytest.param(
-            ["2001:db8::1", "127.0.0.2"], "keys.test:443 refuses connections", id="D12 IPv6 first"
+            ["ff0e::1", "127.0.0.2"], "keys.test:443 refuses connections", id="D12 IPv6 first"
         ),
     ],
 )
