@@ -145,7 +145,7 @@ def _server_of(url: str) -> str:
     host = parts.hostname or ""
     if ":" in host:
         host = f"[{host}]"
-    return f"{host:.200}:{parts.port or _DEFAULT_PORTS[parts.scheme]}"
+    return f"{host:.200}:{parts.port or _DEFAULT_PORTS.get(parts.scheme)}"
 
 
 def _check_ca_certs(ca_certs: str | os.PathLike[str]) -> None:

@@ -36,7 +36,7 @@ def check_url(url: str, *, option: str, allow_http: bool) -> SplitResult:
     if not host or "@" in parts.netloc:
         raise ValueError(f"{option}={url!r:.200}: {_VALID_URL}")
     if parts.scheme not in ("http", "https"):
-        raise ValueError(f"{option}={url!r:.200}: {_VALID_URL}")
+        raise ValueError(f"{option}={url!r:.200}: must be https; {_VALID_URL}")
     if parts.scheme == "http" and not allow_http and not is_loopback(host):
         raise PlainHTTPError(
             f"{option}={url!r:.200}: must be https (http only on loopback, or with allow_http=True)"

@@ -100,8 +100,7 @@ class Location:
                 f"its jwks_uri {uri!a:.200} is not an https URL: name the URL of the key set, "
                 "RemoteJWKS(uri)"
             ) from None
-        if parts.scheme != "https" and not self._allow_http_keys:
-            raise ValueError(_plain_http(uri))
+        _check_scheme(uri, parts.scheme, allow_http=self._allow_http_keys)
         return str(uri)
 
     def __repr__(self) -> str:
@@ -129,6 +128,11 @@ def _check_issuer(issuer: object, expected: str) -> None:
     # The text must be identical, or one issuer could publish keys for another.
     if issuer != expected:
         raise ValueError(f"it names the issuer {issuer!a:.200}, not {expected!a} (RFC 8414 §3.3)")
+
+
+def _check_scheme(uri: str, scheme: str, *, allow_http: bool) -> None:
+    if scheme != "https" and not allow_http:
+        raise ValueError(_plain_http(uri))
 
 
 def _plain_http(uri: str) -> str:
