@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any, Final, Literal
 
 from jwt_wsgi.callbacks import check_callables
+from jwt_wsgi.http.urls import PlainHTTPError
 from jwt_wsgi.jose.algorithms import ALGORITHMS, SYMMETRIC
 from jwt_wsgi.jose.claim_lookup import ClaimName, check_claim_name
 from jwt_wsgi.jose.claims import NEVER_ACCESS_TOKENS, TokenProfile, media_type
@@ -89,11 +90,28 @@ class Issuer:
             self.scope_claim = check_claim_name("scope_claim", scope_claim)
         self.discovers = keys is None
         if keys is None:
-            keys = RemoteJWKS.discovered(issuer, allow_http=allow_http)
+            keys = _discovered_keys(issuer, allow_http)
         self.keys: KeySource = _key_source(keys, self.algorithms)
 
     def __repr__(self) -> str:
         return f"Issuer({self.issuer!r}, algorithms={sorted(self.algorithms)!r})"
+
+
+def _discovered_keys(issuer: str, allow_http: bool) -> RemoteJWKS:
+    # The remedies name `Issuer`, because `protect` and resolvers take an issuer's name as well.
+    try:
+        return RemoteJWKS.discovered(issuer, allow_http=allow_http)
+    except PlainHTTPError:
+        raise ValueError(
+            f"issuer={issuer!r:.200}: must be https, because its keys are discovered there (http "
+            "only on loopback); if the network is trusted, write "
+            f"Issuer({issuer!r:.200}, audience=…, allow_http=True)"
+        ) from None
+    except ValueError as error:
+        raise ValueError(
+            f"{error}; if tokens write their iss so, name the keys: "
+            f"Issuer({issuer!r:.200}, audience=…, keys=RemoteJWKS('https://…'))"
+        ) from None
 
 
 def _check_algorithms(algorithms: Iterable[str]) -> frozenset[str]:

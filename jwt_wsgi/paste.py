@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from wsgiref.types import WSGIApplication
 
+from jwt_wsgi.http.urls import PlainHTTPError
 from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.jwks.remote import RemoteJWKS
 from jwt_wsgi.jwks.source import KeySource
@@ -201,4 +202,7 @@ def _translate_errors(setting: str, values: Mapping[str, str]) -> Iterator[None]
         yield
     except ValueError as error:
         prefix = f"{setting} = {values[setting]}: " if setting in values else ""
+        if isinstance(error, PlainHTTPError):
+            # The library's remedy is an option that is not a setting.
+            raise ValueError(f"jwt-wsgi: {prefix}must be https, except on loopback") from None
         raise ValueError(f"jwt-wsgi: {prefix}{error}") from None

@@ -117,10 +117,7 @@ def test_explain_says_why_the_keys_could_not_be_fetched(served, policy):
         stdin=token,
     )
     assert result.status == 1
-    assert (
-        "The issuer's keys could not be fetched: the metadata: nothing answers there"
-        in result.output
-    )
+    assert "The issuer's keys could not be fetched: the metadata: 127.0.0.1:" in result.output
     assert "Retry-After" in result.output
 
 
@@ -432,7 +429,7 @@ def test_keys_says_why_an_issuer_does_not_answer():
     assert (down.status, gone.status) == (1, 1)
     assert "the metadata: HTTP status 503" in down.output
     assert "The server's clock is" in down.output
-    assert "nothing answers there" in gone.output
+    assert "refuses connections" in gone.output
 
 
 # --- check
@@ -479,7 +476,7 @@ def test_check_reports_a_bad_policy(tmp_path, text, message):
         ),
         pytest.param(
             ("--jwks", "http://127.0.0.1:9/"),
-            "nothing answers there",
+            "refuses connections",
             id="a key set that nobody serves",
         ),
     ],

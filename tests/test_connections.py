@@ -229,14 +229,14 @@ def test_a_host_of_dead_addresses_fails_at_the_deadline_and_is_counted_u13(
         status = source.warm_up()
     assert 0.4 < time.monotonic() - started < 2.0
     assert (status.failures, status.attempts) == (1, 1)
-    assert "ConnectTimeoutError; the last good keys stay" in caplog.text
+    assert "did not accept a connection in time" in caplog.text
 
 
 def test_no_more_than_a_bounded_number_of_addresses_is_tried_u13(server: FaultServer) -> None:
     too_many = ["127.0.0.2"] * MAX_ADDRESSES
     fetch = Fetcher(2.0, 1000, resolver=Network(*too_many, "127.0.0.1").resolver)
     url = server.url().replace("127.0.0.1", "localhost")
-    with pytest.raises(FetchError, match="NewConnectionError"):
+    with pytest.raises(FetchError, match="refuses connections"):
         fetch(url)
     enough = Network(*too_many[1:], "127.0.0.1")
     assert Fetcher(2.0, 1000, resolver=enough.resolver)(url).body == b'{"keys": []}'
@@ -246,7 +246,7 @@ def test_an_invalid_certificate_is_named_even_if_a_dead_address_follows_u12(
     server: FaultServer,
 ) -> None:
     network = Network("127.0.0.1", "127.0.0.2")
-    with pytest.raises(FetchError, match="SSLError"):
+    with pytest.raises(FetchError, match="certificate has expired"):
         Fetcher(2.0, 1000, ca_certs=server.roots, resolver=network.resolver)(server.url("expired"))
     assert server.counted(listener="expired") == 0
 
@@ -409,7 +409,7 @@ def test_all_addresses_are_judged_before_a_connection_is_made_u12(
 ) -> None:
     network = Network("127.0.0.1", "127.0.0.2", "127.0.0.3", private=private)
     fetch = Fetcher(2.0, 1000, ca_certs=server.roots, public_only=True, resolver=network.resolver)
-    with pytest.raises(FetchError, match="OSError"):
+    with pytest.raises(FetchError, match="has an address that is not public"):
         fetch(server.url("trusted"))
     assert server.connections("trusted") == 0
 
@@ -430,7 +430,7 @@ def test_the_checked_address_is_used_and_the_name_is_verified(
     assert network.names == ["localhost"]
     assert (server.counted(listener="trusted"), server.connections("elsewhere")) == (1, 0)
     assert server.named("localhost") == 1
-    with pytest.raises(FetchError, match="SSLError"):
+    with pytest.raises(FetchError, match=r"not valid for 'other\.test'"):
         fetch(server.url("trusted").replace("localhost", "other.test"))
     assert server.counted(listener="trusted") == 1
 
@@ -446,5 +446,6 @@ def test_metadata_of_a_public_issuer_leads_to_no_private_address(server: FaultSe
     resolver = Resolver(is_public=is_accepted)
     fetch = Fetcher(5.0, 1000, ca_certs=server.roots, public_only=True, resolver=resolver)
     status = RemoteJWKS.discovered(issuer, fetch=fetch).warm_up()
-    assert (status.usable, status.last_error) == (False, "OSError")
+    assert not status.usable
+    assert str(status.last_error).startswith("'127.0.0.2' has an address that is not public")
     assert (server.counted(METADATA, "trusted"), server.connections("trusted")) == (1, 1)

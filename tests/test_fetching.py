@@ -244,7 +244,7 @@ def test_a_callable_without_valid_headers_fails_the_fetch_and_is_not_logged(
     assert (status.usable, status.failures, outcomes) == (False, 1, ["fetcher_raised"])
     assert str(status.last_error).startswith("headers ")
     assert server.requests == []
-    assert "the last good keys stay" in caplog.text
+    assert "no keys are held yet; requests get 503" in caplog.text
     assert "hidden" not in caplog.text + str(status.last_error)
 
 
@@ -478,11 +478,12 @@ def test_the_reason_names_where_a_redirect_points(
     server = serve("\r\n".join([*lines, "", ""]).encode("latin-1"))
     with pytest.raises(FetchError) as refusal:
         fetcher()(server.url())
-    assert str(refusal.value) == f"HTTP status 302, a redirect {quoted} is not followed"
+    reason = f"HTTP status 302, a redirect {quoted} is not followed: "
+    assert str(refusal.value).startswith(reason)
 
 
 @pytest.mark.parametrize(
-    "status", ["302 Found", "304 Not Modified", "404 Not Found"], ids=lambda text: text[:3]
+    "status", ["302 Found", "304 Not Modified", "400 Bad Request"], ids=lambda text: text[:3]
 )
 def test_the_reason_is_the_status_alone_where_nothing_is_pointed_at(
     status: str, serve: Callable[..., Server]
@@ -504,8 +505,8 @@ def test_the_reason_names_the_encoding_of_an_encoded_reply(
 ) -> None:
     with pytest.raises(FetchError) as refusal:
         fetcher()(serve(http(jwks(), Content_Encoding=encoding)).url())
-    expected = f"the reply has the encoding {quoted}, and only identity is accepted"
-    assert str(refusal.value) == expected
+    expected = f"the reply has the encoding {quoted}, and only identity is accepted: "
+    assert str(refusal.value).startswith(expected)
 
 
 @pytest.mark.parametrize("encoding", ["identity", "IDENTITY", ""])
@@ -613,7 +614,7 @@ def test_a_server_without_a_valid_certificate_receives_no_request(
     name: str, trusted: bool, authority: trustme.CA, roots: Path, serve: Callable[..., Server]
 ) -> None:
     server = serve(http(jwks()), certified(authority, name))
-    with pytest.raises(FetchError, match="SSLError"):
+    with pytest.raises(FetchError, match="the certificate of localhost"):
         fetcher(ca_certs=roots if trusted else None)(server.url("localhost", "https"))
     assert server.requests == []
 

@@ -222,7 +222,7 @@ def test_an_exception_that_is_no_exception_is_a_failed_fetch_and_is_raised_again
     assert time.monotonic() - started < 30, "nobody waits for the rest of the lease"
     assert events == [Fetched(URL, "fetcher_raised", 0, 0)]
     status = source.status()
-    assert (status.failures, status.last_error) == (1, kind.__name__)
+    assert (status.failures, status.last_error) == (1, f"the fetch raised {kind.__name__}")
     assert 0.8 <= status.next_attempt <= 1.2
     assert raised == [kind]
 

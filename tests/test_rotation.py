@@ -97,8 +97,8 @@ def test_on_rotation_receives_the_kids_that_a_refresh_has_changed(
     remote.refresh("a", "b")
     remote.refresh("b")
     assert calls == [({"b"}, frozenset()), (frozenset(), {"a"})]
-    assert "added ['b'], removed []" in caplog.text
-    assert "added [], removed ['a']" in caplog.text
+    assert "kids added: 'b'; kids removed: none" in caplog.text
+    assert "kids added: none; kids removed: 'a'" in caplog.text
 
 
 def test_a_failed_refresh_is_not_a_rotation() -> None:

@@ -82,7 +82,8 @@ def test_warm_up_does_not_raise_if_the_fetch_fails() -> None:
     watched = Watched()
     watched.answer = ConnectionError("hidden")
     status = watched.source.warm_up()
-    assert (status.usable, status.last_error, status.age) == (False, "ConnectionError", None)
+    assert (status.usable, status.age) == (False, None)
+    assert status.last_error == "the fetch raised ConnectionError"
     assert 0.8 <= status.next_attempt <= 1.2
     assert (status.attempts, status.successes, status.failures) == (1, 0, 1)
 
@@ -129,16 +130,71 @@ def test_the_status_is_immutable() -> None:
         Watched().source.status().usable = True  # type: ignore[misc]
 
 
-@pytest.mark.parametrize("fails", [False, True])
-def test_the_status_is_logged_after_every_fetch(
-    fails: bool, caplog: pytest.LogCaptureFixture
+FETCHED = "fetch succeeded in 0 s; keys are in use, kids: 'a', 'b'; the next fetch is due in "
+FAILED = (
+    "fetch failed (fetcher_raised) in 0 s; no usable keys are held; the next fetch is due in 1 s"
+)
+
+
+@pytest.mark.parametrize(
+    ("answer", "sentence", "outcome", "kids"),
+    [
+        pytest.param(None, FETCHED, "ok", ["a", "b"], id="D14 a success"),
+        pytest.param(ConnectionError("hidden"), FAILED, "fetcher_raised", [], id="D14 a failure"),
+    ],
+)
+def test_the_status_is_logged_after_every_fetch_as_a_sentence_with_fields(
+    answer: object, sentence: str, outcome: str, kids: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "jwt_wsgi.jwks")
     watched = Watched()
-    if fails:
-        watched.answer = ConnectionError("hidden")
+    watched.answer = answer or watched.answer
     watched.source.warm_up()
     idle()
-    expected = ascii(watched.source.status())
-    assert expected in caplog.text
+    (record,) = [each for each in caplog.records if each.levelno == logging.INFO]
+    text = f"keys of https://issuer.test/jwks: {sentence}"
+    assert record.getMessage().startswith(text)
+    fields = {**watched.source.status()._asdict(), "kids": kids, "outcome": outcome}
+    fields |= {"location": "https://issuer.test/jwks", "seconds": 0, "keys": len(kids)}
+    assert {name: getattr(record, name) for name in fields} == fields
+    assert json.dumps(fields)
     assert "hidden" not in caplog.text
+
+
+def test_keys_that_are_stale_are_called_so_in_the_log_d14(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "jwt_wsgi.jwks")
+    watched = Watched()
+    watched.source.warm_up()
+    watched.answer = ConnectionError()
+    watched.clock.advance(1001)
+    watched.source.held()
+    idle()
+    assert "stale keys are in use, kids: 'a', 'b'" in caplog.messages[-1]
+
+
+@pytest.mark.parametrize(
+    ("later", "consequence"),
+    [
+        pytest.param(None, "no keys are held yet; requests get 503", id="D7 a cold start"),
+        pytest.param(901, "the last good keys stay in use", id="D7 a refresh"),
+        pytest.param(
+            1501,
+            "the last good keys are too old to be used; requests get 503",
+            id="D7 after the stale window",
+        ),
+    ],
+)
+def test_a_failed_fetch_says_whether_keys_are_held(
+    later: float | None, consequence: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    watched = Watched(stale_for=500)
+    if later is not None:
+        watched.source.warm_up()
+        watched.clock.advance(later)
+    watched.answer = OSError()
+    watched.source.held()
+    watched.source.warm_up()
+    idle()
+    assert caplog.messages == [
+        f"keys of https://issuer.test/jwks: the fetch raised OSError; {consequence}"
+    ]

@@ -7,7 +7,7 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jwt_wsgi.cli.tls_failures import tls_failure
+from jwt_wsgi.cli.shared_options import in_options
 from jwt_wsgi.http.fetching import NO_HEADERS, Fetch, FetchError, Reply
 from jwt_wsgi.jose import jwk
 from jwt_wsgi.jose.jwk import Key
@@ -22,11 +22,8 @@ _REDIRECTS = (301, 302, 303, 307, 308)
 MAX_KEYS = 100
 #: Seconds. A clock that is off by more than an issuer's default leeway deserves attention.
 LEEWAY = 30
-# Explanations for the HTTP client's names of common failures.
-_EXPLANATIONS = {
-    "NewConnectionError": "nothing answers there; check the URL, and that the server runs",
-    "NameResolutionError": "there is no such host; check the URL",
-}
+#: Seconds for one reply.
+_TIMEOUT = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,21 +207,12 @@ def read_key_file(name: str) -> PublishedKeys:
 
 
 def _explain_failure(error: FetchError, jwks_uri: str | None) -> str:
-    reason = str(error)
+    reason = in_options(str(error))
     # The document itself was wrong, and the reason says so.
     if reason.startswith("the metadata"):
         return reason
     document = "the metadata" if jwks_uri is None else "the key set"
-    explanation = tls_failure(error) or _EXPLANATIONS.get(reason, reason)
-    return f"{document}: {explanation}{_location_of(error)}"
-
-
-def _location_of(error: FetchError) -> str:
-    """Return where a redirect leads to, which is not followed, and what to do."""
-    if error.status not in _REDIRECTS or "Location" in str(error):
-        return ""
-    target = error.headers.get("Location", "no Location")
-    return f" to {target:.200}, which is not followed; write the URL that it leads to"
+    return f"{document}: {reason}"
 
 
 def _parse_key_set(document: bytes) -> _KeySet:

@@ -15,6 +15,9 @@ from jwt_wsgi.policyfile import read_policy
 _TIMEOUT = 10.0
 #: Remedies in the library's errors, and the options that do the same here.
 _REMEDIES = {
+    "name the file of that authority's root: ca_certs=": (
+        "name the file of that authority's root: --ca-certs FILE"
+    ),
     "with allow_http=True": "with --allow-http",
     "use SharedSecret": "use --secret-env",
     "pass it to StaticJWKS": "write its public part to a file, and name that with --jwks",

@@ -17,11 +17,13 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 import urllib3
 
+from jwt_wsgi.http.causes import describe_failure
 from jwt_wsgi.http.connections import FindAddresses, pool_classes
 from jwt_wsgi.http.deadline import Deadline
 from jwt_wsgi.http.fetching import DeadlineFetcher, Fetch, FetchError, Reply
 from jwt_wsgi.http.headers import Headers, check_headers, request_headers
 from jwt_wsgi.http.resolving import SYSTEM_RESOLVER, Resolver
+from jwt_wsgi.http.statuses import describe_status
 from jwt_wsgi.http.urls import is_loopback
 
 # Members of Cache-Control (RFC 9111 §5.2).
@@ -33,7 +35,6 @@ _CHUNK_BYTES: Final = 65536
 
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
-_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,8 @@ class Fetcher(DeadlineFetcher):
         except (urllib3.exceptions.ReadTimeoutError, TimeoutError) as error:
             raise FetchError(late, outcome="timeout") from error
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise FetchError(type(error).__name__, outcome="unreachable") from error
+            reason = describe_failure(error, _server_of(url))
+            raise FetchError(reason, outcome="unreachable") from error
 
     def _client(
         self, url: SplitResult, deadline: Deadline
@@ -116,7 +118,7 @@ class Fetcher(DeadlineFetcher):
         headers = response.headers
         if response.status != 200:
             raise FetchError(
-                _describe_status(response),
+                describe_status(response.status, headers.get("Location")),
                 status=response.status,
                 retry_after=_seconds_in(headers, "Retry-After"),
                 outcome="http_status",
@@ -124,7 +126,10 @@ class Fetcher(DeadlineFetcher):
             )
         encoding = headers.get("Content-Encoding", "identity")
         if encoding.strip().lower() not in ("", "identity"):
-            reason = f"the reply has the encoding {encoding!a:.100}, and only identity is accepted"
+            reason = (
+                f"the reply has the encoding {encoding!a:.100}, and only identity is accepted: "
+                "the endpoint must honour Accept-Encoding"
+            )
             raise FetchError(reason, headers=headers)
         body = bytearray()
         while chunk := response.read1(_CHUNK_BYTES):
@@ -134,12 +139,13 @@ class Fetcher(DeadlineFetcher):
         return bytes(body)
 
 
-def _describe_status(response: urllib3.BaseHTTPResponse) -> str:
-    reason = f"HTTP status {response.status}"
-    location = response.headers.get("Location")
-    if response.status not in _REDIRECTS or location is None:
-        return reason
-    return f"{reason}, a redirect to {location!a:.200}, which is not followed"
+def _server_of(url: str) -> str:
+    """Return the host and the port of a URL."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if ":" in host:
+        host = f"[{host}]"
+    return f"{host:.200}:{parts.port or _DEFAULT_PORTS.get(parts.scheme)}"
 
 
 def _check_ca_certs(ca_certs: str | os.PathLike[str]) -> None:

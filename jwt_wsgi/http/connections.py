@@ -12,8 +12,9 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
+from jwt_wsgi.http.causes import NoRouteOverIPv6, is_unreachable
 from jwt_wsgi.http.deadline import LATE_SECONDS, DeadlineResponse, seconds_until
-from jwt_wsgi.http.resolving import AddressRow
+from jwt_wsgi.http.resolving import AddressError, AddressRow
 
 #: The most addresses of a host that are tried.
 MAX_ADDRESSES: Final = 32
@@ -63,15 +64,22 @@ def _first_success(
     attempts: Iterator[_Attempt], connect: Callable[[_Attempt], _Connected]
 ) -> _Connected:
     """Return the first connection that succeeds; raise the most telling error if none does."""
-    failure: Exception = OSError("no address")
+    failure: Exception | None = None
     for attempt in attempts:
         try:
             return connect(attempt)
         except (OSError, ConnectTimeoutError, NewConnectionError) as error:
-            # A certificate that is not valid says more than a dead address.
-            if not isinstance(failure, ssl.SSLError):
+            if failure is None or not _says_less(error, failure):
                 failure = error
-    raise failure
+    raise failure or AddressError("the name server has no address for the host")
+
+
+def _says_less(error: Exception, other: Exception) -> bool:
+    # A certificate that is not valid says more than a dead address. The lack of a route says
+    # least, because machines without IPv6 have none to any host's IPv6 address.
+    if isinstance(other, ssl.SSLError):
+        return True
+    return is_unreachable(error) and not is_unreachable(other)
 
 
 def _attempts_of(
@@ -102,6 +110,8 @@ def _open_socket(connection: HTTPConnection, attempt: _Attempt) -> socket.socket
             opened.close()
         if isinstance(error, TimeoutError):
             raise ConnectTimeoutError(connection, "no connection in time") from error
+        if family == socket.AF_INET6 and is_unreachable(error):
+            raise NoRouteOverIPv6(connection, "no route over IPv6") from error
         raise NewConnectionError(connection, f"no connection: {error}") from error
     sys.audit("http.client.connect", connection, connection.host, connection.port)
     return opened

@@ -13,6 +13,11 @@ from jwt_wsgi.http.addresses import is_public
 #: One address of a host, as `socket.getaddrinfo` returns it: family, type, protocol, name, address.
 AddressRow = tuple[int, int, int, str, tuple[Any, ...]]
 
+
+class AddressError(OSError):
+    """A host without an address that may be used. The text is a sentence that logs may quote."""
+
+
 #: A function from a host and a port to the host's addresses.
 Lookup = Callable[[str, int], Sequence[AddressRow]]
 
@@ -47,7 +52,7 @@ class Resolver:
 
         Raises:
             socket.gaierror: The name is not valid, is unknown, or was not found in time.
-            OSError: The lookup failed for another reason.
+            AddressError: No thread can be started.
         """
         if _is_address(host):
             return self.lookup(host, port)
@@ -61,18 +66,22 @@ class Resolver:
         except UnicodeError:
             raise socket.gaierror(socket.EAI_NONAME, "not a host name") from None
         except RuntimeError as error:
-            raise OSError(f"cannot start a thread for the lookup: {error}") from None
+            raise AddressError(f"cannot start a thread for the lookup: {error}") from None
 
     def find_public_addresses(self, host: str, port: int, seconds: float) -> Sequence[AddressRow]:
         """Return the addresses of `host` if all of them are public. Arguments as above.
 
         Raises:
-            OSError: The name cannot be looked up, or any of its addresses is not public.
+            socket.gaierror: As above.
+            AddressError: An address is not public. The text does not tell which one.
         """
         rows = self.find_addresses(host, port, seconds)
         for row in rows:
             if not self.is_public(str(row[4][0])):
-                raise OSError(f"{host!a:.200} has an address that is not public")
+                raise AddressError(
+                    f"{host!a:.200} has an address that is not public, and untrusted input may "
+                    "have named it (public_only)"
+                )
         return rows
 
     def _answer(self, host: str, port: int, answer: Future[Sequence[AddressRow]]) -> None:

@@ -9,6 +9,10 @@ _PRINTABLE: Final = re.compile(r"[!-~]+")
 _VALID_URL: Final = "write an https URL in printable ASCII, without user or fragment"
 
 
+class PlainHTTPError(ValueError):
+    """A URL of plain http on a host other than loopback, where https is needed."""
+
+
 def check_url(url: str, *, option: str, allow_http: bool) -> SplitResult:
     """Return the parts of a URL that may be fetched.
 
@@ -18,7 +22,8 @@ def check_url(url: str, *, option: str, allow_http: bool) -> SplitResult:
         allow_http: True to accept plain http anywhere. Otherwise only on loopback.
 
     Raises:
-        ValueError: The URL is not valid, or its scheme is not accepted.
+        PlainHTTPError: The URL is valid, but https is needed.
+        ValueError: The URL is not valid, or its scheme is neither https nor http.
     """
     if not isinstance(url, str) or not _PRINTABLE.fullmatch(url) or "#" in url:
         raise ValueError(f"{option}={url!r:.200}: {_VALID_URL}")
@@ -30,8 +35,10 @@ def check_url(url: str, *, option: str, allow_http: bool) -> SplitResult:
         raise ValueError(f"{option}={url!r:.200}: {_VALID_URL}") from None
     if not host or "@" in parts.netloc:
         raise ValueError(f"{option}={url!r:.200}: {_VALID_URL}")
-    if not _is_accepted_scheme(parts.scheme, host, allow_http=allow_http):
-        raise ValueError(
+    if parts.scheme not in ("http", "https"):
+        raise ValueError(f"{option}={url!r:.200}: must be https; {_VALID_URL}")
+    if parts.scheme == "http" and not allow_http and not is_loopback(host):
+        raise PlainHTTPError(
             f"{option}={url!r:.200}: must be https (http only on loopback, or with allow_http=True)"
         )
     return parts
@@ -43,9 +50,3 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def _is_accepted_scheme(scheme: str, host: str, *, allow_http: bool) -> bool:
-    if scheme == "http":
-        return allow_http or is_loopback(host)
-    return scheme == "https"

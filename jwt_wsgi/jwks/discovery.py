@@ -4,11 +4,11 @@ OpenID Connect Discovery 1.0 §4 and RFC 8414 §3.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
 from jwt_wsgi.http.fetching import FetchError, Reply
-from jwt_wsgi.http.urls import check_url
+from jwt_wsgi.http.urls import PlainHTTPError, check_url
 from jwt_wsgi.jose.strict_json import read_document
 
 
@@ -83,12 +83,25 @@ class Location:
         try:
             metadata = read_document(document)
             _check_issuer(metadata.get("issuer"), self._issuer)
-            uri: str = metadata.get("jwks_uri", "")
-            parts = check_url(uri, option="jwks_uri", allow_http=self._allow_http)
-            _check_scheme(parts.scheme, allow_http=self._allow_http_keys)
+            return self._check_jwks_uri(metadata.get("jwks_uri"))
         except ValueError as error:
             raise FetchError(f"the metadata: {error}") from None
-        return uri
+
+    def _check_jwks_uri(self, uri: Any) -> str:
+        """Return the `jwks_uri` if it may be fetched."""
+        if uri is None:
+            raise ValueError("it has no jwks_uri: name the URL of the key set, RemoteJWKS(uri)")
+        try:
+            parts = check_url(uri, option="jwks_uri", allow_http=self._allow_http)
+        except PlainHTTPError:
+            raise ValueError(_plain_http(uri)) from None
+        except ValueError:
+            raise ValueError(
+                f"its jwks_uri {uri!a:.200} is not an https URL: name the URL of the key set, "
+                "RemoteJWKS(uri)"
+            ) from None
+        _check_scheme(uri, parts.scheme, allow_http=self._allow_http_keys)
+        return str(uri)
 
     def __repr__(self) -> str:
         return self._issuer or str(self._uri)
@@ -117,6 +130,13 @@ def _check_issuer(issuer: object, expected: str) -> None:
         raise ValueError(f"it names the issuer {issuer!a:.200}, not {expected!a} (RFC 8414 §3.3)")
 
 
-def _check_scheme(scheme: str, *, allow_http: bool) -> None:
+def _check_scheme(uri: str, scheme: str, *, allow_http: bool) -> None:
     if scheme != "https" and not allow_http:
-        raise ValueError("the jwks_uri of an https issuer is plain http")
+        raise ValueError(_plain_http(uri))
+
+
+def _plain_http(uri: str) -> str:
+    return (
+        f"its jwks_uri {uri!a:.200} must be https: the issuer must publish such a URL, or, if the "
+        "network is trusted, the source of the keys needs allow_http=True"
+    )

@@ -1,12 +1,13 @@
 """The events that a key source reports, and the user callbacks that receive them."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import NamedTuple
 
 from jwt_wsgi.callbacks import CallbackFailed, call
 from jwt_wsgi.http.fetching import Outcome
+from jwt_wsgi.jwks.schedule import KeyStatus
 from jwt_wsgi.jwks.source import KidChanges
 
 logger = logging.getLogger("jwt_wsgi.jwks")
@@ -63,9 +64,50 @@ class Hooks:
         added, removed = changes
         if not added and not removed:
             return
-        logger.info("keys of %r: added %a, removed %a", location, sorted(added), sorted(removed))
+        logger.info(
+            "keys of %r: kids added: %s; kids removed: %s",
+            location,
+            _listed(added),
+            _listed(removed),
+            extra={"location": repr(location), "added": sorted(added), "removed": sorted(removed)},
+        )
         if self._on_rotation is not None:
             _call("on_rotation", self._on_rotation, added, removed)
+
+
+def log_status(fetched: Fetched, status: KeyStatus) -> None:
+    """Log a fetch and the status after it. The record has the fields of both.
+
+    Args:
+        fetched: The fetch that has ended.
+        status: The status of the source.
+    """
+    fields: dict[str, object] = {**fetched._asdict(), **status._asdict()}
+    # A list, so that formatters can write it as JSON.
+    fields["kids"] = sorted(status.kids)
+    logger.info(
+        "keys of %s: fetch %s in %.3g s; %s; the next fetch is due in %.0f s",
+        fetched.location,
+        "succeeded" if fetched.outcome == "ok" else f"failed ({fetched.outcome})",
+        fetched.seconds,
+        _described_keys(status),
+        status.next_attempt,
+        extra=fields,
+    )
+
+
+def _described_keys(status: KeyStatus) -> str:
+    if not status.usable:
+        return "no usable keys are held"
+    if status.lifetime_left is not None and status.lifetime_left <= 0:
+        return f"stale keys are in use, kids: {_listed(status.kids)}"
+    return f"keys are in use, kids: {_listed(status.kids)}"
+
+
+def _listed(kids: Collection[str]) -> str:
+    if not kids:
+        return "none"
+    return ", ".join(ascii(kid) for kid in sorted(kids))
 
 
 def _call(name: str, hook: Callable[..., object], *arguments: object) -> None:

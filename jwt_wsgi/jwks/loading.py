@@ -46,7 +46,7 @@ class LoadFailure(NamedTuple):
         """Return the failure that an exception from `KeyLoader.load` stands for."""
         if not isinstance(error, FetchError):
             # The text of any other exception may quote a secret, so only its type is named.
-            return cls("fetcher_raised", type(error).__name__, 0)
+            return cls("fetcher_raised", f"the fetch raised {type(error).__name__}", 0)
         # A user's fetch may set any attribute to anything.
         retry_after = error.retry_after if is_finite_number(error.retry_after) else 0
         return cls(error.outcome, str(error), retry_after)

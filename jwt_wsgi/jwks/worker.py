@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from jwt_wsgi.http.fetching import Outcome
 from jwt_wsgi.jose.keys import KeySet
-from jwt_wsgi.jwks.events import Fetched, Hooks
+from jwt_wsgi.jwks.events import Fetched, Hooks, log_status
 from jwt_wsgi.jwks.loading import KeyLoader, LoadedKeys, LoadFailure
 from jwt_wsgi.jwks.lock import ProcessLock
 from jwt_wsgi.jwks.schedule import LEASE_TIMEOUTS, KeyStatus, Schedule
@@ -161,10 +161,17 @@ class FetchWorker:
         if self._schedule.expire_lease(now):
             seconds = LEASE_TIMEOUTS * self._schedule.limits.timeout
             self._last_error = f"the fetch has not ended within {seconds:g} s"
-            self._log_later(
-                logging.WARNING, f"{self._last_error}; its keys are used if they arrive"
-            )
+            text = f"{self._last_error}; its keys are used if they arrive; {self._consequence()}"
+            self._log_later(logging.WARNING, text)
         return now
+
+    def _consequence(self) -> str:
+        """Return what a failed fetch means for requests."""
+        if self.current is None:
+            return "no keys are held yet; requests get 503"
+        if self.usable_keys() is None:
+            return "the last good keys are too old to be used; requests get 503"
+        return "the last good keys stay in use"
 
     def _log_later(self, level: int, text: str) -> None:
         # No lock is held during I/O.
@@ -192,9 +199,9 @@ class FetchWorker:
 
     def _record_failure(self, lease: int, failure: LoadFailure) -> _FetchResult:
         self._location.forget()
-        logger.warning(
-            "keys of %r: %s; the last good keys stay in use", self._location, failure.reason
-        )
+        with self.lock:
+            consequence = self._consequence()
+        logger.warning("keys of %r: %s; %s", self._location, failure.reason, consequence)
         with self.lock:
             self._last_error = failure.reason
             self._schedule.record_failure(lease, self._clock(), failure.retry_after)
@@ -223,9 +230,9 @@ class FetchWorker:
     def _announce(self, result: _FetchResult, started_at: float) -> None:
         with self.lock:
             status = self.status()
-        logger.info("keys of %r: %a", self._location, status)
         seconds = self._clock() - started_at
         fetched = Fetched(repr(self._location), result.outcome, seconds, result.key_count)
+        log_status(fetched, status)
         # Even if one hook raises, the other is called.
         try:
             self._hooks.announce_fetch(fetched)

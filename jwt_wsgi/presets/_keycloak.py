@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Unpack
 
 from jwt_wsgi.http.fetching import Fetch
+from jwt_wsgi.http.urls import check_url
 from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.presets._preset_issuer import IssuerOptions, preset_issuer
 from jwt_wsgi.presets._url_parts import check_segment
@@ -39,6 +40,8 @@ def keycloak(
     """
     if not isinstance(base_url, str):
         raise ValueError(f"base_url={base_url!r}: write the server's https URL")
+    if not options.get("keys"):
+        check_url(base_url, option="base_url", allow_http=options.get("allow_http", False))
     issuer = f"{base_url.rstrip('/')}/realms/{check_segment('realm', realm)}"
     return preset_issuer(
         issuer,
