@@ -14,7 +14,7 @@ WORDS = {
     "okta roles",
     "how-to/report-only.md": "dry-run shadow",
     "how-to/revocation.md": "blacklist blocklist denylist logout",
-    "command-line.md": "bash cli fish tab-completion zsh",
+    "command-line.md": "bash cli explain fish tab-completion zsh",
     "deployment.md": "docker kubernetes wsgipassauthorization",
     "key-sources.md": "certificate jwks jwks_uri kid rotate rotation",
     "metrics.md": "audit log logging monitoring",
