@@ -118,6 +118,17 @@ def test_a_tail_begins_where_the_applications_own_rest_begins_u28():
         assert run(protected, outside.environ(caller(SCOPES))) == reached
 
 
+@pytest.mark.parametrize("rest", ["%2Fetc/passwd", "..%2Fsecret.txt", "sub/..%2F..%2Fsecret.txt"])
+@pytest.mark.parametrize("key", ["/files/{path...}", "/files", "/files/{path}"])
+def test_a_known_limit_is_an_application_that_decodes_twice_u28(key, rest):
+    """CherryPy turns `%2F` into a slash by itself. The rule stays, but no rule keeps the folder."""
+    application = TAIL_APPS["cherrypy"]()
+    protected = ScopeAuthorizer(application, Policy({key: scope("files")}))
+    request = Spelled("GET", f"/files/{rest}")
+    assert run(protected, request.environ(caller(frozenset({"files"})))) == ("files", "outside")
+    assert run(protected, request.environ(caller(SCOPES - {"files"}))) == ()
+
+
 def test_every_scope_of_the_rules_is_one_that_callers_have():
     asked = {name for demand in DEMANDS.values() for name in SCOPES if f"'{name}'" in str(demand)}
     assert asked == SCOPES

@@ -223,7 +223,7 @@ def webob_popping_app() -> Any:
         while (segment := request.path_info_pop()) is not None:
             walked += [segment] if segment else []
             if walked == ["static"]:
-                return _static_file(request)(environ, start_response)
+                return DirectoryApp(public_folder())(environ, start_response)
             name = _tail_handler(walked)
             if name is not None:
                 text = answer(name, request.path_info[1:])
@@ -248,11 +248,6 @@ def _exact_handler(walked: list[str]) -> str | None:
     return by_path.get("/" + "/".join(walked))
 
 
-def _static_file(request: Request) -> Any:
-    # For HEAD, it would leave the file open.
-    return DirectoryApp(public_folder()) if request.method == "GET" else Response(status=405)
-
-
 def plain_app(read: Callable[[str], str]) -> Any:
     """Return an application without a framework, which reads the path in its own way."""
     return watched(_routing(lambda request: read(request.path_info)))
@@ -271,7 +266,7 @@ def _routing(read: Callable[[Request], str]) -> Any:
             match = pattern.fullmatch(path_read)
             if match and name == "static":
                 request.path_info = "/" + match["rest"]
-                return _static_file(request)(environ, start_response)
+                return DirectoryApp(public_folder())(environ, start_response)
             if match:
                 text = answer(name, match.groupdict().get("rest") or "")
                 return Response(text)(environ, start_response)

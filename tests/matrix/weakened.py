@@ -16,6 +16,8 @@ from jwt_wsgi.policy.requirements import Requirement
 Rules = Mapping[str, Requirement]
 Reading = Callable[[str], Segments]
 
+#: A segment that no pattern has, because patterns contain no control characters.
+UNNAMED = "\0"
 #: The clauses of the path rule that one reading can leave out.
 CLAUSES = frozenset({"UTF-8", "control", "empty", "dot"})
 
@@ -49,7 +51,9 @@ class Weakened(Policy):
             raise InvalidRequest("method_ambiguous")
         if self.preflights and method == "OPTIONS":
             return Match(None, PUBLIC)
-        return self.decide(self.reading(environ["PATH_INFO"]), method)
+        # A reading that keeps empty segments takes them for names, which no rule has.
+        segments = self.reading(environ["PATH_INFO"])
+        return self.decide(tuple(segment or UNNAMED for segment in segments), method)
 
 
 def exact(rules: Rules) -> dict[str, Requirement]:
