@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, get_type_hints
 
 import pytest
@@ -346,3 +346,21 @@ def test_a_deferred_result_is_closed() -> None:
     with pytest.raises(TypeError):
         refuse_deferred(coroutine)
     assert inspect.getcoroutinestate(coroutine) == inspect.CORO_CLOSED
+
+
+async def answers_in_parts() -> AsyncIterator[bool]:
+    yield True
+
+
+async def answers_later() -> bool:
+    return True
+
+
+@pytest.mark.parametrize(
+    "make",
+    [answers_in_parts, answers_later, lambda: (yield True)],
+    ids=["an async generator", "a coroutine", "a generator"],
+)
+def test_a_result_that_nothing_would_run_is_refused_u23(make: Callable[[], object]) -> None:
+    with pytest.raises(TypeError):
+        refuse_deferred(make())

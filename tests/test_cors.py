@@ -644,7 +644,7 @@ request_headers = st.dictionaries(
 )
 
 
-PREVIEW = re.compile(r"https://[a-z0-9_-]+(\.[a-z0-9_-]+)*\.preview\.example\.com")
+PREVIEW = re.compile(r"[a-z][a-z0-9+.-]*://[a-z0-9_-]+(\.[a-z0-9_-]+)*\.preview\.example\.com")
 LOCAL = LocalIssuer(algorithms=("ES256",))
 STACK = protect(
     RecordingApp(),

@@ -167,8 +167,8 @@ SAMPLE = (
 CONSOLE = (
     *SAMPLE,
     *(Endpoint(READING, path, "", PUBLIC) for path in FILES),
-    Endpoint((), "/console/token", '"token"', PUBLIC),
-    Endpoint((), "/console/explanation", '"steps"', PUBLIC),
+    Endpoint((), "/console/token", '"token":', PUBLIC),
+    Endpoint((), "/console/explanation", '"steps":', PUBLIC),
 )
 PASTE = (
     Endpoint(READING, "/api/public", "Hello, whoever you are.", PUBLIC),
@@ -315,7 +315,7 @@ def stacks_on(page: str) -> Iterator[Any]:
 
 #: How many stacks each page makes. A page that is not here makes none.
 PAGES = {
-    "README.md": 3, "docs/deployment.md": 3, "docs/how-to/caller.md": 2, "docs/how-to/cors.md": 1,
+    "README.md": 3, "docs/deployment.md": 3, "docs/how-to/caller.md": 3, "docs/how-to/cors.md": 1,
     "docs/how-to/basic-beside-bearer.md": 2, "docs/how-to/converting-routers.md": 2,
     "docs/how-to/decorator.md": 1, "docs/how-to/from-secret-to-keys.md": 2,
     "docs/how-to/spa.md": 1, "docs/how-to/user-records.md": 1,
@@ -325,7 +325,7 @@ PAGES = {
     "docs/verdicts-and-reasons.md": 1,
 }  # fmt: skip
 #: Pages whose code is the examples', or has other tests in this file, or is a suite of its own.
-ELSEWHERE = {"docs/testing.md", "docs/how-to/two-resources.md", *(f"docs/frameworks/{page.name}" for page in (ROOT / "docs/frameworks").glob("*.md"))}  # fmt: skip
+ELSEWHERE = {"docs/testing.md", "docs/command-line.md", "docs/how-to/other-names.md", "docs/how-to/two-resources.md", *(f"docs/frameworks/{page.name}" for page in (ROOT / "docs/frameworks").glob("*.md"))}  # fmt: skip
 
 
 def written_for(policy: Policy, method: str, path: str) -> tuple[Requirement | None, Request]:

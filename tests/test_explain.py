@@ -597,6 +597,17 @@ def test_several_issuers_are_trusted_as_in_the_stack():
     )
 
 
+def test_an_algorithm_of_another_issuer_fails_its_own_step() -> None:
+    local = LocalIssuer("https://one.test/", audience=LOCAL.audience, algorithms=("ES256",))
+    other = LocalIssuer("https://other.test/", audience=LOCAL.audience, algorithms=("EdDSA",))
+    explainer, stack, reasons = stacks([local.trusted(), other.trusted()])
+    request = environ(token=other.token("read:a", iss=local.issuer))
+    explanation = explainer.explain(request)
+    agrees(explanation, stack, request, reasons)
+    assert explanation.failed is not None
+    assert explanation.failed.name == "issuer's algorithm"
+
+
 @pytest.mark.parametrize(
     ("issuers", "complaint"),
     [

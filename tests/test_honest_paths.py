@@ -126,10 +126,10 @@ def test_a_tail_accepts_every_honest_path_with_an_empty_segment_u28() -> None:
     policy = Policy({"/{rest...}": AUTHENTICATED})
     for path, lacking, _ in REFUSED:
         if lacking == "no empty segment":
-            assert policy.match(environ(path)).requirement is AUTHENTICATED
+            assert policy.match(requested(path)).requirement is AUTHENTICATED
             continue
         with pytest.raises(InvalidRequest, match="path_ambiguous"):
-            policy.match(environ(path))
+            policy.match(requested(path))
 
 
 @pytest.mark.parametrize(
@@ -149,10 +149,10 @@ def test_a_tail_accepts_every_honest_path_with_an_empty_segment_u28() -> None:
 )  # fmt: skip
 def test_the_tail_of_an_honest_path_can_be_written_where_it_begins(key: str, path: str) -> None:
     rules = {key: AUTHENTICATED, "/": AUTHENTICATED}
-    match = Policy(rules).match(environ(path))
+    match = Policy(rules).match(requested(path))
     assert (match.rule and match.rule.key) == key
     with pytest.raises(InvalidRequest, match="path_ambiguous"):
-        Policy({"/": AUTHENTICATED}).match(environ(path))
+        Policy({"/": AUTHENTICATED}).match(requested(path))
 
 
 def echo(environ: dict[str, Any], start_response: Any) -> list[bytes]:

@@ -234,18 +234,18 @@ MISTAKES = {
     ),
     "keys that cannot be fetched": Mistake(
         explain(*ORDERS, app="down"),
-        ("keys_unavailable", "nothing answers there"),
+        ("keys_unavailable", "refuses connections"),
         ("check the URL", "jwt-wsgi keys"),
     ),
     "a private certificate authority": Mistake(
         ("keys", "{private_authority}"),
-        ("the authority of its certificate is not trusted here", "OpenSSL: "),
+        ("the certificate of localhost", "is not accepted"),
         ("--ca-certs FILE",),
     ),
     "a redirecting key set": Mistake(
         ("keys", "--jwks", "{redirecting}"),
         ("HTTP status 302", "/moved", "not followed"),
-        ("write the URL that it leads to",),
+        ("configure that URL",),
     ),
     "a private key as a shared secret": Mistake(
         (

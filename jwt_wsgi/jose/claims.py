@@ -228,14 +228,11 @@ def _check_id_token(claims: Mapping[str, Any], profile: TokenProfile) -> None:
     OpenID Connect Core §3.1.3.7: where `aud` lists several parties, `azp` names the one that the
     token was issued to.
     """
-    for name in _ID_TOKEN_CLAIMS:
-        if name not in claims:
-            continue
-        if not profile.allow_id_tokens or profile.audiences is None:
-            raise InvalidToken("id_token", found=name)
-        if isinstance(claims.get("aud"), list) and len(claims["aud"]) > 1:
-            _check_authorized_party(required_claim(claims, "azp"), profile.audiences)
-        return
+    present = [name for name in _ID_TOKEN_CLAIMS if name in claims]
+    if not profile.allow_id_tokens or profile.audiences is None:
+        raise InvalidToken("id_token", found=present[0])
+    if isinstance(claims.get("aud"), list) and len(claims["aud"]) > 1:
+        _check_authorized_party(required_claim(claims, "azp"), profile.audiences)
 
 
 def _check_authorized_party(azp: Any, accepted: frozenset[str]) -> None:

@@ -76,9 +76,7 @@ class ParsedRule(NamedTuple):
 def parse_rule(key: str, requirement: object) -> ParsedRule:
     """Return the rule; raise `ValueError` for a malformed key or an unsuitable requirement."""
     methods, pattern, names = parse(key)
-    validated = validate_rule_requirement(
-        requirement, f"rule {key!r}", names, tail_name(key) if pattern.tail else None
-    )
+    validated = validate_rule_requirement(requirement, f"rule {key!r}", names, tail_name(key))
     rule = Rule(key, validated, _parameter_positions(pattern, names), pattern.tail)
     return ParsedRule(methods, pattern, rule)
 

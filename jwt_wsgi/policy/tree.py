@@ -1,5 +1,6 @@
 """The tree of all patterns of a policy, and the walk to the innermost place of a path. Pure."""
 
+from itertools import takewhile
 from typing import Any, Final
 
 from jwt_wsgi.policy.paths import Segments
@@ -102,9 +103,7 @@ def tail_around(root: Node, segments: Segments) -> Place:
     tail, so wherever the application drops empty segments, this place decides.
     """
     nodes = [root]
-    for segment in segments:
-        if segment == "":
-            break
+    for segment in takewhile(bool, segments):
         nodes = step(nodes, segment)
         for node in nodes:
             if node.is_tail:
