@@ -508,7 +508,9 @@ def test_a_removed_key_is_refused_after_the_next_refresh(server: FaultServer) ->
     [old] = api.issuer.jwks["keys"]
     api.publish(SigningKey("ES256", old["kid"]))
     api.go_on(WHEN_DUE)
-    assert (api.answer().json["reason"], server.counted()) == ("signature_invalid", 2)
+    assert api.answer().json["reason"] == "signature_invalid"
+    # The refresh, and perhaps already the fetch that the failed signature has started (U32).
+    assert server.counted() in (2, 3)
     idle()
     api.publish(SigningKey("ES256", "another"))
     api.go_on(WHEN_DUE)
