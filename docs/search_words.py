@@ -21,7 +21,7 @@ WORDS = {
     "migration.md": "drf jwt_required permission_classes simplejwt",
     "policy-reference.md": "openapi permissions public endpoint slash swagger",
     "testing.md": "fixture mock unittest",
-    "verdicts-and-reasons.md": "bearer invalid_request invalid_token clock skew",
+    "verdicts-and-reasons.md": "bearer invalid_request invalid_token clock opaque skew",
 }
 
 

@@ -21,7 +21,7 @@ keys = RemoteJWKS(
     cache_ttl=float(os.environ["CACHE_TTL"]),
     timeout=30,
     requests_per_minute=60,
-    max_waiting=40,
+    max_waiting=8,
 )
 issuer = Issuer(
     "https://issuer.test/", audience="https://api.test", keys=keys, algorithms=["ES256"]

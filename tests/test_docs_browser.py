@@ -36,7 +36,7 @@ SEARCHES = {
     "debug": "why-refused", "expired": "why-refused", "token expired": "why-refused",
     "clock skew": "why-refused", "leeway": "reference/index", "invalid_token": "verdicts-and-reasons",
     "insufficient_scope": "verdicts-and-reasons", "signature_invalid": "verdicts-and-reasons",
-    "kid_unknown": "verdicts-and-reasons", "bearer": "verdicts-and-reasons", "opaque": "why-refused",
+    "kid_unknown": "verdicts-and-reasons", "bearer": "verdicts-and-reasons", "opaque": "verdicts-and-reasons",
     "decorator": "how-to/caller", "login_required": "how-to/caller", "current user": "how-to/caller",
     "remote_user": "how-to/caller", "jwt_required": "migration", "flask-jwt-extended": "migration",
     "flask-login": "how-to/other-names", "DRF": "migration",

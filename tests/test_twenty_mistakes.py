@@ -234,18 +234,18 @@ MISTAKES = {
     ),
     "keys that cannot be fetched": Mistake(
         explain(*ORDERS, app="down"),
-        ("keys_unavailable", "refuses connections"),
+        ("keys_unavailable", "could not be fetched", "127.0.0.1:9 refuses connections"),
         ("check the URL", "jwt-wsgi keys"),
     ),
     "a private certificate authority": Mistake(
         ("keys", "{private_authority}"),
-        ("the certificate of localhost", "is not accepted"),
+        ("the certificate of localhost", "is not accepted: unable to get local issuer certificate"),
         ("--ca-certs FILE",),
     ),
     "a redirecting key set": Mistake(
         ("keys", "--jwks", "{redirecting}"),
         ("HTTP status 302", "/moved", "not followed"),
-        ("configure that URL",),
+        ("if it is right, configure that URL",),
     ),
     "a private key as a shared secret": Mistake(
         (
