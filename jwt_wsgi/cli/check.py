@@ -116,7 +116,7 @@ def check(
     finding counts as one, so that it does not hide a later finding.
     """
     if application is not None and file is None:
-        _check_alone(names, preset, options)
+        options.check_alone({"--preset": preset, "--issuer": names or None})
         policy, trusted = _of_application(application, accepted)
     elif file is not None and application is None:
         trusted = [options.issuer(name, options.keys(name)) for name in names]
@@ -135,15 +135,6 @@ def check(
             _print_issuer(issuer)
     is_good = policy.is_good and not any(issuer.problems for issuer in issuers)
     raise click.exceptions.Exit(0 if is_good else 1)
-
-
-def _check_alone(names: tuple[str, ...], preset: str | None, options: IssuerOptions) -> None:
-    """Refuse options beside --app, which would be ignored."""
-    name = "--issuer" if names else options.given()
-    if preset is not None:
-        name = "--preset"
-    if name is not None:
-        raise click.UsageError(f"{name}: leave it out, --app has its own policy and issuers")
 
 
 def _of_application(

@@ -70,7 +70,7 @@ def explain(
     if no_token and (token_file or token_env):
         raise click.UsageError("--no-token: remove it, or remove --token-file and --token-env")
     if application is not None:
-        _check_alone(policy_file, issuer_name, preset, options)
+        options.check_alone({"--policy": policy_file, "--issuer": issuer_name, "--preset": preset})
         explainer = _explainer_of(application, at)
     elif policy_file is not None:
         policy = load_policy(policy_file)
@@ -89,16 +89,6 @@ def explain(
     else:
         print_result(result)
     raise click.exceptions.Exit(0 if result.allowed else 1)
-
-
-def _check_alone(
-    policy_file: str | None, issuer_name: str | None, preset: str | None, options: IssuerOptions
-) -> None:
-    """Refuse options beside --app, which would be ignored."""
-    given = {"--policy": policy_file, "--issuer": issuer_name, "--preset": preset}
-    name = next((name for name, value in given.items() if value is not None), options.given())
-    if name is not None:
-        raise click.UsageError(f"{name}: leave it out, --app has its own policy and issuers")
 
 
 def _explainer_of(application: str, at: float | None) -> Explainer:

@@ -1,7 +1,7 @@
 """The options of `Issuer`, which several commands share."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from functools import wraps
 from typing import Any, Literal
@@ -106,6 +106,21 @@ class IssuerOptions:
     allow_id_tokens: bool
     ca_certs: str | None
     allow_http: bool
+
+    def check_alone(self, others: Mapping[str, object]) -> None:
+        """Refuse options beside --app, which would be ignored.
+
+        Args:
+            others: The values of the command's other options, by name. One that is not given is
+                None.
+
+        Raises:
+            click.UsageError: There is one.
+        """
+        others_given = (name for name, value in others.items() if value is not None)
+        name = next(others_given, self.given())
+        if name is not None:
+            raise click.UsageError(f"{name}: leave it out, --app has its own policy and issuers")
 
     def given(self) -> str | None:
         """Return the name of one option that differs from its default, or None."""
