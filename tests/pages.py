@@ -3,10 +3,25 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from prometheus_client import REGISTRY
+
+#: The files that a page tells its readers to write before the snippets run: name and content.
+WRITTEN = re.compile(r"^Write .* to `([\w.]+)`:\n\n```\w+\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+
+
+@contextmanager
+def beside_its_files(page: Path) -> Iterator[None]:
+    """Change to a folder that has the files of the page."""
+    with TemporaryDirectory() as folder, chdir(folder):
+        for name, content in WRITTEN.findall(page.read_text("utf-8")):
+            Path(name).write_text(content, "utf-8")
+        yield
 
 
 @contextmanager

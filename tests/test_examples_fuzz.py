@@ -24,7 +24,7 @@ import pytest
 from django.test import override_settings
 from matrix.requests import Spelled, on_the_wire
 from matrix.spellings import spelling
-from pages import process_left_unchanged
+from pages import beside_its_files, process_left_unchanged
 from werkzeug.local import LocalProxy
 
 import app as sample
@@ -391,7 +391,7 @@ def check_stack(name: str, authorizer: ScopeAuthorizer) -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_no_snippet_answers_whom_its_rules_refuse_u27(page: str) -> None:
-    with process_left_unchanged():
+    with process_left_unchanged(), beside_its_files(ROOT / page):
         stacks = list(stacks_on(page))
     assert len(stacks) == PAGES[page]
     for number, authorizer in enumerate(stacks):

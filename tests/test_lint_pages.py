@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pages import process_left_unchanged
+from pages import beside_its_files, process_left_unchanged
 from test_examples_fuzz import EXAMPLE_APPS, EXAMPLES, importable, running, snippets
 
 from jwt_wsgi import (
@@ -93,7 +93,8 @@ def test_the_rules_of_a_page_have_the_findings_that_it_shows(
     monkeypatch: pytest.MonkeyPatch, page: str
 ) -> None:
     namespace: dict[str, Any] = {"__name__": "page"}
-    with process_left_unchanged(), recording(monkeypatch) as recorder:
+    files = beside_its_files(ROOT / page)
+    with process_left_unchanged(), files, recording(monkeypatch) as recorder:
         for code in snippets(page):
             if "from api import" not in code:  # the files beside the page's first one
                 exec(compile(code, page, "exec"), namespace)

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from pages import process_left_unchanged
+from pages import beside_its_files, process_left_unchanged
 
 import app
 from jwt_wsgi import Issuer, RemoteJWKS, protect
@@ -24,7 +24,7 @@ SNIPPET = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_python_snippet_of_a_page_runs(page: Path) -> None:
     namespace: dict[str, object] = {}
-    with process_left_unchanged():
+    with process_left_unchanged(), beside_its_files(page):
         for number, snippet in enumerate(SNIPPET.findall(page.read_text(encoding="utf-8")), 1):
             exec(compile(snippet, f"{page.name}, snippet {number}", "exec"), namespace)
 
