@@ -190,6 +190,8 @@ def parse_authorization(header: str) -> Credentials | InvalidRequest | None:
         None for an empty header, or another scheme's. The `InvalidRequest` itself, not raised,
         for a header that names Bearer first but is not `Bearer` and one token.
     """
+    if not header:
+        return None
     value = header.strip(" \t")
     name, _, token = value.partition(" ")
     if name.lower() == "bearer":
