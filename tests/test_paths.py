@@ -244,3 +244,29 @@ def test_a_raw_request_line_has_one_reading(
     status = int(answer.split()[1])
     assert status in statuses
     assert answer.endswith(b"reached") is (status == 200)
+
+
+# --- the refusal says what was found (D5): the place, and no more of the path
+
+
+@pytest.mark.parametrize(
+    ("environ", "found"),
+    [
+        pytest.param({"PATH_INFO": "/a//secret"}, "segment 2 is empty", id="an empty segment"),
+        pytest.param({"PATH_INFO": "//secret"}, "segment 1 is empty", id="two leading slashes"),
+        pytest.param({"PATH_INFO": "/secret/a/../b"}, "segment 3 is ..", id="a dot segment"),
+        pytest.param({"PATH_INFO": "secret"}, "a path without one", id="no leading slash"),
+        pytest.param({"PATH_INFO": "/secret\x00"}, "U+0000", id="a control character"),
+        pytest.param({"PATH_INFO": "/secret\xff"}, "bytes that are not UTF-8", id="not UTF-8"),
+        pytest.param({VHM: "/secret"}, "the header X-Vhm-Root", id="a virtual host root"),
+        pytest.param({"REQUEST_METHOD": "get"}, "get", id="a method in lower case"),
+        pytest.param({"REQUEST_METHOD": "x" * 5000}, "x" * 40, id="a long method"),
+        pytest.param({"REQUEST_METHOD": None}, "NoneType", id="no method"),
+    ],
+)
+def test_a_refusal_names_the_part_that_is_ambiguous_d5(environ: Any, found: str) -> None:
+    request = {"REQUEST_METHOD": "GET", "SCRIPT_NAME": "", "PATH_INFO": "/a", **environ}
+    with pytest.raises(InvalidRequest) as refused:
+        Policy({"/": AUTHENTICATED}).match(request)
+    assert refused.value.found == found
+    assert refused.value.expected is not None

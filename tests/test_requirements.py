@@ -23,6 +23,7 @@ from jwt_wsgi import (
     permission,
     scope,
 )
+from jwt_wsgi.jose.claim_lookup import ABSENT
 from jwt_wsgi.policy.algebra import Condition, Request, Requirement
 
 A, B, C = scope("a"), scope("b"), scope("c")
@@ -352,3 +353,31 @@ def test_a_value_that_no_claim_can_have_is_refused(value: Any) -> None:
 @pytest.mark.parametrize("found", ["", " ", "a  b"])
 def test_an_empty_word_is_not_in_a_string_claim(found: str) -> None:
     assert has("x", "").refusal(auth(x=found), Request()) is not None
+
+
+# --- the refusal says which claims were compared (D5): personal values are withheld
+
+COMPARED = [
+    ("a claim", claim("org", "acme"), {"org": "withheld"}),
+    ("an absent claim", claim("absent", 1), {"absent": ABSENT}),
+    ("a predicate", claim("org", lambda value: False), {"org": "withheld"}),
+    ("a list", has("groups", "admins"), {"groups": "withheld"}),
+    ("a permission", permission("write"), {"permissions": ABSENT}),
+    ("a nested claim", claim(("realm", "name"), "x"), {"realm.name": "withheld"}),
+    ("a client", claim("azp", "client-2"), {"azp": "client-1"}),
+    ("an issuer", issued_by("https://b.test/"), {"iss": ISSUER}),
+    ("both", scope("a") & claim("org", "acme"), {"org": "withheld"}),
+    ("either", claim("org", "acme") | claim("azp", "c"), {"org": "withheld", "azp": "client-1"}),
+]
+
+
+@pytest.mark.parametrize(
+    ("requirement", "compared"), [pytest.param(*row[1:], id=row[0]) for row in COMPARED]
+)
+def test_a_refusal_names_the_claims_that_were_compared_d5(
+    requirement: Condition, compared: dict[str, Any]
+) -> None:
+    token = auth("a", iss=ISSUER, org="other", groups=["x"], realm={"name": "y"}, azp="client-1")
+    error = requirement.refusal(token, Request())
+    assert error is not None
+    assert (error.reason, error.found) == ("claim_forbidden", compared)

@@ -16,11 +16,11 @@ from jwt_wsgi.policy.algebra import (
     Access,
     AllOf,
     AnyOf,
-    ReportOnly,
     Requirement,
 )
 from jwt_wsgi.policy.patterns import Pattern, parse
 from jwt_wsgi.policy.policy import Policy, Rule
+from jwt_wsgi.policy.reporting import ReportOnly
 from jwt_wsgi.policy.tree import OTHER_METHODS, Node, innermost
 
 #: Stands for every method that neither the route nor a rule for its paths names. No rule can

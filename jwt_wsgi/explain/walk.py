@@ -170,10 +170,16 @@ def _policy_steps(seen: Observation, decision: Decision) -> Iterator[Step]:
         yield Step("rule")
         return
     yield Step("path", True, "one reading")
-    caller = "no token"
-    if seen.auth is not None:
-        caller = f"scopes {excerpt(sorted(seen.auth.scopes))}"
-    yield Step("rule", error is None, describe_rule(match), caller)
+    yield Step("rule", error is None, describe_rule(match), _caller(seen.auth, error))
+
+
+def _caller(auth: Auth | None, error: AuthError | None) -> str:
+    """Return what the rule was compared with, in words."""
+    if auth is None:
+        return "no token"
+    if error is not None and error.reason == "claim_forbidden":
+        return f"claims {excerpt(error.found)}"
+    return f"scopes {excerpt(sorted(auth.scopes))}"
 
 
 def _reason_and_value(error: AuthError) -> str:

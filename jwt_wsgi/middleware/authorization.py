@@ -11,15 +11,9 @@ from jwt_wsgi.errors import AuthError, InvalidRequest
 from jwt_wsgi.middleware.decisions import Decision, OnDecision, add_offer, is_observed, report
 from jwt_wsgi.middleware.responses import OnError, answer_auth_errors, refuse, validate_realm
 from jwt_wsgi.nesting import copy_with
-from jwt_wsgi.policy.algebra import (
-    OPTIONAL,
-    PUBLIC,
-    ReportOnly,
-    Request,
-    Requirement,
-    validate_requirement,
-)
+from jwt_wsgi.policy.algebra import OPTIONAL, PUBLIC, Request, Requirement, validate_requirement
 from jwt_wsgi.policy.policy import Match, Policy, Rules
+from jwt_wsgi.policy.reporting import ReportOnly
 
 logger = logging.getLogger("jwt_wsgi.policy")
 

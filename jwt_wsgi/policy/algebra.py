@@ -21,6 +21,7 @@ from jwt_wsgi.errors import (
     InsufficientScope,
     MissingToken,
 )
+from jwt_wsgi.jose.claim_lookup import ClaimName, loggable, lookup
 from jwt_wsgi.policy.access import (
     DENY,
     NO_RULE,
@@ -54,9 +55,9 @@ __all__ = [
     "AtomicCondition",
     "Condition",
     "PathParam",
-    "ReportOnly",
     "Request",
     "Requirement",
+    "in_parentheses",
     "leaves",
     "validate_requirement",
 ]
@@ -97,7 +98,8 @@ class Condition(Requirement):
                 expected=str(self),
                 found=auth.claims.get("acr"),
             )
-        return Forbidden("claim_forbidden", expected=str(self))
+        found = _claims_compared(self, auth)
+        return Forbidden("claim_forbidden", expected=str(self), found=found)
 
     def __and__(self, other: object) -> "Condition":
         if not isinstance(other, Condition):
@@ -124,6 +126,7 @@ class AtomicCondition(Condition):
         success: The shortfall of a token that does. It names the same scopes and contexts.
         params: The names of the path parameters that the check reads.
         predicate: The user's function that the check calls, or None.
+        claim: The name of the claim that the check reads, or None.
     """
 
     text: str
@@ -132,6 +135,7 @@ class AtomicCondition(Condition):
     success: Shortfall = field(default=MET, compare=False)
     params: tuple[str, ...] = ()
     predicate: Callable[[Any], object] | None = None
+    claim: ClaimName | None = field(default=None, compare=False)
 
     def refusal(self, auth: Auth | None, request: Request) -> AuthError | None:
         # A short cut: most callers pass, and need no shortfall.
@@ -213,7 +217,7 @@ class AllOf(Combined):
         return combine_shortfalls([each.shortfall(auth, request) for each in self.conditions])
 
     def __repr__(self) -> str:
-        return " & ".join(map(_in_parentheses, self.conditions))
+        return " & ".join(map(in_parentheses, self.conditions))
 
 
 class AnyOf(Combined):
@@ -231,39 +235,6 @@ class AnyOf(Combined):
 
     def __repr__(self) -> str:
         return " | ".join(map(repr, self.conditions))
-
-
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class ReportOnly(Requirement):
-    """A requirement that enforces `enforced`, and only reports what `watched` would refuse."""
-
-    watched: Requirement
-    enforced: Requirement = OPTIONAL
-
-    @property
-    def parts(self) -> tuple[Requirement, ...]:
-        return self.enforced, self.watched
-
-    def refusal(self, auth: Auth | None, request: Request) -> AuthError | None:
-        return self.enforced.refusal(auth, request)
-
-    def would_refuse(self, auth: Auth | None, request: Request) -> AuthError | None:
-        """Return the refusal to report for a caller who passes, or None."""
-        return self.watched.refusal(auth, request)
-
-    def __and__(self, other: object) -> "ReportOnly":
-        if not isinstance(other, Condition):
-            return NotImplemented
-        if isinstance(self.enforced, Condition):
-            return ReportOnly(self.watched, self.enforced & other)
-        return ReportOnly(self.watched, other)
-
-    __rand__ = __and__
-
-    def __repr__(self) -> str:
-        if self.enforced is OPTIONAL:
-            return f"report_only({self.watched!r})"
-        return f"{_in_parentheses(self.enforced)} & report_only({self.watched!r})"
 
 
 def leaves(requirement: Requirement) -> list[Requirement]:
@@ -286,13 +257,24 @@ def validate_requirement(requirement: object, where: str) -> Requirement:
     )
 
 
+def _claims_compared(condition: Condition, auth: Auth) -> dict[str, Any]:
+    """Return the claims that a condition reads, for the log; personal values are withheld."""
+    compared: dict[str, Any] = {}
+    for leaf in leaves(condition):
+        name = leaf.claim if isinstance(leaf, AtomicCondition) else None
+        if name is not None:
+            value = loggable(name, lookup(auth.claims, name))
+            compared[name if isinstance(name, str) else ".".join(name)] = value
+    return compared
+
+
 def _size_of(condition: Condition) -> int:
     if isinstance(condition, Combined):
         return condition.size
     return 1
 
 
-def _in_parentheses(part: Requirement) -> str:
+def in_parentheses(part: Requirement) -> str:
     """Return the text of a part of `&`, in parentheses where `&` would bind closer."""
     if isinstance(part, AnyOf):
         return f"({part!r})"

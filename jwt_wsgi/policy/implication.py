@@ -7,9 +7,9 @@ from jwt_wsgi.policy.algebra import (
     AnyOf,
     AtomicCondition,
     Condition,
-    ReportOnly,
     Requirement,
 )
+from jwt_wsgi.policy.reporting import ReportOnly
 from jwt_wsgi.policy.requirements import scope
 
 

@@ -12,9 +12,8 @@ from jwt_wsgi.errors import InvalidRequest
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 #: RFC 9110 §9.1: a method is a token, and case-sensitive. Lower case is refused here.
 METHOD = re.compile(r"[A-Z0-9!#$%&'*+.^_`|~-]+")
-
-#: What is expected of a path that is refused for its empty segments.
-NO_EMPTY_SEGMENT = "no empty segment"
+# Characters of a refused method that the log shows.
+_MAX_SHOWN_METHOD = 40
 
 #: A path taken apart at its slashes, decoded.
 Segments = tuple[str, ...]
@@ -40,13 +39,42 @@ def canonical(path_info: str, *, keep_empty: bool = False) -> Segments:
     if path in ("", "/"):
         return ()
     if not path.startswith("/"):
-        raise InvalidRequest("path_ambiguous", expected="a leading slash")
+        raise _ambiguous("a leading slash", "a path without one")
     segments = tuple(path[1:].removesuffix("/").split("/"))
     if "" in segments and not keep_empty:
-        raise InvalidRequest("path_ambiguous", expected=NO_EMPTY_SEGMENT)
+        raise empty_segment(segments)
     if "." in segments or ".." in segments:
-        raise InvalidRequest("path_ambiguous", expected="no dot segment")
+        number = _position(segments, (".", ".."))
+        raise _ambiguous("no dot segment", f"segment {number} is {segments[number - 1]}")
     return segments
+
+
+def empty_segment(segments: Segments) -> InvalidRequest:
+    """Return the refusal of a path with an empty segment."""
+    number = _position(segments, ("",))
+    return _ambiguous("no empty segment", f"segment {number} is empty")
+
+
+def check_method(method: object) -> None:
+    """Check that a request method is an upper-case token (RFC 9110 §9.1).
+
+    Raises:
+        InvalidRequest: The method is anything else (`method_ambiguous`).
+    """
+    if isinstance(method, str) and METHOD.fullmatch(method):
+        return
+    found = method[:_MAX_SHOWN_METHOD] if isinstance(method, str) else type(method).__name__
+    raise InvalidRequest("method_ambiguous", expected="an upper-case method", found=found)
+
+
+def _position(segments: Segments, refused: tuple[str, ...]) -> int:
+    """Return the number of the first of these segments, counted from 1."""
+    return 1 + next(index for index, segment in enumerate(segments) if segment in refused)
+
+
+def _ambiguous(expected: str, found: str) -> InvalidRequest:
+    """Return the refusal. It says which part of the path is refused, and quotes no more of it."""
+    return InvalidRequest("path_ambiguous", expected=expected, found=found)
 
 
 def _decode(path_info: str) -> str:
@@ -54,7 +82,8 @@ def _decode(path_info: str) -> str:
     try:
         path = path_info.encode("latin-1").decode("utf-8")
     except UnicodeError:
-        raise InvalidRequest("path_ambiguous", expected="UTF-8") from None
-    if CONTROL.search(path):
-        raise InvalidRequest("path_ambiguous", expected="no control character")
+        raise _ambiguous("UTF-8", "bytes that are not UTF-8") from None
+    control = CONTROL.search(path)
+    if control is not None:
+        raise _ambiguous("no control character", f"U+{ord(control[0]):04X}")
     return path

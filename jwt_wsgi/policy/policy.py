@@ -8,18 +8,11 @@ from typing import Any
 
 from jwt_wsgi.errors import InvalidRequest
 from jwt_wsgi.policy import overlaps, tree
-from jwt_wsgi.policy.algebra import (
-    DENY,
-    NO_RULE,
-    OPTIONAL,
-    PUBLIC,
-    ReportOnly,
-    Request,
-    Requirement,
-)
+from jwt_wsgi.policy.algebra import DENY, NO_RULE, OPTIONAL, PUBLIC, Request, Requirement
 from jwt_wsgi.policy.findings import validate_accept, without_accepted
 from jwt_wsgi.policy.lint import Finding, findings
-from jwt_wsgi.policy.paths import METHOD, NO_EMPTY_SEGMENT, Segments, canonical
+from jwt_wsgi.policy.paths import Segments, canonical, check_method, empty_segment
+from jwt_wsgi.policy.reporting import ReportOnly
 from jwt_wsgi.policy.rules import (
     Match,
     Rule,
@@ -111,7 +104,9 @@ class Policy:
             InvalidRequest: The request can be read in more than one way.
         """
         if "HTTP_X_VHM_ROOT" in environ and not self.allow_vhm_root:
-            raise InvalidRequest("path_ambiguous", expected="no X-Vhm-Root")
+            raise InvalidRequest(
+                "path_ambiguous", expected="no X-Vhm-Root", found="the header X-Vhm-Root"
+            )
         try:
             cached = self._match_cache.get(
                 (environ["SCRIPT_NAME"], environ["PATH_INFO"], environ["REQUEST_METHOD"])
@@ -179,7 +174,7 @@ class Policy:
         if "" in segments:
             place = tree.tail_around(self._root, segments)
             if not place:
-                raise InvalidRequest("path_ambiguous", expected=NO_EMPTY_SEGMENT)
+                raise empty_segment(segments)
         else:
             place = tree.innermost(self._root, segments)
         if not place:
@@ -209,8 +204,7 @@ class Policy:
             self._report_mount(mount)
             raise InvalidRequest("mount_unknown", expected=self.mounts, found=mount)
         segments = canonical(path, keep_empty=self._has_tails)
-        if not isinstance(method, str) or not METHOD.fullmatch(method):
-            raise InvalidRequest("method_ambiguous")
+        check_method(method)
         match = self.decide(segments, method)
         if len(mount) + len(path) + len(method) <= _MAX_CACHED_CHARACTERS:
             if len(self._match_cache) >= _MAX_CACHED_MATCHES:

@@ -21,11 +21,11 @@ from jwt_wsgi.policy.algebra import (
     AtomicCondition,
     Condition,
     PathParam,
-    ReportOnly,
     Request,
     Requirement,
     validate_requirement,
 )
+from jwt_wsgi.policy.reporting import ReportOnly
 from jwt_wsgi.policy.shortfall import Distance, Shortfall
 
 # RFC 6749 §3.3: printable ASCII without space, quote and backslash.
@@ -112,7 +112,9 @@ def claim(name: ClaimName, value: Any) -> Condition:
         actual = lookup(auth.claims, path)
         return actual is not ABSENT and same(actual, request.value(value))
 
-    return AtomicCondition(_call_text("claim", name, value), holds, params=_param_names(value))
+    return AtomicCondition(
+        _call_text("claim", name, value), holds, params=_param_names(value), claim=path
+    )
 
 
 def has(name: ClaimName, *values: Any) -> Condition:
@@ -140,7 +142,9 @@ def has(name: ClaimName, *values: Any) -> Condition:
             return False
         return all(_contains(members, request.value(value)) for value in values)
 
-    return AtomicCondition(_call_text("has", name, *values), holds, params=_param_names(*values))
+    return AtomicCondition(
+        _call_text("has", name, *values), holds, params=_param_names(*values), claim=path
+    )
 
 
 def issued_by(issuer: str) -> Condition:
@@ -154,7 +158,9 @@ def issued_by(issuer: str) -> Condition:
     """
     if not isinstance(issuer, str) or not issuer:
         raise ValueError(f"issued_by({issuer!r}): write the issuer's exact text")
-    return IssuedBy(_call_text("issued_by", issuer), lambda auth, request: auth.issuer == issuer)
+    return IssuedBy(
+        _call_text("issued_by", issuer), lambda auth, request: auth.issuer == issuer, claim="iss"
+    )
 
 
 def acr(*values: str) -> Condition:
@@ -242,7 +248,7 @@ def _claim_satisfies(
         return actual is not ABSENT and satisfies(predicate, actual)
 
     shown = getattr(predicate, "__name__", "…")
-    return AtomicCondition(f"claim({name!r}, {shown})", holds, predicate=predicate)
+    return AtomicCondition(f"claim({name!r}, {shown})", holds, predicate=predicate, claim=path)
 
 
 def _is_comparable(value: object) -> bool:
