@@ -8,7 +8,8 @@ WORDS = {
     "how-to/caller.md": "decorator current_user login_required username",
     "how-to/cors.md": "cors preflight error",
     "how-to/other-names.md": "anonymous apikey asgi basic cookie csrf fastapi flask-login "
-    "healthcheck openapi refresh session swagger websocket",
+    "healthcheck refresh session websocket",
+    "how-to/openapi.md": "apispec redoc security_schemes smorest spectacular",
     "how-to/issuers.md": "multi-tenant multitenancy",
     "how-to/providers.md": "auth0 aws azure b2c cognito entra firebase google keycloak microsoft "
     "okta roles",
@@ -19,7 +20,7 @@ WORDS = {
     "key-sources.md": "certificate jwks jwks_uri kid rotate rotation",
     "metrics.md": "audit log logging monitoring",
     "migration.md": "drf jwt_required permission_classes simplejwt",
-    "policy-reference.md": "openapi permissions public endpoint slash swagger",
+    "policy-reference.md": "permissions public endpoint slash",
     "testing.md": "fixture mock unittest",
     "verdicts-and-reasons.md": "bearer invalid_request invalid_token clock opaque skew",
 }

@@ -593,6 +593,90 @@ def test_routes_gives_advice_for_a_route_that_cannot_be_read(policy, tmp_path, m
     assert "simplify its route, put the layers in front of it, or use --accept" in result.output
 
 
+@pytest.fixture
+def below(tmp_path):
+    file = tmp_path / "below.toml"
+    file.write_text('[rules]\n"/api" = "AUTHENTICATED"\n"/gone" = "DENY"')
+    return file
+
+
+def test_routes_accepts_a_rule_for_a_path_above_unless_it_is_strict_f4(below):
+    words = ("routes", "--policy", below, "app:router()")
+    assert run(*words).status == 0
+    answer = run(*words, "--json").json
+    assert {endpoint["covered_by"] for endpoint in answer["endpoints"]} == {"under a rule"}
+    strict = run(*words, "--strict", "--json")
+    assert strict.status == 1
+    assert len(strict.json["uncovered"]) == len(answer["endpoints"]) == 6
+    accepted = [word for key in strict.json["uncovered"] for word in ("--accept", key)]
+    assert run(*words, "--strict", *accepted).status == 0
+    assert run(*words, *accepted[:2]).status == 2
+
+
+def test_routes_lists_rules_that_match_no_route_f4(below):
+    words = ("routes", "--policy", below, "app:router()")
+    assert "The rule /gone matches no route." in run(*words).output
+    assert run(*words, "--json").json["unmatched_rules"] == ["/gone"]
+
+
+def test_routes_names_a_catch_all_and_a_route_that_cannot_be_read_f4(tmp_path, monkeypatch):
+    (tmp_path / "policy.toml").write_text('[rules]\n"/" = "AUTHENTICATED"')
+    (tmp_path / "around.py").write_text(
+        "class Shop:\n    routes = {'/a': print}\n    def __call__(*_): ...\n"
+        "class Around:\n    app = Shop()\n    def __call__(*_): ...\napp = Around()"
+    )
+    monkeypatch.chdir(tmp_path)
+    result = run("routes", "--policy", "policy.toml", "around:app")
+    assert result.status == 1
+    lines = result.output.splitlines()
+    assert ["uncertain" in line for line in lines if "Around" in line][:1] == [True]
+    assert any(line.startswith("* /a") and "a catch-all" in line for line in lines)
+
+
+OPERATION = {"responses": {"200": {"description": "ok"}}}
+DOCUMENT = {
+    "openapi": "3.0.3",
+    "info": {"title": "t", "version": "1"},
+    "paths": {"/api/a": {"get": OPERATION}, "/b": {"get": OPERATION}},
+}
+
+
+def test_routes_reads_an_openapi_document_f15(below, tmp_path):
+    file = tmp_path / "openapi.json"
+    file.write_text(json.dumps(DOCUMENT))
+    result = run("routes", "--openapi", file, "--policy", below, "--json")
+    assert (result.status, result.json["uncovered"]) == (1, ["GET /b"])
+    assert run("routes", "--openapi", file, "--policy", below, "--accept", "GET /b").status == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "words", "message"),
+    [
+        pytest.param("{}", (), "write the policy with --policy", id="no policy"),
+        pytest.param("{}", ("app:router()",), "leave out MODULE:APP", id="an application too"),
+        pytest.param(
+            "{}", ("--policy", "below.toml"), "not an OpenAPI 3 document", id="another document"
+        ),
+        pytest.param("[]", ("--policy", "below.toml"), "not an OpenAPI 3 document", id="a list"),
+        pytest.param(
+            '{"openapi": "2.0"}', ("--policy", "below.toml"), "'2.0'", id="another version"
+        ),
+        pytest.param("openapi: 3", ("--policy", "below.toml"), "not JSON", id="YAML"),
+        pytest.param("[" * 99_999, ("--policy", "below.toml"), "not JSON", id="too deep"),
+        pytest.param(None, ("--policy", "below.toml"), "No such file", id="no file"),
+    ],
+)
+def test_routes_refuses_an_openapi_option_with_the_remedy(
+    below, tmp_path, monkeypatch, content, words, message
+):
+    monkeypatch.chdir(tmp_path)
+    if content is not None:
+        (tmp_path / "openapi.json").write_text(content)
+    result = run("routes", "--openapi", "openapi.json", *words)
+    assert result.status == 2
+    assert message in " ".join(result.errors.split())
+
+
 # --- as a program of its own
 
 

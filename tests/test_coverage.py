@@ -42,7 +42,7 @@ from jwt_wsgi import (
     report_only,
     scope,
 )
-from jwt_wsgi.coverage import Report, assert_covered, coverage
+from jwt_wsgi.coverage import CoveredBy, Report, assert_covered, coverage
 
 EMPTY = Policy({})
 
@@ -245,57 +245,100 @@ def routing(*routes: tuple[str, str], **views: Any) -> Flask:
 
 
 USERS = {"/users/{id}": scope("read"), "/users/me": AUTHENTICATED}
-# The route, the rules, the keys that may decide it (weakest first), the requirement, and whether
-# it is covered.
+OWN, UNDER, NONE = CoveredBy.OWN_RULE, CoveredBy.UNDER_A_RULE, CoveredBy.NO_RULE
+# The route, the rules, the keys that may decide it (weakest first), the requirement, the state, and
+# whether it is covered.
 DECIDED = [
-    ("/users/<id>", USERS, ["/users/me", "/users/{id}"], "AUTHENTICATED or scope('read')", True),
-    ("/users/<int:id>", USERS, ["/users/{id}"], "scope('read')", True),
-    ("/users/me", USERS, ["/users/me"], "AUTHENTICATED", True),
-    ("/users/me/", USERS, ["/users/me"], "AUTHENTICATED", True),
-    ("/users/me/x", USERS, ["/users/me"], "AUTHENTICATED", False),
-    ("/users", USERS, [None], "DENY", False),
-    ("/users", {"/users": PUBLIC}, ["/users"], "PUBLIC", True),
-    ("/users", {"/users": DENY}, ["/users"], "DENY", True),
-    ("/users", {"/": AUTHENTICATED}, ["/"], "AUTHENTICATED", False),
-    ("/", {"/": AUTHENTICATED}, ["/"], "AUTHENTICATED", True),
-    ("/", {"/{$}": OPTIONAL}, ["/{$}"], "OPTIONAL", True),
-    ("/users", {"POST /users": PUBLIC}, [None], "DENY", False),
-    ("/users", {"GET /users": PUBLIC}, ["GET /users"], "PUBLIC", True),
-    ("/users", {"POST /users": DENY, "/": PUBLIC}, [None], "DENY", False),
-    ("/<path:p>", {"/": AUTHENTICATED, "/a": PUBLIC}, ["/a", "/"], "PUBLIC or AUTHENTICATED", True),
-    ("/f/<path:p>", {"/f/{$}": PUBLIC, "/f": scope("f")}, ["/f"], "scope('f')", True),
+    (
+        "/users/<id>",
+        USERS,
+        ["/users/me", "/users/{id}"],
+        "AUTHENTICATED or scope('read')",
+        OWN,
+        True,
+    ),
+    ("/users/<int:id>", USERS, ["/users/{id}"], "scope('read')", OWN, True),
+    ("/users/me", USERS, ["/users/me"], "AUTHENTICATED", OWN, True),
+    ("/users/me/", USERS, ["/users/me"], "AUTHENTICATED", OWN, True),
+    ("/users/me/x", USERS, ["/users/me"], "AUTHENTICATED", UNDER, True),
+    ("/users", USERS, [None], "DENY", NONE, False),
+    ("/users", {"/users": PUBLIC}, ["/users"], "PUBLIC", OWN, True),
+    ("/users", {"/users": DENY}, ["/users"], "DENY", OWN, True),
+    ("/users/x/y", {"/users": PUBLIC}, ["/users"], "PUBLIC", UNDER, True),
+    ("/users", {"/": AUTHENTICATED}, ["/"], "AUTHENTICATED", UNDER, False),
+    ("/users", {"/": PUBLIC}, ["/"], "PUBLIC", UNDER, False),
+    ("/users", {"/": OPTIONAL}, ["/"], "OPTIONAL", UNDER, False),
+    (
+        "/users",
+        {"/": scope("a") | AUTHENTICATED},
+        ["/"],
+        "scope('a') | AUTHENTICATED",
+        UNDER,
+        False,
+    ),
+    ("/users", {"/": scope("a")}, ["/"], "scope('a')", UNDER, True),
+    ("/users", {"/": DENY}, ["/"], "DENY", UNDER, True),
+    ("/users/x", {"/{a}": AUTHENTICATED}, ["/{a}"], "AUTHENTICATED", UNDER, False),
+    ("/users/x", {"/{a...}": AUTHENTICATED}, ["/{a...}"], "AUTHENTICATED", UNDER, False),
+    ("/users/x/y", {"/{a}/x": AUTHENTICATED}, ["/{a}/x"], "AUTHENTICATED", UNDER, True),
+    ("/", {"/": AUTHENTICATED}, ["/"], "AUTHENTICATED", OWN, True),
+    ("/", {"/{$}": OPTIONAL}, ["/{$}"], "OPTIONAL", OWN, True),
+    ("/users", {"POST /users": PUBLIC}, [None], "DENY", NONE, False),
+    ("/users", {"GET /users": PUBLIC}, ["GET /users"], "PUBLIC", OWN, True),
+    ("/users", {"POST /users": DENY, "/": PUBLIC}, [None], "DENY", NONE, False),
+    (
+        "/<path:p>",
+        {"/": AUTHENTICATED, "/a": PUBLIC},
+        ["/a", "/"],
+        "PUBLIC or AUTHENTICATED",
+        OWN,
+        True,
+    ),
+    ("/f/<path:p>", {"/f/{$}": PUBLIC, "/f": scope("f")}, ["/f"], "scope('f')", OWN, True),
     (
         "/f/<path:p>",
         {"/f": scope("f"), "/f/{x}/y/{z}": PUBLIC},
         ["/f/{x}/y/{z}", "/f"],
         "PUBLIC or scope('f')",
+        OWN,
         True,
     ),
-    ("/f/<path:p>", {"/f/{x}": scope("f")}, ["/f/{x}"], "scope('f')", True),
-    ("/f/<path:p>", {"/f/a": scope("f")}, ["/f/a", None], "scope('f') or DENY", False),
-    ("/f/<path:p>/edit", {"/f": scope("f")}, ["/f"], "scope('f')", False),
+    ("/f/<path:p>", {"/f/{x}": scope("f")}, ["/f/{x}"], "scope('f')", OWN, True),
+    ("/f/<path:p>", {"/f/a": scope("f")}, ["/f/a", None], "scope('f') or DENY", NONE, False),
+    ("/f/<path:p>/edit", {"/f": scope("f")}, ["/f"], "scope('f')", UNDER, True),
     (
         "/<a>/<b>",
         {"/{a}/x": PUBLIC, "/{a}": scope("a")},
         ["/{a}/x", "/{a}"],
         "PUBLIC or scope('a')",
+        UNDER,
+        True,
+    ),
+    (
+        "/<a>/<b>",
+        {"/{a}/x": scope("a"), "/{a}": AUTHENTICATED},
+        ["/{a}", "/{a}/x"],
+        "AUTHENTICATED or scope('a')",
+        UNDER,
         False,
     ),
-    ("/x", {"/{a}": scope("a")}, ["/{a}"], "scope('a')", True),
-    ("/a", {"/a": scope("a") | AUTHENTICATED}, ["/a"], "scope('a') | AUTHENTICATED", True),
+    ("/x", {"/{a}": scope("a")}, ["/{a}"], "scope('a')", OWN, True),
+    ("/a", {"/a": scope("a") | AUTHENTICATED}, ["/a"], "scope('a') | AUTHENTICATED", OWN, True),
 ]
 
 
 @pytest.mark.parametrize(
-    ("route", "rules", "deciding", "takes", "covered"),
-    [pytest.param(*j, id=f"{j[0]} under {' '.join(j[1])}") for j in DECIDED],
+    ("route", "rules", "deciding", "takes", "covered_by", "covered"),
+    [pytest.param(*j, id=f"{j[0]} under {j[1]}") for j in DECIDED],
 )
-def test_an_endpoint_has_all_rules_that_may_decide_it(
-    route: str, rules: Any, deciding: Any, takes: str, covered: bool
+def test_an_endpoint_has_all_rules_that_may_decide_it_f4(
+    route: str, rules: Any, deciding: Any, takes: str, covered_by: CoveredBy, covered: bool
 ) -> None:
     (endpoint,) = [e for e in coverage(routing(("GET", route)), Policy(rules)) if e.method == "GET"]
     assert [rule and rule.key for rule in endpoint.rules] == deciding
-    assert (endpoint.requirement, endpoint.covered) == (takes, covered)
+    assert endpoint.requirement == takes
+    assert (endpoint.covered_by, endpoint.covered) == (covered_by, covered)
+    assert endpoint.has_own_rule is (covered_by is OWN)
 
 
 def test_the_weakest_of_many_rules_is_shown_first() -> None:
@@ -361,6 +404,7 @@ def test_every_other_method_is_covered_where_the_path_has_rules() -> None:
         ({"GET /a": PUBLIC}, True),
         ({"GET /": PUBLIC}, False),
         ({"/a": PUBLIC}, True),
+        ({"GET /": PUBLIC, "GET /a": PUBLIC}, True),
     ):
         (other,) = [e for e in coverage(app, Policy(rules)) if e.method == "*"]
         assert other.covered is covered, rules
@@ -569,34 +613,41 @@ def test_no_framework_is_imported_until_an_application_of_it_is_here() -> None:
 # --- the assertion
 
 
-SHOP = routing(("GET,POST", "/a"), ("GET", "/b/<id>"), ("GET", "/b/<id>/c"))
-SHOP_POLICY = Policy({"GET /a": PUBLIC, "/b/{id}": AUTHENTICATED})
+SHOP = routing(("GET,POST", "/a"), ("GET", "/b/<id>"), ("GET", "/b/<id>/c"), ("GET", "/d"))
+SHOP_POLICY = Policy({"GET /a": PUBLIC, "/b/{id}": AUTHENTICATED, "GET /": AUTHENTICATED})
 
 
 def test_the_assertion_shows_what_is_not_covered_and_the_rule_to_write() -> None:
     with pytest.raises(AssertionError) as failed:
         assert_covered(SHOP, SHOP_POLICY)
     assert str(failed.value) == (
-        "no rule for their own path decides these endpoints:\n\n"
-        "endpoint       takes          decided by             name\n"
-        "POST /a        DENY           no rule                v0\n"
-        "GET /b/{id}/c  AUTHENTICATED  /b/{id}     catch-all  v2\n\n"
+        "no rule decides these endpoints, or only a catch-all:\n\n"
+        "endpoint  takes          decided by  covered by               name\n"
+        "POST /a   DENY           no rule     no rule                  v0\n"
+        "GET /d    AUTHENTICATED  GET /       under a rule  catch-all  v3\n\n"
         "POST /a: write a rule for 'POST /a', or accept it\n"
-        "GET /b/{id}/c: write a rule for 'GET /b/{id}/c', or accept it"
+        "GET /d: write a rule for 'GET /d', or accept it"
     )
 
 
 def test_exceptions_are_accepted_by_name() -> None:
-    assert_covered(SHOP, SHOP_POLICY, accept=["POST /a", "GET /b/{id}/c"])
-    with pytest.raises(AssertionError, match=r"GET /b/\{id\}/c") as failed:
+    assert_covered(SHOP, SHOP_POLICY, accept=["POST /a", "GET /d"])
+    with pytest.raises(AssertionError, match="GET /d") as failed:
         assert_covered(SHOP, SHOP_POLICY, accept=["POST /a"])
     assert "POST /a" not in str(failed.value)
+
+
+def test_a_strict_assertion_wants_a_rule_for_each_path_f4() -> None:
+    with pytest.raises(AssertionError, match=r"GET /b/\{id\}/c: write a rule for") as failed:
+        assert_covered(SHOP, SHOP_POLICY, strict=True)
+    assert "GET /b/{id} " not in str(failed.value)
+    assert_covered(SHOP, SHOP_POLICY, accept=["POST /a", "GET /d", "GET /b/{id}/c"], strict=True)
 
 
 @pytest.mark.parametrize("stale", ["GET /gone", "GET /a", "POST /a/", "post /a", "HEAD /b/{id}/c"])
 def test_an_exception_that_names_no_uncovered_endpoint_is_an_error(stale: str) -> None:
     with pytest.raises(AssertionError) as failed:
-        assert_covered(SHOP, SHOP_POLICY, accept=["POST /a", "GET /b/{id}/c", stale])
+        assert_covered(SHOP, SHOP_POLICY, accept=["POST /a", "GET /d", stale])
     assert (
         str(failed.value)
         == f"accept names endpoints that are covered or unknown, so remove them: {stale!r}"
@@ -625,8 +676,8 @@ def test_uncertain_endpoints_are_refused_unless_accepted() -> None:
 def test_an_endpoint_without_a_pattern_can_only_be_accepted() -> None:
     app = routing(("GET", "/f/<path:rest>/edit"))
     with pytest.raises(AssertionError, match="no pattern names it alone; accept it"):
-        assert_covered(app, Policy({"/f": PUBLIC}))
-    assert_covered(app, Policy({"/f": PUBLIC}), accept=["GET /f/{rest...}/edit"])
+        assert_covered(app, Policy({"/f": PUBLIC}), strict=True)
+    assert_covered(app, Policy({"/f": PUBLIC}), ["GET /f/{rest...}/edit"], strict=True)
 
 
 def test_the_sample_is_covered() -> None:
@@ -634,8 +685,8 @@ def test_the_sample_is_covered() -> None:
     report = coverage(sample.router(), Policy(sample.RULES))
     assert len(report) == 6
     assert str(report).splitlines()[:2] == [
-        "endpoint                  takes                   decided by             name",
-        "GET /api/public           PUBLIC                  /api/public            public",
+        "endpoint                  takes                   decided by           covered by    name",
+        "GET /api/public           PUBLIC                  /api/public          own rule      public",
     ]
 
 
@@ -644,3 +695,51 @@ def test_each_rule_of_the_sample_is_missed() -> None:
         rules = {key: asked for key, asked in sample.RULES.items() if key != missing}
         with pytest.raises(AssertionError, match=f"write a rule for 'GET {missing}'"):
             assert_covered(sample.router(), Policy(rules))
+
+
+# --- rules that match no route
+
+
+UNMATCHED = [
+    pytest.param({"/a": PUBLIC}, [], id="each rule decides a route"),
+    pytest.param({"/a": PUBLIC, "/gone": PUBLIC}, ["/gone"], id="a path without a route"),
+    pytest.param({"GET,PUT /a": PUBLIC}, [], id="one of its methods"),
+    pytest.param({"GET /a": PUBLIC, "PUT /a": DENY}, ["PUT /a"], id="a method without a route"),
+    pytest.param({"OPTIONS /a": PUBLIC}, [], id="an automatic method"),
+    pytest.param({"/a": PUBLIC, "/": DENY}, ["/"], id="a rule that others decide before"),
+    pytest.param(
+        {"/b/{id}": PUBLIC, "/b/me": DENY}, ["/b/me"], id="a value that the route refuses"
+    ),
+    pytest.param({"/b/{id}": PUBLIC, "/b/7": DENY}, [], id="a value of a parameter"),
+    pytest.param({"/b/{id}/{x}": PUBLIC}, ["/b/{id}/{x}"], id="a deeper path"),
+]
+
+
+@pytest.mark.parametrize(("rules", "unmatched"), UNMATCHED)
+def test_rules_that_match_no_route_are_listed_f4(rules: Any, unmatched: list[str]) -> None:
+    app = routing(("GET", "/a"))
+    if any(key.startswith("/b") for key in rules):
+        app = routing(("GET", "/b/<int:id>"))
+    report = coverage(app, Policy(rules))
+    assert [rule.key for rule in report.unmatched_rules] == unmatched
+    assert ("rules that match no route" in str(report)) is bool(unmatched)
+
+
+def test_a_rule_for_the_empty_value_of_a_parameter_matches_its_route() -> None:
+    app = falcon.App()
+    app.add_route("/users/{id}", type("User", (), {"on_get": lambda self, q, r, **_: None})())
+    report = coverage(app, Policy({"/users/{id}": scope("u"), "/users": DENY}))
+    assert report.unmatched_rules == ()
+
+
+def test_routes_outside_the_policy_match_no_rule() -> None:
+    app = DispatcherMiddleware(behind(PLAIN, POLICY), {"/api": routing(("GET", "/b"))})
+    assert [rule.key for rule in coverage(app, POLICY).unmatched_rules] == ["/api/b"]
+
+
+def test_a_rule_for_a_subtree_covers_all_routes_below_it_f4() -> None:
+    routes = [("GET,POST", f"/api/2.0/things/{number}/get") for number in range(400)]
+    app = routing(*routes, ("GET", "/health"))
+    policy = Policy({"/api": AUTHENTICATED, "/health": PUBLIC})
+    assert_covered(app, policy)
+    assert len(coverage(app, policy).without_own_rule) == 800

@@ -9,9 +9,11 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from jwt_wsgi import AUTHENTICATED, PUBLIC, InvalidRequest, Policy, scope
-from jwt_wsgi.coverage.endpoints import RouteChecker
+from jwt_wsgi import AUTHENTICATED, OPTIONAL, PUBLIC, InvalidRequest, Policy, scope
+from jwt_wsgi.coverage import CoveredBy
+from jwt_wsgi.coverage.checker import RouteChecker
 from jwt_wsgi.coverage.routes import Route, Variable, VariableSegment, assemble, read_regex
+from jwt_wsgi.policy.policy import Rule
 
 ROUTES = [
     # parts, text, segments, depth, extent
@@ -292,13 +294,22 @@ def test_the_report_has_the_rule_that_decides_a_path_of_a_route(
         endpoint = by_method.get(method) or by_method["*"]
         refused = match.rule is None and repr(match.requirement) == "DENY"
         assert match.rule in endpoint.rules or (refused and path.endswith("/"))
-        if (
-            endpoint.covered
-            and not endpoint.automatic
-            and match.rule is not None
-            and not endpoint.uncertain
-        ):
-            # Covered means that the rule is not written for a shorter path.
-            names = match.rule.key.partition("/")[2].removesuffix("{$}").strip("/")
-            length = len(names.split("/")) if names else 0
-            assert length >= assemble(route).depth - path.endswith("/")
+        if endpoint.automatic or endpoint.uncertain:
+            continue
+        if match.rule is None:
+            is_named = endpoint.method != "*" and not path.endswith("/")
+            assert endpoint.covered_by is CoveredBy.NO_RULE or not is_named
+        else:
+            # Its own rule means that the rule is not written for a shorter path.
+            length = length_of(match.rule)
+            own_length = assemble(route).depth - path.endswith("/")
+            assert not endpoint.has_own_rule or length >= own_length
+            is_open = match.rule.key.endswith(" /") or match.rule.key == "/"
+            is_weak = match.requirement in (PUBLIC, OPTIONAL, AUTHENTICATED)
+            assert not (endpoint.covered and is_open and is_weak) or own_length <= 0
+
+
+def length_of(rule: Rule) -> int:
+    """Return the number of segments of a rule's shortest path."""
+    names = rule.key.partition("/")[2].removesuffix("{$}").strip("/")
+    return len(names.split("/")) if names else 0

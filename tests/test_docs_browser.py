@@ -42,7 +42,7 @@ SEARCHES = {
     "flask-login": "how-to/other-names", "DRF": "migration",
     "django rest framework": "frameworks/django-rest-framework",
     "simplejwt": "migration", "PyJWT": "migration", "express": "migration",
-    "swagger": "how-to/other-names", "openapi": "how-to/other-names", "cookie": "how-to/other-names",
+    "swagger": "how-to/openapi", "openapi": "how-to/openapi", "redoc": "how-to/openapi", "cookie": "how-to/other-names",
     "csrf": "frameworks/django", "apikey": "how-to/other-names", "api key": "how-to/other-names",
     "basic auth": "how-to/other-names", "session": "how-to/other-names", "fastapi": "how-to/other-names",
     "asgi": "how-to/other-names", "websocket": "how-to/other-names", "refresh token": "how-to/other-names",

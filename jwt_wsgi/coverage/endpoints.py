@@ -1,32 +1,29 @@
-"""The endpoints of one route: which rules may decide them, and whether these rules fit. Pure."""
+"""Endpoints: a route and a method of the application, with the rules that may decide them. Pure."""
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from enum import IntEnum
-from typing import NamedTuple
+from enum import StrEnum
+from typing import Final, NamedTuple
 
-from jwt_wsgi.coverage.frameworks import Methods
-from jwt_wsgi.coverage.routes import Route, witnesses
-from jwt_wsgi.policy.algebra import (
-    AUTHENTICATED,
-    DENY,
-    NO_RULE,
-    OPTIONAL,
-    PUBLIC,
-    Access,
-    AllOf,
-    AnyOf,
-    Requirement,
-)
-from jwt_wsgi.policy.patterns import Pattern, parse
-from jwt_wsgi.policy.policy import Policy, Rule
-from jwt_wsgi.policy.reporting import ReportOnly
-from jwt_wsgi.policy.tree import OTHER_METHODS, Node, innermost
+from jwt_wsgi.policy.algebra import NO_RULE, Requirement
+from jwt_wsgi.policy.policy import Rule
 
 #: Stands for every method that neither the route nor a rule for its paths names. No rule can
 #: name it.
-EVERY_OTHER = "*"
+EVERY_OTHER: Final = "*"
 _MAX_SHOWN = 3
+
+
+class CoveredBy(StrEnum):
+    """The rules that decide an endpoint, in three states.
+
+    `OWN_RULE`: rules for its own path decide all of its requests. `UNDER_A_RULE`: rules decide all
+    of them, but a rule for a shorter path decides some. `NO_RULE`: no rule decides some of them,
+    so these get the default or a denial, or the endpoint stands outside the policy.
+    """
+
+    OWN_RULE = "own rule"
+    UNDER_A_RULE = "under a rule"
+    NO_RULE = "no rule"
 
 
 class Decision(NamedTuple):
@@ -57,8 +54,9 @@ class Endpoint:
         decisions: All ways in which the policy may decide, the weakest first. Different values
             of a parameter may fall under different rules. There are none where the endpoint
             stands outside the policy.
-        catch_all: One of the decisions is that of a rule for a shorter path than the route's, or
-            of no rule.
+        covered_by: The rules that decide it: its own, one for a shorter path, or none.
+        catch_all: A rule that names no segment, such as `/`, decides some of its requests, and
+            requires no more than a valid token.
         uncertain: The route could not be read with certainty.
         automatic: The framework adds this method by itself.
         remedy: The key of the rule to write, or empty.
@@ -68,6 +66,7 @@ class Endpoint:
     method: str
     name: str
     decisions: tuple[Decision, ...]
+    covered_by: CoveredBy
     catch_all: bool
     uncertain: bool
     automatic: bool
@@ -93,112 +92,23 @@ class Endpoint:
 
     @property
     def covered(self) -> bool:
-        """True if rules for its own path decide it, whatever they require.
+        """True if rules decide it, and not only a catch-all.
 
-        A method that the framework added counts with the one that it was added to. Where the
-        rules for a path name methods, all others are refused, which is not an oversight for a
-        view that takes any method.
+        A catch-all that requires more than a valid token counts as a rule, because nobody passes
+        it by accident. A method that the framework added counts with the one that it was added to.
+        Where the rules for a path name methods, all others are refused, which is not an oversight
+        for a view that takes any method.
         """
         if self.automatic:
             return True
-        if self.uncertain or self.catch_all:
-            return False
-        return self.method == EVERY_OTHER or None not in self.rules
-
-
-class _Witness(NamedTuple):
-    """A path that stands for others of a route.
-
-    `pattern` is that of the rules that decide it, or None without any. `methods` are those that
-    the rules name. `depth` is the number of segments that a rule for the route has at least.
-    """
-
-    path: tuple[str, ...]
-    pattern: Pattern | None
-    methods: frozenset[str]
-    depth: int
+        return not (self.uncertain or self.catch_all or self.covered_by is CoveredBy.NO_RULE)
 
     @property
     def has_own_rule(self) -> bool:
-        """True if its rules are written for the route, and not for a shorter path."""
-        return self.pattern is not None and len(self.pattern.shortest) >= self.depth
-
-
-class _Outcome(NamedTuple):
-    """The decision about one witness."""
-
-    witness: _Witness
-    decision: Decision
-
-
-class RouteChecker:
-    """One policy's decisions about routes."""
-
-    def __init__(self, policy: Policy) -> None:
-        self._policy = policy
-        self._root = _pattern_tree(policy)
-
-    def endpoints(
-        self, route: Route, methods: Methods, name: str, *, guarded: bool = True
-    ) -> Iterator[Endpoint]:
-        """Yield an endpoint for each method of a route.
-
-        Args:
-            route: The route.
-            methods: Its methods, each with whether the framework adds it; None for every method.
-            name: The name of the handler.
-            guarded: False if the route stands outside the policy.
-        """
-        reached = self._witnesses(route)
-        shortened = [] if route.shortened is None else self._witnesses(route.shortened)
-        if methods is None:
-            methods = _every_method(reached + shortened)
-        for method, automatic in methods.items():
-            outcomes = self._outcomes(method, reached, shortened)
-            yield Endpoint(
-                path=route.path,
-                method=method,
-                name=name,
-                decisions=_distinct_decisions(outcomes) if guarded else (),
-                catch_all=not guarded or not all(each.witness.has_own_rule for each in outcomes),
-                uncertain=route.uncertain,
-                automatic=automatic,
-                remedy=_remedy(route, method),
-            )
-
-    def _witnesses(self, route: Route) -> list[_Witness]:
-        found = []
-        for path in witnesses(route, self._root):
-            place = innermost(self._root, path)
-            pattern = next(iter(place.values()), None)
-            methods = frozenset(place) - {OTHER_METHODS}
-            found.append(_Witness(path, pattern, methods, route.depth))
-        return found
-
-    def _outcomes(
-        self, method: str, reached: list[_Witness], shortened: list[_Witness]
-    ) -> list[_Outcome]:
-        outcomes = [_Outcome(each, self._decide(each.path, method)) for each in reached]
-        for witness in shortened:
-            decision = self._decide(witness.path, method)
-            # An empty parameter behind a trailing slash: a refusal of everyone opens nothing.
-            if decision.requirement not in (DENY, NO_RULE):
-                outcomes.append(_Outcome(witness, decision))
-        return outcomes
-
-    def _decide(self, path: tuple[str, ...], method: str) -> Decision:
-        match = self._policy.decide(path, method)
-        return Decision(match.rule, match.requirement)
-
-
-class _Strength(IntEnum):
-    """A rough order of requirements, the weakest first."""
-
-    PUBLIC = 0
-    OPTIONAL = 1
-    AUTHENTICATED = 2
-    MORE = 3
-    DENY = 4
+        """True if rules for its own path decide it, whatever they require."""
+        if self.automatic:
+            return True
+        return self.covered_by is CoveredBy.OWN_RULE and not self.uncertain
 
 
 def abbreviate(texts: list[str], separator: str) -> str:
@@ -208,66 +118,3 @@ def abbreviate(texts: list[str], separator: str) -> str:
     if hidden > 0:
         return f"{shown} and {hidden} more"
     return shown
-
-
-def _pattern_tree(policy: Policy) -> Node:
-    """Return the tree of the policy's patterns; its places contain patterns instead of rules."""
-    root = Node()
-    for rule in policy.rules:
-        methods, pattern, _ = parse(rule.key)
-        place = root.place_of(pattern)
-        for method in methods or (OTHER_METHODS,):
-            place[method] = pattern
-    return root
-
-
-def _every_method(found: Iterable[_Witness]) -> dict[str, bool]:
-    """Return the methods that the rules for these paths name, and `EVERY_OTHER`."""
-    names = {method for witness in found for method in witness.methods}
-    if "GET" in names:
-        names.add("HEAD")
-    return {**dict.fromkeys(sorted(names), True), EVERY_OTHER: False}
-
-
-def _distinct_decisions(outcomes: Iterable[_Outcome]) -> tuple[Decision, ...]:
-    """Return the different decisions, the weakest first."""
-    # By identity, because requirements with lists or objects in them have no hash.
-    distinct = {
-        (str(outcome.decision), id(outcome.decision.requirement)): outcome.decision
-        for outcome in outcomes
-    }
-    return tuple(sorted(distinct.values(), key=_decision_strength))
-
-
-def _decision_strength(decision: Decision) -> _Strength:
-    return _strength(decision.requirement)
-
-
-def _strength(requirement: Requirement) -> _Strength:
-    if isinstance(requirement, ReportOnly):
-        return _strength(requirement.enforced)
-    if isinstance(requirement, AnyOf):
-        return min(map(_strength, requirement.parts))
-    if isinstance(requirement, AllOf):
-        return max(map(_strength, requirement.parts))
-    if requirement is PUBLIC:
-        return _Strength.PUBLIC
-    if requirement is OPTIONAL:
-        return _Strength.OPTIONAL
-    if requirement is AUTHENTICATED:
-        return _Strength.AUTHENTICATED
-    if isinstance(requirement, Access):
-        return _Strength.DENY
-    return _Strength.MORE
-
-
-def _remedy(route: Route, method: str) -> str:
-    """Return the key of a rule for this endpoint alone, or nothing if no key can say it."""
-    if len(route.segments) != route.depth:
-        return ""
-    key = route.key if method == EVERY_OTHER else f"{method} {route.key}"
-    try:
-        parse(key)
-    except ValueError:
-        return ""
-    return key

@@ -4,22 +4,38 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from jwt_wsgi.coverage.endpoints import Endpoint, RouteChecker, abbreviate
+from jwt_wsgi.coverage.checker import RouteChecker
+from jwt_wsgi.coverage.endpoints import Endpoint, abbreviate
 from jwt_wsgi.coverage.routes import assemble
 from jwt_wsgi.coverage.stacks import routes_of
-from jwt_wsgi.policy.policy import Policy
+from jwt_wsgi.policy.policy import Policy, Rule
+
+_HEADING = "no rule decides these endpoints, or only a catch-all"
+_STRICT_HEADING = "no rule for their own path decides these endpoints"
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The endpoints of an application, in the order of its route table. `str` is a table."""
+    """The endpoints of an application, in the order of its route table. `str` is a table.
+
+    Attributes:
+        endpoints: The endpoints.
+        unmatched_rules: The rules that decide no path of any route. Each may have a typing error,
+            or stand for an endpoint that is gone.
+    """
 
     endpoints: tuple[Endpoint, ...]
+    unmatched_rules: tuple[Rule, ...] = ()
 
     @property
     def uncovered(self) -> tuple[Endpoint, ...]:
-        """The endpoints that no rule for their own path decides, or that are uncertain."""
+        """The endpoints that no rule decides, or only a catch-all, or that are uncertain."""
         return tuple(endpoint for endpoint in self.endpoints if not endpoint.covered)
+
+    @property
+    def without_own_rule(self) -> tuple[Endpoint, ...]:
+        """The endpoints that rules for their own path do not decide, or that are uncertain."""
+        return tuple(endpoint for endpoint in self.endpoints if not endpoint.has_own_rule)
 
     def __iter__(self) -> Iterator[Endpoint]:
         return iter(self.endpoints)
@@ -28,7 +44,10 @@ class Report:
         return len(self.endpoints)
 
     def __str__(self) -> str:
-        return _table(self.endpoints)
+        if not self.unmatched_rules:
+            return _table(self.endpoints)
+        keys = "\n".join(rule.key for rule in self.unmatched_rules)
+        return f"{_table(self.endpoints)}\n\nrules that match no route:\n{keys}"
 
 
 def coverage(app: Any, policy: Policy, *, urlconf: Any = None) -> Report:
@@ -37,15 +56,17 @@ def coverage(app: Any, policy: Policy, *, urlconf: Any = None) -> Report:
     Nothing is called, and no request is made.
 
     Args:
-        app: An application of Flask, Django, Pyramid, Bottle or Falcon, or an object with a
-            mapping `routes` of exact paths. It may stand behind the layers, behind Werkzeug's
-            middleware, or at a mount of Werkzeug's dispatcher.
+        app: An application of Flask, Django, Pyramid, Bottle or Falcon, an object with a mapping
+            `routes` of exact paths, or an OpenAPI 3 document as a mapping. The application may
+            stand behind the layers, behind Werkzeug's middleware, or at a mount of Werkzeug's
+            dispatcher.
         policy: The policy that guards it.
         urlconf: Django's URLconf, if it is not that of the settings.
 
     Raises:
         TypeError: The application cannot be read, or the policy is not a `Policy`.
-        ValueError: The application has no routes, or another policy stands in front of it.
+        ValueError: The application has no routes, another policy stands in front of it, or the
+            document is not one of OpenAPI 3.
     """
     if not isinstance(policy, Policy):
         raise TypeError(f"coverage(): {type(policy).__name__} is not a policy; write Policy(rules)")
@@ -54,13 +75,22 @@ def coverage(app: Any, policy: Policy, *, urlconf: Any = None) -> Report:
     for entry, guarded in routes_of(app, policy, urlconf):
         route = assemble(entry.parts, certain=entry.certain, spelling=entry.spelling)
         endpoints += checker.endpoints(route, entry.methods, entry.name, guarded=guarded)
-    return Report(tuple(endpoints))
+    unmatched = tuple(rule for rule in policy.rules if rule.key not in checker.matched)
+    return Report(tuple(endpoints), unmatched)
 
 
 def assert_covered(
-    app: Any, policy: Policy, accept: Iterable[str] = (), *, urlconf: Any = None
+    app: Any,
+    policy: Policy,
+    accept: Iterable[str] = (),
+    *,
+    urlconf: Any = None,
+    strict: bool = False,
 ) -> None:
-    """Raise `AssertionError` with a table unless rules for their own paths decide all endpoints.
+    """Raise `AssertionError` with a table unless rules decide all endpoints.
+
+    A catch-all is a rule that names no segment, such as `/`. It counts as a rule only if it
+    requires more than a valid token.
 
     Args:
         app: The application, as for `coverage`.
@@ -68,6 +98,8 @@ def assert_covered(
         accept: The exceptions, named as in the table: `"GET /static/{filename...}"`. One that
             names no uncovered endpoint is an error too.
         urlconf: Django's URLconf, if it is not that of the settings.
+        strict: Require a rule for the own path of every endpoint. By default, a rule for a path
+            above it is enough.
 
     Raises:
         AssertionError: An endpoint is not covered, or an exception is out of date.
@@ -77,13 +109,14 @@ def assert_covered(
     if isinstance(accept, str):
         raise TypeError(f"accept={accept!r}: write a list of endpoints")
     accepted = list(accept)
-    uncovered = coverage(app, policy, urlconf=urlconf).uncovered
+    report = coverage(app, policy, urlconf=urlconf)
+    uncovered = report.without_own_rule if strict else report.uncovered
     uncovered_keys = {endpoint.key for endpoint in uncovered}
     stale = [name for name in accepted if name not in uncovered_keys]
     remaining = [endpoint for endpoint in uncovered if endpoint.key not in accepted]
     messages: list[str] = []
     if remaining:
-        messages.append("no rule for their own path decides these endpoints:\n")
+        messages.append(f"{_STRICT_HEADING if strict else _HEADING}:\n")
         messages.append(f"{_table(remaining)}\n")
         messages += [f"{endpoint.key}: {_advice(endpoint)}" for endpoint in remaining]
     if stale:
@@ -111,11 +144,12 @@ class _Row(NamedTuple):
     endpoint: str
     requirement: str
     rules: str
+    covered_by: str
     notes: str
     name: str
 
 
-_HEADINGS = _Row("endpoint", "takes", "decided by", "", "name")
+_HEADINGS = _Row("endpoint", "takes", "decided by", "covered by", "", "name")
 
 
 def _table(endpoints: Iterable[Endpoint]) -> str:
@@ -135,6 +169,7 @@ def _row(endpoint: Endpoint) -> _Row:
         endpoint=endpoint.key,
         requirement=endpoint.requirement,
         rules=rules or "outside the policy",
+        covered_by=endpoint.covered_by,
         notes=_notes(endpoint),
         name=endpoint.name,
     )

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from jwt_wsgi.policy.paths import CONTROL
+from jwt_wsgi.policy.patterns import UNNAMED
 from jwt_wsgi.policy.tree import Node, step
 
-#: A segment that no policy can name, because patterns refuse it as another router's spelling.
-UNNAMED = "*"
 # The regular expressions of variables that every framework has.
 ONE_SEGMENT = "[^/]+"
 ONE_SEGMENT_OR_NONE = "[^/]*"

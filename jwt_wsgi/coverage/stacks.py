@@ -5,13 +5,16 @@ from typing import Any, NamedTuple
 
 from jwt_wsgi.coverage.django import django, static_files
 from jwt_wsgi.coverage.frameworks import READERS, FrameworkRoute, flask, is_router, router
+from jwt_wsgi.coverage.openapi import openapi
 from jwt_wsgi.coverage.routes import ANY_DEPTH, Variable
 from jwt_wsgi.middleware.authorization import ScopeAuthorizer
 from jwt_wsgi.nesting import DISPATCHER, entry_of, is_a, wrapped_app
+from jwt_wsgi.policy.openapi import is_document
 from jwt_wsgi.policy.policy import Policy
 
 _SUPPORTED = (
-    "Flask, Django, Pyramid, Bottle, Falcon, or an object with a mapping `routes` of exact paths"
+    "Flask, Django, Pyramid, Bottle, Falcon, an object with a mapping `routes` of exact paths, "
+    "or an OpenAPI 3 document"
 )
 _WERKZEUG = "werkzeug.middleware"
 # These hand every request on as it is, or change nothing that a policy reads.
@@ -55,6 +58,8 @@ def routes_of(app: Any, policy: Policy, urlconf: Any = None) -> list[GuardedRout
     Raises `TypeError` for an application that cannot be read. Raises `ValueError` for one without
     routes, and where the policy does not stand in the stack, or only inside a mount.
     """
+    if is_document(app):
+        return [GuardedRoute(route, True) for route in openapi(app, policy)]
     routes = list(_read(app, _Position("", (), urlconf)))
     if not routes:
         raise ValueError(

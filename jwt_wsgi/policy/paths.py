@@ -5,6 +5,7 @@ that two programs could read differently is refused instead of repaired.
 """
 
 import re
+from collections.abc import Iterable
 
 from jwt_wsgi.errors import InvalidRequest
 
@@ -14,6 +15,8 @@ CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 METHOD = re.compile(r"[A-Z0-9!#$%&'*+.^_`|~-]+")
 # Characters of a refused method that the log shows.
 _MAX_SHOWN_METHOD = 40
+
+_MOUNT = re.compile("|/.*[^/]")
 
 #: A path taken apart at its slashes, decoded.
 Segments = tuple[str, ...]
@@ -87,3 +90,19 @@ def _decode(path_info: str) -> str:
     if control is not None:
         raise _ambiguous("no control character", f"U+{ord(control[0]):04X}")
     return path
+
+
+def validate_mounts(mounts: Iterable[str]) -> frozenset[str]:
+    """Return the expected values of `SCRIPT_NAME`; raise `ValueError` for anything else."""
+    is_list = isinstance(mounts, Iterable) and not isinstance(mounts, str)
+    names = frozenset(mounts) if is_list else frozenset()
+    if not names or not all(map(_is_mount, names)):
+        raise ValueError(
+            f"mounts={mounts!r}: write a list of paths as SCRIPT_NAME has them, "
+            "such as ('/app',), or ('',)"
+        )
+    return names
+
+
+def _is_mount(name: object) -> bool:
+    return isinstance(name, str) and _MOUNT.fullmatch(name) is not None

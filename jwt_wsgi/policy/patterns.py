@@ -15,6 +15,8 @@ _END_MARK = "{$}"
 
 #: Stands for `{name}` among the segments of a pattern: it matches any one segment.
 PARAMETER: Final = None
+#: A segment that no pattern can name, because it is refused as another router's spelling.
+UNNAMED: Final = "*"
 #: The segments of a pattern: literals, and `PARAMETER`.
 PatternPath = tuple[str | None, ...]
 

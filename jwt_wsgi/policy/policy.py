@@ -1,7 +1,6 @@
 """`Policy`: rules that are compiled once and matched with every request. Pure."""
 
 import logging
-import re
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -11,7 +10,8 @@ from jwt_wsgi.policy import overlaps, tree
 from jwt_wsgi.policy.algebra import DENY, NO_RULE, OPTIONAL, PUBLIC, Request, Requirement
 from jwt_wsgi.policy.findings import validate_accept, without_accepted
 from jwt_wsgi.policy.lint import Finding, findings
-from jwt_wsgi.policy.paths import Segments, canonical, check_method, empty_segment
+from jwt_wsgi.policy.openapi import security_scheme, with_security
+from jwt_wsgi.policy.paths import Segments, canonical, check_method, empty_segment, validate_mounts
 from jwt_wsgi.policy.reporting import ReportOnly
 from jwt_wsgi.policy.rules import (
     Match,
@@ -26,7 +26,6 @@ __all__ = ["Match", "Policy", "Rule", "Rules"]
 
 logger = logging.getLogger("jwt_wsgi.policy")
 
-_MOUNT = re.compile("|/.*[^/]")
 #: Matches in the cache; when it is full, it is emptied.
 _MAX_CACHED_MATCHES = 1024
 #: Characters of mount, path and method together, above which a match is not cached.
@@ -76,7 +75,7 @@ class Policy:
         accept: Iterable[tuple[str, str]] = (),
     ) -> None:
         self.default = validate_rule_requirement(default, "default", ())
-        self.mounts = _validate_mounts(mounts)
+        self.mounts = validate_mounts(mounts)
         self.allow_vhm_root = allow_vhm_root
         self.report_only = report_only
         self._mount_reported = False
@@ -160,6 +159,37 @@ class Policy:
         # The policy does not know how many issuers there are when it accepts a finding.
         possible = findings(self._root, self.rules, self.default, max(issuers, 2))
         return without_accepted(results, self.accept, possible)
+
+    def openapi(
+        self,
+        document: Mapping[str, Any],
+        *,
+        issuer: str | None = None,
+        flows: Mapping[str, Any] | None = None,
+        scheme: str | None = None,
+        base_path: str | None = None,
+    ) -> dict[str, Any]:
+        """Return a copy of an OpenAPI 3 document with the security of each operation.
+
+        Operations get the scopes of the rule that decides them, in place of their own `security`.
+        For a path with variables, it is the rule for values that no rule names. Requirements
+        other than scopes have no form in OpenAPI; such an operation requires a token.
+
+        Args:
+            document: The document, as a mapping. It is not changed.
+            issuer: The issuer of OpenID Connect that the new scheme of the type `openIdConnect`
+                names. Without it and without `flows`, the document's own scheme of the type
+                `oauth2` or `openIdConnect` is used, or else a new one of the type `oauth2`.
+            flows: The flows of a new scheme of the type `oauth2`. The scopes are added to each.
+            scheme: The name of the scheme in the document.
+            base_path: The path in front of the document's paths, as the application sees it, in
+                place of the path of its servers.
+
+        Raises:
+            ValueError: The document is not one of OpenAPI 3, or an argument is invalid.
+        """
+        used = security_scheme(document, issuer=issuer, flows=flows, name=scheme)
+        return with_security(document, used, self.decide, mounts=self.mounts, base_path=base_path)
 
     def decide(self, segments: Segments, method: str) -> Match:
         """Return the decision for a path that is taken apart already.
@@ -254,18 +284,3 @@ def _match_of_default(default: Requirement) -> Match:
         # The reason of the refusal is then `no_rule`, and not `denied`.
         return Match(None, NO_RULE)
     return Match(None, default)
-
-
-def _validate_mounts(mounts: Iterable[str]) -> frozenset[str]:
-    is_list = isinstance(mounts, Iterable) and not isinstance(mounts, str)
-    names = frozenset(mounts) if is_list else frozenset()
-    if not names or not all(map(_is_mount, names)):
-        raise ValueError(
-            f"mounts={mounts!r}: write a list of paths as SCRIPT_NAME has them, "
-            "such as ('/app',), or ('',)"
-        )
-    return names
-
-
-def _is_mount(name: object) -> bool:
-    return isinstance(name, str) and _MOUNT.fullmatch(name) is not None
