@@ -99,6 +99,36 @@ def ask(
         raise
 
 
+def or_false(
+    callback: Callable[..., Any], *, name: str, logger: Logger
+) -> Callable[[object], bool]:
+    """Return a function that asks a user's callback, as `ask` does, and returns False if it fails.
+
+    The layers call it for every request, so it is made once.
+
+    Args:
+        callback: The user's function of one argument.
+        name: The callback's name in the log.
+        logger: Where a failure is logged, at ERROR.
+    """
+
+    def is_true(argument: object) -> bool:
+        try:
+            result = callback(argument)
+            if type(result) is bool:
+                return result
+            refuse_deferred(result)
+            return bool(result)
+        except Exception as error:  # noqa: BLE001 (a user's callback may raise anything)
+            _log_failure(error, name, "taken as False", logger)
+            return False
+        except BaseException as error:
+            logger.error("%s raised %s, which is raised again", name, type(error).__name__)
+            raise
+
+    return is_true
+
+
 def _log_failure(error: Exception, name: str, consequence: str, logger: Logger) -> CallbackFailed:
     # The type alone: the text of the exception may quote a token or a claim.
     logger.error("%s raised %s; %s", name, type(error).__name__, consequence)

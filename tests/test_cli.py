@@ -696,7 +696,7 @@ def test_each_command_runs_as_a_program(served, policy, trust):
         (
             ("routes", "--policy", policy, "app:router()"),
             0,
-            "Each endpoint is decided by a rule for its own path",
+            "A rule decides each endpoint",
         ),
         (("--help",), 0, "explain"),
     ]

@@ -80,10 +80,19 @@ class TokenExtractor:
             del environ[CREDENTIALS_KEY]
         if OFFERED_KEY in environ:
             del environ[OFFERED_KEY]
-        try:
-            credentials, note = self._find(environ)
-        except AuthError as error:
-            return refuse(error, environ, start_response, None)
+        credentials: Credentials | AuthError | None
+        note: str | None = None
+        if self._reads_authorization_only:
+            # A short cut for most stacks; `_find` comes to the same result.
+            header = environ.get("HTTP_AUTHORIZATION", "")
+            credentials = parse_authorization(header)
+            if credentials is None:
+                note = describe_authorization(header)
+        else:
+            try:
+                credentials, note = self._find(environ)
+            except AuthError as error:
+                return refuse(error, environ, start_response, None)
         if credentials is not None:
             environ[CREDENTIALS_KEY] = credentials
         if note is not None:
@@ -94,11 +103,6 @@ class TokenExtractor:
         """Return the credentials, or the error that refuses them, and a note for the log."""
         if self.get_token is not None:
             readings = [_read_token(self.get_token(environ))]
-        elif self._reads_authorization_only:
-            # A short cut for most stacks; the rest of this method comes to the same result.
-            header = environ.get("HTTP_AUTHORIZATION", "")
-            credentials = parse_authorization(header)
-            return credentials, describe_authorization(header) if credentials is None else None
         else:
             readings = [_read_source(source, environ) for source in self.token_sources]
         found = credentials_of(readings)

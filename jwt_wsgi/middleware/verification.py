@@ -7,7 +7,7 @@ from typing import Self
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from jwt_wsgi.auth import AUTH_KEY, CREDENTIALS_KEY, REALM_KEY, Auth, Credentials
-from jwt_wsgi.callbacks import CallbackFailed, ask, call, check_callables
+from jwt_wsgi.callbacks import CallbackFailed, call, check_callables, or_false
 from jwt_wsgi.errors import AuthError, MissingToken
 from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.issuer_registry import Resolver
@@ -71,8 +71,8 @@ class TokenVerifier:
         self.verifier = ready_verifier(issuers, is_revoked=is_revoked, clock=clock)
         self._inner = answer_auth_errors(app, on_error)
         self._allow_anonymous = allow_anonymous
-        self._exempt = exempt
-        self._report_only = report_only
+        self._is_exempt = _predicate("exempt", exempt)
+        self._is_report_only = _predicate("report_only", report_only)
         self._remote_user = remote_user
         self._realm = validate_realm(realm)
         self._on_error = on_error
@@ -86,7 +86,7 @@ class TokenVerifier:
         if self._remote_user is not None:
             environ.pop("REMOTE_USER", None)
             environ.pop("AUTH_TYPE", None)
-        if not _is_true("exempt", self._exempt, environ):
+        if self._is_exempt is None or not self._is_exempt(environ):
             try:
                 self._authenticate(environ.get(CREDENTIALS_KEY), environ)
             except AuthError as error:
@@ -129,7 +129,7 @@ class TokenVerifier:
 
     def _passes_anyway(self, error: AuthError, environ: WSGIEnvironment) -> bool:
         """Report the error; return True if the request passes because it is only reported."""
-        report_only = _is_true("report_only", self._report_only, environ)
+        report_only = self._is_report_only is not None and self._is_report_only(environ)
         if is_observed(True, self._on_decision):
             decision = Decision(would_be=error) if report_only else Decision(error)
             report(decision, environ, self._on_decision)
@@ -157,16 +157,11 @@ def ready_verifier(
     return issuers
 
 
-def _is_true(
-    option: str, predicate: Callable[[WSGIEnvironment], object] | None, environ: WSGIEnvironment
-) -> bool:
-    """Return the truth of an optional predicate of the request; False where it fails."""
-    if predicate is None:
-        return False
-    try:
-        return ask(predicate, environ, name=option, consequence="taken as False", logger=logger)
-    except CallbackFailed:
-        return False
+def _predicate(
+    option: str, callback: Callable[[WSGIEnvironment], object] | None
+) -> Callable[[object], bool] | None:
+    """Return an optional predicate of the request that is False where the callback fails."""
+    return None if callback is None else or_false(callback, name=option, logger=logger)
 
 
 def _set_remote_user(
