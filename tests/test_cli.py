@@ -693,11 +693,7 @@ def test_each_command_runs_as_a_program(served, policy, trust):
         (("inspect",), 0, "Nothing of this is verified"),
         (("keys", served.issuer), 0, "Key set: "),
         (("check", policy), 0, "The linter found no problems."),
-        (
-            ("routes", "--policy", policy, "app:router()"),
-            0,
-            "A rule decides each endpoint",
-        ),
+        (("routes", "--policy", policy, "app:router()"), 0, "A rule decides each endpoint"),
         (("--help",), 0, "explain"),
     ]
     for words, status, message in table:

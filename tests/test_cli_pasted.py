@@ -254,3 +254,52 @@ def test_inspect_reads_the_token_of_a_pasted_request_f11() -> None:
     without = run("inspect", stdin=f"curl {URL}")
     assert without.status == 2
     assert "a curl command without one Bearer token" in without.errors
+
+
+# --- token sources without an application (F12)
+
+
+SOURCES = ("--token-sources", "bearer header:X-Token cookie:__Host-session")
+SENT = [
+    pytest.param("Cookie: __Host-session={}", "GET", SOURCES, None, id="a cookie"),
+    pytest.param("X-Token: {}", "GET", SOURCES, None, id="a header"),
+    pytest.param("Authorization: Bearer {}", "GET", SOURCES, None, id="Authorization"),
+    pytest.param("Cookie: other={}", "GET", SOURCES, "missing_token", id="another cookie"),
+    pytest.param("Cookie: __Host-session={}", "GET", (), "missing_token", id="by default"),
+    pytest.param("Cookie: __Host-session={}", "POST", SOURCES, "cross_site", id="no origin"),
+    pytest.param(
+        "Cookie: __Host-session={}\nOrigin: https://app.test",
+        "POST",
+        (*SOURCES, "--cookie-origin", "https://app.test"),
+        None,
+        id="a listed origin",
+    ),
+]
+
+
+@pytest.mark.parametrize(("headers", "method", "words", "reason"), SENT)
+def test_explain_reads_the_token_from_named_sources_f12(
+    headers: str, method: str, words: tuple[str, ...], reason: str | None, trust: Any
+) -> None:
+    text = headers.format(LOCAL.token("read:messages"))
+    result = run("explain", *trust, *words, "--json", method, "/api/private", stdin=text)
+    assert result.json["reason"] == reason
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        pytest.param(("--token-sources", "jar"), "'jar' is not a source", id="no source"),
+        pytest.param(("--token-sources", ""), "--token-sources", id="empty"),
+        pytest.param(("--cookie-origin", "https://a.test"), "name the cookie", id="no cookie"),
+        pytest.param(
+            ("--token-sources", "bearer", "--cookie-origin", "https://a.test"),
+            "origins without a cookie",
+            id="another source",
+        ),
+    ],
+)
+def test_explain_refuses_wrong_token_sources(words: Any, message: str, trust: Any) -> None:
+    result = run("explain", *trust, *words, "GET", "/api/private", stdin=LOCAL.token())
+    assert result.status == 2
+    assert message in " ".join(result.errors.split())

@@ -20,6 +20,7 @@ from jwt_wsgi.explain import Explainer, Explanation
 from jwt_wsgi.issuer import ANY_AUDIENCE, Issuer
 from jwt_wsgi.jwks.remote import RemoteJWKS
 from jwt_wsgi.jwks.source import single_sources
+from jwt_wsgi.sources import TokenSource, parse_sources
 
 # An issuer for requests without a token. Nothing is fetched for them.
 _NOBODY = "https://issuer.invalid/"
@@ -33,6 +34,18 @@ _NOBODY = "https://issuer.invalid/"
 )
 @preset_option
 @issuer_options
+@click.option(
+    "--token-sources",
+    metavar="TEXT",
+    help="Where a token may stand: bearer, header:NAME, cookie:NAME, separated by spaces.",
+)
+@click.option(
+    "--cookie-origin",
+    "cookie_origins",
+    metavar="URL",
+    multiple=True,
+    help="An origin whose requests may use the cookie of --token-sources; repeatable.",
+)
 @token_options
 @click.option("--no-token", is_flag=True, help="Explain the request without a token.")
 @click.option(
@@ -47,6 +60,8 @@ def explain(
     policy_file: str | None,
     issuer_name: str | None,
     preset: str | None,
+    token_sources: str | None,
+    cookie_origins: tuple[str, ...],
     token_file: str | None,
     token_env: str | None,
     no_token: bool,
@@ -70,12 +85,16 @@ def explain(
     if no_token and (token_file or token_env):
         raise click.UsageError("--no-token: remove it, or remove --token-file and --token-env")
     if application is not None:
-        options.check_alone({"--policy": policy_file, "--issuer": issuer_name, "--preset": preset})
+        others = {"--policy": policy_file, "--issuer": issuer_name, "--preset": preset}
+        others["--token-sources"] = token_sources
+        others["--cookie-origin"] = next(iter(cookie_origins), None)
+        options.check_alone(others)
         explainer = _explainer_of(application, at)
     elif policy_file is not None:
         policy = load_policy(policy_file)
         issuer = _issuer(issuer_name, preset, options, no_token=no_token)
-        explainer = Explainer(issuer, policy, clock=clock_at(at))
+        sources = _sources(token_sources, cookie_origins)
+        explainer = Explainer(issuer, policy, clock=clock_at(at), token_sources=sources)
     else:
         raise click.UsageError(
             "--app: write the application, such as shop.wsgi:application; or write --policy with a"
@@ -93,6 +112,20 @@ def explain(
 
 def _explainer_of(application: str, at: float | None) -> Explainer:
     return Explainer.of(load_stack(application).app, clock=None if at is None else clock_at(at))
+
+
+def _sources(text: str | None, origins: tuple[str, ...]) -> tuple[TokenSource, ...] | None:
+    """Return the places of the token, or None for the header Authorization alone."""
+    if text is None:
+        if origins:
+            raise click.UsageError(
+                "--cookie-origin: name the cookie, such as --token-sources 'cookie:__Host-session'"
+            )
+        return None
+    try:
+        return parse_sources(text, origins)
+    except ValueError as error:
+        raise click.UsageError(f"--token-sources: {error}") from None
 
 
 def _issuer(
