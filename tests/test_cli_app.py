@@ -190,6 +190,14 @@ MISUSES = [
     (("explain", "--app", "shop:app", "--issuer", "i", "GET", "/"), "--issuer: leave it out"),
     (("explain", "--app", "shop:app", "--preset", "i", "GET", "/"), "--preset: leave it out"),
     (("explain", "--app", "shop:app", "--audience", "i", "GET", "/"), "--audience: leave it out"),
+    (
+        ("explain", "--app", "shop:app", "--token-sources", "bearer", "GET", "/"),
+        "--token-sources: leave it out",
+    ),
+    (
+        ("explain", "--app", "shop:app", "--cookie-origin", "https://a.test", "GET", "/"),
+        "--cookie-origin: leave it out",
+    ),
     (("check", "--app", "shop:app", "--issuer", "i"), "--issuer: leave it out, --app has"),
     (("check", "--app", "shop:app", "--preset", "i"), "--preset: leave it out"),
     (("check", "--app", "shop:app", "--leeway", "1"), "--leeway: leave it out"),
