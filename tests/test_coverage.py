@@ -506,6 +506,8 @@ def test_routes_are_found_behind(app: Any, expected: list[str]) -> None:
 def test_an_unknown_middleware_is_uncertain() -> None:
     (unknown, *_) = coverage(Rewriting(PLAIN), POLICY)
     assert (unknown.uncertain, unknown.covered) == (True, False)
+    (unknown, *_) = coverage(Rewriting(PLAIN), Policy({"/": scope("a")}))
+    assert (unknown.covered, unknown.has_own_rule) == (False, False)
 
 
 @pytest.mark.parametrize(
