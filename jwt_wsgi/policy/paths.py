@@ -13,8 +13,8 @@ from jwt_wsgi.errors import InvalidRequest
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 #: RFC 9110 §9.1: a method is a token, and case-sensitive. Lower case is refused here.
 METHOD = re.compile(r"[A-Z0-9!#$%&'*+.^_`|~-]+")
-# Characters of a refused method that the log shows.
-_MAX_SHOWN_METHOD = 40
+# A refused method that the log shows, such as `get`.
+_WORD = re.compile(r"[A-Za-z]{1,20}")
 
 _MOUNT = re.compile("|/.*[^/]")
 
@@ -66,8 +66,18 @@ def check_method(method: object) -> None:
     """
     if isinstance(method, str) and METHOD.fullmatch(method):
         return
-    found = method[:_MAX_SHOWN_METHOD] if isinstance(method, str) else type(method).__name__
-    raise InvalidRequest("method_ambiguous", expected="an upper-case method", found=found)
+    raise InvalidRequest(
+        "method_ambiguous", expected="an upper-case method", found=_shown_method(method)
+    )
+
+
+def _shown_method(method: object) -> str:
+    """Return a refused method for the log. Only a word may be shown; a token may stand there."""
+    if not isinstance(method, str):
+        return type(method).__name__
+    if _WORD.fullmatch(method):
+        return method
+    return "withheld, it is not a word of letters"
 
 
 def _position(segments: Segments, refused: tuple[str, ...]) -> int:
