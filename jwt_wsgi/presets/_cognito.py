@@ -6,7 +6,7 @@ from typing import Unpack
 
 from jwt_wsgi.http.fetching import Fetch
 from jwt_wsgi.issuer import ANY_AUDIENCE, Issuer
-from jwt_wsgi.presets._allowed_values import is_one_of, names_of
+from jwt_wsgi.presets._named_values import is_one_of, names_of
 from jwt_wsgi.presets._preset_issuer import IssuerOptions, preset_issuer
 from jwt_wsgi.presets._url_parts import check_segment
 

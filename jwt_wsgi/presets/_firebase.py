@@ -9,7 +9,7 @@ from jwt_wsgi.callbacks import check_callables
 from jwt_wsgi.http.fetching import Fetch
 from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.jose.claim_lookup import is_date
-from jwt_wsgi.presets._allowed_values import names_of
+from jwt_wsgi.presets._named_values import names_of
 from jwt_wsgi.presets._preset_issuer import IssuerOptions, preset_issuer
 
 _PROJECT: Final = re.compile(r"[a-z][a-z0-9-]*")

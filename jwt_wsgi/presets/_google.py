@@ -6,7 +6,7 @@ from typing import Final, Unpack
 
 from jwt_wsgi.http.fetching import Fetch
 from jwt_wsgi.issuer import Issuer
-from jwt_wsgi.presets._allowed_values import is_one_of, names_of
+from jwt_wsgi.presets._named_values import is_one_of, names_of
 from jwt_wsgi.presets._preset_issuer import IssuerOptions, preset_issuer
 
 _IAP_AUDIENCE: Final = re.compile(r"/projects/\d+/[A-Za-z0-9._:/-]+")
