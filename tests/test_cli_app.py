@@ -10,6 +10,7 @@ import pytest
 from command_line import POLICY, run, run_program
 from test_cli_live import on_a_terminal
 
+from jwt_wsgi import presets
 from jwt_wsgi.cli.provider_presets import FORMS
 from jwt_wsgi.errors import REASONS
 from jwt_wsgi.explain.advice import ADVICE, advice_for
@@ -277,6 +278,12 @@ def test_a_preset_makes_its_own_checks_f3(preset: str, folder: Path) -> None:
         (("--preset", "auth0"), "write auth0:DOMAIN"),
         (("--preset", "auth0:a,b"), "write auth0:DOMAIN"),
         (("--preset", "cognito:eu-west-1"), "write cognito:REGION,POOL"),
+        (("--preset", "google-iap:a"), "write google-iap"),
+        (("--preset", "google-service-account"), "write google-service-account:EMAIL[,EMAIL…]"),
+        (
+            ("--preset", "firebase:a"),
+            "--preset: audience=('https://api.test',): write the project, a",
+        ),
         (("--preset", "auth0:https://x"), "--preset: domain='https://x': write the host alone"),
         (("--preset", "entra:11111111-2222-3333-4444-555555555555,3"), "version='3': write 1 or 2"),
         (("--preset", "auth0:a.b", "--issuer", "c"), "--issuer and --preset: use only one"),
@@ -298,7 +305,9 @@ def test_a_preset_takes_the_certificates_and_check_takes_a_preset_f3(folder: Pat
     assert "Issuer https://tenant.example.com/" in result.output
     refused = run("check", folder / "policy.toml", *words, "--ca-certs", folder / "jwks.json")
     assert "--ca-certs: ca_certs=" in refused.errors
-    assert len(FORMS) == 5
+    assert {form.partition(":")[0].replace("-", "_") for form in FORMS} == {
+        name for name in presets.__all__ if name.islower()
+    }
 
 
 def test_types_and_id_tokens_are_options_u6_u8(folder: Path) -> None:

@@ -28,7 +28,7 @@ from jwt_wsgi import (
 from jwt_wsgi.http.fetching import FetchError, Reply
 from jwt_wsgi.policy.requirements import Requirement
 from jwt_wsgi.presets import ANY_TENANT, CONSUMERS, auth0, cognito, entra, keycloak, okta
-from jwt_wsgi.presets._entra import _OwnersKeysFetcher
+from jwt_wsgi.presets._entra_keys import OwnersKeysFetcher
 from jwt_wsgi.presets._preset_issuer import IssuerOptions
 from jwt_wsgi.testing import LocalIssuer, SigningKey
 from jwt_wsgi.testing.shapes import SHAPES
@@ -465,7 +465,7 @@ UNFILTERABLE = {
 
 @pytest.mark.parametrize("body", UNFILTERABLE.values(), ids=UNFILTERABLE)
 def test_a_reply_of_entra_that_cannot_be_filtered_is_a_failed_fetch(body: Any) -> None:
-    fetch = _OwnersKeysFetcher(TENANT, lambda url: body)
+    fetch = OwnersKeysFetcher(TENANT, MINE.__eq__, lambda url: body)
     with pytest.raises(FetchError) as raised:
         fetch("https://login.test/keys")
     assert raised.value.outcome == "bad_reply"
@@ -474,7 +474,7 @@ def test_a_reply_of_entra_that_cannot_be_filtered_is_a_failed_fetch(body: Any) -
 def test_the_filter_of_entra_keeps_the_lifetime_and_the_headers_of_the_reply_u21() -> None:
     document = json.dumps({"keys": [SigningKey("RS256").jwk]}).encode()
     reply = Reply(document, 86400.0, {"Date": "Wed, 25 Nov 2026 12:00:00 GMT"})
-    filtered = _OwnersKeysFetcher(TENANT, lambda url: reply)("https://login.test/keys")
+    filtered = OwnersKeysFetcher(TENANT, MINE.__eq__, lambda url: reply)("https://login.test/keys")
     assert json.loads(filtered.body) == json.loads(document)
     assert (filtered.max_age, filtered.headers) == (reply.max_age, reply.headers)
 

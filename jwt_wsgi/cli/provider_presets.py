@@ -1,20 +1,44 @@
 """The option `--preset`: an issuer as `jwt_wsgi.presets` configures it."""
 
+import math
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 import click
 
 from jwt_wsgi.issuer import Issuer
-from jwt_wsgi.presets import auth0, cognito, entra, keycloak, okta
+from jwt_wsgi.presets import (
+    adfs,
+    auth0,
+    azure_b2c,
+    cognito,
+    entra,
+    entra_external_id,
+    firebase,
+    google_iap,
+    google_self_signed,
+    google_service_account,
+    keycloak,
+    okta,
+)
 
 
 class _Preset(NamedTuple):
-    """A preset: how it is written, its least number of arguments, and how it is called."""
+    """A preset: how it is written, its least number of arguments, and how it is called.
+
+    A form that ends with `…]` takes any number of arguments.
+    """
 
     form: str
     min_arguments: int
     make: Callable[..., Issuer]
+
+    @property
+    def max_arguments(self) -> float:
+        """The greatest number of arguments."""
+        if self.form.endswith("…]"):
+            return math.inf
+        return self.form.count(",") + self.form.count(":")
 
 
 def _auth0(domain: str, *, audience: Any, **options: Any) -> Issuer:
@@ -25,11 +49,13 @@ def _okta(domain: str, server: str = "default", *, audience: Any, **options: Any
     return okta(domain, authorization_server=server, audience=audience, **options)
 
 
-def _entra(tenant: str, version: str = "2", *, audience: Any, **options: Any) -> Issuer:
+def _entra(
+    tenant: str, version: str = "2", cloud: Any = "global", *, audience: Any, **options: Any
+) -> Issuer:
     if version not in ("1", "2"):
         raise ValueError(f"version={version!r}: write 1 or 2")
     number: Literal[1, 2] = 1 if version == "1" else 2
-    issuer: Issuer = entra(tenant, audience=audience, version=number, **options)
+    issuer: Issuer = entra(tenant, audience=audience, version=number, cloud=cloud, **options)
     return issuer
 
 
@@ -41,12 +67,35 @@ def _keycloak(base_url: str, realm: str, *, audience: Any, **options: Any) -> Is
     return keycloak(base_url, realm, audience=audience, **options)
 
 
+def _azure_b2c(name: str, tenant: str, *policies: str, audience: Any, **options: Any) -> Issuer:
+    return azure_b2c(name, tenant, policies, audience=audience, **options)
+
+
+def _google_service_account(*emails: str, audience: Any, **options: Any) -> Issuer:
+    return google_service_account(emails, audience=audience, **options)
+
+
+def _firebase(project: str, *, audience: Any, **options: Any) -> Issuer:
+    if tuple(audience) != (project,):
+        raise ValueError(f"audience={audience!r}: write the project, {project}")
+    return firebase(project, **options)
+
+
 _PRESETS = {
     "auth0": _Preset("auth0:DOMAIN", 1, _auth0),
     "cognito": _Preset("cognito:REGION,POOL", 2, _cognito),
-    "entra": _Preset("entra:TENANT[,VERSION]", 1, _entra),
+    "entra": _Preset("entra:TENANT[,VERSION[,CLOUD]]", 1, _entra),
     "keycloak": _Preset("keycloak:URL,REALM", 2, _keycloak),
     "okta": _Preset("okta:DOMAIN[,SERVER]", 1, _okta),
+    "entra-external-id": _Preset("entra-external-id:DOMAIN,TENANT", 2, entra_external_id),
+    "azure-b2c": _Preset("azure-b2c:NAME,TENANT,POLICY[,POLICY…]", 3, _azure_b2c),
+    "adfs": _Preset("adfs:HOST", 1, adfs),
+    "google-iap": _Preset("google-iap", 0, google_iap),
+    "google-service-account": _Preset(
+        "google-service-account:EMAIL[,EMAIL…]", 1, _google_service_account
+    ),
+    "google-self-signed": _Preset("google-self-signed:EMAIL", 1, google_self_signed),
+    "firebase": _Preset("firebase:PROJECT", 1, _firebase),
 }
 FORMS = tuple(preset.form for preset in _PRESETS.values())
 
@@ -55,7 +104,7 @@ preset_option = click.option(
     metavar="NAME:ARG[,ARG]",
     help=(
         f"The issuer as a preset configures it, instead of --issuer: {', '.join(FORMS)}."
-        " --audience is then the preset's audience, or Cognito's client IDs."
+        " --audience is then the preset's audience, Cognito's client IDs or Firebase's project."
     ),
 )
 
@@ -76,8 +125,7 @@ def preset_issuer(text: str, audience: tuple[str, ...], options: dict[str, Any])
     preset = _PRESETS.get(name)
     if preset is None:
         raise click.UsageError(f"--preset {text!r}: write one of {', '.join(FORMS)}")
-    most = preset.form.count(",") + 1
-    if not preset.min_arguments <= len(arguments) <= most:
+    if not preset.min_arguments <= len(arguments) <= preset.max_arguments:
         raise click.UsageError(f"--preset {text!r}: write {preset.form}")
     try:
         return preset.make(*arguments, audience=audience, **options)

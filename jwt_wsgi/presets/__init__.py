@@ -1,4 +1,4 @@
-"""Issuers for Auth0, Okta, Microsoft Entra, Amazon Cognito and Keycloak: one call each.
+"""Issuers for well-known providers: one call each.
 
 Every preset returns an `Issuer`, or something that stands for several of them, for `protect`,
 `TokenVerifier` and `Verifier`. It knows the provider's issuer name, where the provider publishes
@@ -8,10 +8,30 @@ keys are fetched when the first token arrives.
 All presets take `fetch`, which replaces the HTTP client, and the keyword arguments of `Issuer`.
 """
 
+from jwt_wsgi.presets._adfs import adfs
 from jwt_wsgi.presets._auth0 import auth0
+from jwt_wsgi.presets._azure_b2c import azure_b2c
 from jwt_wsgi.presets._cognito import cognito
 from jwt_wsgi.presets._entra import ANY_TENANT, CONSUMERS, entra
+from jwt_wsgi.presets._entra_external_id import entra_external_id
+from jwt_wsgi.presets._firebase import firebase
+from jwt_wsgi.presets._google import google_iap, google_self_signed, google_service_account
 from jwt_wsgi.presets._keycloak import keycloak
 from jwt_wsgi.presets._okta import okta
 
-__all__ = ["ANY_TENANT", "CONSUMERS", "auth0", "cognito", "entra", "keycloak", "okta"]
+__all__ = [
+    "ANY_TENANT",
+    "CONSUMERS",
+    "adfs",
+    "auth0",
+    "azure_b2c",
+    "cognito",
+    "entra",
+    "entra_external_id",
+    "firebase",
+    "google_iap",
+    "google_self_signed",
+    "google_service_account",
+    "keycloak",
+    "okta",
+]

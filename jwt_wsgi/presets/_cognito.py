@@ -1,11 +1,12 @@
 """The preset for Amazon Cognito."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Unpack
 
 from jwt_wsgi.http.fetching import Fetch
 from jwt_wsgi.issuer import ANY_AUDIENCE, Issuer
+from jwt_wsgi.presets._named_values import is_one_of, names_of
 from jwt_wsgi.presets._preset_issuer import IssuerOptions, preset_issuer
 from jwt_wsgi.presets._url_parts import check_segment
 
@@ -39,11 +40,12 @@ def cognito(
         ValueError: An option has an invalid value. The text names the option and the remedy.
     """
     issuer = f"https://cognito-idp.{_host_suffix(region)}/{_check_pool(pool, region)}"
+    clients = names_of("client_ids", client_ids, "name the clients that may call")
     return preset_issuer(
         issuer,
         audience=ANY_AUDIENCE,
         provider_keys=f"{issuer}/.well-known/jwks.json",
-        claims={"token_use": "access", "client_id": _is_one_of(client_ids)},
+        claims={"token_use": "access", "client_id": is_one_of(clients)},
         fetch=fetch,
         options=options,
     )
@@ -61,11 +63,3 @@ def _check_pool(pool: str, region: str) -> str:
     if check_segment("pool", pool).startswith(f"{region}_"):
         return pool
     raise ValueError(f"pool={pool!r}: write the pool's ID, which begins with {region}_")
-
-
-def _is_one_of(client_ids: str | Iterable[str]) -> Callable[[object], bool]:
-    """Return the predicate for the claim `client_id`."""
-    allowed = frozenset([client_ids] if isinstance(client_ids, str) else client_ids)
-    if not allowed or "" in allowed:
-        raise ValueError(f"client_ids={client_ids!r}: name the clients that may call")
-    return lambda client_id: isinstance(client_id, str) and client_id in allowed

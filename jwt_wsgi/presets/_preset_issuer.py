@@ -29,7 +29,7 @@ def preset_issuer(
     issuer: str,
     *,
     audience: Any,
-    provider_keys: str | KeySource,
+    provider_keys: str | Sequence[str] | KeySource,
     claims: Mapping[ClaimName, Any],
     fetch: Fetch | None,
     options: IssuerOptions,
@@ -39,8 +39,8 @@ def preset_issuer(
     Args:
         issuer: The exact `iss` of the provider's tokens.
         audience: The audience as `Issuer` takes it.
-        provider_keys: The URL of the provider's keys, or a source of them. The caller's `keys`
-            replace it.
+        provider_keys: The URL of the provider's keys, several URLs, or a source of keys. The
+            caller's `keys` replace it.
         claims: The claims that every access token has. They replace the caller's of the same name.
         fetch: The caller's fetcher, or None for the HTTP client of this package.
         options: What the caller set of the issuer's other options.
@@ -52,9 +52,10 @@ def preset_issuer(
 
 
 def _key_source(
-    provider_keys: str | KeySource, fetch: Fetch | None, options: IssuerOptions
-) -> KeySource:
-    if isinstance(provider_keys, str):
-        allow_http = options.get("allow_http", False)
-        return RemoteJWKS(provider_keys, fetch=fetch, allow_http=allow_http)
-    return provider_keys
+    provider_keys: str | Sequence[str] | KeySource, fetch: Fetch | None, options: IssuerOptions
+) -> KeySource | list[KeySource]:
+    if isinstance(provider_keys, KeySource):
+        return provider_keys
+    allow_http = options.get("allow_http", False)
+    uris = [provider_keys] if isinstance(provider_keys, str) else provider_keys
+    return [RemoteJWKS(uri, fetch=fetch, allow_http=allow_http) for uri in uris]

@@ -23,11 +23,12 @@ class LocalIssuer(KeyPublisher):
     Args:
         issuer: The issuer's name, the `iss` of its tokens. By default `https://issuer.test/`,
             which `serve` replaces with its URL, or the provider's example, which stays.
-        like: The provider whose tokens these resemble: auth0, okta, entra-v2, entra-v1, cognito
-            or keycloak. By default none, and the tokens follow RFC 9068.
+        like: The provider whose tokens these resemble, such as auth0: a name of
+            `jwt_wsgi.testing.shapes.SHAPES`. By default none, and the tokens follow RFC 9068.
         audience: The API's identifier, by default `https://api.test` or the provider's example.
         client_id: The client's identifier, by default `client-1` or the provider's example.
-        algorithms: The algorithms to make keys for; the first one signs by default.
+        algorithms: The algorithms to make keys for; the first one signs by default. By default
+            the provider's algorithm, or RS256.
         keys: Keys to use instead of new ones. Making an RSA key takes a while.
         clock: Returns the time in seconds since the epoch, by default `time.time`.
 
@@ -52,18 +53,14 @@ class LocalIssuer(KeyPublisher):
         like: str | None = None,
         audience: str | None = None,
         client_id: str | None = None,
-        algorithms: Iterable[str] = ("RS256",),
+        algorithms: Iterable[str] | None = None,
         keys: Iterable[SigningKey] = (),
         clock: Callable[[], float] = time.time,
     ) -> None:
         if like is not None and like not in SHAPES:
             raise ValueError(f"like={like!r}: choose from {', '.join(SHAPES)}")
-        if isinstance(algorithms, str):
-            raise ValueError(_algorithms_error(algorithms))
-        names = tuple(algorithms)
-        if not names:
-            raise ValueError(_algorithms_error(algorithms))
         shape = RFC_9068 if like is None else SHAPES[like]
+        names = _algorithm_names((shape.algorithm,) if algorithms is None else algorithms)
         super().__init__(
             issuer or shape.example.issuer,
             shape,
@@ -230,8 +227,11 @@ class LocalIssuer(KeyPublisher):
         return json.dumps(_without_none(merged)).encode()
 
 
-def _algorithms_error(algorithms: Iterable[str]) -> str:
-    return f"algorithms={algorithms!r}: write a list of names, such as ('RS256',)"
+def _algorithm_names(algorithms: Iterable[str]) -> tuple[str, ...]:
+    names = () if isinstance(algorithms, str) else tuple(algorithms)
+    if not names:
+        raise ValueError(f"algorithms={algorithms!r}: write a list of names, such as ('RS256',)")
+    return names
 
 
 def _without_none(members: Mapping[str, Any]) -> dict[str, Any]:

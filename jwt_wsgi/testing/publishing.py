@@ -186,6 +186,8 @@ class KeyPublisher:
         if self._fixed_body is not None:
             return self._fixed_body
         # Only the end of a path counts: an issuer may have a path, and Entra's keys have several.
+        # A query names an application whose keys these are.
+        path = path.partition("?")[0]
         if path.endswith(self.shape.keys_path):
             return json.dumps(self.jwks).encode()
         if path.endswith(METADATA_PATH):

@@ -5,9 +5,17 @@ the values are invented. A token grants only what a test asks for: no scope, rol
 otherwise.
 """
 
+from jwt_wsgi.testing.shapes._adfs import ADFS
 from jwt_wsgi.testing.shapes._auth0 import AUTH0
+from jwt_wsgi.testing.shapes._azure_b2c import AZURE_B2C
 from jwt_wsgi.testing.shapes._cognito import COGNITO
-from jwt_wsgi.testing.shapes._entra import ENTRA_V1, ENTRA_V2
+from jwt_wsgi.testing.shapes._entra import ENTRA_EXTERNAL_ID, ENTRA_V1, ENTRA_V2
+from jwt_wsgi.testing.shapes._google import (
+    FIREBASE,
+    GOOGLE_IAP,
+    GOOGLE_SELF_SIGNED,
+    GOOGLE_SERVICE_ACCOUNT,
+)
 from jwt_wsgi.testing.shapes._keycloak import KEYCLOAK
 from jwt_wsgi.testing.shapes._okta import OKTA
 from jwt_wsgi.testing.shapes._rfc9068 import RFC_9068
@@ -23,4 +31,11 @@ SHAPES: dict[str, Shape] = {
     "entra-v1": ENTRA_V1,
     "cognito": COGNITO,
     "keycloak": KEYCLOAK,
+    "entra-external-id": ENTRA_EXTERNAL_ID,
+    "azure-b2c": AZURE_B2C,
+    "adfs": ADFS,
+    "google-iap": GOOGLE_IAP,
+    "google-service-account": GOOGLE_SERVICE_ACCOUNT,
+    "google-self-signed": GOOGLE_SELF_SIGNED,
+    "firebase": FIREBASE,
 }

@@ -1,4 +1,8 @@
-"""The shapes of Microsoft Entra ID's tokens, of both versions."""
+"""The shapes of the tokens of Microsoft Entra ID, of both versions, and of Entra External ID.
+
+The claims are those of https://learn.microsoft.com/entra/identity-platform/access-tokens and
+https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference.
+"""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -9,13 +13,22 @@ _TENANT = "72f988bf-86f1-41af-91ab-2d7cd011db47"
 _GUID = "75dbe77f-10a3-4e59-85fd-8c127544f17c"
 _API = "6e74172b-be56-4843-9ff4-e66a39bb12e3"
 
+# The hosts of the keys of issuers that have them elsewhere. The issuers of version 1 in the US
+# Government cloud have the name of the global cloud's.
+_KEYS_HOSTS = {
+    "sts.windows.net": "login.microsoftonline.com",
+    "sts.chinacloudapi.cn": "login.partner.microsoftonline.cn",
+}
+
 
 def _entra_tenant(issuer: str) -> str:
     return urlsplit(issuer).path.strip("/").partition("/")[0]
 
 
 def _entra_keys_base(issuer: str) -> str:
-    return f"https://login.microsoftonline.com/{_entra_tenant(issuer)}"
+    issuer_host = urlsplit(issuer).netloc
+    host = _KEYS_HOSTS.get(issuer_host, issuer_host)
+    return f"https://{host}/{_entra_tenant(issuer)}"
 
 
 def _entra_claims(parties: Parties) -> dict[str, Any]:
@@ -65,4 +78,9 @@ ENTRA_V1 = Shape(
     times=("nbf",),
     scopes=lambda scope: {"scp": scope},
     keys_base=_entra_keys_base,
+)
+
+# The issuer of https://learn.microsoft.com/entra/identity-platform/security-tokens.
+ENTRA_EXTERNAL_ID = ENTRA_V2._replace(
+    example=Parties(f"https://{_TENANT}.ciamlogin.com/{_TENANT}/v2.0", _API, _GUID)
 )

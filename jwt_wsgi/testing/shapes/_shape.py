@@ -30,6 +30,7 @@ class Shape(NamedTuple):
         times: Further claims whose value is the time of issue.
         scopes: Returns the claims that grant scopes, which are separated by spaces.
         keys_base: Returns the URL before `keys_path` for an issuer's name.
+        algorithm: The algorithm that signs the tokens.
     """
 
     example: Parties
@@ -40,3 +41,4 @@ class Shape(NamedTuple):
     times: tuple[str, ...] = ()
     scopes: Callable[[str], dict[str, Any]] = lambda scope: {"scope": scope}
     keys_base: Callable[[str], str] = lambda issuer: issuer.rstrip("/")
+    algorithm: str = "RS256"
