@@ -29,8 +29,8 @@ REFUSED = ("GET /api/private-scoped", "--no-token GET /api/private", "--token-fi
 
 
 def fenced(language: str) -> str:
-    (block,) = re.findall(rf"^```{language}\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
-    return block
+    """Return the content of the page's first block of a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)[0]
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def test_the_issuers_greeting_is_the_one_on_the_page(place):
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_every_command_of_the_page_runs_in_order_with_the_stated_status(place):
     folder, env, port, _ = place
-    assert len(ENDING) == 14
+    assert len(ENDING) == 15
     for line in ENDING:
         result = subprocess.run(
             line.replace("8917", port),
@@ -124,4 +124,5 @@ def test_the_page_names_every_member_of_the_json(tmp_path):
     members = {name for answer in answers for name in answer}
     members |= {*answers[0]["steps"][0], *answers[0]["response"]}
     members |= {*answers[2]["keys"][0], *answers[3]["issuers"][0], *answers[4]["endpoints"][0]}
+    members |= answers[3]["issuers"][0]["provider"].keys()
     assert members <= named

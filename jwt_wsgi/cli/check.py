@@ -1,6 +1,5 @@
 """`check`: the linter's findings on a policy, and problems of the live issuers."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -8,15 +7,12 @@ import click
 
 from jwt_wsgi.cli.applications import app_option, load_stack, printing_to_errors
 from jwt_wsgi.cli.issuer_options import IssuerOptions, issuer_options
-from jwt_wsgi.cli.output import escape, print_json, print_line, print_table, show_progress
+from jwt_wsgi.cli.issuer_report import IssuerReport, check_issuer, print_report
+from jwt_wsgi.cli.output import escape, print_json, print_line, print_table
 from jwt_wsgi.cli.provider_presets import preset_option
-from jwt_wsgi.cli.published_keys import PublishedKeys, published_keys_of
 from jwt_wsgi.cli.shared_options import json_option
-from jwt_wsgi.cli.times import describe_clock_skew
 from jwt_wsgi.explain.dates import pluralize
 from jwt_wsgi.issuer import Issuer
-from jwt_wsgi.jwks.remote import RemoteJWKS
-from jwt_wsgi.jwks.source import single_sources
 from jwt_wsgi.policy.findings import ACCEPTABLE_CODES, Finding
 from jwt_wsgi.policy.policy import Policy
 from jwt_wsgi.policyfile import parse_policy
@@ -29,14 +25,14 @@ class PolicyReport:
     """A policy file and what is wrong with it.
 
     Attributes:
-        file: The name of the file.
+        file: The name of the file, or None without one.
         policy: The policy, or None if the file is not one.
         problem: Why the file is not a policy, or None.
         findings: The linter's findings that are not accepted.
         unused: The values of `--accept` that match no finding.
     """
 
-    file: str
+    file: str | None
     policy: Policy | None = None
     problem: str | None = None
     findings: tuple[Finding, ...] = ()
@@ -46,21 +42,6 @@ class PolicyReport:
     def is_good(self) -> bool:
         """True if the file is a policy without findings, and every `--accept` is used."""
         return self.problem is None and not self.findings and not self.unused
-
-
-@dataclass(frozen=True, slots=True)
-class IssuerReport:
-    """An issuer and what is wrong with it.
-
-    Attributes:
-        name: The issuer's name.
-        published: The keys that it publishes, or None if it was not asked.
-        problems: Sentences.
-    """
-
-    name: str
-    published: PublishedKeys | None = None
-    problems: tuple[str, ...] = ()
 
 
 def _validate_accepted(
@@ -75,7 +56,7 @@ def _validate_accepted(
     return values
 
 
-@click.command(short_help="Check a policy, and the issuers that go with it.")
+@click.command(short_help="Check a policy and its issuers, or tell an issuer's provider.")
 @click.argument("file", type=click.File("rb", lazy=True), required=False)
 @app_option
 @click.option(
@@ -109,32 +90,57 @@ def check(
 ) -> None:
     """Check the policy in FILE with the linter, and contact each --issuer as an API would.
 
+    Each issuer's provider is recognised by its name and its metadata, with the preset or the lines
+    for it and what goes wrong with its tokens. Without FILE, only the issuers are checked.
+
     With --app, check the policy and the issuers of an application. Its module is imported, so its
     code runs.
 
     The exit status is 0 if nothing is found, and 1 if something is. An --accept that matches no
     finding counts as one, so that it does not hide a later finding.
     """
+    policy: PolicyReport | None
     if application is not None and file is None:
         options.check_alone({"--preset": preset, "--issuer": names or None})
         policy, trusted = _of_application(application, accepted)
-    elif file is not None and application is None:
-        trusted = [options.issuer(name, options.keys(name)) for name in names]
-        if preset is not None:
-            trusted.append(options.preset_issuer(preset))
-        policy = _check_policy(file, accepted, issuer_count=max(1, len(trusted)))
+    elif application is None and (file is not None or names or preset is not None):
+        trusted = _named_issuers(names, preset, options, needs_audience=file is not None)
+        policy = _check_file(file, accepted, issuer_count=max(1, len(trusted)))
     else:
-        raise click.UsageError("FILE: write the policy's file, or --app; one of the two")
+        raise click.UsageError(
+            "FILE: write the policy's file, or --app; one of the two, or --issuer alone"
+        )
     with printing_to_errors():
-        issuers = [report for issuer in trusted for report in _check_issuer(issuer, offline)]
+        issuers = [report for issuer in trusted for report in check_issuer(issuer, offline=offline)]
     if as_json:
         print_json(_document(policy, issuers))
     else:
-        _print_policy(policy)
-        for issuer in issuers:
-            _print_issuer(issuer)
-    is_good = policy.is_good and not any(issuer.problems for issuer in issuers)
+        _print_answer(policy, issuers)
+    is_good = (policy is None or policy.is_good) and not any(issuer.problems for issuer in issuers)
     raise click.exceptions.Exit(0 if is_good else 1)
+
+
+def _named_issuers(
+    names: tuple[str, ...], preset: str | None, options: IssuerOptions, *, needs_audience: bool
+) -> list[Issuer]:
+    """Return the issuers of --issuer and --preset."""
+    trusted = [
+        options.issuer(name, options.keys(name), needs_audience=needs_audience) for name in names
+    ]
+    if preset is not None:
+        trusted.append(options.preset_issuer(preset))
+    return trusted
+
+
+def _check_file(
+    file: BinaryIO | None, accepted: tuple[str, ...], *, issuer_count: int
+) -> PolicyReport | None:
+    """Return the report on the policy, or None without one."""
+    if file is not None:
+        return _check_policy(file, accepted, issuer_count=issuer_count)
+    if accepted:
+        raise click.UsageError("--accept: leave it out, or write the policy's FILE")
+    return None
 
 
 def _of_application(
@@ -187,43 +193,9 @@ def _names(finding: Finding) -> set[str]:
     return {finding.code, f"{finding.code}:{finding.rule}"}
 
 
-def _check_issuer(issuer: Issuer, offline: bool) -> Iterator[IssuerReport]:
-    """Yield a report for each remote key source of an issuer; one without keys if it has none."""
-    sources = [each for each in single_sources(issuer.keys) if isinstance(each, RemoteJWKS)]
-    if offline or not sources:
-        yield IssuerReport(issuer.issuer)
-        return
-    is_alone = len(single_sources(issuer.keys)) == 1
-    for source in sources:
-        with show_progress(f"asking {issuer.issuer}"):
-            published = published_keys_of(source, issuer.issuer)
-        problems = (
-            published.problem,
-            _missing_algorithms(issuer, published) if is_alone else None,
-            _clock_problem(published, issuer.profile.leeway),
-        )
-        yield IssuerReport(
-            issuer.issuer, published, tuple(problem for problem in problems if problem is not None)
-        )
-
-
-def _missing_algorithms(issuer: Issuer, published: PublishedKeys) -> str | None:
-    missing = sorted(issuer.algorithms - published.algorithms)
-    if not published.keys or not missing:
-        return None
-    present = ", ".join(sorted(published.algorithms)) or "none"
-    return f"no key for {', '.join(missing)}; there are keys for {present}"
-
-
-def _clock_problem(published: PublishedKeys, leeway: float) -> str | None:
-    skew = published.clock_skew
-    if skew is None or abs(skew) <= leeway:
-        return None
-    difference = describe_clock_skew(skew)
-    return f"its clock is {difference}, over the leeway of {leeway:g} s; synchronize the clocks"
-
-
-def _document(report: PolicyReport, issuers: list[IssuerReport]) -> dict[str, Any]:
+def _document(report: PolicyReport | None, issuers: list[IssuerReport]) -> dict[str, Any]:
+    if report is None:
+        report = PolicyReport(None)
     rules: list[dict[str, str]] = []
     default = None
     if report.policy is not None:
@@ -236,13 +208,17 @@ def _document(report: PolicyReport, issuers: list[IssuerReport]) -> dict[str, An
         "default": default,
         "findings": [finding._asdict() for finding in report.findings],
         "unused": report.unused,
-        "issuers": [_issuer_document(issuer) for issuer in issuers],
+        "issuers": [issuer.as_json() for issuer in issuers],
     }
 
 
-def _issuer_document(issuer: IssuerReport) -> dict[str, Any]:
-    live = None if issuer.published is None else issuer.published.as_json()
-    return {"issuer": issuer.name, "problems": issuer.problems, "live": live}
+def _print_answer(policy: PolicyReport | None, issuers: list[IssuerReport]) -> None:
+    if policy is not None:
+        _print_policy(policy)
+    for position, issuer in enumerate(issuers):
+        if position > 0 or policy is not None:
+            print_line()
+        print_report(issuer)
 
 
 def _print_policy(report: PolicyReport) -> None:
@@ -260,19 +236,3 @@ def _print_policy(report: PolicyReport) -> None:
     print_table(("finding", "rule", "problem", "remedy"), report.findings)
     print_line()
     print_line("Is a finding intended? Accept it: --accept CODE:RULE, or accept in the policy.")
-
-
-def _print_issuer(issuer: IssuerReport) -> None:
-    print_line()
-    if issuer.published is None:
-        print_line(escape(f"Issuer {issuer.name}"))
-    else:
-        usable = f"{len(issuer.published.usable)} of {len(issuer.published.keys)}"
-        print_line(escape(f"Issuer {issuer.name}: {usable} keys are usable"))
-    for problem in issuer.problems:
-        print_line(f"  {escape(problem, 500)}", "red")
-    if issuer.published is None:
-        return
-    for key in issuer.published.keys:
-        if key.why_skipped is not None:
-            print_line(escape(f"  keys[{key.position}] is skipped: {key.why_skipped}"))

@@ -140,9 +140,16 @@ class IssuerOptions:
         }
         return next((name for name, is_given in given.items() if is_given), None)
 
-    def issuer(self, name: str, keys: KeySource) -> Issuer:
-        """Return the issuer `name` with these keys; raise `click.UsageError` for invalid values."""
-        if self.any_audience == bool(self.audiences):
+    def issuer(self, name: str, keys: KeySource, *, needs_audience: bool = True) -> Issuer:
+        """Return the issuer `name` with these keys; raise `click.UsageError` for invalid values.
+
+        Args:
+            name: The issuer's name.
+            keys: Its keys.
+            needs_audience: False to accept every audience if no option names one.
+        """
+        any_audience = self.any_audience or not (self.audiences or needs_audience)
+        if any_audience == bool(self.audiences):
             raise click.UsageError(
                 "--audience: write this API's identifier, or --any-audience to skip the check;"
                 " not both"
@@ -150,7 +157,7 @@ class IssuerOptions:
         with usage_errors():
             return Issuer(
                 name,
-                audience=ANY_AUDIENCE if self.any_audience else self.audiences,
+                audience=ANY_AUDIENCE if any_audience else self.audiences,
                 keys=keys,
                 algorithms=self.algorithms or self._default_algorithms(),
                 **self._profile_options(),

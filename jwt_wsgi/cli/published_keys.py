@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -62,6 +62,7 @@ class PublishedKeys:
         date: The header `Date` of the last reply.
         clock_skew: The seconds that the server's clock is ahead of ours.
         problem: Why there are no usable keys, or None.
+        metadata: The issuer's metadata, empty if it was not read. Nothing of it is printed.
     """
 
     source: str
@@ -72,6 +73,7 @@ class PublishedKeys:
     date: str | None = None
     clock_skew: int | None = None
     problem: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def usable(self) -> tuple[PublishedKey, ...]:
@@ -84,8 +86,10 @@ class PublishedKeys:
         return frozenset(name for key in self.usable for name in key.algorithms)
 
     def as_json(self) -> dict[str, Any]:
-        """Return all of it as a JSON document."""
-        return asdict(self)
+        """Return all of it as a JSON document, except for the metadata."""
+        document = asdict(self)
+        del document["metadata"]
+        return document
 
 
 class _KeySet(NamedTuple):
@@ -98,12 +102,14 @@ class _KeySet(NamedTuple):
 class _RecordingFetcher:
     """A fetcher that keeps the headers of the last reply, and the time when it came.
 
-    A reply with an error status counts too: its clock is worth knowing.
+    A reply with an error status counts too: its clock is worth knowing. The body is that of the
+    last reply with a document, empty before there is one.
     """
 
     def __init__(self, fetch: Fetch) -> None:
         self._fetch = fetch
         self.headers: Mapping[str, str] = NO_HEADERS
+        self.body = b""
         self.received_at = 0.0
 
     def __call__(self, url: str) -> Reply:
@@ -112,6 +118,7 @@ class _RecordingFetcher:
             answer = self._fetch(url)
             reply = answer if isinstance(answer, Reply) else Reply(answer)
             self.headers = reply.headers
+            self.body = reply.body
         except FetchError as error:
             self.headers = error.headers
             raise
@@ -148,8 +155,13 @@ def fetch_published_keys(location: Location, fetch: Fetch) -> PublishedKeys:
     source = str(location)
     fetcher = _RecordingFetcher(fetch)
     jwks_uri = None
+    metadata: Mapping[str, Any] = {}
     try:
-        jwks_uri = location.find(fetcher)
+        try:
+            jwks_uri = location.find(fetcher)
+        finally:
+            # Metadata that is refused can tell the provider, too.
+            metadata = _read_metadata(fetcher.body)
         reply = fetcher(jwks_uri)
     except FetchError as error:
         return PublishedKeys(
@@ -158,6 +170,7 @@ def fetch_published_keys(location: Location, fetch: Fetch) -> PublishedKeys:
             problem=_explain_failure(error, jwks_uri),
             date=fetcher.date,
             clock_skew=fetcher.clock_skew,
+            metadata=metadata,
         )
     key_set = _parse_key_set(reply.body)
     return PublishedKeys(
@@ -169,6 +182,7 @@ def fetch_published_keys(location: Location, fetch: Fetch) -> PublishedKeys:
         date=fetcher.date,
         clock_skew=fetcher.clock_skew,
         problem=key_set.problem,
+        metadata=metadata,
     )
 
 
@@ -213,6 +227,13 @@ def _explain_failure(error: FetchError, jwks_uri: str | None) -> str:
         return reason
     document = "the metadata" if jwks_uri is None else "the key set"
     return f"{document}: {reason}"
+
+
+def _read_metadata(document: bytes) -> Mapping[str, Any]:
+    try:
+        return read_document(document)
+    except ValueError:
+        return {}
 
 
 def _parse_key_set(document: bytes) -> _KeySet:
