@@ -6,7 +6,7 @@ import datetime as dt
 import json
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -23,18 +23,27 @@ _PAST = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
 
 @contextmanager
 def served(
-    documents: Callable[[str], dict[str, Any]], context: ssl.SSLContext | None = None
+    documents: Callable[[str], dict[str, Any]],
+    context: ssl.SSLContext | None = None,
+    *,
+    status_for: Callable[[Mapping[str, str]], int] = lambda headers: 200,
 ) -> Iterator[str]:
     """Serve JSON documents by their paths; yield the URL without a path.
 
     Args:
         documents: Takes that URL, and returns the documents. A text is the target of a redirect.
         context: The server's TLS, or None for plain http.
+        status_for: Takes the headers of a request, and returns the status of the answer. Only
+            an answer of 200 holds the document.
     """
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             document = table.get(self.path)
+            status = status_for(dict(self.headers))
+            if status != 200:
+                self.send_error(status)
+                return
             if isinstance(document, str):
                 self.send_response(302)
                 self.send_header("Location", document)
