@@ -247,6 +247,15 @@ PRESETS = {
         "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbCdEf123"
     ),
     "keycloak:https://sso.example.com,shop": "https://sso.example.com/realms/shop",
+    "cloudflare-access:team.cloudflareaccess.com": "https://team.cloudflareaccess.com",
+    "supabase:abcdefghijklmnopqrst": "https://abcdefghijklmnopqrst.supabase.co/auth/v1",
+    "clerk:clerk.example.com": "https://clerk.example.com",
+    "kubernetes-service-accounts:shop:frontend": "https://kubernetes.default.svc.cluster.local",
+    "kubernetes-service-accounts:shop:frontend,https://cluster.example.com": "https://cluster.example.com",
+    "github-actions:octo-org/octo-repo": "https://token.actions.githubusercontent.com",
+    "github-actions:octo-org/octo-repo,65": "https://token.actions.githubusercontent.com",
+    "gitlab-ci:my-group/my-project": "https://gitlab.com",
+    "gitlab-ci:my-group/my-project,https://git.example.com": "https://git.example.com",
 }  # fmt: skip
 
 

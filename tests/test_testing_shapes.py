@@ -11,7 +11,7 @@ import pytest
 from conftest import ASYMMETRIC, SYMMETRIC
 from refusals import reason
 
-from jwt_wsgi import Issuer, RemoteJWKS, Verifier
+from jwt_wsgi import Issuer, RemoteJWKS, Verifier, presets
 from jwt_wsgi.presets import (
     adfs,
     auth0,
@@ -102,6 +102,52 @@ OWN: dict[str, tuple[dict[str, str], Callable[..., Issuer]]] = {
         {"issuer": "https://securetoken.google.com/acme", "audience": "acme"},
         lambda fetch: firebase("acme", clock=lambda: NOW, fetch=fetch),
     ),
+    "cloudflare-access": (
+        {"issuer": "https://acme.cloudflareaccess.com", "audience": "0a1b"},
+        lambda fetch: presets.cloudflare_access(
+            "acme.cloudflareaccess.com", audience="0a1b", fetch=fetch
+        ),
+    ),
+    "supabase": (
+        {"issuer": "https://auth.example.com/auth/v1"},
+        lambda fetch: presets.supabase("https://auth.example.com/", fetch=fetch),
+    ),
+    "clerk": (
+        {"issuer": "https://acme-00.clerk.accounts.dev", "client_id": "http://localhost:3000"},
+        lambda fetch: presets.clerk(
+            "https://acme-00.clerk.accounts.dev",
+            authorized_parties="http://localhost:3000",
+            fetch=fetch,
+        ),
+    ),
+    "kubernetes-service-accounts": (
+        {"issuer": "https://cluster.example.com", "audience": "orders", "client_id": "acme:web"},
+        lambda fetch: presets.kubernetes_service_accounts(
+            audience="orders",
+            service_accounts="acme:web",
+            issuer="https://cluster.example.com",
+            fetch=fetch,
+        ),
+    ),
+    "github-actions": (
+        {
+            "issuer": "https://github.example.com/_services/token",
+            "audience": "orders",
+            "client_id": "acme/web",
+        },
+        lambda fetch: presets.github_actions(
+            audience="orders",
+            repositories="acme/web",
+            url="https://github.example.com/_services/token",
+            fetch=fetch,
+        ),
+    ),
+    "gitlab-ci": (
+        {"issuer": "https://git.example.com", "audience": "orders", "client_id": "acme/shop/web"},
+        lambda fetch: presets.gitlab_ci(
+            audience="orders", namespaces="acme/shop", url="https://git.example.com/", fetch=fetch
+        ),
+    ),
 }
 #: The providers whose ID tokens, or what they have instead, have another issuer.
 OTHER_ISSUER = {"adfs", "google-iap", "firebase"}
@@ -187,6 +233,10 @@ def test_scopes_are_written_as_the_provider_writes_them(
             "http://adfs.example.com/adfs/services/trust",
             "https://adfs.example.com/adfs",
         ),
+        ("cloudflare-access", "type", "app", "org"),
+        ("supabase", "role", "authenticated", None),
+        ("clerk", "sts", "active", None),
+        ("gitlab-ci", "project_path", "my-group/my-project", None),
     ],
 )
 def test_the_claim_that_distinguishes_access_tokens_from_id_tokens(
@@ -224,7 +274,15 @@ def test_dates_follow_the_clock_and_an_expired_token_was_issued_in_time(
 
 
 @pytest.mark.parametrize(
-    ("name", "typ"), [("auth0", "JWT"), ("okta", None), ("cognito", None), ("keycloak", "JWT")]
+    ("name", "typ"),
+    [
+        ("auth0", "JWT"),
+        ("okta", None),
+        ("cognito", None),
+        ("keycloak", "JWT"),
+        ("kubernetes-service-accounts", None),
+        ("github-actions", "JWT"),
+    ],
 )
 def test_the_header_is_that_of_the_provider(
     name: str, typ: str | None, like: Callable[..., LocalIssuer]

@@ -11,15 +11,21 @@ from jwt_wsgi.presets import (
     adfs,
     auth0,
     azure_b2c,
+    clerk,
+    cloudflare_access,
     cognito,
     entra,
     entra_external_id,
     firebase,
+    github_actions,
+    gitlab_ci,
     google_iap,
     google_self_signed,
     google_service_account,
     keycloak,
+    kubernetes_service_accounts,
     okta,
+    supabase,
 )
 
 
@@ -81,11 +87,50 @@ def _firebase(project: str, *, audience: Any, **options: Any) -> Issuer:
     return firebase(project, **options)
 
 
+def _cloudflare_access(team_domain: str, *, audience: Any, **options: Any) -> Issuer:
+    return cloudflare_access(team_domain, audience=audience, **options)
+
+
+def _supabase(project: str, *, audience: Any, **options: Any) -> Issuer:
+    return supabase(project, audience=audience, **options)
+
+
+def _clerk(frontend_api: str, *, audience: Any, **options: Any) -> Issuer:
+    return clerk(frontend_api, authorized_parties=audience, **options)
+
+
+def _kubernetes(service_account: str, issuer: str = "", *, audience: Any, **options: Any) -> Issuer:
+    if issuer:
+        options["issuer"] = issuer
+    return kubernetes_service_accounts(
+        audience=audience, service_accounts=service_account, **options
+    )
+
+
+def _github_actions(
+    repository: str, owner_id: str | None = None, *, audience: Any, **options: Any
+) -> Issuer:
+    return github_actions(audience=audience, repositories=repository, owner_ids=owner_id, **options)
+
+
+def _gitlab_ci(
+    project: str, url: str = "https://gitlab.com", *, audience: Any, **options: Any
+) -> Issuer:
+    return gitlab_ci(audience=audience, projects=project, url=url, **options)
+
+
 _PRESETS = {
     "auth0": _Preset("auth0:DOMAIN", 1, _auth0),
+    "clerk": _Preset("clerk:FRONTEND_API", 1, _clerk),
+    "cloudflare-access": _Preset("cloudflare-access:TEAM_DOMAIN", 1, _cloudflare_access),
     "cognito": _Preset("cognito:REGION,POOL", 2, _cognito),
     "entra": _Preset("entra:TENANT[,VERSION[,CLOUD]]", 1, _entra),
+    "github-actions": _Preset("github-actions:OWNER/REPO[,OWNER_ID]", 1, _github_actions),
+    "gitlab-ci": _Preset("gitlab-ci:PROJECT[,URL]", 1, _gitlab_ci),
     "keycloak": _Preset("keycloak:URL,REALM", 2, _keycloak),
+    "kubernetes-service-accounts": _Preset(
+        "kubernetes-service-accounts:NAMESPACE:NAME[,ISSUER]", 1, _kubernetes
+    ),
     "okta": _Preset("okta:DOMAIN[,SERVER]", 1, _okta),
     "entra-external-id": _Preset("entra-external-id:DOMAIN,TENANT", 2, entra_external_id),
     "azure-b2c": _Preset("azure-b2c:NAME,TENANT,POLICY[,POLICY…]", 3, _azure_b2c),
@@ -96,6 +141,7 @@ _PRESETS = {
     ),
     "google-self-signed": _Preset("google-self-signed:EMAIL", 1, google_self_signed),
     "firebase": _Preset("firebase:PROJECT", 1, _firebase),
+    "supabase": _Preset("supabase:PROJECT", 1, _supabase),
 }
 FORMS = tuple(preset.form for preset in _PRESETS.values())
 
@@ -104,7 +150,8 @@ preset_option = click.option(
     metavar="NAME:ARG[,ARG]",
     help=(
         f"The issuer as a preset configures it, instead of --issuer: {', '.join(FORMS)}."
-        " --audience is then the preset's audience, Cognito's client IDs or Firebase's project."
+        " --audience is then the preset's audience, Cognito's client IDs, Clerk's authorized"
+        " parties or Firebase's project."
     ),
 )
 

@@ -8,8 +8,12 @@ otherwise.
 from jwt_wsgi.testing.shapes._adfs import ADFS
 from jwt_wsgi.testing.shapes._auth0 import AUTH0
 from jwt_wsgi.testing.shapes._azure_b2c import AZURE_B2C
+from jwt_wsgi.testing.shapes._clerk import CLERK
+from jwt_wsgi.testing.shapes._cloudflare_access import CLOUDFLARE_ACCESS
 from jwt_wsgi.testing.shapes._cognito import COGNITO
 from jwt_wsgi.testing.shapes._entra import ENTRA_EXTERNAL_ID, ENTRA_V1, ENTRA_V2
+from jwt_wsgi.testing.shapes._github_actions import GITHUB_ACTIONS
+from jwt_wsgi.testing.shapes._gitlab_ci import GITLAB_CI
 from jwt_wsgi.testing.shapes._google import (
     FIREBASE,
     GOOGLE_IAP,
@@ -17,9 +21,11 @@ from jwt_wsgi.testing.shapes._google import (
     GOOGLE_SERVICE_ACCOUNT,
 )
 from jwt_wsgi.testing.shapes._keycloak import KEYCLOAK
+from jwt_wsgi.testing.shapes._kubernetes import KUBERNETES
 from jwt_wsgi.testing.shapes._okta import OKTA
 from jwt_wsgi.testing.shapes._rfc9068 import RFC_9068
 from jwt_wsgi.testing.shapes._shape import Parties, Shape
+from jwt_wsgi.testing.shapes._supabase import SUPABASE
 
 __all__ = ["RFC_9068", "SHAPES", "Parties", "Shape"]
 
@@ -38,4 +44,10 @@ SHAPES: dict[str, Shape] = {
     "google-service-account": GOOGLE_SERVICE_ACCOUNT,
     "google-self-signed": GOOGLE_SELF_SIGNED,
     "firebase": FIREBASE,
+    "cloudflare-access": CLOUDFLARE_ACCESS,
+    "supabase": SUPABASE,
+    "clerk": CLERK,
+    "kubernetes-service-accounts": KUBERNETES,
+    "github-actions": GITHUB_ACTIONS,
+    "gitlab-ci": GITLAB_CI,
 }

@@ -26,7 +26,8 @@ class Shape(NamedTuple):
         keys_path: The path of the key set, below `keys_base`.
         header: Members that replace those of the usual header; None removes one.
         access: Returns the claims of an access token, except `iss`, `iat` and `exp`.
-        id_token: Returns the claims of an ID token, except `iss`, `iat` and `exp`.
+        id_token: Returns the claims of an ID token, except `iss`, `iat` and `exp`. A provider
+            without ID tokens has its other token here, which an API must refuse as well.
         times: Further claims whose value is the time of issue.
         scopes: Returns the claims that grant scopes, which are separated by spaces.
         keys_base: Returns the URL before `keys_path` for an issuer's name.
