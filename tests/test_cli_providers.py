@@ -24,11 +24,7 @@ PAGE = recipe_pages.text_of("how-to/providers.md")
 KNOWN = (*PRESETS, *ROWS)
 
 #: Presets that are recognised and do not exist yet. Remove each name when its preset comes.
-AWAITED = {
-    "adfs", "aws_alb", "azure_b2c", "clerk", "cloudflare_access", "entra_external_id", "firebase",
-    "github_actions", "gitlab_ci", "google_iap", "google_service_account",
-    "kubernetes_service_accounts", "supabase",
-}  # fmt: skip
+AWAITED = {"aws_alb"}
 
 GUID = "00000000-0000-0000-0000-000000000001"
 

@@ -142,7 +142,7 @@ def test_the_request_accepts_unencoded_json_and_has_the_configured_headers(
     lines = [line.lower() for line in server.requests[0].splitlines()]
     assert lines[0] == "get /jwks http/1.1"
     assert {
-        "accept: application/json",
+        "accept: application/json, application/jwk-set+json",
         "accept-encoding: identity",
         "user-agent: jwt-wsgi",
         "x-tenant: one",

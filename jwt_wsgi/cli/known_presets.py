@@ -38,15 +38,18 @@ PRESETS: Final = (
     ),
     Provider(
         "Azure AD B2C",
-        "Every user flow has an issuer or keys of its own. An ID token is told apart by scp alone.",
-        preset="azure_b2c(...)",
+        "All user flows have one issuer: name the policies whose tokens may call (claim_mismatch). "
+        "An ID token has no azp (claim_missing).",
+        preset="azure_b2c(tenant_name, tenant, policies, audience=...)",
+        row="azure-ad-b2c",
         issuer=r"[\w.-]+\.b2clogin\.com/.*",
     ),
     Provider(
         "Microsoft Entra External ID",
         "The host of the issuer has the tenant's GUID, that of the login page its name. The "
         "audience is the API's client ID.",
-        preset="entra_external_id(...)",
+        preset="entra_external_id(domain, tenant, audience=...)",
+        row="microsoft-entra-external-id",
         issuer=r"[\w.-]+\.ciamlogin\.com(/.*)?",
     ),
     Provider(
@@ -62,14 +65,15 @@ PRESETS: Final = (
         "Active Directory Federation Services (ADFS)",
         "Access tokens name the issuer http://HOST/adfs/services/trust, not that of the metadata "
         "(issuer_mismatch). Their audience begins with microsoft:identityserver: by default.",
-        preset="adfs(...)",
+        preset="adfs(host, audience=...)",
+        row="ad-fs",
         issuer=r"[^/]+/adfs(/services/trust)?/?",
         members=frozenset({"access_token_issuer"}),
     ),
     Provider(
         "Amazon Cognito",
         "Access tokens have no audience (claim_missing); client_id names the client instead.",
-        preset="cognito(region, user_pool_id, client_ids=...)",
+        preset="cognito(region, pool, client_ids=...)",
         row="amazon-cognito",
         issuer=r"cognito-idp\.[\w-]+\.amazonaws\.com(\.cn)?/[\w-]+",
     ),
@@ -85,27 +89,31 @@ PRESETS: Final = (
     Provider(
         "Google Identity-Aware Proxy",
         "The token stands in the header X-Goog-IAP-JWT-Assertion and is signed with ES256.",
-        preset="google_iap(...)",
+        preset="google_iap(audience)",
+        row="google-identity-aware-proxy",
         issuer=r"cloud\.google\.com/iap",
     ),
     Provider(
         "Firebase",
         "Firebase has ID tokens only; the audience is the project's ID.",
-        preset="firebase(...)",
+        preset="firebase(project)",
+        row="firebase",
         issuer=r"securetoken\.google\.com/[\w-]+",
     ),
     Provider(
         "Google",
         "Google's access tokens are opaque (token_malformed). Only ID tokens can be verified, such "
         "as those of service accounts, whose audience is the URL that the caller asked for.",
-        preset="google_service_account(...)",
+        preset="google_service_account(emails, audience=...)",
+        row="google-service-accounts",
         issuer=r"accounts\.google\.com/?",
     ),
     Provider(
         "Cloudflare Access",
         "The token stands in the header Cf-Access-Jwt-Assertion; its audience is the application's "
         "AUD tag.",
-        preset="cloudflare_access(...)",
+        preset="cloudflare_access(team_domain, audience=...)",
+        row="cloudflare-access",
         issuer=r"[\w.-]+\.cloudflareaccess\.com/?",
     ),
     Provider(
@@ -119,21 +127,24 @@ PRESETS: Final = (
         "Supabase",
         "Projects with the legacy secret sign with HS256, others with ES256 "
         "(algorithm_not_allowed). The audience is authenticated; role is a role of Postgres.",
-        preset="supabase(...)",
+        preset="supabase(project)",
+        row="supabase",
         issuer=r"([\w.-]+\.)?supabase\.(co|in)/auth/v1/?",
     ),
     Provider(
         "Clerk",
         "Session tokens have no audience (claim_missing); azp names the page's origin. In the same "
         "site they stand in the cookie __session.",
-        preset="clerk(...)",
+        preset="clerk(frontend_api, authorized_parties=...)",
+        row="clerk",
         issuer=r"([\w.-]+\.clerk\.accounts\.dev|clerk\.[\w.-]+)/?",
     ),
     Provider(
         "Kubernetes service accounts",
         "The API must be in the token's audiences, which the pod's volume names. The keys may need "
         "the cluster's CA and a credential.",
-        preset="kubernetes_service_accounts(...)",
+        preset="kubernetes_service_accounts(audience=..., service_accounts=...)",
+        row="kubernetes-service-accounts",
         issuer=_KUBERNETES_NAMES,
         endpoints={"authorization_endpoint": "urn:kubernetes:programmatic_authorization"},
     ),
@@ -141,14 +152,16 @@ PRESETS: Final = (
         "GitHub Actions",
         "Every repository of GitHub gets tokens of this issuer: require the repository, too. The "
         "workflow chooses the audience.",
-        preset="github_actions(...)",
+        preset="github_actions(audience=..., repositories=..., owner_ids=...)",
+        row="github-actions",
         issuer=r"token\.actions\.githubusercontent\.com(/.*)?",
     ),
     Provider(
         "GitLab CI",
         "Every project gets tokens of this issuer: require the project, too. Use id_tokens with "
         "an aud of its own.",
-        preset="gitlab_ci(...)",
+        preset="gitlab_ci(audience=..., projects=..., namespace_ids=...)",
+        row="gitlab-ci",
         issuer=r"gitlab\.[\w.-]+/?",
         endpoints={"jwks_uri": "/oauth/discovery/keys"},
     ),

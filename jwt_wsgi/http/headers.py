@@ -14,7 +14,8 @@ logger = logging.getLogger("jwt_wsgi.jwks")
 Headers = Mapping[str, str] | Callable[[], Mapping[str, str]]
 
 _DEFAULT_HEADERS: Final = {
-    "Accept": "application/json",
+    # RFC 7517 §8.5.2: a key set has a media type of its own.
+    "Accept": "application/json, application/jwk-set+json",
     "Accept-Encoding": "identity",
     "User-Agent": "jwt-wsgi",
 }

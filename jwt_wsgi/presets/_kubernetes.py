@@ -18,9 +18,6 @@ _LABEL = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"
 _NAMESPACE = re.compile(_LABEL)
 _SERVICE_ACCOUNT = re.compile(rf"{_LABEL}:{_LABEL}(\.{_LABEL})*")
 
-# The API server answers 406 to `Accept: application/json` alone.
-_ACCEPT = "application/jwk-set+json, application/json"
-
 
 def kubernetes_service_accounts(
     *,
@@ -127,7 +124,7 @@ def _cluster_keys(keys_url: str, folder: Path, options: IssuerOptions) -> Remote
 
     def headers() -> dict[str, str]:
         token = (folder / "token").read_text(encoding="ascii").strip()
-        return {"Accept": _ACCEPT, "Authorization": f"Bearer {token}"}
+        return {"Authorization": f"Bearer {token}"}
 
     allow_http = options.get("allow_http", False)
     return RemoteJWKS(keys_url, headers=headers, ca_certs=roots, allow_http=allow_http)
