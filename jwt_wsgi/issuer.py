@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 
 from jwt_wsgi.callbacks import check_callables
 from jwt_wsgi.http.urls import PlainHTTPError
-from jwt_wsgi.jose.algorithms import ALGORITHMS, SYMMETRIC
+from jwt_wsgi.jose.algorithms import ALGORITHMS, SYMMETRIC, remedy_for
 from jwt_wsgi.jose.claim_lookup import ClaimName, check_claim_name
 from jwt_wsgi.jose.claims import NEVER_ACCESS_TOKENS, TokenProfile, media_type
 from jwt_wsgi.jwks.remote import RemoteJWKS
@@ -122,6 +122,11 @@ def _check_algorithms(algorithms: Iterable[str]) -> frozenset[str]:
         # A list: a name that cannot be hashed must be refused like any other.
         if name not in list(ALGORITHMS):
             raise ValueError(f"algorithms holds {name!r}: choose from {', '.join(ALGORITHMS)}")
+        remedy = remedy_for(name)
+        if remedy is not None:
+            raise ValueError(
+                f"algorithms holds {name!r}, which the installed cryptography lacks: {remedy}"
+            )
     return frozenset(names)
 
 

@@ -22,6 +22,10 @@ ASYMMETRIC = (
     "ES512",
     "EdDSA",
     "Ed25519",
+    "Ed448",
+    "ML-DSA-44",
+    "ML-DSA-65",
+    "ML-DSA-87",
 )
 SYMMETRIC = ("HS256", "HS384", "HS512")
 

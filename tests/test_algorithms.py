@@ -5,6 +5,8 @@ The numbers in comments are lines of `conformance.toml`.
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,8 +15,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding
 from josepy import jwa
 
-from jwt_wsgi.jose import algorithms
+from jwt_wsgi.jose import KeySet, algorithms
 from jwt_wsgi.jose.algorithms import ALGORITHMS
+from jwt_wsgi.jose.encoding import encode
 from jwt_wsgi.testing import LocalIssuer
 
 MESSAGE = b"header.payload"
@@ -49,7 +52,7 @@ def test_exactly_these_algorithms_are_supported() -> None:
 @pytest.mark.parametrize(
     "name",
     ["none", "None", "NONE", "nOnE", "", "rs256", "RSA1_5", "dir", "A128KW", "HS1", "RS1", "ES256K",
-     "PBES2-HS256+A128KW", "Ed448", "ML-DSA-44"],
+     "PBES2-HS256+A128KW", "Ed448ph", "ed448", "ML-DSA", "ml-dsa-44", "HashML-DSA-44", "ESB256"],
 )  # fmt: skip
 def test_none_and_other_names_are_not_algorithms(name: str) -> None:
     assert name not in ALGORITHMS
@@ -111,6 +114,43 @@ def test_an_rsa_signature_that_begins_with_zeros_keeps_them(
     assert passes(every_algorithm, name, good, message)
     assert not passes(every_algorithm, name, good.lstrip(b"\0"), message)
     assert not passes(every_algorithm, name, b"\0" + good, message)
+
+
+ED448_VECTORS: list[dict[str, str]] = json.loads(
+    Path(__file__).with_name("vectors").joinpath("signatures", "rfc8032.json").read_text("utf-8")
+)
+
+
+@pytest.mark.conforms(95)
+@pytest.mark.parametrize("vector", ED448_VECTORS, ids=lambda vector: vector["description"])
+def test_the_signatures_of_rfc_8032_are_judged(vector: dict[str, str]) -> None:
+    # The signature with a context is refused: JOSE has none (RFC 8037 §3.1).
+    x = encode(bytes.fromhex(vector["public"]))
+    (key,) = KeySet.from_jwks({"keys": [{"kty": "OKP", "crv": "Ed448", "x": x}]}).keys
+    message, signature = bytes.fromhex(vector["message"]), bytes.fromhex(vector["signature"])
+    assert key.verifies("Ed448", message, signature) is (vector["verdict"] == "accepted")
+    assert not key.verifies("Ed448", message + b"\0", signature)
+    assert not key.verifies("EdDSA", message, signature)
+
+
+@pytest.mark.conforms(96)
+@pytest.mark.parametrize("name", ["ML-DSA-44", "ML-DSA-65", "ML-DSA-87"])
+def test_an_ml_dsa_signature_with_a_context_is_refused(
+    every_algorithm: LocalIssuer, name: str
+) -> None:
+    # RFC 9964 §5: the context is the empty string.
+    private = every_algorithm.key(name).private
+    assert passes(every_algorithm, name, private.sign(MESSAGE, b""))
+    assert not passes(every_algorithm, name, private.sign(MESSAGE, b"JWT"))
+
+
+def test_an_ed448_scalar_beyond_the_order_is_refused(every_algorithm: LocalIssuer) -> None:
+    # RFC 8032 §5.2.7, step 1: the same signature in a second spelling.
+    order = 2**446 - 13818066809895115352007386748515426880336692474882178609894547503885
+    good = every_algorithm.key("Ed448").sign(MESSAGE)
+    scalar = int.from_bytes(good[57:], "little") + order
+    assert passes(every_algorithm, "Ed448", good)
+    assert not passes(every_algorithm, "Ed448", good[:57] + scalar.to_bytes(57, "little"))
 
 
 @every_name

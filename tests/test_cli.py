@@ -403,6 +403,39 @@ def test_keys_says_why_a_key_is_skipped(tmp_path, every_algorithm):
 
 
 @pytest.mark.parametrize(
+    ("algorithm", "octets"),
+    [
+        pytest.param("Ed448", 114, id="Ed448"),
+        pytest.param("ML-DSA-44", 2420, id="ML-DSA-44"),
+        pytest.param("ML-DSA-87", 4627, id="ML-DSA-87"),
+    ],
+)
+def test_inspect_knows_the_newer_algorithms(every_algorithm, algorithm, octets):
+    decoded = decode_token(every_algorithm.token(algorithm=algorithm))
+    assert decoded.problem is None
+    assert decoded.signature_size == octets
+    assert not [remark for remark in remarks(decoded, 0) if "alg" in remark]
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "description"),
+    [
+        pytest.param("RS256", ["RSA", "2048 bits", ["RS256"]], id="RS256"),
+        pytest.param("ES256", ["EC", "P-256", ["ES256"]], id="ES256"),
+        pytest.param("EdDSA", ["OKP", "Ed25519", ["Ed25519", "EdDSA"]], id="EdDSA"),
+        pytest.param("Ed448", ["OKP", "Ed448", ["Ed448"]], id="Ed448"),
+        pytest.param("ML-DSA-44", ["AKP", "1312 bytes", ["ML-DSA-44"]], id="ML-DSA-44"),
+        pytest.param("ML-DSA-87", ["AKP", "2592 bytes", ["ML-DSA-87"]], id="ML-DSA-87"),
+    ],
+)
+def test_keys_describes_each_type_of_key(tmp_path, every_algorithm, algorithm, description):
+    file = tmp_path / "jwks.json"
+    file.write_text(json.dumps({"keys": [every_algorithm.key(algorithm).jwk]}))
+    (key,) = run("keys", "--jwks", file, "--json").json["keys"]
+    assert [key["kty"], key["size"], key["algorithms"]] == description
+
+
+@pytest.mark.parametrize(
     ("content", "problem"),
     [
         pytest.param("[]", "not a JSON object", id="not an object"),

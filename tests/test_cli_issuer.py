@@ -39,9 +39,10 @@ def started(*words):
 
 @pytest.fixture(scope="module")
 def served():
-    with started(
-        "--json", "--audience", "https://mine.test", "--algorithm", "ES256", "--algorithm", "RS256"
-    ) as process:
+    words = ["--json", "--audience", "https://mine.test"]
+    for algorithm in ("ES256", "RS256", "Ed448", "ML-DSA-87"):
+        words += ["--algorithm", algorithm]
+    with started(*words) as process:
         yield json.loads(process.stdout.readline())
 
 
@@ -73,6 +74,14 @@ def test_a_json_request_chooses_claims_and_algorithm(served):
     claims = Verifier(Issuer(served["issuer"], audience="b")).verify(token).claims
     assert claims["org"] == "acme"
     assert "sub" not in claims
+
+
+@pytest.mark.parametrize("algorithm", ["Ed448", "ML-DSA-87"])
+def test_a_token_of_a_newer_algorithm_is_verified_by_discovery(served, algorithm):
+    body = json.dumps({"algorithm": algorithm, "sub": "alice"}).encode()
+    token = ask(served["token_endpoint"], body, JSON).json()["access_token"]
+    issuer = Issuer(served["issuer"], audience="https://mine.test", algorithms=[algorithm])
+    assert Verifier(issuer).verify(token).subject == "alice"
 
 
 def test_the_metadata_names_the_token_endpoint(served):

@@ -276,9 +276,23 @@ def test_keys_in_a_tokens_header_never_verify_it() -> None:
         assert reason(token({"alg": "ES256", name: value}, key=attacker)) == "signature_invalid"
 
 
-@pytest.mark.conforms(40, 41)
+@pytest.mark.conforms(40, 41, 95)
 @pytest.mark.parametrize("named", EVERY)
-@pytest.mark.parametrize("held", ["RS256", "PS256", "ES256", "ES384", "ES512", "EdDSA", "HS512"])
+@pytest.mark.parametrize(
+    "held",
+    [
+        "RS256",
+        "PS256",
+        "ES256",
+        "ES384",
+        "ES512",
+        "EdDSA",
+        "Ed448",
+        "ML-DSA-44",
+        "ML-DSA-87",
+        "HS512",
+    ],
+)
 def test_a_token_must_use_the_algorithm_of_its_key(
     every_algorithm: LocalIssuer, held: str, named: str
 ) -> None:

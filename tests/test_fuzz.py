@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 
 from jwt_wsgi import Credentials, InvalidToken, KeysUnavailable, Verifier
 from jwt_wsgi.jose import KeySet
-from jwt_wsgi.jose.jwk import Key, Unusable, from_entry
+from jwt_wsgi.jose.jwk import Key, from_entry
+from jwt_wsgi.jose.public_keys import Unusable
 from jwt_wsgi.jose.strict_json import read_object
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -146,8 +147,8 @@ def test_an_exception_that_is_not_documented_is_a_crash(monkeypatch, name, file,
     "place",
     [
         "fuzz.keyset.read_document",
-        "jwt_wsgi.jose.jwk._decode_member",
-        "jwt_wsgi.jose.jwk._algorithms_of",
+        "jwt_wsgi.jose.public_keys.decode_member",
+        "jwt_wsgi.jose.public_keys.algorithms_of",
     ],
 )
 def test_a_reader_of_keys_may_raise_value_error_alone(monkeypatch, place, error):
@@ -184,7 +185,7 @@ CLAIMS = {"iss": "https://hs256.test/", "aud": keys.AUDIENCE, "exp": keys.NOW + 
         pytest.param("signed", "nan", "jwt_wsgi.verifier.read_segment", lambda _: CLAIMS, id="claims nobody signed"),
         pytest.param("keyset", "oct", "jwt_wsgi.jose.jwk.from_entry", any_entry, id="a secret that nobody asked for"),
         pytest.param("keyset", "eddsa", "jwt_wsgi.jose.jwk.Key.verifies", lambda *_: True, id="a key to everything"),
-        pytest.param("keyset", "eddsa", "jwt_wsgi.jose.jwk._load_public_key", quoting, id="a key in the text of an error"),
+        pytest.param("keyset", "eddsa", "jwt_wsgi.jose.public_keys.load_public_key", quoting, id="a key in the text of an error"),
         pytest.param("authorization", "expired", "jwt_wsgi.verifier.parse", echoing, id="a token in an answer"),
         pytest.param(
             "authorization", "good", "jwt_wsgi.verifier.parse", raising(KeysUnavailable()), id="a status of 503"

@@ -8,6 +8,7 @@ import pytest
 
 from jwt_wsgi import ANY_AUDIENCE, Issuer, RemoteJWKS, SharedSecret, StaticJWKS
 from jwt_wsgi.jose import KeySet
+from jwt_wsgi.jose.raw_keys import UNAVAILABLE
 from jwt_wsgi.jwks.source import KeySourceChain
 from jwt_wsgi.testing import LocalIssuer, SigningKey
 
@@ -116,6 +117,23 @@ def test_invalid_options_are_refused_by_name(options: dict[str, Any], message: s
 
 def test_a_leeway_is_five_minutes_at_most() -> None:
     assert Issuer(URL, audience="a", leeway=300).profile.leeway == 300
+
+
+def test_an_algorithm_that_the_installation_lacks_is_refused_with_its_remedy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(UNAVAILABLE, "ML-DSA-44", "install something newer")
+    with pytest.raises(ValueError, match=r"holds 'ML-DSA-44'.* lacks: install something newer"):
+        Issuer(URL, audience="a", algorithms=["RS256", "ML-DSA-44"])
+    issuer = Issuer(URL, audience="a", algorithms=["ML-DSA-65"])
+    assert issuer.algorithms == {"ML-DSA-65"}
+
+
+def test_both_names_of_one_algorithm_need_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(UNAVAILABLE, "Ed25519", "install something newer")
+    for name in ("EdDSA", "Ed25519"):
+        with pytest.raises(ValueError, match=f"{name}.*install something newer"):
+            Issuer(URL, audience="a", algorithms=[name])
 
 
 def test_a_public_key_set_may_lack_keys_for_allowed_algorithms() -> None:

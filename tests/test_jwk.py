@@ -16,8 +16,8 @@ import pytest
 from conftest import ASYMMETRIC
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, x25519
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
+from cryptography.hazmat.primitives.asymmetric import ec, x448, x25519
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicNumbers
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -27,7 +27,8 @@ from cryptography.hazmat.primitives.serialization import (
 
 from jwt_wsgi.jose import KeySet, jwk
 from jwt_wsgi.jose.encoding import decode, encode
-from jwt_wsgi.jose.jwk import Unusable
+from jwt_wsgi.jose.public_keys import Unusable, describe_size
+from jwt_wsgi.jose.raw_keys import UNAVAILABLE
 from jwt_wsgi.testing import LocalIssuer, SigningKey
 
 RSA_ALGORITHMS = {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}
@@ -55,6 +56,10 @@ EC = bare("ES256")
 EC_384 = bare("ES384")
 EC_521 = bare("ES512")
 OKP = bare("EdDSA")
+ED448 = bare("Ed448")
+# `alg` is a required member of the type AKP (RFC 9964 §3).
+ML_DSA = {name: {**bare(name), "alg": name} for name in ("ML-DSA-44", "ML-DSA-65", "ML-DSA-87")}
+AKP = ML_DSA["ML-DSA-44"]
 OCT = {"kty": "oct", "k": encode(bytes(64))}
 
 
@@ -71,7 +76,8 @@ def certificate(private: Any) -> x509.Certificate:
     begins = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
     builder = x509.CertificateBuilder(name, name, private.public_key(), x509.random_serial_number())
     builder = builder.not_valid_before(begins).not_valid_after(begins + dt.timedelta(365))
-    hash_ = None if isinstance(private, ed25519.Ed25519PrivateKey) else hashes.SHA256()
+    is_hashed = isinstance(private, RSAPrivateKey | ec.EllipticCurvePrivateKey)
+    hash_ = hashes.SHA256() if is_hashed else None
     return builder.sign(private, hash_)
 
 
@@ -84,7 +90,7 @@ def pem(public: Any) -> bytes:
     return octets
 
 
-@pytest.mark.conforms(28, 31, 41)
+@pytest.mark.conforms(28, 31, 41, 95)
 @pytest.mark.parametrize(
     ("entry", "served"),
     [
@@ -93,6 +99,8 @@ def pem(public: Any) -> bytes:
         pytest.param(EC_384, {"ES384"}, id="P-384"),
         pytest.param(EC_521, {"ES512"}, id="P-521"),
         pytest.param(OKP, EDDSA, id="Ed25519"),
+        pytest.param(ED448, {"Ed448"}, id="Ed448"),
+        *(pytest.param(entry, {name}, id=name) for name, entry in ML_DSA.items()),
         pytest.param({"kty": "oct", "k": encode(bytes(32))}, {"HS256"}, id="oct, 32"),
         pytest.param({"kty": "oct", "k": encode(bytes(47))}, {"HS256"}, id="oct, 47"),
         pytest.param({"kty": "oct", "k": encode(bytes(48))}, {"HS256", "HS384"}, id="oct, 48"),
@@ -138,6 +146,19 @@ def test_an_entry_that_is_used(entry: dict[str, Any]) -> None:
     assert used(entry) == RSA_ALGORITHMS
 
 
+@pytest.mark.parametrize(
+    "entry",
+    [
+        pytest.param({**AKP, "use": "sig", "key_ops": ["verify"]}, id="AKP for signatures"),
+        pytest.param({**AKP, "priv": None}, id="AKP, priv null"),
+        pytest.param({**AKP, "pub": AKP["pub"] + "=="}, id="AKP, pub padded"),
+        pytest.param({**AKP, "seed": "x", "crv": "P-256"}, id="AKP, more members"),
+    ],
+)
+def test_an_akp_entry_that_is_used(entry: dict[str, Any]) -> None:
+    assert used(entry) == {"ML-DSA-44"}
+
+
 UNUSABLE: list[tuple[str, object, str]] = [
     ("text", "RSA", "not an object"),
     ("null", None, "not an object"),
@@ -145,7 +166,7 @@ UNUSABLE: list[tuple[str, object, str]] = [
     ("nothing in it", {}, "kty"),
     # Line 26: unknown kty.
     ("no kty", without(RSA, "kty"), "kty"),
-    ("an unknown kty", {**RSA, "kty": "AKP"}, "kty"),
+    ("an unknown kty", {**RSA, "kty": "LWE"}, "kty"),
     ("kty in another case", {**RSA, "kty": "rsa"}, "kty"),
     ("kty no string", {**RSA, "kty": ["RSA"]}, "kty"),
     ("kid a number", {**RSA, "kid": 1}, "kid"),
@@ -209,7 +230,34 @@ UNUSABLE: list[tuple[str, object, str]] = [
     ("a P-384 point beside the curve", {**EC_384, "y": EC_384["x"]}, "not on P-384"),
     ("a P-521 point beside the curve", {**EC_521, "y": EC_521["x"]}, "not on P-521"),
     ("OKP without crv", without(OKP, "crv"), "crv"),
-    ("Ed448", {**OKP, "crv": "Ed448", "x": encode(bytes(57))}, "crv"),
+    ("an Ed448 key as Ed25519", {**ED448, "crv": "Ed25519"}, "size"),
+    ("an Ed25519 key as Ed448", {**OKP, "crv": "Ed448"}, "size"),
+    ("Ed448 x short", {**ED448, "x": encode(bytes(56))}, "size"),
+    ("Ed448 x long by a zero octet", {**ED448, "x": encode(b"\0" + decode(ED448["x"]))}, "size"),
+    ("Ed448 as EdDSA", {**ED448, "alg": "EdDSA"}, "alg EdDSA"),
+    ("Ed448 as Ed25519 by alg", {**ED448, "alg": "Ed25519"}, "alg Ed25519"),
+    ("private Ed448 key", {**ED448, "d": ED448["x"]}, "private"),
+    ("X448, for agreement", {**ED448, "crv": "X448", "x": encode(bytes(56))}, "crv"),
+    # Line 96.
+    ("AKP without alg", without(AKP, "alg"), "alg"),
+    ("AKP, alg null", {**AKP, "alg": None}, "alg"),
+    ("AKP, alg no string", {**AKP, "alg": ["ML-DSA-44"]}, "alg"),
+    ("AKP, alg of another type", {**AKP, "alg": "ES256"}, "alg"),
+    ("AKP, alg of a larger parameter set", {**AKP, "alg": "ML-DSA-65"}, "size of ML-DSA-65"),
+    ("AKP, alg of a smaller parameter set", {**ML_DSA["ML-DSA-87"], "alg": "ML-DSA-44"}, "size of ML-DSA-44"),
+    ("AKP, alg in small letters", {**AKP, "alg": "ml-dsa-44"}, "alg"),
+    ("AKP, HashML-DSA", {**AKP, "alg": "HashML-DSA-44"}, "alg"),
+    ("AKP without pub", without(AKP, "pub"), "pub is"),
+    ("AKP, pub no string", {**AKP, "pub": [AKP["pub"]]}, "pub is"),
+    ("AKP, pub not base64url", {**AKP, "pub": "!" * 1750}, "base64url"),
+    ("AKP, pub short", {**AKP, "pub": encode(bytes(1311))}, "size"),
+    ("AKP, pub long by a zero octet", {**AKP, "pub": encode(b"\0" + decode(AKP["pub"]))}, "size"),
+    ("AKP, pub huge", {**AKP, "pub": "A" * 3601}, "pub is"),
+    ("AKP, x for pub", {**without(AKP, "pub"), "x": AKP["pub"]}, "pub is"),
+    ("AKP for encryption", {**AKP, "use": "enc"}, "use"),
+    ("AKP for signing", {**AKP, "key_ops": ["sign"]}, "key_ops"),
+    ("AKP with its seed", {**AKP, "priv": encode(bytes(32))}, "private"),
+    ("AKP as OKP", {**AKP, "kty": "OKP", "crv": "ML-DSA-44", "x": AKP["pub"]}, "crv"),
     ("X25519, for agreement", {**OKP, "crv": "X25519"}, "crv"),
     ("OKP on an EC curve", {**OKP, "crv": "P-256"}, "crv"),
     ("OKP x missing", without(OKP, "x"), "x is"),
@@ -218,7 +266,7 @@ UNUSABLE: list[tuple[str, object, str]] = [
     ("a symmetric key", OCT, "symmetric"),
     # A private member counts with any value that is not empty.
     *((f"private member {name}", {**RSA, name: "AQAB"}, "private") for name in
-      ("d", "p", "q", "dp", "dq", "qi", "oth")),
+      ("d", "p", "q", "dp", "dq", "qi", "oth", "priv")),
     ("private member d, false", {**RSA, "d": False}, "private"),
     ("private member d, zero", {**RSA, "d": 0}, "private"),
     ("private member d, a space", {**RSA, "d": " "}, "private"),
@@ -229,7 +277,7 @@ UNUSABLE: list[tuple[str, object, str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.conforms(26, 27, 30, 41, 43)
+@pytest.mark.conforms(26, 27, 30, 41, 43, 96)
 @pytest.mark.parametrize(
     ("entry", "reason"), [pytest.param(*case, id=name) for name, *case in UNUSABLE]
 )
@@ -254,10 +302,12 @@ IN_FULL: list[tuple[object, str]] = [
     ({**RSA, "n": ""}, "n is missing, not a string, or too long"),
     ({**RSA, "n": "A" * 1401}, "n is missing, not a string, or too long"),
     ({**RSA, "n": "A"}, "n is not base64url"),
-    ({**RSA, "kty": "AKP"}, "kty is not RSA, EC, OKP or oct"),
+    ({**RSA, "kty": "LWE"}, "kty is not RSA, EC, OKP, AKP or oct"),
+    (without(AKP, "alg"), "alg of an AKP key is not one of ML-DSA-44, ML-DSA-65, ML-DSA-87"),
+    ({**AKP, "pub": encode(bytes(1313))}, "pub does not have the size of ML-DSA-44"),
     (
         {**EC, "crv": "P-257"},
-        "crv is not P-256, P-384, P-521 or Ed25519, or does not belong to this kty",
+        "crv is not P-256, P-384, P-521, Ed25519 or Ed448, or does not belong to this kty",
     ),
     ({**EC, "x": encode(bytes(34))}, "x does not have the size of the curve"),
     ({**OKP, "x": encode(bytes(31))}, "x does not have the size of the curve"),
@@ -406,7 +456,7 @@ def test_plain_base64_is_read_as_base64url_u5() -> None:
     assert key.material.public_numbers().n == int.from_bytes(octets, "big")
 
 
-@pytest.mark.parametrize("name", ["RS256", "ES256", "EdDSA"])
+@pytest.mark.parametrize("name", ["RS256", "ES256", "EdDSA", "Ed448", "ML-DSA-44", "ML-DSA-87"])
 def test_a_certificate_must_certify_the_key(every_algorithm: LocalIssuer, name: str) -> None:
     key, other = every_algorithm.key(name), SigningKey("ES256")
     good, foreign = x5c(key.private), x5c(other.private)
@@ -449,7 +499,7 @@ FORMS_OF_X5C = sorted(forms_of_x5c(SigningKey("ES256").private))
 
 
 @pytest.mark.parametrize("form", [pytest.param(name, id=f"U4 {name}") for name in FORMS_OF_X5C])
-@pytest.mark.parametrize("name", ["RS256", "ES256", "EdDSA"])
+@pytest.mark.parametrize("name", ["RS256", "ES256", "EdDSA", "Ed448", "ML-DSA-65"])
 def test_a_certificate_of_another_key_is_refused_in_any_form(
     every_algorithm: LocalIssuer, name: str, form: str
 ) -> None:
@@ -573,7 +623,10 @@ def test_a_certificate_of_an_unknown_version_is_not_a_secret() -> None:
         jwk.from_secret(of_no_known_version(SigningKey("ES256").private))
 
 
-@pytest.mark.parametrize("name", ["RS256", "ES256", "ES384", "ES512", "EdDSA"])
+@pytest.mark.parametrize(
+    "name",
+    ["RS256", "ES256", "ES384", "ES512", "EdDSA", "Ed448", "ML-DSA-44", "ML-DSA-65", "ML-DSA-87"],
+)
 @pytest.mark.parametrize("kind", ["key", "certificate", "text"])
 def test_a_pem_key_or_certificate_is_used(
     every_algorithm: LocalIssuer, name: str, kind: str
@@ -623,7 +676,7 @@ FOREIGN = "a key of a type or curve that is not supported"
         pytest.param(rsa_pem(1024), "RSA of 1024 bits; 2048 to 8192 are accepted", id="RSA of 1024 bits"),
         pytest.param(rsa_pem(2048, e=3), "an RSA exponent that is even, below 65537 or over 64 bits", id="e of 3"),
         pytest.param(pem(ec.generate_private_key(ec.SECP256K1()).public_key()), FOREIGN, id="secp256k1"),
-        pytest.param(pem(ed448.Ed448PrivateKey.generate().public_key()), FOREIGN, id="Ed448"),
+        pytest.param(pem(x448.X448PrivateKey.generate().public_key()), FOREIGN, id="X448"),
         pytest.param(pem(x25519.X25519PrivateKey.generate().public_key()), FOREIGN, id="X25519"),
     ],
 )  # fmt: skip
@@ -631,6 +684,33 @@ def test_a_pem_block_that_is_not_used(octets: bytes, reason: str) -> None:
     with pytest.raises(ValueError, match=r"\w") as raised:
         KeySet.from_pem(octets)
     assert str(raised.value) == reason
+
+
+@pytest.mark.parametrize(
+    ("material", "size"),
+    [
+        pytest.param(b"a secret", "a shared secret", id="a secret"),
+        pytest.param(jwk.from_entry(RSA, symmetric=False).material, "2048 bits", id="RSA"),
+        pytest.param(jwk.from_entry(EC_521, symmetric=False).material, "521 bits", id="EC"),
+        pytest.param(jwk.from_entry(OKP, symmetric=False).material, "Ed25519", id="Ed25519"),
+        pytest.param(jwk.from_entry(ED448, symmetric=False).material, "Ed448", id="Ed448"),
+        pytest.param(jwk.from_entry(AKP, symmetric=False).material, "1312 bytes", id="ML-DSA"),
+        pytest.param(object(), None, id="something else"),
+    ],
+)
+def test_the_size_of_a_key_is_described(material: object, size: str | None) -> None:
+    assert describe_size(material) == size
+
+
+def test_a_key_that_the_installation_lacks_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(UNAVAILABLE, "ML-DSA-44", "install something newer")
+    with pytest.raises(Unusable, match="ML-DSA-44: install something newer"):
+        used(AKP)
+    assert used(ML_DSA["ML-DSA-65"]) == {"ML-DSA-65"}
+    with pytest.raises(Unusable, match="ML-DSA-44"):
+        KeySet.from_pem(b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n")
 
 
 @pytest.mark.parametrize("alg", ["none", "ES384", "HS256", "RS256", ""])
@@ -702,8 +782,13 @@ def test_a_key_verifies_under_its_own_algorithms_only(every_algorithm: LocalIssu
         assert not found.verifies(foreign, b"message", signature)
 
 
-def der_of(public: ec.EllipticCurvePublicKey) -> bytes:
-    return public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+def der_of(public: Any) -> bytes:
+    octets: bytes = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return octets
+
+
+ML_DSA_44_OID = bytes.fromhex("0609608648016503040311")
+SLH_DSA_OID = bytes.fromhex("0609608648016503040314")
 
 
 def der_that_ends_in(octet: bytes) -> bytes:
@@ -716,10 +801,17 @@ def in_disguise() -> dict[str, bytes]:
     public = SigningKey("ES256").private.public_key()
     der = der_of(public)
     ssh = public.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
+    ml_dsa = SigningKey("ML-DSA-44").private.public_key()
     return {
         "base64 of the DER": base64.b64encode(der),
         "base64 in lines": base64.encodebytes(der),
         "DER and a line end": der + b"\n",
+        "DER of Ed448": der_of(SigningKey("Ed448").private.public_key()),
+        "DER of ML-DSA": der_of(ml_dsa),
+        "base64 of the DER of ML-DSA": base64.b64encode(der_of(ml_dsa)),
+        # The identifier of SLH-DSA-SHA2-128s, which cryptography 50 cannot load.
+        "DER of SLH-DSA": der_of(ml_dsa).replace(ML_DSA_44_OID, SLH_DSA_OID),
+        "JWK of ML-DSA": json.dumps(AKP).encode(),
         "DER that itself ends in a line end": der_that_ends_in(b"\n"),
         "DER that ends in a line end, and another": der_that_ends_in(b"\n") + b"\n",
         "DER that ends in a space, and a DOS line end": der_that_ends_in(b" ") + b"\r\n",

@@ -8,12 +8,15 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+import jwt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from joserfc import jws
+from joserfc.jwk import OKPKey
 
-from jwt_wsgi import SharedSecret
-from jwt_wsgi.jose import KeySet
+from jwt_wsgi import InvalidToken, SharedSecret
+from jwt_wsgi.jose import KeySet, verify
 from jwt_wsgi.jose.encoding import encode
 from jwt_wsgi.jose.keys import MAX_CANDIDATES
 from jwt_wsgi.testing import SigningKey
@@ -82,7 +85,7 @@ def test_unusable_entries_are_skipped_one_by_one_and_reported() -> None:
         "garbage",
         public(kid="enc", use="enc"),
         ONE,
-        {"kty": "AKP", "kid": "future"},
+        {"kty": "LWE", "kid": "future"},
         public(kid="k1", crv="secp256k1"),
         public(kid="beside", y=ONE["x"]),
         {"kty": "EC", "kid": 7},
@@ -190,6 +193,27 @@ def test_four_keys_are_counted_for_each_algorithm() -> None:
     keys = KeySet.from_jwks({"keys": [*entries, public(kid="same")]})
     assert len(kids(keys, "same", "EdDSA")) == 4
     assert len(kids(keys, "same")) == 1
+
+
+@pytest.mark.conforms(95)
+def test_ed448_tokens_of_another_library_verify() -> None:
+    private = OKPKey.generate_key("Ed448")
+    keys = KeySet.from_jwks({"keys": [private.as_dict(private=False)]})
+    text = jws.serialize_compact({"alg": "Ed448"}, b"payload", private, algorithms=["Ed448"])
+    assert verify(text, keys, ["Ed448"]).payload == b"payload"
+
+
+@pytest.mark.conforms(95)
+def test_eddsa_does_not_name_ed448() -> None:
+    # PyJWT signs with a key on either curve under the name EdDSA, as RFC 8037 §3.1 lets it.
+    key = SigningKey("Ed448", kid="k")
+    text = jwt.encode({}, key.private, "EdDSA", headers={"kid": "k"})
+    published = {name: value for name, value in (key.jwk or {}).items() if name != "alg"}
+    keys = KeySet.from_jwks({"keys": [published]})
+    assert keys.algorithms == {"Ed448"}
+    with pytest.raises(InvalidToken) as refused:
+        verify(text, keys, ["EdDSA", "Ed25519", "Ed448"])
+    assert refused.value.reason == "kid_unknown"
 
 
 @pytest.mark.conforms(28, 52)

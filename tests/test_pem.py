@@ -92,6 +92,20 @@ def test_each_key_of_a_pem_file_verifies_its_tokens_u29(tmp_path: Path) -> None:
         assert any(k.verifies(alg, b"message", signature) for k in source.find(None, alg))
 
 
+@pytest.mark.parametrize("algorithm", ["Ed448", "ML-DSA-44", "ML-DSA-65", "ML-DSA-87"])
+def test_a_key_of_a_newer_algorithm_is_read_beside_others(tmp_path: Path, algorithm: str) -> None:
+    key = SigningKey(algorithm)
+    path = tmp_path / "keys.pem"
+    path.write_bytes(A + pem(key.private.public_key()) + C)
+    source = StaticJWKS(path)
+    (found,) = source.find(None, algorithm)
+    assert found.algorithms == {algorithm}
+    assert found.verifies(algorithm, b"message", key.sign(b"message"))
+    private = key.private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    with pytest.raises(ValueError, match="private key"):
+        KeySet.from_pem(private)
+
+
 def private_pem(form: PrivateFormat) -> bytes:
     key = ec.generate_private_key(ec.SECP256R1())
     return key.private_bytes(Encoding.PEM, form, NoEncryption())

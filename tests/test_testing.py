@@ -33,7 +33,10 @@ from jwt_wsgi import (
 from jwt_wsgi.testing import LocalIssuer, SigningKey
 
 
-@pytest.mark.parametrize("algorithm", [*ASYMMETRIC, *SYMMETRIC])
+# Neither library has ML-DSA, and PyJWT has Ed448 only under the name EdDSA.
+@pytest.mark.parametrize(
+    "algorithm", [name for name in (*ASYMMETRIC, *SYMMETRIC) if not name.startswith("ML-DSA")]
+)
 def test_other_libraries_accept_every_token(every_algorithm: LocalIssuer, algorithm: str) -> None:
     token = every_algorithm.token("a", algorithm=algorithm)
     key = every_algorithm.key(algorithm)
@@ -47,7 +50,7 @@ def test_other_libraries_accept_every_token(every_algorithm: LocalIssuer, algori
     if algorithm != "EdDSA":
         claims = joserfc_jwt.decode(token, keys, algorithms=[algorithm]).claims
         assert (claims["sub"], claims["scope"]) == ("user-1", "a")
-    if algorithm != "Ed25519":
+    if algorithm not in ("Ed25519", "Ed448"):
         verifying = key.private if symmetric else jwt.PyJWK(key.jwk or {}).key
         assert (
             jwt.decode(token, verifying, [algorithm], audience=every_algorithm.audience)["sub"]

@@ -23,6 +23,7 @@ SECTIONS = {
     "rfc7520.json": {"4.1", "4.2", "4.3", "4.4", "4.5", "4.6", "4.7", "4.8"},
     "rfc7797.json": {"4.1", "4.2"},
     "rfc8037.json": {"A.1", "A.2", "A.3", "A.4", "A.5", "A.6"},
+    "rfc9964.json": {"A.1"},
 }
 
 FILES: dict[str, list[Vector]] = {
@@ -49,6 +50,7 @@ def every(vectors: list[Vector], verdict: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("vector", judged, ids=identity)
 
 
+@pytest.mark.conforms(96)
 @every(OF_TOKENS, "accepted")
 def test_an_accepted_token_of_the_rfc_verifies(vector: Vector) -> None:
     verified = verify(vector["input"]["token"], key_set(vector), vector["algorithms"])

@@ -11,6 +11,7 @@ from jwt_wsgi.cli.shared_options import in_options
 from jwt_wsgi.http.fetching import NO_HEADERS, Fetch, FetchError, Reply
 from jwt_wsgi.jose import jwk
 from jwt_wsgi.jose.jwk import Key
+from jwt_wsgi.jose.public_keys import Unusable, describe_size
 from jwt_wsgi.jose.strict_json import read_document
 from jwt_wsgi.jwks.discovery import Location
 from jwt_wsgi.jwks.remote import RemoteJWKS
@@ -35,7 +36,7 @@ class PublishedKey:
         kid: The key's `kid`, or None.
         kty: The key's `kty`, or None.
         use: The key's `use`, or None.
-        size: The curve, or the number of bits.
+        size: The curve, the number of bits, or the number of bytes (ML-DSA).
         algorithms: The algorithms that the key can verify; empty if it is skipped.
         why_skipped: Why the library does not use the entry, or None if it does.
     """
@@ -252,9 +253,7 @@ def _parse_key_set(document: bytes) -> _KeySet:
 
 
 def _describe_held_key(position: int, key: Key) -> PublishedKey:
-    size = "a shared secret" if isinstance(key.material, bytes) else None
-    if hasattr(key.material, "key_size"):
-        size = f"{key.material.key_size} bits"
+    size = describe_size(key.material)
     return PublishedKey(
         position, key.kid, None, None, size, tuple(sorted(key.algorithms)), why_skipped=None
     )
@@ -267,11 +266,11 @@ def _describe_key(position: int, entry: object) -> PublishedKey:
     why_skipped = None
     try:
         key = jwk.from_entry(entry, symmetric=False)
-    except jwk.Unusable as reason:
+    except Unusable as reason:
         why_skipped = str(reason)
     else:
         algorithms = tuple(sorted(key.algorithms))
-        size = size or f"{key.material.key_size} bits"
+        size = size or describe_size(key.material)
     return PublishedKey(
         position=position,
         kid=_text(members, "kid"),

@@ -1,4 +1,6 @@
-"""The signature algorithms, each bound to its key type, curve and hash (RFC 7518 §3, RFC 8037).
+"""The signature algorithms, each bound to its key type, curve and hash (RFC 7518 §3).
+
+RFC 8037, 9864 and 9964 add Ed25519, Ed448 and ML-DSA, which need no separate hash.
 
 Every algorithm is looked up in `ALGORITHMS`. The names that josepy or cryptography know,
 `none` among them, are never consulted.
@@ -12,6 +14,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 from josepy import jwa
 
+from jwt_wsgi.jose.raw_keys import UNAVAILABLE
+
 #: A function of key material, message and signature that returns whether the signature is valid.
 Check = Callable[[Any, bytes, bytes], bool]
 
@@ -22,13 +26,14 @@ class Algorithm(NamedTuple):
     Attributes:
         kty: The key type of its JWKs.
         check: Returns whether a signature is valid.
-        curve: The name that cryptography gives to its curve; None for algorithms other than EC.
+        variant: The curve of its keys (for EC as cryptography names it), or their parameter set
+            (AKP); None if one key serves several.
         min_secret_bytes: The least length of a shared secret (RFC 7518 §3.2).
     """
 
     kty: str
     check: Check
-    curve: str | None = None
+    variant: str | None = None
     min_secret_bytes: int = 0
 
 
@@ -68,7 +73,8 @@ def _ecdsa(algorithm: jwa.JWASignature) -> Check:
     return check
 
 
-def _ed25519(key: Any, message: bytes, signature: bytes) -> bool:
+def _pure(key: Any, message: bytes, signature: bytes) -> bool:
+    # PureEdDSA (RFC 8032) and ML-DSA with an empty context (RFC 9964 §5) sign the message itself.
     try:
         key.verify(signature, message)
     except InvalidSignature:
@@ -84,29 +90,37 @@ ALGORITHMS: dict[str, Algorithm] = {
     "PS256": Algorithm("RSA", _pss(hashes.SHA256())),
     "PS384": Algorithm("RSA", _pss(hashes.SHA384())),
     "PS512": Algorithm("RSA", _pss(hashes.SHA512())),
-    "ES256": Algorithm("EC", _ecdsa(jwa.ES256), curve="secp256r1"),
-    "ES384": Algorithm("EC", _ecdsa(jwa.ES384), curve="secp384r1"),
-    "ES512": Algorithm("EC", _ecdsa(jwa.ES512), curve="secp521r1"),
+    "ES256": Algorithm("EC", _ecdsa(jwa.ES256), variant="secp256r1"),
+    "ES384": Algorithm("EC", _ecdsa(jwa.ES384), variant="secp384r1"),
+    "ES512": Algorithm("EC", _ecdsa(jwa.ES512), variant="secp521r1"),
     "HS256": Algorithm("oct", jwa.HS256.verify, min_secret_bytes=32),
     "HS384": Algorithm("oct", jwa.HS384.verify, min_secret_bytes=48),
     "HS512": Algorithm("oct", jwa.HS512.verify, min_secret_bytes=64),
-    "EdDSA": Algorithm("OKP", _ed25519),
-    "Ed25519": Algorithm("OKP", _ed25519),
+    "EdDSA": Algorithm("OKP", _pure, variant="Ed25519"),
+    "Ed25519": Algorithm("OKP", _pure, variant="Ed25519"),
+    "Ed448": Algorithm("OKP", _pure, variant="Ed448"),
+    "ML-DSA-44": Algorithm("AKP", _pure, variant="ML-DSA-44"),
+    "ML-DSA-65": Algorithm("AKP", _pure, variant="ML-DSA-65"),
+    "ML-DSA-87": Algorithm("AKP", _pure, variant="ML-DSA-87"),
 }
 
 #: The algorithms that verify with a shared secret.
 SYMMETRIC = frozenset(name for name, row in ALGORITHMS.items() if row.kty == "oct")
 
-#: Two names of one algorithm: RFC 8037 §3.1, and RFC 9864 §2.2.
+# Two names of one algorithm: RFC 8037 §3.1, and RFC 9864 §2.2. RFC 8037 lets EdDSA mean Ed448 as
+# well. Here it does not: RFC 9864 deprecates the ambiguous name, and an allow-list that has it
+# admits one curve.
 _ED25519_NAMES = frozenset({"EdDSA", "Ed25519"})
 
 
-def algorithms_for(kty: str, *, curve: str | None = None, secret_bytes: int = 0) -> frozenset[str]:
-    """Return the algorithms for a key of this type, on this curve, or of this many bytes."""
+def algorithms_for(
+    kty: str, *, variant: str | None = None, secret_bytes: int = 0
+) -> frozenset[str]:
+    """Return the algorithms for a key of this type and variant, or of this many bytes."""
     return frozenset(
         name
         for name, row in ALGORITHMS.items()
-        if row.kty == kty and row.curve == curve and row.min_secret_bytes <= secret_bytes
+        if row.kty == kty and row.variant == variant and row.min_secret_bytes <= secret_bytes
     )
 
 
@@ -115,3 +129,8 @@ def interchangeable(name: str) -> frozenset[str]:
     if name in _ED25519_NAMES:
         return _ED25519_NAMES
     return frozenset({name})
+
+
+def remedy_for(name: str) -> str | None:
+    """Return the remedy if the installed cryptography lacks the algorithm `name`, or None."""
+    return UNAVAILABLE.get(ALGORITHMS[name].variant or name)

@@ -2,7 +2,7 @@
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.x509 import Certificate, InvalidVersion, load_der_x509_certificate
-from cryptography.x509.oid import PublicKeyAlgorithmOID
+from cryptography.x509.oid import ObjectIdentifier, PublicKeyAlgorithmOID
 
 from jwt_wsgi.jose import encoding
 
@@ -18,6 +18,11 @@ _SIGNING_KEYS = (
     PublicKeyAlgorithmOID.RSASSA_PSS,
     PublicKeyAlgorithmOID.EC_PUBLIC_KEY,
     PublicKeyAlgorithmOID.ED25519,
+    PublicKeyAlgorithmOID.ED448,
+    # ML-DSA-44, -65 and -87 (RFC 9881 §2), which cryptography names since version 47.
+    ObjectIdentifier("2.16.840.1.101.3.4.3.17"),
+    ObjectIdentifier("2.16.840.1.101.3.4.3.18"),
+    ObjectIdentifier("2.16.840.1.101.3.4.3.19"),
 )
 
 

@@ -1,37 +1,25 @@
 """One key: turns a JWK, a PEM block or a secret into a `Key` bound to its algorithms.
 
-The raw members of an entry are checked before a library reads them (RFC 7517 §4,
-RFC 7518 §6, RFC 8037 §2). Their encodings are read tolerantly, because issuers differ there;
-the numbers that they encode are checked strictly.
+The raw members of an entry are checked before a library reads them (RFC 7517 §4).
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.x509 import InvalidVersion, load_pem_x509_certificate
-from josepy.jwk import JWKEC, JWKRSA
 
-from jwt_wsgi.jose import encoding
+from jwt_wsgi.jose import encoding, public_keys
 from jwt_wsgi.jose.algorithms import ALGORITHMS, algorithms_for, interchangeable
 from jwt_wsgi.jose.certificates import certifies_another_key
 from jwt_wsgi.jose.key_confusion import is_asymmetric
 from jwt_wsgi.jose.pem import Block
+from jwt_wsgi.jose.public_keys import Unusable
+from jwt_wsgi.jose.raw_keys import UNAVAILABLE
 
-_PRIVATE_MEMBERS = ("d", "p", "q", "dp", "dq", "qi", "oth")
-_EC_COORDINATE_BYTES = {"P-256": 32, "P-384": 48, "P-521": 66}
-_ED25519_KEY_BYTES = 32
-_MAX_MEMBER = 1400  # characters: 8192 bits in base64, and a leading zero octet
+_PRIVATE_MEMBERS = ("d", "p", "q", "dp", "dq", "qi", "oth", "priv")
 _EMPTY: tuple[object, ...] = ("", [], {})
-
-
-class Unusable(ValueError):
-    """The reason why a key cannot be used. The text quotes no member of the key."""
 
 
 class Skipped(NamedTuple):
@@ -126,7 +114,7 @@ def from_pem_block(block: Block, *, kid: str | None, alg: str | None) -> Key:
     if block.is_private:
         raise Unusable("a private key; export its public part")
     public_key = _load_pem(block)
-    algorithms = _algorithms_of(public_key)
+    algorithms = public_keys.algorithms_of(public_key)
     if alg is not None:
         algorithms = _restrict_to_alg(algorithms, alg)
     return Key(kid, algorithms, public_key)
@@ -138,7 +126,14 @@ def _load_pem(block: Block) -> object:
             return load_pem_x509_certificate(block.octets).public_key()
         return serialization.load_pem_public_key(block.octets)
     except (ValueError, UnsupportedAlgorithm, InvalidVersion):
-        raise Unusable("not a PEM public key or certificate") from None
+        raise Unusable(_unreadable_pem()) from None
+
+
+def _unreadable_pem() -> str:
+    problem = "not a PEM public key or certificate"
+    if not UNAVAILABLE:
+        return problem
+    return f"{problem}, or one that the installed cryptography lacks ({', '.join(UNAVAILABLE)})"
 
 
 def _without_empty_members(entry: dict[str, Any]) -> dict[str, Any]:
@@ -167,15 +162,15 @@ def _check_common_members(entry: dict[str, Any]) -> None:
 
 
 def _read_symmetric_entry(entry: dict[str, Any]) -> Key:
-    secret = _decode_member(entry, "k", encoding.decode)
+    secret = public_keys.decode_member(entry, "k", encoding.decode)
     return replace(from_secret(secret), kid=entry.get("kid"))
 
 
 def _read_public_entry(entry: dict[str, Any]) -> Key:
     if "k" in entry:
         raise Unusable("a member k, which only symmetric keys have")
-    public_key = _load_public_key(entry)
-    algorithms = _algorithms_of(public_key)
+    public_key = public_keys.load_public_key(entry)
+    algorithms = public_keys.algorithms_of(public_key)
     if certifies_another_key(entry.get("x5c"), public_key):
         raise Unusable("x5c certifies another key")
     return Key(entry.get("kid"), algorithms, public_key)
@@ -189,98 +184,3 @@ def _restrict_to_alg(algorithms: frozenset[str], alg: object) -> frozenset[str]:
     if not restricted:
         raise Unusable(f"alg {alg} does not fit the key's type, curve or size")
     return restricted
-
-
-def _decode_member(
-    entry: dict[str, Any], member: str, decode: Callable[[str], bytes] = encoding.decode_tolerantly
-) -> bytes:
-    text = entry.get(member)
-    if not isinstance(text, str) or not 0 < len(text) <= _MAX_MEMBER:
-        raise Unusable(f"{member} is missing, not a string, or too long")
-    try:
-        return decode(text)
-    except ValueError:
-        raise Unusable(f"{member} is not base64url") from None
-
-
-def _load_public_key(entry: dict[str, Any]) -> Any:
-    kty = entry.get("kty")
-    if kty == "RSA":
-        return _load_rsa(entry)
-    if kty not in ("EC", "OKP"):
-        raise Unusable("kty is not RSA, EC, OKP or oct")
-    curve = entry.get("crv")
-    if kty == "EC" and isinstance(curve, str) and curve in _EC_COORDINATE_BYTES:
-        return _load_ec(entry, curve)
-    if kty == "OKP" and curve == "Ed25519":
-        return _load_ed25519(entry)
-    raise Unusable("crv is not P-256, P-384, P-521 or Ed25519, or does not belong to this kty")
-
-
-def _load_rsa(entry: dict[str, Any]) -> Any:
-    modulus = _decode_member(entry, "n")
-    exponent = _decode_member(entry, "e")
-    _check_rsa(int.from_bytes(modulus, "big"), int.from_bytes(exponent, "big"))
-    members = {"n": encoding.encode(modulus), "e": encoding.encode(exponent)}
-    return JWKRSA.fields_from_json(members).key.public_numbers().public_key()
-
-
-def _load_ec(entry: dict[str, Any], curve: str) -> Any:
-    size = _EC_COORDINATE_BYTES[curve]
-    members = {
-        "crv": curve,
-        "x": encoding.encode(_decode_coordinate(entry, "x", size)),
-        "y": encoding.encode(_decode_coordinate(entry, "y", size)),
-    }
-    try:
-        return JWKEC.fields_from_json(members).key.public_numbers().public_key()
-    except ValueError:
-        raise Unusable(f"the point is not on {curve}") from None
-
-
-def _decode_coordinate(entry: dict[str, Any], member: str, size: int) -> bytes:
-    """Return a coordinate in the size of its curve, which RFC 7518 §6.2.1.2 demands.
-
-    Some issuers write it as a number: without its leading zero octets, or with the one zero
-    octet that a signed integer begins with.
-    """
-    octets = _decode_member(entry, member)
-    if len(octets) == size + 1:
-        octets = octets.removeprefix(b"\0")
-    if len(octets) > size:
-        raise Unusable(f"{member} does not have the size of the curve")
-    return octets.rjust(size, b"\0")
-
-
-def _load_ed25519(entry: dict[str, Any]) -> Ed25519PublicKey:
-    octets = _decode_member(entry, "x")
-    if len(octets) != _ED25519_KEY_BYTES:
-        raise Unusable("x does not have the size of the curve")
-    return Ed25519PublicKey.from_public_bytes(octets)
-
-
-def _check_rsa(modulus: int, exponent: int) -> None:
-    bits = modulus.bit_length()
-    if not 2048 <= bits <= 8192:
-        raise Unusable(f"RSA of {bits} bits; 2048 to 8192 are accepted")
-    if modulus % 2 == 0:
-        raise Unusable("an even RSA modulus")
-    # The upper bound keeps a verification cheap.
-    if not 65537 <= exponent < 2**64 or exponent % 2 == 0:
-        raise Unusable("an RSA exponent that is even, below 65537 or over 64 bits")
-
-
-def _algorithms_of(public_key: object) -> frozenset[str]:
-    """Return the algorithms of the key's type and curve."""
-    algorithms: frozenset[str] = frozenset()
-    if isinstance(public_key, RSAPublicKey):
-        numbers = public_key.public_numbers()
-        _check_rsa(numbers.n, numbers.e)
-        algorithms = algorithms_for("RSA")
-    elif isinstance(public_key, EllipticCurvePublicKey):
-        algorithms = algorithms_for("EC", curve=public_key.curve.name)
-    elif isinstance(public_key, Ed25519PublicKey):
-        algorithms = algorithms_for("OKP")
-    if not algorithms:
-        raise Unusable("a key of a type or curve that is not supported")
-    return algorithms

@@ -13,6 +13,13 @@ from cryptography.x509 import InvalidVersion, load_der_x509_certificate
 
 from jwt_wsgi.jose.strict_json import read_document
 
+# The beginning of the object identifiers of ML-DSA and SLH-DSA in DER: 2.16.840.1.101.3.4.3.
+_NIST_SIGNATURES = bytes.fromhex("06096086480165030403")
+
+# A public key or private key in DER names its algorithm before this octet. The installed
+# cryptography may be unable to load such a key, which is no secret all the same.
+_ALGORITHM_BYTES = 32
+
 
 def is_asymmetric(secret: bytes) -> bool:
     """Return whether `secret` is a key or certificate in any form that a library reads."""
@@ -33,6 +40,8 @@ def is_asymmetric(secret: bytes) -> bool:
             with suppress(InvalidVersion):
                 load(form)
             return True
+    if any(_NIST_SIGNATURES in form[:_ALGORITHM_BYTES] for form in forms):
+        return True
     return b"----BEGIN " in secret.replace(b"- BEGIN ", b"-BEGIN ")
 
 

@@ -7,6 +7,7 @@ from jwt_wsgi.jose import jwk
 from jwt_wsgi.jose.algorithms import SYMMETRIC
 from jwt_wsgi.jose.jwk import Key, Skipped
 from jwt_wsgi.jose.pem import Block, read_blocks
+from jwt_wsgi.jose.public_keys import Unusable
 
 #: The number of keys that one token is tried against at most.
 MAX_CANDIDATES = 4
@@ -78,7 +79,7 @@ class KeySet:
         for position, entry in enumerate(entries):
             try:
                 keys.append(jwk.from_entry(entry, symmetric=symmetric))
-            except jwk.Unusable as unusable:
+            except Unusable as unusable:
                 skipped.append(Skipped(position, _kid_of(entry), str(unusable)))
         if not keys:
             raise ValueError(f"no usable key among {len(entries)}{_first_reasons(skipped)}")
@@ -195,7 +196,7 @@ def _read_pem(pem: bytes, kid: str | None, alg: str | None) -> list[Key]:
 def _read_block(block: Block, count: int, kid: str | None, alg: str | None) -> Key:
     try:
         return jwk.from_pem_block(block, kid=kid, alg=alg)
-    except jwk.Unusable as unusable:
+    except Unusable as unusable:
         if count == 1:
             raise
         raise ValueError(f"{block}: {unusable}") from None

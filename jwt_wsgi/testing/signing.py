@@ -7,11 +7,15 @@ from collections.abc import Callable
 from typing import Any
 
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
 from josepy import jwa
 
-from jwt_wsgi.jose.algorithms import ALGORITHMS
+from jwt_wsgi.jose.algorithms import ALGORITHMS, remedy_for
+
+try:
+    from cryptography.hazmat.primitives.asymmetric import mldsa
+except ImportError:  # The module is new in cryptography 47.
+    mldsa = None  # type: ignore[assignment]
 
 _HASHES: dict[str, Callable[[], hashes.HashAlgorithm]] = {
     "256": hashes.SHA256,
@@ -23,7 +27,8 @@ _CURVES: dict[str, ec.EllipticCurve] = {
     "ES384": ec.SECP384R1(),
     "ES512": ec.SECP521R1(),
 }
-_EDWARDS = ("EdDSA", "Ed25519")
+#: The key types whose keys are raw octets, and whose signatures cover the message itself.
+_RAW = ("OKP", "AKP")
 
 
 class SigningKey:
@@ -40,7 +45,7 @@ class SigningKey:
         jwk: The public key as a JWK (RFC 7517), or None for a secret, which is not published.
 
     Raises:
-        ValueError: The algorithm is not supported.
+        ValueError: The algorithm is not supported, or the installed cryptography lacks it.
     """
 
     def __init__(self, algorithm: str, kid: str | None = None) -> None:
@@ -51,7 +56,7 @@ class SigningKey:
         self.kid = kid
         self.jwk: dict[str, Any] | None = None
         if not isinstance(self.private, bytes):
-            members = _public_members(self.private)
+            members = _public_members(algorithm, self.private)
             self.jwk = {"kid": kid, "use": "sig", "alg": algorithm, **members}
 
     def sign(self, message: bytes) -> bytes:
@@ -71,13 +76,25 @@ def _generate(algorithm: str) -> Any:
         raise ValueError(
             f"algorithm={algorithm!r}: choose one that jwt_wsgi supports, such as RS256"
         )
+    remedy = remedy_for(algorithm)
+    if remedy is not None:
+        raise ValueError(f"algorithm={algorithm!r}: the installed cryptography lacks it; {remedy}")
     if algorithm[:2] in ("RS", "PS"):
         return rsa.generate_private_key(public_exponent=65537, key_size=2048)
     if algorithm in _CURVES:
         return ec.generate_private_key(_CURVES[algorithm])
-    if algorithm in _EDWARDS:
-        return ed25519.Ed25519PrivateKey.generate()
+    if ALGORITHMS[algorithm].kty in _RAW:
+        return _generate_raw(algorithm)
     return secrets.token_bytes(64)
+
+
+def _generate_raw(algorithm: str) -> Any:
+    if ALGORITHMS[algorithm].kty == "AKP":
+        # "ML-DSA-44" has the class MLDSA44PrivateKey.
+        return getattr(mldsa, f"{algorithm.replace('-', '')}PrivateKey").generate()
+    if algorithm == "Ed448":
+        return ed448.Ed448PrivateKey.generate()
+    return ed25519.Ed25519PrivateKey.generate()
 
 
 def _signer(algorithm: str) -> Callable[[Any, bytes], bytes]:
@@ -86,17 +103,20 @@ def _signer(algorithm: str) -> Callable[[Any, bytes], bytes]:
         # RFC 7518 §3.5: the salt is as long as the hash.
         pss = padding.PSS(mgf=padding.MGF1(hash_algorithm), salt_length=padding.PSS.DIGEST_LENGTH)
         return lambda key, message: key.sign(message, pss, hash_algorithm)
-    if algorithm in _EDWARDS:
+    if ALGORITHMS[algorithm].kty in _RAW:
         return lambda key, message: key.sign(message)
     signer: Callable[[Any, bytes], bytes] = jwa.JWASignature.from_json(algorithm).sign
     return signer
 
 
-def _public_members(private: Any) -> dict[str, str]:
-    """Return the members of the public JWK (RFC 7518 §6, RFC 8037 §2)."""
-    if isinstance(private, ed25519.Ed25519PrivateKey):
-        raw = private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-        return {"kty": "OKP", "crv": "Ed25519", "x": _base64url(raw)}
+def _public_members(algorithm: str, private: Any) -> dict[str, str]:
+    """Return the members of the public JWK (RFC 7518 §6, RFC 8037 §2, RFC 9964 §3)."""
+    row = ALGORITHMS[algorithm]
+    if row.kty == "AKP":
+        return {"kty": "AKP", "pub": _base64url(private.public_key().public_bytes_raw())}
+    if row.kty == "OKP":
+        octets = private.public_key().public_bytes_raw()
+        return {"kty": "OKP", "crv": str(row.variant), "x": _base64url(octets)}
     numbers = private.public_key().public_numbers()
     if isinstance(private, rsa.RSAPrivateKey):
         return {"kty": "RSA", "n": _base64url_uint(numbers.n), "e": _base64url_uint(numbers.e)}
