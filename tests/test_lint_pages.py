@@ -34,6 +34,9 @@ __all__ = ["importable"]  # a fixture that every test uses
 ROOT = Path(__file__).resolve().parent.parent
 TOML = re.compile(r"^( *)```toml[^\n]*\n(.*?)^\1```$", re.DOTALL | re.MULTILINE)
 
+#: A snippet that a title names as a file.
+NAMED_FILE = re.compile(r'^```python title="([\w.-]+)"\n(.*?)^```$', re.DOTALL | re.MULTILINE)
+
 #: Pages whose snippets are parts of the examples, which are checked by themselves.
 PARTS = {"docs/testing.md"} | {
     page.relative_to(ROOT).as_posix() for page in (ROOT / "docs" / "frameworks").glob("*.md")
@@ -88,6 +91,13 @@ def recording(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
         recorder.add(policy.lint())
 
 
+def is_of_a_project(page: str, code: str) -> bool:
+    """Return whether a snippet is a file of a project, which does not run by itself."""
+    others = dict(NAMED_FILE.findall((ROOT / page).read_text("utf-8")))
+    others.pop("rules.py", None)
+    return "from api import" in code or code in others.values()
+
+
 @pytest.mark.parametrize("page", PAGES, ids="F1 {}".format)
 def test_the_rules_of_a_page_have_the_findings_that_it_shows(
     monkeypatch: pytest.MonkeyPatch, page: str
@@ -96,7 +106,7 @@ def test_the_rules_of_a_page_have_the_findings_that_it_shows(
     files = beside_its_files(ROOT / page)
     with process_left_unchanged(), files, recording(monkeypatch) as recorder:
         for code in snippets(page):
-            if "from api import" not in code:  # the files beside the page's first one
+            if not is_of_a_project(page, code):
                 exec(compile(code, page, "exec"), namespace)
     assert recorder.findings == SHOWN.get(page, set())
 
