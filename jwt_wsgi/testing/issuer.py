@@ -23,11 +23,12 @@ class LocalIssuer(KeyPublisher):
     Args:
         issuer: The issuer's name, the `iss` of its tokens. By default `https://issuer.test/`,
             which `serve` replaces with its URL, or the provider's example, which stays.
-        like: The provider whose tokens these resemble: auth0, okta, entra-v2, entra-v1, cognito
-            or keycloak. By default none, and the tokens follow RFC 9068.
+        like: The provider whose tokens these resemble, such as auth0: a name of
+            `jwt_wsgi.testing.shapes.SHAPES`. By default none, and the tokens follow RFC 9068.
         audience: The API's identifier, by default `https://api.test` or the provider's example.
         client_id: The client's identifier, by default `client-1` or the provider's example.
-        algorithms: The algorithms to make keys for; the first one signs by default.
+        algorithms: The algorithms to make keys for; the first one signs by default. By default
+            the provider's algorithm, or RS256.
         keys: Keys to use instead of new ones. Making an RSA key takes a while.
         clock: Returns the time in seconds since the epoch, by default `time.time`.
 
@@ -52,18 +53,14 @@ class LocalIssuer(KeyPublisher):
         like: str | None = None,
         audience: str | None = None,
         client_id: str | None = None,
-        algorithms: Iterable[str] = ("RS256",),
+        algorithms: Iterable[str] | None = None,
         keys: Iterable[SigningKey] = (),
         clock: Callable[[], float] = time.time,
     ) -> None:
         if like is not None and like not in SHAPES:
             raise ValueError(f"like={like!r}: choose from {', '.join(SHAPES)}")
-        if isinstance(algorithms, str):
-            raise ValueError(_algorithms_error(algorithms))
-        names = tuple(algorithms)
-        if not names:
-            raise ValueError(_algorithms_error(algorithms))
         shape = RFC_9068 if like is None else SHAPES[like]
+        names = _algorithm_names((shape.algorithm,) if algorithms is None else algorithms)
         super().__init__(
             issuer or shape.example.issuer,
             shape,
@@ -126,7 +123,8 @@ class LocalIssuer(KeyPublisher):
         if scope is not None:
             usual |= self.shape.scopes(scope)
         payload = self._payload(usual, expires_in, claims)
-        return self.sign(payload, header=header, algorithm=algorithm)
+        members = {**self._repeating_header(payload), **(header or {})}
+        return self.sign(payload, header=members, algorithm=algorithm, padded=self.shape.padded)
 
     def expired(self, scope: str | None = None, **claims: Any) -> str:
         """Return a token that expired an hour ago.
@@ -171,6 +169,7 @@ class LocalIssuer(KeyPublisher):
         *,
         header: Mapping[str, Any] | None = None,
         algorithm: str | None = None,
+        padded: bool = False,
     ) -> str:
         """Return a token with exactly this payload.
 
@@ -178,6 +177,7 @@ class LocalIssuer(KeyPublisher):
             payload: Any bytes; they need not be claims.
             header: Members that replace those of the usual header; None removes one.
             algorithm: The algorithm to sign with, by default the issuer's first one.
+            padded: Pad the segments (`=`), and sign the padding. JWS has none.
 
         Raises:
             ValueError: There is no key for `algorithm`.
@@ -185,7 +185,7 @@ class LocalIssuer(KeyPublisher):
         key = self.key(algorithm)
         usual = {"alg": key.algorithm, "typ": "at+jwt", "kid": key.kid}
         merged = {**usual, **self.shape.header, **(header or {})}
-        return compact(_without_none(merged), payload, key)
+        return compact(_without_none(merged), payload, key, padded=padded)
 
     def headers(self, scope: str | None = None, **claims: Any) -> dict[str, str]:
         """Return the headers of a request with a valid token, for any client that takes headers.
@@ -216,6 +216,12 @@ class LocalIssuer(KeyPublisher):
     def _parties(self) -> Parties:
         return Parties(self.issuer, self.audience, self.client_id)
 
+    def _repeating_header(self, payload: bytes) -> dict[str, Any]:
+        """Return the members of the header that depend on the parties and the claims."""
+        claims = json.loads(payload)
+        repeated = {name: claims[name] for name in self.shape.repeated if name in claims}
+        return {**self.shape.parties_header(self._parties), **repeated}
+
     def _payload(
         self, usual: Mapping[str, Any], expires_in: float, claims: Mapping[str, Any]
     ) -> bytes:
@@ -226,12 +232,16 @@ class LocalIssuer(KeyPublisher):
         # An expired token, too, was issued before it expired.
         issued_at = min(now, expires_at)
         times = dict.fromkeys(("iat", *self.shape.times), issued_at)
-        merged = {"iss": self.issuer, **usual, **times, "exp": expires_at, **claims}
+        absent = {name: None for name, value in usual.items() if value is None}
+        merged = {"iss": self.issuer, **usual, **times, **absent, "exp": expires_at, **claims}
         return json.dumps(_without_none(merged)).encode()
 
 
-def _algorithms_error(algorithms: Iterable[str]) -> str:
-    return f"algorithms={algorithms!r}: write a list of names, such as ('RS256',)"
+def _algorithm_names(algorithms: Iterable[str]) -> tuple[str, ...]:
+    names = () if isinstance(algorithms, str) else tuple(algorithms)
+    if not names:
+        raise ValueError(f"algorithms={algorithms!r}: write a list of names, such as ('RS256',)")
+    return names
 
 
 def _without_none(members: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ otherwise.
 """
 
 from jwt_wsgi.testing.shapes._auth0 import AUTH0
+from jwt_wsgi.testing.shapes._aws_alb import AWS_ALB
 from jwt_wsgi.testing.shapes._cognito import COGNITO
 from jwt_wsgi.testing.shapes._entra import ENTRA_V1, ENTRA_V2
 from jwt_wsgi.testing.shapes._keycloak import KEYCLOAK
@@ -23,4 +24,5 @@ SHAPES: dict[str, Shape] = {
     "entra-v1": ENTRA_V1,
     "cognito": COGNITO,
     "keycloak": KEYCLOAK,
+    "aws-alb": AWS_ALB,
 }
