@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -11,14 +12,18 @@ import pytest
 from conftest import ASYMMETRIC, SYMMETRIC
 from refusals import reason
 
-from jwt_wsgi import Issuer, RemoteJWKS, Verifier
-from jwt_wsgi.presets import auth0, cognito, entra, keycloak, okta
+from jwt_wsgi import Auth, Issuer, RemoteJWKS, RemotePEM, Verifier
+from jwt_wsgi.presets import auth0, aws_alb, cognito, entra, keycloak, okta
 from jwt_wsgi.testing import Clock, LocalIssuer, SigningKey
 from jwt_wsgi.testing.shapes import SHAPES
 
 #: A tenant of each provider, and the preset that trusts it.
 TENANT = "fa15d692-e9c7-4460-a743-29f29522229a"
 CLIENT = "abcdefghijklmnop0123456789"
+SIGNER = (
+    "arn:aws:elasticloadbalancing:eu-west-1:123456789012:"
+    "loadbalancer/app/my-load-balancer/50dc6c495c0c9188"
+)
 OWN: dict[str, tuple[dict[str, str], Callable[..., Issuer]]] = {
     "auth0": (
         {"issuer": "https://acme.us.auth0.com/", "audience": "orders"},
@@ -51,6 +56,12 @@ OWN: dict[str, tuple[dict[str, str], Callable[..., Issuer]]] = {
             "https://id.example.com/auth", "acme", audience="orders", fetch=fetch
         ),
     ),
+    "aws-alb": (
+        {"issuer": "https://id.acme.example", "client_id": CLIENT},
+        lambda fetch: aws_alb(
+            "eu-west-1", SIGNER, issuer="https://id.acme.example", client_ids=CLIENT, fetch=fetch
+        ),
+    ),
 }
 every_provider = pytest.mark.parametrize("name", SHAPES)
 
@@ -78,11 +89,10 @@ def test_the_preset_of_a_tenant_accepts_only_its_access_tokens(
     verifier = Verifier(preset(fetch=issuer.fetch), clock=clock)
     auth = verifier.verify(issuer.token("read write"))
     assert (auth.issuer, auth.scopes) == (options["issuer"], {"read", "write"})
-    assert reason(verifier, issuer.id_token()) in {
-        "audience_mismatch",
-        "claim_missing",
-        "claim_mismatch",
-    }
+    refusals = {"audience_mismatch", "claim_missing", "claim_mismatch"}
+    if SHAPES[name].padded:
+        refusals = {"token_malformed"}
+    assert reason(verifier, issuer.id_token()) in refusals
     assert reason(verifier, issuer.expired()) == "token_expired"
     assert reason(verifier, issuer.not_yet_valid()) == "token_not_yet_valid"
     assert len(issuer.requests) == 1
@@ -141,7 +151,11 @@ def test_keys_are_served_at_the_jwks_uri_of_the_metadata(
     name: str, like: Callable[..., LocalIssuer]
 ) -> None:
     issuer = like(name)
-    assert json.loads(issuer.fetch(issuer.jwks_uri)) == issuer.jwks
+    if "{kid}" in issuer.jwks_uri:
+        key = issuer.key()
+        assert issuer.fetch(issuer.jwks_uri.replace("{kid}", key.kid)) == key.pem
+    else:
+        assert json.loads(issuer.fetch(issuer.jwks_uri)) == issuer.jwks
     assert issuer.metadata == {"issuer": SHAPES[name].example.issuer, "jwks_uri": issuer.jwks_uri}
     assert issuer.jwks_uri.startswith("https://")
 
@@ -152,12 +166,11 @@ def test_dates_follow_the_clock_and_an_expired_token_was_issued_in_time(
 ) -> None:
     for token in (like(name).token(), like(name).id_token()):
         said = claims(token)
-        begun = {said[time] for time in ("iat", *SHAPES[name].times)}
-        assert (begun, said["exp"]) == ({clock.now}, clock.now + 300)
+        begun = {said[time] for time in ("iat", *SHAPES[name].times) if time in said}
+        assert (begun or {clock.now}, said["exp"]) == ({clock.now}, clock.now + 300)
     late = claims(like(name).expired())
-    assert (
-        {late[time] for time in ("iat", *SHAPES[name].times)} == {late["exp"]} == {clock.now - 3600}
-    )
+    begun = {late[time] for time in ("iat", *SHAPES[name].times) if time in late}
+    assert (begun or {late["exp"]}) == {late["exp"]} == {clock.now - 3600}
 
 
 @pytest.mark.parametrize(
@@ -171,6 +184,30 @@ def test_the_header_is_that_of_the_provider(
         header = jwt.get_unverified_header(token)
         assert (header.get("typ"), header["alg"], header["kid"]) == (typ, "RS256", issuer.key().kid)
     assert jwt.get_unverified_header(issuer.token(header={"typ": "at+jwt"}))["typ"] == "at+jwt"
+
+
+def test_a_load_balancer_pads_and_repeats_claims_in_the_header() -> None:
+    issuer = LocalIssuer(like="aws-alb")
+    token = issuer.token(exp=5)
+    assert [len(segment) % 4 for segment in token.split(".")] == [0, 0, 0]
+    assert token.endswith("==")
+    header = Auth(token, issuer.issuer).header
+    expected = {"alg": "ES256", "iss": issuer.issuer, "exp": 5, "client": issuer.client_id}
+    assert {name: header[name] for name in expected} == expected
+    assert uuid.UUID(header["kid"]).version == 4
+    issuer.rotate(overlap=True)
+    assert uuid.UUID(issuer.key().kid) != uuid.UUID(header["kid"])
+    assert issuer.fetch(issuer.jwks_uri.replace("{kid}", header["kid"])).startswith(b"-----BEGIN")
+    with pytest.raises(LookupError):
+        issuer.fetch(issuer.jwks_uri.replace("{kid}", str(uuid.uuid4())))
+
+
+def test_a_load_balancer_publishes_each_key_over_http() -> None:
+    issuer = LocalIssuer(like="aws-alb")
+    with issuer.serve() as url:
+        source = RemotePEM(f"{url}{{kid}}")
+        assert source.find(issuer.key().kid, "ES256")
+        assert source.find(str(uuid.uuid4()), "ES256") == ()
 
 
 def test_serve_keeps_the_name_of_the_provider(like: Callable[..., LocalIssuer]) -> None:

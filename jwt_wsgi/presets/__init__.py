@@ -1,4 +1,4 @@
-"""Issuers for Auth0, Okta, Microsoft Entra, Amazon Cognito and Keycloak: one call each.
+"""Issuers for Auth0, Okta, Microsoft Entra, Amazon Cognito, AWS load balancers and Keycloak.
 
 Every preset returns an `Issuer`, or something that stands for several of them, for `protect`,
 `TokenVerifier` and `Verifier`. It knows the provider's issuer name, where the provider publishes
@@ -9,9 +9,10 @@ All presets take `fetch`, which replaces the HTTP client, and the keyword argume
 """
 
 from jwt_wsgi.presets._auth0 import auth0
+from jwt_wsgi.presets._aws_alb import aws_alb
 from jwt_wsgi.presets._cognito import cognito
 from jwt_wsgi.presets._entra import ANY_TENANT, CONSUMERS, entra
 from jwt_wsgi.presets._keycloak import keycloak
 from jwt_wsgi.presets._okta import okta
 
-__all__ = ["ANY_TENANT", "CONSUMERS", "auth0", "cognito", "entra", "keycloak", "okta"]
+__all__ = ["ANY_TENANT", "CONSUMERS", "auth0", "aws_alb", "cognito", "entra", "keycloak", "okta"]
