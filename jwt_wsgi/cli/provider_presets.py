@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple
 import click
 
 from jwt_wsgi.issuer import Issuer
-from jwt_wsgi.presets import auth0, cognito, entra, keycloak, okta
+from jwt_wsgi.presets import auth0, aws_alb, cognito, entra, keycloak, okta
 
 
 class _Preset(NamedTuple):
@@ -41,8 +41,13 @@ def _keycloak(base_url: str, realm: str, *, audience: Any, **options: Any) -> Is
     return keycloak(base_url, realm, audience=audience, **options)
 
 
+def _aws_alb(region: str, arn: str, issuer: str, *, audience: Any, **options: Any) -> Issuer:
+    return aws_alb(region, arn, issuer=issuer, client_ids=audience, **options)
+
+
 _PRESETS = {
     "auth0": _Preset("auth0:DOMAIN", 1, _auth0),
+    "aws-alb": _Preset("aws-alb:REGION,ARN,ISSUER", 3, _aws_alb),
     "cognito": _Preset("cognito:REGION,POOL", 2, _cognito),
     "entra": _Preset("entra:TENANT[,VERSION]", 1, _entra),
     "keycloak": _Preset("keycloak:URL,REALM", 2, _keycloak),
@@ -55,7 +60,7 @@ preset_option = click.option(
     metavar="NAME:ARG[,ARG]",
     help=(
         f"The issuer as a preset configures it, instead of --issuer: {', '.join(FORMS)}."
-        " --audience is then the preset's audience, or Cognito's client IDs."
+        " --audience is then the preset's audience, or the client IDs of cognito and aws-alb."
     ),
 )
 
