@@ -33,8 +33,9 @@ def aws_alb(
     the header `x-amzn-oidc-data`: write `token_sources=[from_header("x-amzn-oidc-data")]`. The
     token is signed by the load balancer with ES256, and its segments are padded. It has no
     audience; the preset requires the load balancer as `signer`, the client as `client` and the
-    identity provider as `iss` in its header. `iss` and `exp` are also required in the payload. All
-    load balancers of a region share the keys, so `signer` alone tells yours from others.
+    identity provider as `iss` in its header. `iss` and `exp` are also required in the payload. The
+    keys of all load balancers of a region are at one place, so `signer` alone tells yours from
+    others.
 
     Source: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/listener-authenticate-users.html
 
