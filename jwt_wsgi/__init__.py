@@ -13,6 +13,7 @@ from jwt_wsgi.errors import (
 )
 from jwt_wsgi.issuer import ANY_AUDIENCE, Issuer
 from jwt_wsgi.jwks.remote import RemoteJWKS
+from jwt_wsgi.jwks.remote_pem import RemotePEM
 from jwt_wsgi.jwks.static import SharedSecret, StaticJWKS
 from jwt_wsgi.middleware.authorization import ScopeAuthorizer, guard, require
 from jwt_wsgi.middleware.cors import CrossOrigin
@@ -55,6 +56,7 @@ __all__ = [
     "MissingToken",
     "Policy",
     "RemoteJWKS",
+    "RemotePEM",
     "ScopeAuthorizer",
     "SharedSecret",
     "StaticJWKS",

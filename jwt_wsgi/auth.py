@@ -76,16 +76,14 @@ class Auth:
     def claims(self) -> dict[str, Any]:
         """The token's claims, by name (RFC 7519 §4)."""
         if self._claims is None:
-            payload = self.token.split(".")[1]
-            self._claims = read_object(decode(payload))
+            self._claims = _read_segment(self.token.split(".")[1])
         return self._claims
 
     @property
     def header(self) -> dict[str, Any]:
         """The token's header (RFC 7515 §4)."""
         if self._header is None:
-            protected = self.token.split(".")[0]
-            self._header = read_object(decode(protected))
+            self._header = _read_segment(self.token.split(".")[0])
         return self._header
 
     @property
@@ -100,6 +98,13 @@ class Auth:
     def __repr__(self) -> str:
         scopes = sorted(self.scopes)
         return f"Auth(issuer={self.issuer!r}, subject={self.subject!r}, scopes={scopes!r})"
+
+
+def _read_segment(segment: str) -> dict[str, Any]:
+    """Return the object in a segment of a verified token, which its issuer may pad."""
+    if segment[-1] == "=":
+        segment = segment.rstrip("=")
+    return read_object(decode(segment))
 
 
 def environ_of(request: object) -> Mapping[str, Any]:

@@ -1,16 +1,16 @@
 """`Issuer`: an authorization server to trust, its keys, and the form of its tokens."""
 
-import copy
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, Literal
 
-from jwt_wsgi.callbacks import check_callables
 from jwt_wsgi.http.urls import PlainHTTPError
 from jwt_wsgi.jose.algorithms import ALGORITHMS, SYMMETRIC, remedy_for
-from jwt_wsgi.jose.claim_lookup import ClaimName, check_claim_name
+from jwt_wsgi.jose.claim_lookup import ClaimName, check_claim_name, required_values
 from jwt_wsgi.jose.claims import NEVER_ACCESS_TOKENS, TokenProfile, media_type
+from jwt_wsgi.jose.header_members import check_member_names
 from jwt_wsgi.jwks.remote import RemoteJWKS
+from jwt_wsgi.jwks.remote_pem import RemotePEM
 from jwt_wsgi.jwks.source import FilteredSource, KeySource, KeySourceChain
 from jwt_wsgi.jwks.static import SharedSecret, StaticJWKS
 from jwt_wsgi.options import is_finite_number
@@ -51,6 +51,11 @@ class Issuer:
         allow_id_tokens: Accept ID tokens as well, which are meant for a client and not for an API.
             Whoever holds a user's ID token can then call this API. It needs an audience.
         allow_http: Discover over plain http, too. Loopback is always allowed.
+        header: Maps a member of the token's header to its required value, to a predicate of the
+            value, or to `...`, as `claims` does. `alg`, `kid`, `typ` and members that are never
+            accepted are refused here, because they have options of their own.
+        padded: True if the issuer pads the segments of its tokens (`=`), as load balancers of AWS
+            do. Then each segment must have exactly its padding; without it, none may have any.
 
     Attributes:
         issuer: The issuer's name, as tokens write it in `iss`.
@@ -77,6 +82,8 @@ class Issuer:
         types: Iterable[str] | None = None,
         allow_id_tokens: bool = False,
         allow_http: bool = False,
+        header: Mapping[ClaimName, Any] | None = None,
+        padded: bool = False,
     ) -> None:
         if not isinstance(issuer, str) or issuer == "":
             raise ValueError(f"issuer={issuer!r}: write the tokens' exact iss")
@@ -85,6 +92,7 @@ class Issuer:
         self.profile = _token_profile(audience, leeway, max_age, profile, claims)
         self.profile = _with_types(self.profile, types)
         self.profile = _with_id_tokens(self.profile, allow_id_tokens)
+        self.profile = _with_header(self.profile, header, padded)
         self.scope_claim = None
         if scope_claim is not None:
             self.scope_claim = check_claim_name("scope_claim", scope_claim)
@@ -143,7 +151,7 @@ def _token_profile(
         raise ValueError(f"max_age={max_age!r}: write seconds above 0, or leave it out")
     if profile not in _PROFILES:
         raise ValueError(f"profile={profile!r}: write 'jwt' or 'at+jwt'")
-    fixed, predicates = _required_claims({} if claims is None else claims)
+    fixed, predicates = required_values("claims", claims)
     return TokenProfile(
         audiences=_audiences(audience),
         leeway=leeway,
@@ -184,22 +192,14 @@ def _with_id_tokens(profile: TokenProfile, allow_id_tokens: bool) -> TokenProfil
     return replace(profile, allow_id_tokens=True)
 
 
-def _required_claims(
-    claims: Mapping[ClaimName, Any],
-) -> tuple[tuple[tuple[ClaimName, Any], ...], tuple[tuple[ClaimName, Any], ...]]:
-    """Return the claims with a fixed value, and those with a predicate."""
-    if not isinstance(claims, Mapping):
-        raise ValueError(f"claims={claims!r}: write a mapping of names to values")
-    fixed = []
-    predicates = []
-    for name, value in claims.items():
-        check_claim_name("claims", name)
-        if callable(value):
-            check_callables(**{f"claims[{name!r}]": value})
-            predicates.append((name, value))
-        else:
-            fixed.append((name, copy.deepcopy(value)))
-    return tuple(fixed), tuple(predicates)
+def _with_header(
+    profile: TokenProfile, header: Mapping[ClaimName, Any] | None, padded: bool
+) -> TokenProfile:
+    if not isinstance(padded, bool):
+        raise ValueError(f"padded={padded!r}: write True or False")
+    fixed, predicates = required_values("header", header)
+    check_member_names(name for name, _ in (*fixed, *predicates))
+    return replace(profile, header_fixed=fixed, header_predicates=predicates, padded=padded)
 
 
 def _audiences(audience: object) -> frozenset[str] | None:
@@ -245,7 +245,7 @@ def _source_algorithms(source: object, algorithms: frozenset[str]) -> frozenset[
             f"keys={type(source).__name__}: write a RemoteJWKS, StaticJWKS or SharedSecret, "
             "or a list; wrap a mapping or KeySet in StaticJWKS"
         )
-    if isinstance(source, RemoteJWKS):
+    if isinstance(source, RemoteJWKS | RemotePEM):
         source_algorithms = algorithms - SYMMETRIC
         if not source_algorithms:
             raise ValueError(_published_secret(algorithms))

@@ -18,6 +18,7 @@ from wsgiref.types import WSGIApplication
 
 from jwt_wsgi.http.urls import PlainHTTPError
 from jwt_wsgi.issuer import Issuer
+from jwt_wsgi.jose.header_members import parse_members
 from jwt_wsgi.jwks.remote import RemoteJWKS
 from jwt_wsgi.jwks.source import KeySource
 from jwt_wsgi.jwks.static import SharedSecret, StaticJWKS
@@ -42,6 +43,8 @@ _ISSUER_SETTINGS = (
     "scope_claim",
     "types",
     "allow_id_tokens",
+    "header",
+    "padded",
 )
 _BOOLEANS = {"true": True, "false": False}
 _DEFAULT_LEEWAY = 30.0
@@ -62,8 +65,9 @@ def filter_app_factory(
             `audience` and `policy` (a file, see `jwt_wsgi.policyfile`) are required. One of
             `jwks_uri`, `jwks_file` and `secret_file` names the keys; without one they are
             discovered. `algorithms`, `leeway` (seconds), `max_age` (seconds), `profile`,
-            `scope_claim`, `types` and `allow_id_tokens` ("true" or "false") are options of
-            `Issuer`, `realm` is the option of `protect`. `token_sources` names places of the token
+            `scope_claim`, `types`, `allow_id_tokens` and `padded` ("true" or "false") are options
+            of `Issuer`; so is `header`, written as `NAME=VALUE`, several separated by spaces.
+            `realm` is the option of `protect`. `token_sources` names places of the token
             (`bearer`, `header:NAME`, `cookie:NAME`), and `cookie_origins` the `origins` of its
             cookies (see `jwt_wsgi.sources`).
 
@@ -140,9 +144,10 @@ def _issuer(values: Mapping[str, str], here: Path) -> Issuer:
     # `Issuer` checks the value.
     profile: Any = values.get("profile", "jwt")
     keys = _keys(values, here)
-    allow_id_tokens = values.get("allow_id_tokens", "false").lower()
-    if allow_id_tokens not in _BOOLEANS:
-        raise ValueError(f"jwt-wsgi: allow_id_tokens = {allow_id_tokens}: write true or false")
+    allow_id_tokens = _boolean(values, "allow_id_tokens")
+    padded = _boolean(values, "padded")
+    with _translate_errors("header", values):
+        header = parse_members(values.get("header", "").split())
     types = values["types"].split() if "types" in values else None
     usual_algorithm = "HS256" if isinstance(keys, SharedSecret) else "RS256"
     with _translate_errors("", values):
@@ -156,8 +161,18 @@ def _issuer(values: Mapping[str, str], here: Path) -> Issuer:
             profile=profile,
             scope_claim=values.get("scope_claim"),
             types=types,
-            allow_id_tokens=_BOOLEANS[allow_id_tokens],
+            allow_id_tokens=allow_id_tokens,
+            header=header,
+            padded=padded,
         )
+
+
+def _boolean(values: Mapping[str, str], name: str) -> bool:
+    """Return the truth value of a setting, False if it is not set."""
+    word = values.get(name, "false").lower()
+    if word not in _BOOLEANS:
+        raise ValueError(f"jwt-wsgi: {name} = {word}: write true or false")
+    return _BOOLEANS[word]
 
 
 def _seconds(values: Mapping[str, str], name: str) -> float | None:

@@ -27,10 +27,12 @@ from jwt_wsgi.jose.compact import (
     MAX_TOKEN_BYTES,
     Compact,
     check_algorithm,
+    check_padding,
     check_signature,
     parse,
     read_segment,
 )
+from jwt_wsgi.jose.header_members import check_header_predicates, check_header_values
 from jwt_wsgi.jose.keys import KeySet, describe_keys
 from jwt_wsgi.jwks.source import report_bad_signature
 
@@ -108,6 +110,7 @@ class Verifier:
         self.issuers = tuple(self._issuers.configured.values())
         self.trusted = len(self._issuers.configured) + 2 * len(self._issuers.resolvers)
         self._algorithms = _all_algorithms(self._issuers)
+        self._accept_padding = _may_pad(self._issuers)
         self._cache: TokenCache[VerifiedToken] = TokenCache(max_remembered, max_remembered_bytes)
         self._headers: dict[str, dict[str, Any]] = {}
         self._max_headers = 0
@@ -158,7 +161,9 @@ class Verifier:
     def _verify_fresh(self, token: str) -> Auth:
         """Check a token that is not cached: the cheap checks first, and nothing fetched early."""
         record = self._record
-        compact = parse(token, self._max_token_bytes, self._headers)
+        compact = parse(
+            token, self._max_token_bytes, self._headers, accept_padding=self._accept_padding
+        )
         alg = check_algorithm(compact.header, self._algorithms)
         record("header", token, self._algorithms, alg)
         claims = read_segment(compact.payload)
@@ -166,11 +171,14 @@ class Verifier:
         record("issuer", issuer)
         # The verified facts belong to this key set if it is still the one held afterwards.
         keys_before = issuer.keys.held()
+        if self._accept_padding:
+            check_padding(token, padded=issuer.profile.padded)
         self._check_origin(compact, alg, issuer)
         if compact.protected not in self._headers:
             self._cache_header(compact)
         check_audience(claims, issuer.profile)
         dates = check_claims(claims, issuer.profile)
+        check_header_values(compact.header, issuer.profile)
         record("claims", issuer.profile, claims, dates)
         verified = self._verified_token(issuer, claims, dates, keys_before)
         auth = self._judge_now(token, verified, claims)
@@ -219,6 +227,8 @@ class Verifier:
         auth = Auth(token, issuer.issuer, scopes, now, claims)
         if profile.predicates:
             check_predicates(auth.claims, profile)
+        if profile.header_predicates:
+            check_header_predicates(auth.header, profile)
         if self._is_revoked is not None:
             _check_revocation(auth, self._is_revoked)
         return auth
@@ -267,6 +277,13 @@ def _all_algorithms(issuers: IssuerRegistry) -> frozenset[str]:
     for issuer in issuers.configured.values():
         allowed |= issuer.algorithms
     return frozenset(allowed)
+
+
+def _may_pad(issuers: IssuerRegistry) -> bool:
+    """Return True if an issuer pads its tokens; with a resolver, one of its issuers may."""
+    if issuers.resolvers:
+        return True
+    return any(issuer.profile.padded for issuer in issuers.configured.values())
 
 
 def _check_revocation(auth: Auth, is_revoked: IsRevoked) -> None:

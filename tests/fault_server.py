@@ -272,8 +272,9 @@ class Site:
     def obey(self, order: dict[str, Any]) -> Any:
         return getattr(self, f"do_{order.pop('do')}")(**order)
 
-    def do_publish(self, path: str, document: dict[str, Any]) -> None:
-        self.published[path] = json.dumps(document).encode()
+    def do_publish(self, path: str, document: dict[str, Any] | str) -> None:
+        text = document if isinstance(document, str) else json.dumps(document)
+        self.published[path] = text.encode()
 
     def do_fail(self, path: str, fault: str) -> None:
         self.do_release()
@@ -377,7 +378,8 @@ class FaultServer:
         )
         return f"{scheme}://{host}:{self.ports[listener]}{path}"
 
-    def publish(self, document: dict[str, Any], path: str = "/jwks") -> None:
+    def publish(self, document: dict[str, Any] | str, path: str = "/jwks") -> None:
+        """Publish a document: an object as JSON, or a text."""
         self._tell(do="publish", path=path, document=document)
 
     def fail(self, fault: str, path: str = "/jwks") -> None:

@@ -17,6 +17,7 @@ from jwt_wsgi import (
     CrossOrigin,
     Issuer,
     RemoteJWKS,
+    RemotePEM,
     ScopeAuthorizer,
     StaticJWKS,
     TokenExtractor,
@@ -87,6 +88,9 @@ def trusting(**options: Any) -> Issuer:
     return Issuer(LOCAL.issuer, **settings)
 
 
+PEM_URL = "https://keys.example.com/{kid}"
+
+
 def remote(**options: Any) -> RemoteJWKS:
     return RemoteJWKS(LOCAL.jwks_uri, **{"fetch": LOCAL.fetch, **options})
 
@@ -110,12 +114,17 @@ CALLBACKS: dict[str, Callable[[Any], Any]] = {
     "Verifier(is_revoked)": lambda f: Verifier(TRUSTED, is_revoked=f),
     "Verifier(clock)": lambda f: Verifier(TRUSTED, clock=f),
     "Issuer(claims)": lambda f: trusting(claims={"sub": f}),
+    "Issuer(header)": lambda f: trusting(header={"signer": f}),
     "claim(value)": lambda f: claim("sub", f),
     "RemoteJWKS(headers)": lambda f: RemoteJWKS(LOCAL.jwks_uri, headers=f),
     "RemoteJWKS(fetch)": lambda f: remote(fetch=f),
     "RemoteJWKS(on_rotation)": lambda f: remote(on_rotation=f),
     "RemoteJWKS(on_fetch)": lambda f: remote(on_fetch=f),
     "RemoteJWKS(clock)": lambda f: remote(clock=f),
+    "RemotePEM(headers)": lambda f: RemotePEM(PEM_URL, headers=f),
+    "RemotePEM(fetch)": lambda f: RemotePEM(PEM_URL, fetch=f),
+    "RemotePEM(on_fetch)": lambda f: RemotePEM(PEM_URL, on_fetch=f),
+    "RemotePEM(clock)": lambda f: RemotePEM(PEM_URL, clock=f),
     "StaticJWKS(clock)": lambda f: StaticJWKS(LOCAL.jwks, clock=f),
     "CrossOrigin(origins)": lambda f: CrossOrigin(app, origins=f),
     "protect(issuer)": lambda f: protect(app, issuer=f, rules=RULES),
@@ -151,8 +160,8 @@ def offered_callbacks() -> Iterator[str]:
 
 
 def test_every_callback_of_the_package_is_in_this_table() -> None:
-    # Values of `claims` and `claim` have no type of their own: JSON, or a predicate.
-    untyped = {"Issuer(claims)", "claim(value)"}
+    # Values of `claims`, `header` and `claim` have no type of their own: JSON, or a predicate.
+    untyped = {"Issuer(claims)", "Issuer(header)", "claim(value)"}
     assert set(offered_callbacks()) | untyped == set(CALLBACKS)
 
 

@@ -320,6 +320,17 @@ def test_an_unusual_token_has_a_remark(header, claims, remark):
     )
 
 
+def test_a_padded_token_is_shown_and_has_a_remark():
+    token = LocalIssuer(like="aws-alb").token(client="c")
+    decoded = decode_token(token)
+    assert (decoded.problem, decoded.claims["client"], decoded.is_padded) == (None, "c", True)
+    assert decoded.signature_size == 64
+    assert any("padded (=)" in each for each in remarks(decoded, NOW))
+    shown = run("inspect", "--json", stdin=token)
+    assert (shown.status, shown.json["hint"]["kind"]) == (0, "padded")
+    assert run("inspect", stdin=token + "=").status == 1
+
+
 def test_a_usual_token_has_no_remarks():
     token = written({"alg": "RS256", "typ": "at+jwt", "kid": "k"}, USUAL)
     assert remarks(decode_token(token), NOW) == []

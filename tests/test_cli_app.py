@@ -233,6 +233,7 @@ def test_the_help_says_that_the_module_runs_f2() -> None:
 
 # --- issuers from options
 
+BALANCER = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/shop/50dc6c495c0c"
 PRESETS = {
     "auth0:tenant.eu.auth0.com": "https://tenant.eu.auth0.com/",
     "okta:org.okta.com": "https://org.okta.com/oauth2/default",
@@ -256,6 +257,7 @@ PRESETS = {
     "github-actions:octo-org/octo-repo,65": "https://token.actions.githubusercontent.com",
     "gitlab-ci:my-group/my-project": "https://gitlab.com",
     "gitlab-ci:my-group/my-project,https://git.example.com": "https://git.example.com",
+    f"aws-alb:eu-west-1,{BALANCER},https://idp.example.com": "https://idp.example.com",
 }  # fmt: skip
 
 
@@ -274,6 +276,8 @@ def test_a_preset_makes_its_own_checks_f3(preset: str, folder: Path) -> None:
     result = explain_with(folder, "--preset", preset, token=token)
     if preset.startswith("auth0"):
         assert result.json["allowed"], result.output
+    elif preset.startswith("aws-alb"):
+        assert result.json["reason"] == "token_malformed"
     else:
         assert result.json["reason"] in ("claim_missing", "claim_mismatch")
     plain = explain_with(folder, "--issuer", PRESETS[preset], token=token)
@@ -293,6 +297,8 @@ def test_a_preset_makes_its_own_checks_f3(preset: str, folder: Path) -> None:
             ("--preset", "firebase:a"),
             "--preset: audience=('https://api.test',): write the project, a",
         ),
+        (("--preset", "aws-alb:eu-west-1,x"), "write aws-alb:REGION,ARN,ISSUER"),
+        (("--preset", "aws-alb:eu-west-1,x,y"), "--preset: load_balancer_arn='x'"),
         (("--preset", "auth0:https://x"), "--preset: domain='https://x': write the host alone"),
         (("--preset", "entra:11111111-2222-3333-4444-555555555555,3"), "version='3': write 1 or 2"),
         (("--preset", "auth0:a.b", "--issuer", "c"), "--issuer and --preset: use only one"),
@@ -327,6 +333,30 @@ def test_types_and_id_tokens_are_options_u6_u8(folder: Path) -> None:
     id_token = LOCAL.token(at_hash="x")
     assert explain_with(folder, *trust, token=id_token).json["reason"] == "id_token"
     assert explain_with(folder, *trust, "--allow-id-tokens", token=id_token).json["allowed"]
+
+
+def test_the_token_of_a_load_balancer_passes_with_its_preset(folder: Path) -> None:
+    balancer = LocalIssuer(like="aws-alb", keys=[LOCAL.key("ES256")])
+    header = {"signer": BALANCER}
+    preset = f"aws-alb:eu-west-1,{BALANCER},{balancer.issuer}"
+    words = ("--preset", preset, "--audience", balancer.client_id)
+    token = balancer.token(header=header)
+    result = explain_with(folder, *words, token=token)
+    assert result.json["allowed"], result.output
+    other = explain_with(folder, *words, token=balancer.token(header={"signer": "x"}))
+    assert other.json["reason"] == "claim_mismatch"
+
+
+def test_the_header_and_the_padding_are_options(folder: Path) -> None:
+    trust = ("--issuer", LOCAL.issuer)
+    token = LOCAL.token(header={"signer": "a"})
+    assert explain_with(folder, *trust, "--header", "signer=a", token=token).json["allowed"]
+    other = explain_with(folder, *trust, "--header", "signer=b", token=token)
+    assert other.json["reason"] == "claim_mismatch"
+    padded = explain_with(folder, *trust, "--padded", token=token)
+    assert padded.json["reason"] == "token_malformed"
+    wrong = explain_with(folder, *trust, "--header", "signer", token=token)
+    assert "--header: 'signer': write NAME=VALUE" in wrong.errors
 
 
 @pytest.mark.parametrize(

@@ -23,9 +23,6 @@ from jwt_wsgi.testing.server import serve_documents
 PAGE = recipe_pages.text_of("how-to/providers.md")
 KNOWN = (*PRESETS, *ROWS)
 
-#: Presets that are recognised and do not exist yet. Remove each name when its preset comes.
-AWAITED = {"aws_alb"}
-
 GUID = "00000000-0000-0000-0000-000000000001"
 
 #: Names of issuers as the providers' documentation writes them.
@@ -379,11 +376,7 @@ def test_a_provider_leads_to_a_preset_or_to_a_section_of_the_page(provider: Prov
     assert provider.row is None or provider.row in anchors()
     if provider.preset is not None:
         name = provider.preset.partition("(")[0]
-        assert name in AWAITED or name in presets.__all__
-
-
-def test_a_preset_that_exists_is_not_awaited_any_more() -> None:
-    assert AWAITED.isdisjoint(presets.__all__)
+        assert name in presets.__all__
 
 
 def test_every_section_without_a_preset_is_recognised() -> None:

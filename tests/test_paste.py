@@ -250,6 +250,19 @@ def test_types_and_id_tokens_are_accepted_by_name(conf: dict[str, str], local: L
     assert api.get("/private", headers=headers, status=401).json["reason"] == "type_mismatch"
 
 
+def test_members_of_the_header_and_the_padding_are_settings(
+    conf: dict[str, str], local: LocalIssuer
+) -> None:
+    api = protected(conf, local, header="signer=a  client=b")
+    headers = local.headers(header={"signer": "a", "client": "b"})
+    assert api.get("/private", headers=headers).status_int == 200
+    headers = local.headers(header={"signer": "a"})
+    assert api.get("/private", headers=headers, status=401).json["reason"] == "claim_missing"
+    api = protected(conf, local, padded="true")
+    answer = api.get("/private", headers=local.headers(), status=401)
+    assert answer.json["reason"] == "token_malformed"
+
+
 def test_tokens_come_from_the_sources_of_the_section_f12(
     conf: dict[str, str], local: LocalIssuer
 ) -> None:
@@ -337,6 +350,9 @@ WRONG = {
         {"token_sources": "bearer", "cookie_origins": "https://app.test"},
         "token_sources = bearer: origins without a cookie",
     ),
+    "no padding": ({"padded": "="}, "padded = =: write true or false"),
+    "a member without a value": ({"header": "signer"}, "header = signer: .*write NAME=VALUE"),
+    "a member of another option": ({"header": "typ=JWT"}, "header holds 'typ': .*types="),
     "no boolean": ({"allow_id_tokens": "maybe"}, "allow_id_tokens = maybe: write true or false"),
     "an unknown setting": (
         {"audiences": "a"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -11,10 +12,11 @@ import pytest
 from conftest import ASYMMETRIC, SYMMETRIC
 from refusals import reason
 
-from jwt_wsgi import Issuer, RemoteJWKS, Verifier, presets
+from jwt_wsgi import Auth, Issuer, RemoteJWKS, RemotePEM, Verifier, presets
 from jwt_wsgi.presets import (
     adfs,
     auth0,
+    aws_alb,
     azure_b2c,
     cognito,
     entra,
@@ -34,6 +36,10 @@ TENANT = "fa15d692-e9c7-4460-a743-29f29522229a"
 CLIENT = "abcdefghijklmnop0123456789"
 #: The time of the fixture `clock`.
 NOW = 1_800_000_000.0
+SIGNER = (
+    "arn:aws:elasticloadbalancing:eu-west-1:123456789012:"
+    "loadbalancer/app/my-load-balancer/50dc6c495c0c9188"
+)
 OWN: dict[str, tuple[dict[str, str], Callable[..., Issuer]]] = {
     "auth0": (
         {"issuer": "https://acme.us.auth0.com/", "audience": "orders"},
@@ -148,6 +154,12 @@ OWN: dict[str, tuple[dict[str, str], Callable[..., Issuer]]] = {
             audience="orders", namespaces="acme/shop", url="https://git.example.com/", fetch=fetch
         ),
     ),
+    "aws-alb": (
+        {"issuer": "https://id.acme.example", "client_id": CLIENT},
+        lambda fetch: aws_alb(
+            "eu-west-1", SIGNER, issuer="https://id.acme.example", client_ids=CLIENT, fetch=fetch
+        ),
+    ),
 }
 #: The providers whose ID tokens, or what they have instead, have another issuer.
 OTHER_ISSUER = {"adfs", "google-iap", "firebase"}
@@ -180,6 +192,8 @@ def test_the_preset_of_a_tenant_accepts_only_its_access_tokens(
     refusals = {"audience_mismatch", "claim_missing", "claim_mismatch"}
     if name in OTHER_ISSUER:
         refusals = {"issuer_mismatch"}
+    elif SHAPES[name].padded:
+        refusals = {"token_malformed"}
     assert reason(verifier, issuer.id_token()) in refusals
     assert reason(verifier, issuer.expired()) == "token_expired"
     assert reason(verifier, issuer.not_yet_valid()) == "token_not_yet_valid"
@@ -254,7 +268,11 @@ def test_keys_are_served_at_the_jwks_uri_of_the_metadata(
     name: str, like: Callable[..., LocalIssuer]
 ) -> None:
     issuer = like(name)
-    assert json.loads(issuer.fetch(issuer.jwks_uri)) == issuer.jwks
+    if "{kid}" in issuer.jwks_uri:
+        key = issuer.key()
+        assert issuer.fetch(issuer.jwks_uri.replace("{kid}", key.kid)) == key.pem
+    else:
+        assert json.loads(issuer.fetch(issuer.jwks_uri)) == issuer.jwks
     assert issuer.metadata == {"issuer": SHAPES[name].example.issuer, "jwks_uri": issuer.jwks_uri}
     assert issuer.jwks_uri.startswith("https://")
 
@@ -265,12 +283,11 @@ def test_dates_follow_the_clock_and_an_expired_token_was_issued_in_time(
 ) -> None:
     for token in (like(name).token(), like(name).id_token()):
         said = claims(token)
-        begun = {said[time] for time in ("iat", *SHAPES[name].times)}
-        assert (begun, said["exp"]) == ({clock.now}, clock.now + 300)
+        begun = {said[time] for time in ("iat", *SHAPES[name].times) if time in said}
+        assert (begun or {clock.now}, said["exp"]) == ({clock.now}, clock.now + 300)
     late = claims(like(name).expired())
-    assert (
-        {late[time] for time in ("iat", *SHAPES[name].times)} == {late["exp"]} == {clock.now - 3600}
-    )
+    begun = {late[time] for time in ("iat", *SHAPES[name].times) if time in late}
+    assert (begun or {late["exp"]}) == {late["exp"]} == {clock.now - 3600}
 
 
 @pytest.mark.parametrize(
@@ -319,6 +336,30 @@ def test_the_keys_of_entra_are_those_of_the_cloud(
     issuer: str, host: str, like: Callable[..., LocalIssuer]
 ) -> None:
     assert like("entra-v1", issuer=issuer).jwks_uri == f"https://{host}/{TENANT}/discovery/keys"
+
+
+def test_a_load_balancer_pads_and_repeats_claims_in_the_header() -> None:
+    issuer = LocalIssuer(like="aws-alb")
+    token = issuer.token(exp=5)
+    assert [len(segment) % 4 for segment in token.split(".")] == [0, 0, 0]
+    assert token.endswith("==")
+    header = Auth(token, issuer.issuer).header
+    expected = {"alg": "ES256", "iss": issuer.issuer, "exp": 5, "client": issuer.client_id}
+    assert {name: header[name] for name in expected} == expected
+    assert uuid.UUID(header["kid"]).version == 4
+    issuer.rotate(overlap=True)
+    assert uuid.UUID(issuer.key().kid) != uuid.UUID(header["kid"])
+    assert issuer.fetch(issuer.jwks_uri.replace("{kid}", header["kid"])).startswith(b"-----BEGIN")
+    with pytest.raises(LookupError):
+        issuer.fetch(issuer.jwks_uri.replace("{kid}", str(uuid.uuid4())))
+
+
+def test_a_load_balancer_publishes_each_key_over_http() -> None:
+    issuer = LocalIssuer(like="aws-alb")
+    with issuer.serve() as url:
+        source = RemotePEM(f"{url}{{kid}}")
+        assert source.find(issuer.key().kid, "ES256")
+        assert source.find(str(uuid.uuid4()), "ES256") == ()
 
 
 def test_serve_keeps_the_name_of_the_provider(like: Callable[..., LocalIssuer]) -> None:

@@ -33,6 +33,7 @@ class DecodedToken:
         claims: The payload, or None if it cannot be read.
         signature_size: The signature's length in bytes, or None if it cannot be read.
         problem: Why a part cannot be read, or None. It quotes nothing of the token.
+        is_padded: True if a segment ends with padding (`=`).
     """
 
     size: int
@@ -40,6 +41,7 @@ class DecodedToken:
     claims: dict[str, Any] | None = None
     signature_size: int | None = None
     problem: str | None = None
+    is_padded: bool = False
 
 
 class _Segment(NamedTuple):
@@ -75,6 +77,8 @@ def remarks(token: DecodedToken, now: float) -> list[str]:
         sentences.append(f"{token.size} bytes: a token over {MAX_TOKEN_BYTES} bytes is refused")
     if token.header is not None:
         sentences += _header_remarks(token.header)
+    if token.is_padded:
+        sentences.append("its segments are padded (=); it is refused without Issuer(padded=True)")
     if token.signature_size == 0:
         sentences.append("the signature is empty")
     if token.claims is not None:
@@ -93,7 +97,12 @@ def _decode_signed(size: int, header: str, payload: str, signature: str) -> Deco
     if problem is None and signature_size is None:
         problem = "the signature: not base64url"
     return DecodedToken(
-        size, decoded_header.content, decoded_payload.content, signature_size, problem
+        size,
+        decoded_header.content,
+        decoded_payload.content,
+        signature_size,
+        problem,
+        is_padded="=" in f"{header}{payload}{signature}",
     )
 
 
@@ -178,9 +187,16 @@ def _strings(value: Any) -> Iterator[str]:
             yield from _strings(item)
 
 
+def _decode(segment: str) -> bytes:
+    """Return the octets of a segment, which some issuers pad."""
+    if segment.endswith("="):
+        return encoding.decode_padded(segment)
+    return encoding.decode(segment)
+
+
 def _decode_object(segment: str, name: str) -> _Segment:
     try:
-        octets = encoding.decode(segment)
+        octets = _decode(segment)
     except ValueError:
         return _Segment(None, f"the {name}: not base64url")
     try:
@@ -191,6 +207,6 @@ def _decode_object(segment: str, name: str) -> _Segment:
 
 def _decoded_size(segment: str) -> int | None:
     try:
-        return len(encoding.decode(segment))
+        return len(_decode(segment))
     except ValueError:
         return None

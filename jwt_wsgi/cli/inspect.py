@@ -44,8 +44,8 @@ def inspect(token_file: str | None, token_env: str | None, at: float | None, as_
     token_input = read_token(token_file, token_env)
     now = clock_at(at)()
     token = decode_token(token_input.token)
-    # Padding is unusual only in a token that cannot be read because of it.
-    reason = "" if token.problem is None else "token_malformed"
+    is_plain = token.problem is None and not token.is_padded
+    reason = "" if is_plain else "token_malformed"
     hint = hint_for(token_input.token, reason)
     inspection = _Inspection(token_input.source, token, remarks(token, now), hint, now)
     if as_json:

@@ -19,6 +19,7 @@ from jwt_wsgi.cli.shared_options import (
 from jwt_wsgi.http.fetching import Fetch
 from jwt_wsgi.issuer import ANY_AUDIENCE, Issuer
 from jwt_wsgi.jose.algorithms import ALGORITHMS
+from jwt_wsgi.jose.header_members import parse_members
 from jwt_wsgi.jwks.remote import RemoteJWKS
 from jwt_wsgi.jwks.source import KeySource
 from jwt_wsgi.jwks.static import SharedSecret, StaticJWKS
@@ -85,6 +86,14 @@ _OPTIONS = (
     click.option(
         "--allow-id-tokens", is_flag=True, help="Accept ID tokens as well as access tokens."
     ),
+    click.option(
+        "--header",
+        "header",
+        metavar="NAME=VALUE",
+        multiple=True,
+        help="A required member of the token's header; repeatable.",
+    ),
+    click.option("--padded", is_flag=True, help="The issuer pads its tokens (=)."),
     ca_certs_option,
     allow_http_option,
 )
@@ -104,6 +113,8 @@ class IssuerOptions:
     scope_claim: str | None
     types: tuple[str, ...]
     allow_id_tokens: bool
+    header: tuple[str, ...]
+    padded: bool
     ca_certs: str | None
     allow_http: bool
 
@@ -135,6 +146,8 @@ class IssuerOptions:
             "--scope-claim": self.scope_claim is not None,
             "--type": bool(self.types),
             "--allow-id-tokens": self.allow_id_tokens,
+            "--header": bool(self.header),
+            "--padded": self.padded,
             "--ca-certs": self.ca_certs is not None,
             "--allow-http": self.allow_http,
         }
@@ -182,14 +195,19 @@ class IssuerOptions:
 
     def _profile_options(self) -> dict[str, Any]:
         """Return the options of `Issuer` about the form of tokens, and `allow_http`."""
-        return {
+        with usage_errors("--header: "):
+            header = parse_members(self.header)
+        options = {
             "profile": self.profile,
             "leeway": self.leeway,
             "scope_claim": self.scope_claim,
             "types": self.types or None,
             "allow_id_tokens": self.allow_id_tokens,
             "allow_http": self.allow_http,
+            "header": header or None,
         }
+        # A preset may have another default.
+        return {**options, "padded": True} if self.padded else options
 
     def keys(self, name: str) -> KeySource:
         """Return the key source that the options name, or discovery for `name`.

@@ -120,7 +120,8 @@ PRESETS: Final = (
         "AWS Application Load Balancer",
         "The token stands in x-amzn-oidc-data and has padded segments; the header's signer must be "
         "the load balancer's ARN. iss is that of the login's provider.",
-        preset="aws_alb(...)",
+        preset="aws_alb(region, load_balancer_arn, issuer=..., client_ids=...)",
+        row="aws-load-balancers",
         issuer=r"public-keys\.auth\.elb\.[\w-]+\.amazonaws\.com(/.*)?",
     ),
     Provider(

@@ -10,6 +10,7 @@ from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.presets import (
     adfs,
     auth0,
+    aws_alb,
     azure_b2c,
     clerk,
     cloudflare_access,
@@ -73,6 +74,10 @@ def _keycloak(base_url: str, realm: str, *, audience: Any, **options: Any) -> Is
     return keycloak(base_url, realm, audience=audience, **options)
 
 
+def _aws_alb(region: str, arn: str, issuer: str, *, audience: Any, **options: Any) -> Issuer:
+    return aws_alb(region, arn, issuer=issuer, client_ids=audience, **options)
+
+
 def _azure_b2c(name: str, tenant: str, *policies: str, audience: Any, **options: Any) -> Issuer:
     return azure_b2c(name, tenant, policies, audience=audience, **options)
 
@@ -121,6 +126,7 @@ def _gitlab_ci(
 
 _PRESETS = {
     "auth0": _Preset("auth0:DOMAIN", 1, _auth0),
+    "aws-alb": _Preset("aws-alb:REGION,ARN,ISSUER", 3, _aws_alb),
     "clerk": _Preset("clerk:FRONTEND_API", 1, _clerk),
     "cloudflare-access": _Preset("cloudflare-access:TEAM_DOMAIN", 1, _cloudflare_access),
     "cognito": _Preset("cognito:REGION,POOL", 2, _cognito),
@@ -150,8 +156,8 @@ preset_option = click.option(
     metavar="NAME:ARG[,ARG]",
     help=(
         f"The issuer as a preset configures it, instead of --issuer: {', '.join(FORMS)}."
-        " --audience is then the preset's audience, Cognito's client IDs, Clerk's authorized"
-        " parties or Firebase's project."
+        " --audience is then the preset's audience, the client IDs of cognito and aws-alb, Clerk's"
+        " authorized parties or Firebase's project."
     ),
 )
 

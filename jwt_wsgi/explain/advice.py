@@ -62,13 +62,13 @@ ADVICE: dict[str, str] = {
     ),
     "token_too_old": "Get a new token; Issuer(max_age=...) limits the age of tokens.",
     "claim_missing": (
-        "Have the issuer add the claim that is expected, or stop requiring it in Issuer(claims=...)"
-        " or the profile."
+        "Have the issuer add what is expected, or stop requiring it in Issuer(claims=...), "
+        "Issuer(header=...) or the profile."
     ),
     "claim_malformed": "Have the issuer write the claim in the expected form.",
     "claim_mismatch": (
-        "Get a token whose claim has the expected value, or change what Issuer(claims=...) or the "
-        "preset requires."
+        "Get a token that has the expected value, or change what Issuer(claims=...), "
+        "Issuer(header=...) or the preset requires."
     ),
     "id_token": (
         "Send the access token of the same response; an ID token is meant for the client, not for "

@@ -123,7 +123,8 @@ class TokenTrace:
         if "signature" in self._passed:
             return "audience" if _is_about_audience(refusal) else "claims"
         if "issuer" in self._passed:
-            return "issuer's algorithm"
+            # Only the issuer decides if its tokens are padded.
+            return "form" if refusal.reason == "token_malformed" else "issuer's algorithm"
         if "algorithm" in self._passed:
             return "payload" if refusal.reason == "token_malformed" else "issuer"
         return "algorithm" if refusal.reason == "algorithm_not_allowed" else "form"
@@ -147,7 +148,8 @@ class TokenTrace:
             return self._passed
         profile = self._profile
         steps = {step.name: step for step in _moment_steps(profile, self._dates, now)}
-        steps["predicates"] = Step("predicates", True, f"{len(profile.predicates)} satisfied")
+        count = len(profile.predicates) + len(profile.header_predicates)
+        steps["predicates"] = Step("predicates", True, f"{count} satisfied")
         steps["revocation"] = Step("revocation", True, "not revoked")
         return {**self._passed, **steps}
 

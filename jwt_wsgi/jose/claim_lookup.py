@@ -1,10 +1,11 @@
 """Claims by name: looked up, compared and read (RFC 7519 §4)."""
 
+import copy
 import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from jwt_wsgi.callbacks import CallbackFailed, ask
+from jwt_wsgi.callbacks import CallbackFailed, ask, check_callables
 from jwt_wsgi.errors import InvalidToken
 
 logger = logging.getLogger("jwt_wsgi.claims")
@@ -119,6 +120,35 @@ def check_claim_name(option: str, name: object) -> ClaimName:
         raise ValueError(f"{option}: a claim's name is a string, or a tuple of them, not {name!r}")
     claim_name: ClaimName = name  # type: ignore[assignment]
     return claim_name
+
+
+def required_values(
+    option: str, values: Mapping[ClaimName, Any] | None
+) -> tuple[tuple[tuple[ClaimName, Any], ...], tuple[tuple[ClaimName, Any], ...]]:
+    """Return the names with a fixed value, and those with a predicate.
+
+    Args:
+        option: The name of the option that errors name.
+        values: The value of the option; None requires nothing.
+
+    Raises:
+        ValueError: It is not a mapping, a name is not one of a claim, or a predicate is a
+            coroutine function or a generator function.
+    """
+    if values is None:
+        return (), ()
+    if not isinstance(values, Mapping):
+        raise ValueError(f"{option}={values!r}: write a mapping of names to values")
+    fixed = []
+    predicates = []
+    for name, value in values.items():
+        check_claim_name(option, name)
+        if callable(value):
+            check_callables(**{f"{option}[{name!r}]": value})
+            predicates.append((name, value))
+        else:
+            fixed.append((name, copy.deepcopy(value)))
+    return tuple(fixed), tuple(predicates)
 
 
 def is_date(value: Any) -> bool:

@@ -85,6 +85,9 @@ class TokenProfile:
         allow_id_tokens: True accepts ID tokens too.
         fixed: Claims with the values that they must have; `...` accepts every value.
         predicates: Claims with the user callbacks that must accept their values.
+        header_fixed: Members of the header with the values that they must have, as in `fixed`.
+        header_predicates: Members of the header with user callbacks, as in `predicates`.
+        padded: True if the segments of the tokens are padded.
     """
 
     audiences: frozenset[str] | None
@@ -95,6 +98,9 @@ class TokenProfile:
     allow_id_tokens: bool = False
     fixed: tuple[tuple[ClaimName, Any], ...] = ()
     predicates: tuple[tuple[ClaimName, Callable[[Any], object]], ...] = ()
+    header_fixed: tuple[tuple[ClaimName, Any], ...] = ()
+    header_predicates: tuple[tuple[ClaimName, Callable[[Any], object]], ...] = ()
+    padded: bool = False
 
 
 def media_type(typ: str) -> str:

@@ -1,6 +1,6 @@
 """The compact JWS, parsed strictly and verified over the received bytes (RFC 7515 §7.1)."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
 from jwt_wsgi.errors import InvalidToken
@@ -17,6 +17,8 @@ MAX_TOKEN_BYTES = 16384
 _UNSUPPORTED_PARAMETERS = ("crit", "b64", "zip")
 
 _STRING_PARAMETERS = ("kid", "typ")
+
+_WITH_PADDING = "base64url with padding (=)"
 
 _NO_HEADERS: Mapping[str, dict[str, Any]] = {}
 
@@ -79,6 +81,8 @@ def parse(
     token: str,
     max_bytes: int = MAX_TOKEN_BYTES,
     known_headers: Mapping[str, dict[str, Any]] = _NO_HEADERS,
+    *,
+    accept_padding: bool = False,
 ) -> Compact:
     """Parse a token without verifying it.
 
@@ -87,6 +91,8 @@ def parse(
         max_bytes: The greatest size of a token, in bytes.
         known_headers: Headers that were parsed before, by their segments. They are not
             parsed again.
+        accept_padding: True to decode tokens with padding as well: then each segment has exactly
+            the padding that it needs. `check_padding` says if the issuer writes such tokens.
 
     Raises:
         InvalidToken: `token` is not exactly one compact JWS, or its header is unsupported.
@@ -97,13 +103,18 @@ def parse(
     if not protected or not dot or not signature or "." in payload:
         segments = token.count(".") + 1
         raise InvalidToken("token_malformed", expected="three segments", found=segments)
+    decode: Callable[[str], bytes] = encoding.decode
+    if accept_padding and "=" in token:
+        decode = encoding.decode_padded
+        # A known header may be one without padding.
+        known_headers = _NO_HEADERS
     header = known_headers.get(protected)
     try:
-        header_octets = encoding.decode(protected) if header is None else b""
-        payload_octets = encoding.decode(payload)
-        signature_octets = encoding.decode(signature)
+        header_octets = decode(protected) if header is None else b""
+        payload_octets = decode(payload)
+        signature_octets = decode(signature)
     except ValueError as error:
-        found = "base64url with padding (=)" if "=" in token else str(error)
+        found = _WITH_PADDING if "=" in token and not accept_padding else str(error)
         raise InvalidToken("token_malformed", found=found) from None
     if header is None:
         header = read_segment(header_octets)
@@ -111,6 +122,26 @@ def parse(
     return Compact(
         header, payload_octets, signature_octets, signing_input.encode("ascii"), protected
     )
+
+
+def check_padding(token: str, *, padded: bool) -> None:
+    """Check that a parsed token has the form of its issuer's tokens.
+
+    A token none of whose segments needs padding has both forms.
+
+    Args:
+        token: The token, which `parse` has accepted.
+        padded: True if the issuer pads the segments of its tokens.
+
+    Raises:
+        InvalidToken: The token has the other form.
+    """
+    if "=" in token:
+        if not padded:
+            raise InvalidToken("token_malformed", found=_WITH_PADDING)
+    elif padded and any(len(segment) % 4 for segment in token.split(".")):
+        found = "base64url without padding"
+        raise InvalidToken("token_malformed", expected=_WITH_PADDING, found=found)
 
 
 def read_segment(octets: bytes) -> dict[str, Any]:

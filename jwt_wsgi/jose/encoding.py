@@ -63,6 +63,23 @@ def decode(text: str) -> bytes:
         raise ValueError("not base64url") from None
 
 
+def decode_padded(text: str) -> bytes:
+    """Return the octets that `text` encodes with its padding (RFC 4648 §3.2).
+
+    JWS has no padding (RFC 7515 §2), so this function is only for an issuer that writes it all
+    the same. Missing and surplus padding is refused, so that no two texts decode to the same
+    octets.
+
+    Raises:
+        ValueError: `text` is not canonical base64url with exactly the padding that it needs.
+    """
+    characters = text.rstrip("=")
+    octets = decode(characters)
+    if text != characters + _ENDINGS[len(characters) % 4].padding:
+        raise ValueError("not canonically padded base64url")
+    return octets
+
+
 def decode_tolerantly(text: str) -> bytes:
     """Return the octets of base64 or base64url text, with or without its padding.
 

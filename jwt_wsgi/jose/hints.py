@@ -122,7 +122,8 @@ _TABLE = (
         Hint(
             "padded",
             "A segment has base64 padding (=), as AWS load balancers write it.",
-            "Send the access token that the client received, not x-amzn-oidc-data.",
+            "Send the access token that the client received, not x-amzn-oidc-data; or trust the "
+            "load balancer with presets.aws_alb, or such an issuer with Issuer(padded=True).",
         ),
         _is_padded,
     ),
@@ -146,7 +147,8 @@ _TABLE = (
         Hint(
             "load_balancer",
             "It is the token of an AWS load balancer about the user (x-amzn-oidc-data).",
-            "Send the access token that the client received from its authorization server.",
+            "Compare its signer, client and iss with presets.aws_alb; or send the access token "
+            "that the client received from its authorization server.",
         ),
         _is_from_load_balancer,
     ),

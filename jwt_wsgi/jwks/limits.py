@@ -53,6 +53,19 @@ class Limits:
         return min(MAX_BURST, self.on_demand_budget)
 
 
+@dataclass(frozen=True, slots=True)
+class PerKidLimits(Limits):
+    """The limits of a source that makes a fetch for each kid.
+
+    One fetch brings one key, so the burst is as large as the budget.
+    """
+
+    @property
+    def burst(self) -> int:
+        """The number of fetches for unverified tokens that may start without a pause."""
+        return self.on_demand_budget
+
+
 def _check_positive_seconds(option: str, value: float) -> None:
     if not is_finite_number(value) or value < _NANOSECOND:
         raise ValueError(f"{option}={value!r}: write seconds above 0")

@@ -66,8 +66,8 @@ class KeyLoader:
     """
 
     def __init__(self, location: Location, fetch: Fetch, *, max_bytes: int, max_keys: int) -> None:
-        _check_bound("max_bytes", max_bytes)
-        _check_bound("max_keys", max_keys)
+        check_bound("max_bytes", max_bytes)
+        check_bound("max_keys", max_keys)
         self.location = location
         self.fetch = fetch
         self.max_bytes = max_bytes
@@ -97,17 +97,7 @@ class KeyLoader:
         return LoadedKeys(keys, reply.max_age)
 
     def _fetch_document(self, fetch: Fetch, url: str) -> Reply:
-        answer = fetch(url)
-        reply = answer if isinstance(answer, Reply) else Reply(answer)
-        # A user's fetch may return anything, of any size.
-        _refuse_awaitable(reply.body)
-        if not isinstance(reply.body, bytes):
-            raise FetchError("fetch did not return bytes")
-        if reply.max_age is not None and not is_finite_number(reply.max_age):
-            raise FetchError("fetch returned a max_age that is neither None nor seconds")
-        if len(reply.body) > self.max_bytes:
-            raise FetchError(f"more than {self.max_bytes} bytes")
-        return reply
+        return fetch_document(fetch, url, self.max_bytes)
 
     def _parse(self, document: bytes) -> KeySet:
         jwks = read_document(document)
@@ -115,6 +105,31 @@ class KeyLoader:
         if isinstance(entries, list) and len(entries) > self.max_keys:
             raise ValueError(f"more than {self.max_keys} keys")
         return KeySet.from_jwks(jwks)
+
+
+def fetch_document(fetch: Fetch, url: str, max_bytes: int) -> Reply:
+    """Return a document, after checks of what a user's fetch may return.
+
+    Args:
+        fetch: Fetches a document by its URL.
+        url: The URL.
+        max_bytes: The largest document that is accepted, in bytes.
+
+    Raises:
+        FetchError: The document cannot be fetched, or is not bytes within the bound.
+        Exception: Any exception that a user's `fetch` raises.
+    """
+    answer = fetch(url)
+    reply = answer if isinstance(answer, Reply) else Reply(answer)
+    # A user's fetch may return anything, of any size.
+    _refuse_awaitable(reply.body)
+    if not isinstance(reply.body, bytes):
+        raise FetchError("fetch did not return bytes")
+    if reply.max_age is not None and not is_finite_number(reply.max_age):
+        raise FetchError("fetch returned a max_age that is neither None nor seconds")
+    if len(reply.body) > max_bytes:
+        raise FetchError(f"more than {max_bytes} bytes")
+    return reply
 
 
 def built_in_client(
@@ -141,6 +156,7 @@ def _refuse_awaitable(body: object) -> None:
         ) from None
 
 
-def _check_bound(option: str, value: int) -> None:
+def check_bound(option: str, value: int) -> None:
+    """Raise `ValueError` if a bound is not a whole number above 0."""
     if type(value) is not int or value < 1:
         raise ValueError(f"{option}={value!r}: write a whole number above 0")

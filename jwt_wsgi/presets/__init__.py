@@ -10,6 +10,7 @@ All presets take `fetch`, which replaces the HTTP client, and the keyword argume
 
 from jwt_wsgi.presets._adfs import adfs
 from jwt_wsgi.presets._auth0 import auth0
+from jwt_wsgi.presets._aws_alb import aws_alb
 from jwt_wsgi.presets._azure_b2c import azure_b2c
 from jwt_wsgi.presets._clerk import clerk
 from jwt_wsgi.presets._cloudflare_access import cloudflare_access
@@ -30,6 +31,7 @@ __all__ = [
     "CONSUMERS",
     "adfs",
     "auth0",
+    "aws_alb",
     "azure_b2c",
     "clerk",
     "cloudflare_access",

@@ -23,6 +23,8 @@ class IssuerOptions(TypedDict, total=False):
     types: Iterable[str] | None
     allow_id_tokens: bool
     allow_http: bool
+    header: Mapping[ClaimName, Any] | None
+    padded: bool
 
 
 def preset_issuer(

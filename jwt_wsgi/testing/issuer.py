@@ -123,7 +123,8 @@ class LocalIssuer(KeyPublisher):
         if scope is not None:
             usual |= self.shape.scopes(scope)
         payload = self._payload(usual, expires_in, claims)
-        return self.sign(payload, header=header, algorithm=algorithm)
+        members = {**self._repeating_header(payload), **(header or {})}
+        return self.sign(payload, header=members, algorithm=algorithm, padded=self.shape.padded)
 
     def expired(self, scope: str | None = None, **claims: Any) -> str:
         """Return a token that expired an hour ago.
@@ -168,6 +169,7 @@ class LocalIssuer(KeyPublisher):
         *,
         header: Mapping[str, Any] | None = None,
         algorithm: str | None = None,
+        padded: bool = False,
     ) -> str:
         """Return a token with exactly this payload.
 
@@ -175,6 +177,7 @@ class LocalIssuer(KeyPublisher):
             payload: Any bytes; they need not be claims.
             header: Members that replace those of the usual header; None removes one.
             algorithm: The algorithm to sign with, by default the issuer's first one.
+            padded: Pad the segments (`=`), and sign the padding. JWS has none.
 
         Raises:
             ValueError: There is no key for `algorithm`.
@@ -182,7 +185,7 @@ class LocalIssuer(KeyPublisher):
         key = self.key(algorithm)
         usual = {"alg": key.algorithm, "typ": "at+jwt", "kid": key.kid}
         merged = {**usual, **self.shape.header, **(header or {})}
-        return compact(_without_none(merged), payload, key)
+        return compact(_without_none(merged), payload, key, padded=padded)
 
     def headers(self, scope: str | None = None, **claims: Any) -> dict[str, str]:
         """Return the headers of a request with a valid token, for any client that takes headers.
@@ -213,6 +216,12 @@ class LocalIssuer(KeyPublisher):
     def _parties(self) -> Parties:
         return Parties(self.issuer, self.audience, self.client_id)
 
+    def _repeating_header(self, payload: bytes) -> dict[str, Any]:
+        """Return the members of the header that depend on the parties and the claims."""
+        claims = json.loads(payload)
+        repeated = {name: claims[name] for name in self.shape.repeated if name in claims}
+        return {**self.shape.parties_header(self._parties), **repeated}
+
     def _payload(
         self, usual: Mapping[str, Any], expires_in: float, claims: Mapping[str, Any]
     ) -> bytes:
@@ -223,7 +232,8 @@ class LocalIssuer(KeyPublisher):
         # An expired token, too, was issued before it expired.
         issued_at = min(now, expires_at)
         times = dict.fromkeys(("iat", *self.shape.times), issued_at)
-        merged = {"iss": self.issuer, **usual, **times, "exp": expires_at, **claims}
+        absent = {name: None for name, value in usual.items() if value is None}
+        merged = {"iss": self.issuer, **usual, **times, **absent, "exp": expires_at, **claims}
         return json.dumps(_without_none(merged)).encode()
 
 

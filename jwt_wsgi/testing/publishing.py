@@ -44,7 +44,9 @@ class KeyPublisher:
         self._fixed_body: bytes | None = None
         self._retired_keys: list[SigningKey] = []
         keys_by_algorithm = {key.algorithm: key for key in keys}
-        self._keys = {name: keys_by_algorithm.get(name) or SigningKey(name) for name in algorithms}
+        self._keys = {
+            name: keys_by_algorithm.get(name) or self._new_key(name) for name in algorithms
+        }
 
     # --- keys and metadata
 
@@ -56,7 +58,10 @@ class KeyPublisher:
 
     @property
     def jwks_uri(self) -> str:
-        """The URL of the key set, for `RemoteJWKS`."""
+        """The URL of the key set, for `RemoteJWKS`.
+
+        With `{kid}` in it, it is the URL of each key, for `RemotePEM`.
+        """
         return self.shape.keys_base(self.issuer) + self.shape.keys_path
 
     @property
@@ -101,7 +106,7 @@ class KeyPublisher:
             overlap: Keep the previous keys published, False by default.
         """
         self._retired_keys = list(self._keys.values()) if overlap else []
-        self._keys = {algorithm: SigningKey(algorithm) for algorithm in self.algorithms}
+        self._keys = {algorithm: self._new_key(algorithm) for algorithm in self.algorithms}
 
     @contextmanager
     def outage(self) -> Iterator[None]:
@@ -188,11 +193,23 @@ class KeyPublisher:
         # Only the end of a path counts: an issuer may have a path, and Entra's keys have several.
         # A query names an application whose keys these are.
         path = path.partition("?")[0]
+        if "{kid}" in self.shape.keys_path:
+            return self._pem_at(path)
         if path.endswith(self.shape.keys_path):
             return json.dumps(self.jwks).encode()
         if path.endswith(METADATA_PATH):
             return json.dumps(self.metadata).encode()
         raise LookupError(path)
+
+    def _pem_at(self, path: str) -> bytes:
+        """Return the key whose own path this is."""
+        for key in (*self._keys.values(), *self._retired_keys):
+            if path.endswith(self.shape.keys_path.replace("{kid}", key.kid)):
+                return key.pem
+        raise LookupError(path)
+
+    def _new_key(self, algorithm: str) -> SigningKey:
+        return SigningKey(algorithm, self.shape.new_kid())
 
     @contextmanager
     def serve(self, port: int = 0) -> Iterator[str]:

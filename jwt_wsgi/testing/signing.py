@@ -8,6 +8,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from josepy import jwa
 
 from jwt_wsgi.jose.algorithms import ALGORITHMS, remedy_for
@@ -59,16 +60,33 @@ class SigningKey:
             members = _public_members(algorithm, self.private)
             self.jwk = {"kid": kid, "use": "sig", "alg": algorithm, **members}
 
+    @property
+    def pem(self) -> bytes:
+        """The public key in PEM. A secret has none."""
+        public = self.private.public_key()
+        pem: bytes = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        return pem
+
     def sign(self, message: bytes) -> bytes:
         """Return the signature over `message`, in the form that a token has it (RFC 7518 §3)."""
         signature: bytes = _signer(self.algorithm)(self.private, message)
         return signature
 
 
-def compact(header: dict[str, Any], payload: bytes, key: SigningKey) -> str:
-    """Return the token of this header and payload, signed by `key`. Neither is checked."""
-    signing_input = f"{_base64url(json.dumps(header).encode())}.{_base64url(payload)}"
-    return f"{signing_input}.{_base64url(key.sign(signing_input.encode()))}"
+def compact(
+    header: dict[str, Any], payload: bytes, key: SigningKey, *, padded: bool = False
+) -> str:
+    """Return the token of this header and payload, signed by `key`. Neither is checked.
+
+    Args:
+        header: The header.
+        payload: Any bytes.
+        key: The key.
+        padded: True to pad the segments, and to sign the padding.
+    """
+    encode = _padded_base64url if padded else _base64url
+    signing_input = f"{encode(json.dumps(header).encode())}.{encode(payload)}"
+    return f"{signing_input}.{encode(key.sign(signing_input.encode()))}"
 
 
 def _generate(algorithm: str) -> Any:
@@ -136,4 +154,8 @@ def _base64url_uint(value: int) -> str:
 
 
 def _base64url(octets: bytes) -> str:
-    return base64.urlsafe_b64encode(octets).rstrip(b"=").decode("ascii")
+    return _padded_base64url(octets).rstrip("=")
+
+
+def _padded_base64url(octets: bytes) -> str:
+    return base64.urlsafe_b64encode(octets).decode("ascii")

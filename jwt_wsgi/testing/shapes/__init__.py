@@ -7,6 +7,7 @@ otherwise.
 
 from jwt_wsgi.testing.shapes._adfs import ADFS
 from jwt_wsgi.testing.shapes._auth0 import AUTH0
+from jwt_wsgi.testing.shapes._aws_alb import AWS_ALB
 from jwt_wsgi.testing.shapes._azure_b2c import AZURE_B2C
 from jwt_wsgi.testing.shapes._clerk import CLERK
 from jwt_wsgi.testing.shapes._cloudflare_access import CLOUDFLARE_ACCESS
@@ -37,6 +38,7 @@ SHAPES: dict[str, Shape] = {
     "entra-v1": ENTRA_V1,
     "cognito": COGNITO,
     "keycloak": KEYCLOAK,
+    "aws-alb": AWS_ALB,
     "entra-external-id": ENTRA_EXTERNAL_ID,
     "azure-b2c": AZURE_B2C,
     "adfs": ADFS,

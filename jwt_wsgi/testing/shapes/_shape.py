@@ -23,15 +23,21 @@ class Shape(NamedTuple):
 
     Attributes:
         example: The parties unless a test names its own.
-        keys_path: The path of the key set, below `keys_base`.
+        keys_path: The path of the key set, below `keys_base`. With `{kid}` in it, each key has its
+            own path and is published in PEM.
         header: Members that replace those of the usual header; None removes one.
-        access: Returns the claims of an access token, except `iss`, `iat` and `exp`.
+        access: Returns the claims of an access token, except `iss`, `iat` and `exp`. None removes a
+            claim that is usual, such as `iat`.
         id_token: Returns the claims of an ID token, except `iss`, `iat` and `exp`. A provider
             without ID tokens has its other token here, which an API must refuse as well.
         times: Further claims whose value is the time of issue.
         scopes: Returns the claims that grant scopes, which are separated by spaces.
         keys_base: Returns the URL before `keys_path` for an issuer's name.
         algorithm: The algorithm that signs the tokens.
+        parties_header: Returns further members of an access token's header.
+        repeated: Claims that the header of an access token repeats (RFC 7519 §5.3).
+        padded: True if the segments of access tokens have padding.
+        new_kid: Returns the ID of a new key; None is one that the key makes itself.
     """
 
     example: Parties
@@ -43,3 +49,7 @@ class Shape(NamedTuple):
     scopes: Callable[[str], dict[str, Any]] = lambda scope: {"scope": scope}
     keys_base: Callable[[str], str] = lambda issuer: issuer.rstrip("/")
     algorithm: str = "RS256"
+    parties_header: Callable[[Parties], dict[str, Any]] = lambda parties: {}
+    repeated: tuple[str, ...] = ()
+    padded: bool = False
+    new_kid: Callable[[], str | None] = lambda: None
