@@ -82,6 +82,7 @@ def call(application: Any, given_environ: dict[str, Any]) -> tuple[int, dict[str
     return int(status[:3]), dict(sent), content
 
 
+@pytest.mark.slow
 @settings(max_examples=600, deadline=None)
 @given(
     method=st.sampled_from(["GET", "POST", "OPTIONS", "HEAD"]) | octets,

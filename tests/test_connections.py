@@ -192,6 +192,7 @@ DEAD_FIRST: dict[str, tuple[Dead, ...]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("public_only", [True, False], ids=["a tenant's", "configured"])
 @pytest.mark.parametrize("dead", DEAD_FIRST.values(), ids=DEAD_FIRST)
 def test_dead_addresses_of_a_host_do_not_hide_a_good_one(

@@ -95,6 +95,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Page]:
     return found
 
 
+@pytest.mark.slow
 def test_every_page_is_built_and_in_the_navigation(site: dict[str, Page]) -> None:
     sources = {
         source.relative_to(DOCS).with_suffix(".html").as_posix() for source in DOCS.rglob("*.md")
@@ -105,6 +106,7 @@ def test_every_page_is_built_and_in_the_navigation(site: dict[str, Page]) -> Non
     assert site.keys() - start == set()
 
 
+@pytest.mark.slow
 def test_every_link_of_the_site_leads_to_a_page_and_to_a_place_on_it(site: dict[str, Page]) -> None:
     lost = []
     for name, built in site.items():
@@ -132,6 +134,7 @@ def test_the_words_for_the_search_are_for_pages_that_exist(monkeypatch: pytest.M
 CONSTANTS = {"ANY_AUDIENCE", "AUTHENTICATED", "DENY", "OPTIONAL", "PUBLIC"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(set(jwt_wsgi.__all__) - CONSTANTS))
 def test_every_public_name_is_in_the_reference(site: dict[str, Page], name: str) -> None:
     assert f"jwt_wsgi.{name}" in site["reference/index.html"].places
@@ -160,6 +163,7 @@ def test_every_constant_has_its_heading(name: str) -> None:
         "jwt_wsgi.RemoteJWKS.status",
     ],
 )
+@pytest.mark.slow
 def test_the_public_modules_are_in_the_reference(site: dict[str, Page], place: str) -> None:
     assert any(
         place in built.places for name, built in site.items() if name.startswith("reference/")

@@ -132,6 +132,7 @@ def no_token_in(steps: tuple[Step, ...], token: str) -> None:
         assert len(segment) < 12 or segment[:12] not in said
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None)
 @given(
     st.integers(0, 2**64 - 1),

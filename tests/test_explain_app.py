@@ -271,6 +271,7 @@ def drawn(chance: int) -> str:
     return build(found).encode("utf-8", "surrogatepass").decode("latin-1")
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(st.integers(0, 2**64 - 1), st.sampled_from(PATHS))
 def test_explanation_and_running_application_agree_on_any_token_f2(chance: int, path: str) -> None:

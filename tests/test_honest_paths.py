@@ -173,6 +173,7 @@ def server(local: LocalIssuer) -> Iterator[StopableWSGIServer]:
     running.shutdown()
 
 
+@pytest.mark.slow
 def test_no_path_is_refused_behind_a_server_either(
     server: StopableWSGIServer, local: LocalIssuer
 ) -> None:

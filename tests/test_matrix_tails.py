@@ -28,6 +28,7 @@ def run_campaign(app: str) -> TailCampaign:
         return tail_campaign(app, REQUESTS, SEED)
 
 
+@pytest.mark.slow
 @each_app
 def test_no_spelling_leaves_a_tail_or_its_rule_u28(app, record_property):
     judged = run_campaign(app)

@@ -405,6 +405,7 @@ def test_keys_to_end_are_not_named_where_that_is_no_smaller_remedy(keys: list[st
         Policy(dict.fromkeys(keys, AUTHENTICATED))
 
 
+@pytest.mark.slow
 def test_a_pattern_may_be_longer_than_the_stack_is_deep_u25() -> None:
     literal = "/a" * 2_000
     parameters = "".join(f"/{{p{number}}}" for number in range(2_100))
@@ -497,6 +498,7 @@ crossing = st.builds(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=1000, deadline=None)
 @given(few | crossing)
 @example([(("a", "*"), False), (("*", "b"), False), (("a", "b"), True)])

@@ -205,6 +205,7 @@ def test_every_policy_is_refused_or_decides_as_enumeration_says() -> None:
     assert tailed >= POLICIES / 20
 
 
+@pytest.mark.slow
 def test_a_path_stays_under_its_rule_whichever_empty_segments_are_dropped_u28() -> None:
     checked = 0
     for drawn in drafts(300):

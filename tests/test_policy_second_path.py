@@ -125,6 +125,7 @@ def destinations() -> Iterator[str]:
             yield from (text.replace("%", "%25"), f"/files/x/../..{text}", f"/files/%2e%2e{text}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["MOVE", "COPY"])
 def test_no_spelling_of_a_destination_gets_around_the_recipe_u30(folder: Path, method: str) -> None:
     app = protected(folder)

@@ -116,6 +116,7 @@ def run_tests(folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_the_tests_of_the_page_pass_f5(tmp_path: Path) -> None:
     recipe_pages.write_files(PAGE, tmp_path)
     ended = run_tests(tmp_path)

@@ -719,6 +719,7 @@ def test_a_fetch_that_does_not_end_in_time_is_counted_and_logged_once_u13(
     ] == [f"keys of {URI}: {text}"]
 
 
+@pytest.mark.slow
 def test_the_late_keys_of_a_lost_fetch_are_used_u13(pending: Future[object]) -> None:
     remote = loaded()
     remote.endpoint.answer = pending

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from command_line import CHECKOUT, environment
 
 from jwt_wsgi.errors import REASONS
@@ -31,6 +32,7 @@ def test_the_page_begins_with_the_command_that_explains() -> None:
     assert re.match(r"# Why is my token refused\?\n\n```console\n\$ jwt-wsgi explain ", PAGE)
 
 
+@pytest.mark.slow
 def test_the_first_command_shows_the_reason_in_one_row(tmp_path: Path) -> None:
     [policy] = re.findall(r"^ *```toml\n(.*?)^ *```$", PAGE, re.DOTALL | re.MULTILINE)
     (tmp_path / "policy.toml").write_text(policy)
