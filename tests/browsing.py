@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 CHROMIUM = shutil.which("chromium")
 
@@ -46,6 +48,29 @@ def chromium() -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+@contextmanager
+def ordinary_window(browser: Browser, folder: Path) -> Iterator[BrowserContext]:
+    """Yield a second browser that sends cookies to other sites than the page's, too.
+
+    The contexts of `browser` are private windows, which leave such cookies out.
+
+    Args:
+        browser: A running browser.
+        folder: An empty folder for the profile.
+    """
+    (folder / "Default").mkdir()
+    preferences = {"profile": {"cookie_controls_mode": 0}}
+    (folder / "Default" / "Preferences").write_text(json.dumps(preferences))
+    context = browser.browser_type.launch_persistent_context(
+        folder, executable_path=CHROMIUM, args=_QUIET, timeout=PATIENCE
+    )
+    context.set_default_timeout(PATIENCE)
+    try:
+        yield context
+    finally:
+        context.close()
 
 
 class Watched:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import re
 from collections.abc import Iterator
 
@@ -12,6 +10,7 @@ import pytest
 import requests
 from ports import free_port
 from running_app import APP, DEADLINE, Running, running
+from token_parts import altered, part
 
 PLACES = ("public", "private", "private-scoped")
 SERVING = r"Serving on (http://\S+)\n"
@@ -64,18 +63,6 @@ def journey(servers: tuple[Running, Running]) -> Iterator[Journey]:
     # A failed test's report shows it.
     for server in servers:
         print(server.output)
-
-
-def part(token: str, index: int) -> dict[str, object]:
-    segment = token.split(".")[index]
-    return json.loads(base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4)))
-
-
-def altered(token: str, **claims: object) -> str:
-    """The token with other claims, under the signature that it had."""
-    header, _, signature = token.split(".")
-    payload = json.dumps({**part(token, 1), **claims}).encode()
-    return f"{header}.{base64.urlsafe_b64encode(payload).decode().rstrip('=')}.{signature}"
 
 
 def test_the_server_issues_access_tokens_as_rfc_9068_has_them(journey):
