@@ -19,6 +19,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import nginx
 import pytest
 import trustme
 from ports import free_port, listens
@@ -32,15 +33,11 @@ ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
 PAGE = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
 # Debian has servers in a folder that is not on everybody's path.
-APACHE, NGINX = (
-    shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin")
-    for name in ("apache2", "nginx")
-)
+APACHE = shutil.which("apache2", path=os.environ.get("PATH", "") + ":/usr/sbin")
 MODULES = Path("/usr/lib/apache2/modules")
 #: Seconds; generous, for machines that are busy with other things.
 PATIENCE = 120
 
-needs_nginx = pytest.mark.skipif(NGINX is None, reason="needs nginx: .ci/servers")
 needs_mod_wsgi = [
     pytest.mark.skipif(
         APACHE is None or not (MODULES / "mod_wsgi.so").exists(),
@@ -312,24 +309,10 @@ def test_a_second_application_needs_the_global_group(site: Site, group: str, sta
 
 
 PROXY = """
-daemon off;
-pid {folder}/nginx.pid;
-error_log {folder}/nginx.log;
-events {{}}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxied;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    server {{
-        listen 127.0.0.1:{port} ssl;
-        ssl_certificate {folder}/chain.pem;
-        ssl_certificate_key {folder}/key.pem;
-        {location}
-    }}
-}}
+listen 127.0.0.1:{port} ssl;
+ssl_certificate {folder}/chain.pem;
+ssl_certificate_key {folder}/key.pem;
+{location}
 """
 #: Of the page, and what becomes of it where the layers stand elsewhere.
 SETTINGS, LAYERED = blocks("python")[:2]
@@ -349,10 +332,9 @@ def proxied(site: Site, command: str, layered: str) -> Iterator[Callable[[str | 
     certificate = authority.issue_cert("localhost")
     certificate.cert_chain_pems[0].write_to_path(str(site.folder / "chain.pem"))
     certificate.private_key_pem.write_to_path(str(site.folder / "key.pem"))
-    conf = site.folder / "nginx.conf"
     location = site.here(blocks("nginx")[0])
-    conf.write_text(
-        PROXY.format(folder=site.folder, port=port, location=location), encoding="utf-8"
+    proxy = nginx.command(
+        site.folder, PROXY.format(folder=site.folder, port=port, location=location)
     )
     trusting = ssl.create_default_context()
     authority.configure_trust(trusting)
@@ -364,20 +346,11 @@ def proxied(site: Site, command: str, layered: str) -> Iterator[Callable[[str | 
         )
         return asked(connection, "/v1/private", token, forged)
 
-    proxy = [
-        str(NGINX),
-        "-p",
-        str(site.folder),
-        "-e",
-        str(site.folder / "nginx.log"),
-        "-c",
-        str(conf),
-    ]
     with started(command, site), running(proxy, site, port):
         yield through
 
 
-@needs_nginx
+@nginx.needs_nginx
 @forwarded
 def test_inside_proxy_fix_mount_and_scheme_are_right(command: str, site: Site) -> None:
     with proxied(site, command, LAYERED) as through:
@@ -388,13 +361,13 @@ def test_inside_proxy_fix_mount_and_scheme_are_right(command: str, site: Site) -
         )
 
 
-@needs_nginx
+@nginx.needs_nginx
 def test_waitress_drops_the_scheme_unless_it_is_told_to_leave_it(site: Site) -> None:
     with proxied(site, WAITRESS, LAYERED) as through:
         assert through(site.issuer.token()).body["scheme"] == "http"
 
 
-@needs_nginx
+@nginx.needs_nginx
 @forwarded
 @pytest.mark.parametrize(
     "layered", [UNMOUNTED, OUTSIDE], ids=["without mounts", "outside ProxyFix"]
