@@ -9,11 +9,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import openid_provider as issuing
 import pytest
 import requests
+from code_grant import CodeGrant
 from running_app import DEADLINE, running
 from token_parts import altered, part
 from webtest import TestApp
@@ -29,51 +29,22 @@ LEEWAY = 30
 HOUR = 3600
 
 
-class Client:
-    """A client of the provider that takes the authorization code grant (RFC 6749 §4.1)."""
+class Client(CodeGrant):
+    """A client of the provider."""
 
     def __init__(self, http: requests.Session, issuer: str, algorithm: str) -> None:
-        self._http = http
-        self.issuer = issuer
+        super().__init__(http, issuer, issuing)
         self.algorithm = algorithm
 
-    def tokens(self, scopes: str = "openid read:messages", **parameters: str) -> dict[str, Any]:
-        """Return the token response for a user who has just signed in."""
-        request = {
-            "client_id": issuing.CLIENT_ID,
-            "redirect_uri": issuing.CALLBACK,
-            "response_type": "code",
-            "scope": scopes,
-            "state": "a-state",
-            "resource": API,
-            **parameters,
-        }
-        signed_in = self._http.get(
-            f"{self.issuer}/authorization", params=request, allow_redirects=False, timeout=DEADLINE
-        )
-        [code] = parse_qs(urlsplit(signed_in.headers["Location"]).query)["code"]
-        answer = self._http.post(
-            f"{self.issuer}/token",
-            auth=(issuing.CLIENT_ID, issuing.CLIENT_SECRET),
-            data={
-                "grant_type": "authorization_code",
-                "code": code,
-                "redirect_uri": issuing.CALLBACK,
-            },
-            timeout=DEADLINE,
-        )
-        print(answer.status_code, answer.text)
-        return answer.json()
-
-    def access_token(self, scopes: str = "openid read:messages", **parameters: str) -> str:
-        return str(self.tokens(scopes, **parameters)["access_token"])
+    def access_token(self, scopes: str = "openid read:messages", resource: str = API) -> str:
+        return str(self.tokens(scopes, resource=resource)["access_token"])
 
     def id_token(self, **parameters: str) -> str:
-        return str(self.tokens(**parameters)["id_token"])
+        return str(self.tokens("openid read:messages", resource=API, **parameters)["id_token"])
 
     def rotate(self) -> None:
         """Make another key sign, and be the only one published."""
-        self._http.post(f"{self.issuer}/rotate", timeout=DEADLINE).raise_for_status()
+        self.http.post(f"{self.issuer}/rotate", timeout=DEADLINE).raise_for_status()
 
 
 @pytest.fixture(scope="module", params=sorted(issuing.KEYS))
@@ -120,7 +91,7 @@ def test_an_access_token_opens_what_its_scopes_allow(client: Client) -> None:
 
 
 def test_the_audience_does_not_tell_access_tokens_from_id_tokens(client: Client) -> None:
-    tokens = client.tokens()
+    tokens = client.tokens("openid", resource=API)
     access, identity = part(tokens["access_token"], 1), part(tokens["id_token"], 1)
     assert API in access["aud"]
     assert API in identity["aud"]
