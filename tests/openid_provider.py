@@ -3,7 +3,7 @@
 `python tests/openid_provider.py ALGORITHM` prints its URL. It issues JWT access tokens and ID tokens
 through the authorization code grant, without asking a user; `POST /rotate` replaces its key. The
 views do as those of idpyoidc's own example do:
-https://github.com/IdentityPython/idpy-oidc/blob/main/example/flask_op/views.py
+https://github.com/IdentityPython/idpy-oidc/blob/0290fb07211c8a13419ec99574f2fc28a0eae565/example/flask_op/views.py
 """
 
 from __future__ import annotations
