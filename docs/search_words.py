@@ -22,7 +22,7 @@ WORDS = {
     "migration.md": "drf jwt_required permission_classes simplejwt",
     "policy-reference.md": "permissions public endpoint slash",
     "testing.md": "fixture mock unittest",
-    "verdicts-and-reasons.md": "bearer invalid_request invalid_token clock opaque skew",
+    "verdicts-and-reasons.md": "bearer invalid_request invalid_token clock kid_unknown opaque skew",
 }
 
 

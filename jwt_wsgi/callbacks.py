@@ -138,8 +138,11 @@ def _log_failure(error: Exception, name: str, consequence: str, logger: Logger) 
 def refuse_deferred(result: object) -> None:
     """Close a result that is an awaitable or a generator, and raise `TypeError`.
 
-    Nothing here would ever run it.
+    Nothing here would ever run it. `NotImplemented`, which a bound `__eq__` returns for a value of
+    another type, is refused as well, because its truth is True.
     """
+    if result is NotImplemented:
+        raise TypeError("a callback returned NotImplemented instead of a value")
     if not isinstance(result, Awaitable | AsyncGenerator | Generator):
         return
     close = getattr(result, "close", None)

@@ -155,10 +155,10 @@ def test_the_search_works_in_a_site_opened_from_a_folder_f10(
         page.locator("label.md-header__button[for=__search]").click()
     page.get_by_role("textbox", name="Search").press_sequentially("swagger")
     result = page.locator(".md-search-result__link").first
-    expect(result).to_contain_text("Under another name")
+    expect(result).to_contain_text("OpenAPI and Swagger")
     expect(page.locator(".md-search-result .md-tags").first).to_be_hidden()
     result.click()
-    expect(page.get_by_role("heading", level=1)).to_contain_text("Under another name")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("OpenAPI and Swagger")
     assert [url for url in watched.requested_urls if not url.startswith("file:")] == []
     watched.close()
 

@@ -95,7 +95,7 @@ def test_the_seeds_of_key_sets_make_keys_of_every_kind():
 
 
 def raising(error: Exception) -> Callable[..., NoReturn]:
-    def broken(*_: object) -> NoReturn:
+    def broken(*_: object, **options: object) -> NoReturn:
         raise error
 
     return broken
@@ -157,7 +157,7 @@ def test_a_reader_of_keys_may_raise_value_error_alone(monkeypatch, place, error)
         keyset.one_input(seed("keyset", "es256"))
 
 
-def echoing(token: str, *_: object) -> None:
+def echoing(token: str, *_: object, **options: object) -> None:
     raise InvalidToken("token_malformed", description=token)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 import os
@@ -304,6 +305,45 @@ WRONG = [
         "{x}",
     ),
     ("components", {"openapi": "3.0.3", "paths": {"/a": ITEM}, "components": []}, "components"),
+    ("a number for a path", {"openapi": "3.0.3", "paths": {5: ITEM}}, "paths[5]"),
+    ("dots", {"openapi": "3.0.3", "paths": {"/public/../a": ITEM}}, "'/public/../a'"),
+    ("encoded dots", {"openapi": "3.0.3", "paths": {"/x%2f%2e%2e/a": ITEM}}, "plain path"),
+    ("a control character", {"openapi": "3.0.3", "paths": {"/a%00": ITEM}}, "plain path"),
+    ("no UTF-8", {"openapi": "3.0.3", "paths": {"/a%FF": ITEM}}, "plain path"),
+    ("two slashes", {"openapi": "3.0.3", "paths": {"//": ITEM}}, "'//'"),
+    (
+        "dots of a server",
+        {"openapi": "3.0.3", "servers": [{"url": "/x/.."}], "paths": {"/a": ITEM}},
+        "plain path",
+    ),
+    (
+        "a server with two paths",
+        {
+            "openapi": "3.0.3",
+            "servers": [{"url": "/{v}", "variables": {"v": {"default": "a", "enum": ["a", "b"]}}}],
+            "paths": {"/a": ITEM},
+        },
+        "base_path",
+    ),
+    (
+        "a server with too many URLs",
+        {
+            "openapi": "3.0.3",
+            "servers": [{"url": "/{v}", "variables": {"v": {"enum": ["a"] * 101}}}],
+            "paths": {"/a": ITEM},
+        },
+        "too many",
+    ),
+    (
+        "another method",
+        {"openapi": "3.2.0", "paths": {"/a": {"additionalOperations": {"COPY": []}}}},
+        "['copy']",
+    ),
+    (
+        "schemes",
+        {"openapi": "3.0.3", "paths": {}, "components": {"securitySchemes": []}},
+        "securitySchemes",
+    ),
 ]
 
 
@@ -312,6 +352,113 @@ def test_a_document_that_cannot_be_read_is_an_error(source: Any, named: str) -> 
     with pytest.raises(ValueError) as error:  # noqa: PT011 (the text is compared below)
         Policy(RULES).openapi(source)
     assert named in str(error.value)
+
+
+def nested(depth: int) -> Any:
+    value: Any = "x"
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize("depth", [201, 900])
+def test_a_document_that_is_nested_too_deep_is_an_error(depth: int) -> None:
+    with pytest.raises(ValueError, match="nested more than 200 deep"):
+        Policy(RULES).openapi(document("GET /a", **{"x-deep": nested(depth)}))
+    itself = document("GET /a")
+    itself["x-self"] = itself
+    with pytest.raises(ValueError, match="contains itself"):
+        Policy(RULES).openapi(itself)
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        pytest.param({"issuer": 5}, "issuer=5", id="an issuer that is no text"),
+        pytest.param({"scheme": ["x"]}, "scheme=", id="a scheme that is no text"),
+        pytest.param({"base_path": 5}, "base_path=5", id="a base path that is no text"),
+        pytest.param({"flows": {"implicit": {"scopes": "x"}}}, "scopes", id="scopes of a flow"),
+    ],
+)
+def test_a_wrong_option_is_named_in_the_error(options: dict[str, Any], named: str) -> None:
+    with pytest.raises(ValueError) as error:  # noqa: PT011 (the text is compared below)
+        Policy({"/a": A}).openapi(document("GET /a"), **options)
+    assert named in str(error.value)
+
+
+def test_null_members_count_as_absent() -> None:
+    source = document("GET /a", components={"securitySchemes": None})
+    flows = {"implicit": {"scopes": None}}
+    made = Policy({"/a": A}).openapi(source, flows=flows)
+    assert made["components"]["securitySchemes"]["oauth2"]["flows"]["implicit"]["scopes"] == {
+        "a": ""
+    }
+    assert Policy({"/a": A}).openapi({**source, "components": None})["components"]
+
+
+# --- documents whose operations are the same objects, as YAML aliases make them
+
+
+def test_a_shared_operation_gets_the_security_of_each_of_its_paths() -> None:
+    operation = {"responses": {}}
+    policy = Policy({"/public": PUBLIC, "/private": A})
+    for order in (["/private", "/public"], ["/public", "/private"]):
+        for item in ({"get": operation}, {"get": dict(operation)}):
+            source = {"openapi": "3.1.0", "paths": dict.fromkeys(order, item)}
+            assert security(policy.openapi(source, scheme="s")) == {
+                "GET /public": PUBLIC_,
+                "GET /private": A_,
+            }
+            assert operation == {"responses": {}}
+
+
+def test_methods_of_their_own_have_a_security_too() -> None:
+    source = document("GET /a", version="3.2.0")
+    source["paths"]["/a"]["additionalOperations"] = {"COPY": {"security": [], **ANSWERS}}
+    source["paths"]["/a"]["query"] = {**ANSWERS}
+    item = Policy(RULES).openapi(source, scheme="s")["paths"]["/a"]
+    assert (item["query"]["security"], item["get"]["security"]) == (A_, PUBLIC_)
+    assert item["additionalOperations"]["COPY"]["security"] == A_
+    assert "COPY /a" in [endpoint.key for endpoint in coverage(source, Policy(RULES))]
+
+
+def test_the_values_of_a_host_need_no_base_path() -> None:
+    variables = {"region": {"default": "eu", "enum": ["eu", "us"]}}
+    source = document(
+        "GET /a", servers=[{"url": "https://{region}.x.test/v1", "variables": variables}]
+    )
+    assert security(Policy(RULES).openapi(source, scheme="s"))["GET /a"] == C_
+
+
+MEMBERS = (
+    "get /a servers url variables enum default flows scopes type $ref security securitySchemes "
+    "components paths additionalOperations oauth2"
+)
+json_values = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(0, 9), st.sampled_from(["/a", "x", "3.0.3"])),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.dictionaries(st.sampled_from(MEMBERS.split()), inner, max_size=4),
+    ),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=500, deadline=None)
+@given(json_values, json_values, json_values, st.booleans())
+def test_any_document_is_read_or_refused_with_a_value_error(
+    paths: Any, components: Any, servers: Any, names_issuer: bool
+) -> None:
+    source = {"openapi": "3.1.0", "paths": paths, "components": components, "servers": servers}
+    before = copy.deepcopy(source)
+    options: dict[str, Any] = {"issuer": "https://i.test/"} if names_issuer else {}
+    for read in (
+        lambda: Policy(RULES).openapi(source, **options),
+        lambda: coverage(source, Policy(RULES)),
+    ):
+        with contextlib.suppress(ValueError):
+            read()
+    assert source == before
 
 
 def test_wrong_options_are_errors() -> None:

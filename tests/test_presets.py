@@ -156,20 +156,31 @@ def test_a_token_for_another_api_is_refused(name: str, provider: Provider) -> No
 
 
 @every_provider
-def test_claims_of_the_caller_never_replace_those_of_the_preset(
+def test_claims_of_the_caller_are_required_beside_those_of_the_preset(
     name: str, provider: Provider
 ) -> None:
-    own = {"org": "acme", "cid": "x", "azp": "x", "appid": "x", "token_use": "id", "typ": "ID"}
     issuer = preset(name, provider, claims={"org": "acme"})
     assert Verifier(issuer).verify(provider.token(name, org="acme"))
     assert refusal(issuer, provider.token(name)) == "claim_missing"
-    theirs = {path for path, _ in preset(name, provider).profile.fixed}
-    fixed = dict(
-        preset(
-            name, provider, claims={claim: own[claim] for claim in own if claim in theirs}
-        ).profile.fixed
-    )
-    assert all(fixed[claim] != own.get(claim) for claim in theirs)
+
+
+@every_provider
+def test_a_stricter_value_of_the_caller_holds_for_a_claim_of_the_preset(
+    name: str, provider: Provider
+) -> None:
+    profile = preset(name, provider).profile
+    token = provider.token(name)
+    for claim, value in (*profile.fixed, *profile.predicates):
+        refusing = preset(name, provider, claims={claim: lambda _: False})
+        assert refusal(refusing, token) == "claim_mismatch", claim
+        assert refusal(preset(name, provider, claims={claim: ...}), token) is None
+        assert refusal(preset(name, provider, claims={claim: lambda _: True}), token) is None
+        if value is ... or callable(value):
+            other = preset(name, provider, claims={claim: "nobody"})
+            assert refusal(other, token) == "claim_mismatch", claim
+        else:
+            with pytest.raises(ValueError, match="the preset requires"):
+                preset(name, provider, claims={claim: "nobody"})
 
 
 @every_provider

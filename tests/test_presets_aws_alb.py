@@ -144,7 +144,7 @@ def test_the_token_is_read_from_its_header_alone(balancer: LocalIssuer) -> None:
 def test_options_of_the_caller_are_kept_and_never_replace_those_of_the_preset(
     balancer: LocalIssuer,
 ) -> None:
-    header = {"signer": "mine", "client": "mine", "iss": "mine", "v": "1"}
+    header = {"signer": ..., "client": lambda _: True, "v": "1"}
     issuer = trusted(balancer, header=header, leeway=0, padded=True)
     assert issuer.profile.leeway == 0
     verifier = Verifier(issuer)
@@ -152,6 +152,11 @@ def test_options_of_the_caller_are_kept_and_never_replace_those_of_the_preset(
     assert reason(verifier, balancer.token(header={"v": "1"})) is None
     keys = StaticJWKS(balancer.jwks)
     assert reason(Verifier(trusted(balancer, keys=keys)), balancer.token()) is None
+    refusing = Verifier(trusted(balancer, header={"client": lambda _: False}))
+    assert reason(refusing, balancer.token()) == "claim_mismatch"
+    for name in ("signer", "client", "iss"):
+        with pytest.raises(ValueError, match="the preset requires"):
+            trusted(balancer, header={name: "mine"})
 
 
 CHINA = ARN.replace(REGION, "cn-north-1").replace("arn:aws:", "arn:aws-cn:")

@@ -171,7 +171,7 @@ def test_a_token_needs_the_claims_of_the_provider(
         ("firebase", {"firebase": {"tenant": "t"}}),
     ],
 )
-def test_claims_of_the_caller_never_replace_those_of_the_preset(
+def test_claims_of_the_caller_never_weaken_those_of_the_preset(
     name: str, bad: dict[str, Any]
 ) -> None:
     local = LocalIssuer(like=name)

@@ -183,7 +183,7 @@ def test_a_token_that_another_key_signed_is_refused(case: Case, key: SigningKey)
         ("adfs", {"appid": None}, "claim_missing"),
     ],
 )
-def test_claims_of_the_caller_never_replace_those_of_the_preset(
+def test_claims_of_the_caller_never_weaken_those_of_the_preset(
     case: str, bad: dict[str, Any], expected: str, key: SigningKey
 ) -> None:
     local = issuer_of(CASES[case], key)

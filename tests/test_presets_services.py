@@ -169,13 +169,17 @@ CLAIMS: dict[str, dict[str, str]] = {
 
 
 @pytest.mark.parametrize(("name", "wrong"), CLAIMS.items(), ids=CLAIMS)
-def test_claims_of_the_caller_never_replace_those_of_the_preset(
+def test_claims_of_the_caller_never_weaken_those_of_the_preset(
     wrong: dict[str, str], service: Service
 ) -> None:
-    claims = {**wrong, "org": "acme"}
+    claims = {**dict.fromkeys(wrong, ...), "org": "acme"}
     assert service.refusal(service.local.token(org="acme"), claims=claims) is None
     assert service.refusal(service.local.token(), claims=claims) == "claim_missing"
-    assert service.refusal(service.local.token(**claims), claims=claims) == "claim_mismatch"
+    bad = service.local.token(**{**wrong, "org": "acme"})
+    assert service.refusal(bad, claims=claims) == "claim_mismatch"
+    for name in wrong:
+        refusing = service.refusal(service.local.token(), claims={name: lambda _: False})
+        assert refusing == "claim_mismatch"
 
 
 @every_service

@@ -4,23 +4,22 @@ Source: the OpenAPI Specification 3.0.4 and 3.1.1, "Paths Object", "Server Objec
 Object" and "Security Requirement Object".
 """
 
-import copy
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Final, NamedTuple
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from jwt_wsgi.errors import InvalidRequest
 from jwt_wsgi.policy.access import OPTIONAL, PUBLIC, Requirement
+from jwt_wsgi.policy.openapi_documents import check_version, copy_of, mapping_of, only_path
 from jwt_wsgi.policy.openapi_scopes import scope_alternatives, scopes_of
-from jwt_wsgi.policy.paths import Segments
+from jwt_wsgi.policy.paths import CONTROL, Segments
 from jwt_wsgi.policy.patterns import UNNAMED
 from jwt_wsgi.policy.reporting import ReportOnly
 from jwt_wsgi.policy.rules import Match
 
 #: The members of a path item that are operations. OpenAPI 3.2 added `query`.
 _METHODS: Final = ("get", "put", "post", "delete", "options", "head", "patch", "trace", "query")
-_VERSION = re.compile(r"3\.\d+(\.\d+)?")
 _VARIABLE = re.compile(r"\{([^{}/]*)\}")
 
 
@@ -42,10 +41,10 @@ class Operation(NamedTuple):
     @property
     def segments(self) -> Segments:
         """The segments of the path; a value that no rule names stands for each variable."""
-        path = unquote(self.path).removeprefix("/").removesuffix("/")
-        if path == "":
+        path = unquote(self.path, errors="strict")
+        if path in ("", "/"):
             return ()
-        names = path.split("/")
+        names = path[1:].removesuffix("/").split("/")
         return tuple(UNNAMED if _VARIABLE.search(name) else name for name in names)
 
 
@@ -75,25 +74,54 @@ def operations(
     Raises:
         ValueError: It is not a document of OpenAPI 3, or its paths cannot be read.
     """
-    _check_version(document)
-    for template, item in _mapping(document, "paths").items():
+    check_version(document)
+    if base_path is not None and not isinstance(base_path, str):
+        raise ValueError(f"base_path={base_path!r}: write a path, such as '/v1'")
+    document_base = base_path
+    for template, item in mapping_of(document, "paths").items():
         where = f"paths[{template!r}]"
-        if not isinstance(item, dict) or not template.startswith("/"):
-            raise ValueError(f"{where}: a path is written '/…' and holds an object")
+        if not isinstance(template, str) or not template.startswith("/"):
+            raise ValueError(f"{where}: a path is a text that begins with /")
+        if not isinstance(item, dict):
+            raise ValueError(f"{where}: a path item is an object")
         if "$ref" in item:
             raise ValueError(f"{where}: is a $ref; resolve it before")
-        for key in _METHODS:
-            if key not in item:
-                continue
-            member = item[key]
-            if not isinstance(member, dict):
-                raise ValueError(f"{where}[{key!r}]: an operation is an object")
-            base = base_path
-            if base is None:
-                base = _base_path([member, item, document], where)
+        for method, member in _members(item, where):
+            own_servers = next(filter(None, (each.get("servers") for each in (member, item))), None)
+            if base_path is None and own_servers:
+                base = only_path(own_servers, where)
+            else:
+                if document_base is None:
+                    document_base = only_path(document.get("servers") or [{}], "document")
+                base = document_base
             prefix = "" if base in mounts else base
             name = str(member.get("operationId", template))
-            yield Operation(prefix + template, key.upper(), name, member)
+            operation = Operation(prefix + template, method, name, member)
+            _check_path(operation)
+            yield operation
+
+
+def _members(item: Mapping[str, Any], where: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the operations of a path item by their methods, in upper case."""
+    members = {key.upper(): item[key] for key in _METHODS if key in item}
+    # OpenAPI 3.2: operations with other methods, which are written as they are sent.
+    members.update(mapping_of(item, "additionalOperations"))
+    for method, member in members.items():
+        if not isinstance(member, dict):
+            raise ValueError(f"{where}[{str(method).lower()!r}]: an operation is an object")
+        yield method, member
+
+
+def _check_path(operation: Operation) -> None:
+    """Refuse a path that a policy answers with 400, because no rule would hold for it."""
+    try:
+        segments = operation.segments
+    except UnicodeDecodeError:
+        segments = ("..",)
+    if any(segment in (".", "..") or CONTROL.search(segment) for segment in segments):
+        raise ValueError(
+            f"paths: a policy refuses every request for {operation.path!r}; write the plain path"
+        )
 
 
 def security_scheme(
@@ -109,9 +137,13 @@ def security_scheme(
         ValueError: It is not a document of OpenAPI 3, both `issuer` and `flows` are given, or the
             name is of another kind of scheme.
     """
-    _check_version(document)
+    check_version(document)
     if issuer is not None and flows is not None:
         raise ValueError("issuer beside flows: leave out one of them; each describes the scheme")
+    if issuer is not None and not isinstance(issuer, str):
+        raise ValueError(f"issuer={issuer!r}: write the issuer's URL as text")
+    if name is not None and not isinstance(name, str):
+        raise ValueError(f"scheme={name!r}: write the scheme's name as text")
     if issuer is not None:
         url = f"{issuer.rstrip('/')}/.well-known/openid-configuration"
         member = {"type": "openIdConnect", "openIdConnectUrl": url}
@@ -143,15 +175,17 @@ def with_security(
     base_path: str | None,
 ) -> dict[str, Any]:
     """Return a copy of a document whose operations have the security of the deciding rules."""
-    secured = copy.deepcopy(dict(document))
+    secured: dict[str, Any] = copy_of(document)
     scopes: dict[str, None] = {}
     for operation in operations(secured, mounts, base_path):
         requirement = _decided(operation, decide).requirement
         operation.member["security"] = _security(requirement, scheme.name)
         scopes.update(dict.fromkeys(scopes_of(requirement)))
-    schemes = secured.setdefault("components", {}).setdefault("securitySchemes", {})
+    components = dict(mapping_of(secured, "components"))
+    schemes = dict(mapping_of(components, "securitySchemes"))
     if scheme.member is not None:
-        schemes[scheme.name] = copy.deepcopy(dict(scheme.member))
+        schemes[scheme.name] = copy_of(scheme.member)
+    secured["components"] = {**components, "securitySchemes": schemes}
     _describe_scopes(schemes[scheme.name], scopes)
     return secured
 
@@ -180,63 +214,12 @@ def _describe_scopes(scheme: Mapping[str, Any], scopes: Collection[str]) -> None
     """Add the scopes to each flow of an oauth2 scheme; descriptions that are there stay."""
     if scheme.get("type") != "oauth2":
         return
-    for name, flow in _mapping(scheme, "flows").items():
+    for name, flow in mapping_of(scheme, "flows").items():
         if not isinstance(flow, dict):
             raise ValueError(f"flows[{name!r}]: a flow is an object")
-        described = flow.setdefault("scopes", {})
-        for scope in scopes:
-            described.setdefault(scope, "")
-
-
-def _check_version(document: Mapping[str, Any]) -> None:
-    version = document.get("openapi") if isinstance(document, Mapping) else None
-    if not isinstance(version, str) or _VERSION.fullmatch(version) is None:
-        raise ValueError(
-            f"document: openapi is {version!r}; pass a document of OpenAPI 3 as a mapping"
-        )
-
-
-def _mapping(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    member = document.get(name, {})
-    if not isinstance(member, Mapping):
-        raise ValueError(f"document: {name} is not an object")
-    return member
+        described = mapping_of(flow, "scopes")
+        flow["scopes"] = {**dict.fromkeys(scopes, ""), **described}
 
 
 def _schemes(document: Mapping[str, Any]) -> Mapping[str, Any]:
-    return _mapping(_mapping(document, "components"), "securitySchemes")
-
-
-def _base_path(holders: list[Mapping[str, Any]], where: str) -> str:
-    """Return the path of the servers that hold for an operation, the innermost list of them."""
-    for holder in holders:
-        servers = holder.get("servers")
-        if servers:
-            return _only_path(servers, where)
-    return ""
-
-
-def _only_path(servers: object, where: str) -> str:
-    if not isinstance(servers, list) or not all(isinstance(each, Mapping) for each in servers):
-        raise ValueError(f"{where}: servers is a list of objects")
-    paths = list(dict.fromkeys(map(_server_path, servers)))
-    if len(paths) > 1:
-        raise ValueError(
-            f"{where}: its servers have different paths, {', '.join(map(repr, paths))}; "
-            "name the one that the application sees with base_path="
-        )
-    return paths[0]
-
-
-def _server_path(server: Mapping[str, Any]) -> str:
-    """Return the path of a server's URL, with the defaults of its variables."""
-    variables = _mapping(server, "variables")
-
-    def default(match: re.Match[str]) -> str:
-        variable = variables.get(match[1])
-        if not isinstance(variable, Mapping):
-            raise ValueError(f"servers: the variable {match[0]} has no default")
-        return str(variable.get("default", ""))
-
-    url = _VARIABLE.sub(default, str(server.get("url", "/")))
-    return urlsplit(url).path.rstrip("/")
+    return mapping_of(mapping_of(document, "components"), "securitySchemes")

@@ -5,7 +5,7 @@ from typing import Unpack
 
 from jwt_wsgi.http.fetching import Fetch
 from jwt_wsgi.issuer import Issuer
-from jwt_wsgi.presets._preset_issuer import IssuerOptions, preset_issuer
+from jwt_wsgi.presets._preset_issuer import IssuerOptions, preset_issuer, require_audience
 from jwt_wsgi.presets._url_parts import check_host
 
 
@@ -38,7 +38,7 @@ def auth0(
     issuer = f"https://{check_host('domain', domain)}/"
     return preset_issuer(
         issuer,
-        audience=audience,
+        audience=require_audience(audience),
         provider_keys=f"{issuer}.well-known/jwks.json",
         claims={},
         fetch=fetch,

@@ -6,14 +6,16 @@ from typing import Any, Final, Unpack
 
 from jwt_wsgi.http.fetching import Fetch
 from jwt_wsgi.issuer import ANY_AUDIENCE, Issuer
+from jwt_wsgi.jose.claim_lookup import ClaimName
 from jwt_wsgi.jwks.remote_pem import RemotePEM
-from jwt_wsgi.presets._preset_issuer import IssuerOptions, preset_issuer
+from jwt_wsgi.presets._named_values import is_one_of, names_of
+from jwt_wsgi.presets._preset_issuer import IssuerOptions, preset_issuer, require_both
 
-_REGION: Final = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
+_REGION: Final = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]")
 #: China and the isolated regions do not have the domain of the documented hosts.
 _OTHER_DOMAINS: Final = ("cn-", "us-iso", "eu-iso")
 _ARN: Final = re.compile(
-    r"arn:aws(?:-[a-z]+)*:elasticloadbalancing:(?P<region>[a-z0-9-]+):\d{12}:"
+    r"arn:aws(?:-[a-z]+)*:elasticloadbalancing:(?P<region>[a-z0-9-]+):[0-9]{12}:"
     r"loadbalancer/app/[A-Za-z0-9-]+/[0-9a-f]+"
 )
 
@@ -52,15 +54,15 @@ def aws_alb(
     Raises:
         ValueError: An option has an invalid value. The text names the option and the remedy.
     """
-    if not options.get("padded", True):
-        raise ValueError("padded=False: load balancers pad their tokens; leave it out")
-    _check_region(region, has_keys=bool(options.get("keys")))
-    header = {
-        **(options.get("header") or {}),
+    if options.get("padded", True) is not True:
+        raise ValueError("padded=: load balancers pad their tokens; leave it out")
+    _check_region(region, has_keys=options.get("keys") is not None)
+    required: dict[ClaimName, Any] = {
         "signer": _check_arn(load_balancer_arn, region),
         "client": _one_of(client_ids),
         "iss": issuer,
     }
+    header = require_both("header", required, options.get("header"))
     combined: IssuerOptions = {
         "algorithms": ("ES256",),
         **options,
@@ -106,9 +108,5 @@ def _check_arn(arn: str, region: str) -> str:
 
 def _one_of(client_ids: str | Iterable[str]) -> str | Callable[[Any], bool]:
     """Return the required value of the header's `client`: one name, or a predicate."""
-    names = (client_ids,) if isinstance(client_ids, str) else tuple(client_ids)
-    if not names or not all(isinstance(name, str) and name for name in names):
-        raise ValueError(f"client_ids={client_ids!r}: name the clients that may call")
-    if len(names) == 1:
-        return names[0]
-    return lambda client: isinstance(client, str) and client in names
+    names = names_of("client_ids", client_ids, "name the clients that may call")
+    return names[0] if len(names) == 1 else is_one_of(names)

@@ -5,7 +5,7 @@ from typing import Unpack
 
 from jwt_wsgi.http.fetching import Fetch
 from jwt_wsgi.issuer import Issuer
-from jwt_wsgi.presets._preset_issuer import IssuerOptions, preset_issuer
+from jwt_wsgi.presets._preset_issuer import IssuerOptions, preset_issuer, require_audience
 from jwt_wsgi.presets._url_parts import check_host
 
 
@@ -41,7 +41,7 @@ def cloudflare_access(
     issuer = f"https://{check_host('team_domain', team_domain)}"
     return preset_issuer(
         issuer,
-        audience=audience,
+        audience=require_audience(audience),
         provider_keys=f"{issuer}/cdn-cgi/access/certs",
         claims={"type": "app"},
         fetch=fetch,

@@ -17,7 +17,7 @@ from jwt_wsgi.presets._entra_clouds import (
     token_versions,
 )
 from jwt_wsgi.presets._entra_keys import OwnersKeysFetcher
-from jwt_wsgi.presets._preset_issuer import IssuerOptions, preset_issuer
+from jwt_wsgi.presets._preset_issuer import IssuerOptions, preset_issuer, reusable
 from jwt_wsgi.presets._url_parts import GUID, check_guid
 
 #: The tenant of personal Microsoft accounts. It has keys of its own.
@@ -107,11 +107,16 @@ def entra(
         raise ValueError(f"version={version!r}: write 1 or 2")
     if application_keys is not None:
         check_guid("application_keys", application_keys, "the API's client ID")
-    configuration = _Configuration(version, cloud, audience, application_keys, fetch, options)
+    # They are read once for each tenant.
+    names = reusable(audience)
+    own_options = _reusable_options(options)
+    configuration = _Configuration(version, cloud, names, application_keys, fetch, own_options)
     if isinstance(tenant, _AnyTenant):
         return _resolver(configuration)
     if isinstance(tenant, str):
         return configuration.issuer_with_own_keys(_check_tenant(tenant))
+    if not isinstance(tenant, Iterable):
+        raise ValueError(f"tenant={tenant!r}: write the tenant's ID, several, or ANY_TENANT")
     guids = [_check_tenant(guid) for guid in tenant]
     if not guids:
         raise ValueError("tenant is empty: name at least one, or ANY_TENANT")
@@ -201,6 +206,16 @@ def _resolver(configuration: _Configuration) -> Callable[[str], Issuer | None]:
         return configuration.issuer(guid, keys.of(guid))
 
     return resolve
+
+
+def _reusable_options(options: IssuerOptions) -> IssuerOptions:
+    """Return the options with tuples in place of iterators."""
+    again: IssuerOptions = {**options}
+    if "algorithms" in again:
+        again["algorithms"] = reusable(again["algorithms"])
+    if "types" in again:
+        again["types"] = reusable(again["types"])
+    return again
 
 
 def _check_tenant(tenant: str) -> str:

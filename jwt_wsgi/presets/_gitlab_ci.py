@@ -8,7 +8,7 @@ from jwt_wsgi.http.fetching import Fetch
 from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.presets._allowed_values import AllowedValues, trusted_claims
 from jwt_wsgi.presets._base_url import check_base_url
-from jwt_wsgi.presets._preset_issuer import IssuerOptions, preset_issuer
+from jwt_wsgi.presets._preset_issuer import IssuerOptions, preset_issuer, require_audience
 
 _PROJECT = re.compile(r"[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)+")
 _NAMESPACE = re.compile(r"[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*")
@@ -71,7 +71,7 @@ def gitlab_ci(
     )
     return preset_issuer(
         issuer,
-        audience=audience,
+        audience=require_audience(audience),
         provider_keys=f"{issuer}/oauth/discovery/keys",
         claims=trusted,
         fetch=fetch,

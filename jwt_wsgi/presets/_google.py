@@ -7,9 +7,9 @@ from typing import Final, Unpack
 from jwt_wsgi.http.fetching import Fetch
 from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.presets._named_values import is_one_of, names_of
-from jwt_wsgi.presets._preset_issuer import IssuerOptions, preset_issuer
+from jwt_wsgi.presets._preset_issuer import IssuerOptions, preset_issuer, require_audience
 
-_IAP_AUDIENCE: Final = re.compile(r"/projects/\d+/[A-Za-z0-9._:/-]+")
+_IAP_AUDIENCE: Final = re.compile(r"/projects/[0-9]+/[A-Za-z0-9._:/-]+")
 _EMAIL: Final = re.compile(r"[^@\s]+@[a-z0-9-]+(\.[a-z0-9-]+)+")
 _SERVICE_ACCOUNT: Final = re.compile(r"[a-z0-9-]+@[a-z0-9.-]+\.gserviceaccount\.com")
 
@@ -86,7 +86,7 @@ def google_service_account(
             raise ValueError(f"emails holds {email!r}: {_EMAILS_REMEDY}")
     return preset_issuer(
         "https://accounts.google.com",
-        audience=audience,
+        audience=require_audience(audience),
         provider_keys="https://www.googleapis.com/oauth2/v3/certs",
         claims={"email": is_one_of(accounts), "email_verified": True},
         fetch=fetch,
@@ -122,7 +122,7 @@ def google_self_signed(
         raise ValueError(f"email={email!r}: write caller@my-project.iam.gserviceaccount.com")
     return preset_issuer(
         email,
-        audience=audience,
+        audience=require_audience(audience),
         provider_keys=f"https://www.googleapis.com/service_accounts/v1/jwk/{email}",
         claims={"sub": email},
         fetch=fetch,

@@ -12,7 +12,7 @@ from jwt_wsgi.jwks.remote import RemoteJWKS
 from jwt_wsgi.jwks.source import KeySource
 from jwt_wsgi.presets._allowed_values import AllowedValues, trusted_claims
 from jwt_wsgi.presets._base_url import check_base_url
-from jwt_wsgi.presets._preset_issuer import IssuerOptions, preset_issuer
+from jwt_wsgi.presets._preset_issuer import IssuerOptions, preset_issuer, require_audience
 
 _LABEL = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"
 _NAMESPACE = re.compile(_LABEL)
@@ -81,6 +81,7 @@ def kubernetes_service_accounts(
         },
         remedy="name who may call, because every pod of the cluster gets tokens",
     )
+    audience = require_audience(audience)
     _check_audience(audience, issuer)
     keys_url = f"{check_base_url('api_server', api_server, options)}/openid/v1/jwks"
     provider_keys: str | KeySource = keys_url

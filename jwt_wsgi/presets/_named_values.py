@@ -33,4 +33,4 @@ def is_one_of(names: Iterable[str]) -> Callable[[object], bool]:
 def is_one_of_ignoring_case(names: Iterable[str]) -> Callable[[object], bool]:
     """Return the predicate that accepts these strings in any case."""
     allowed = frozenset(name.lower() for name in names)
-    return lambda value: isinstance(value, str) and value.lower() in allowed
+    return lambda value: isinstance(value, str) and value.isascii() and value.lower() in allowed

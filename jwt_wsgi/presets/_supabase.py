@@ -10,7 +10,7 @@ from jwt_wsgi.jwks.remote import RemoteJWKS
 from jwt_wsgi.jwks.static import SharedSecret
 from jwt_wsgi.presets._base_url import check_base_url
 from jwt_wsgi.presets._named_values import is_one_of, names_of
-from jwt_wsgi.presets._preset_issuer import IssuerOptions, preset_issuer
+from jwt_wsgi.presets._preset_issuer import IssuerOptions, preset_issuer, require_audience
 
 _REF = re.compile(r"[a-z0-9]+")
 _PUBLISHED = ("ES256", "RS256")
@@ -63,7 +63,7 @@ def supabase(
         defaults = _with_secret(legacy_secret, keys_url, fetch, options)
     return preset_issuer(
         issuer,
-        audience=audience,
+        audience=require_audience(audience),
         provider_keys=keys_url,
         claims={"role": is_one_of(role_names), "session_id": ...},
         fetch=fetch,
