@@ -16,7 +16,7 @@ WORDS = {
     "how-to/report-only.md": "dry-run shadow",
     "how-to/revocation.md": "blacklist blocklist denylist logout",
     "command-line.md": "bash cli explain fish tab-completion zsh",
-    "deployment.md": "docker kubernetes wsgipassauthorization",
+    "deployment.md": "docker kubernetes nginx wsgipassauthorization",
     "key-sources.md": "certificate jwks jwks_uri kid rotate rotation",
     "metrics.md": "audit log logging monitoring",
     "migration.md": "drf jwt_required permission_classes simplejwt",
