@@ -204,9 +204,7 @@ def test_the_depth_is_checked_before_a_reader_recurses(monkeypatch: pytest.Monke
 
 
 @pytest.mark.counts_calls
-def test_telling_a_source_of_an_accepted_token_that_does_not_want_to_know_is_one_look(
-    local: LocalIssuer,
-) -> None:
+def test_a_source_that_wants_no_news_of_accepted_tokens_costs_one_look(local: LocalIssuer) -> None:
     source = StaticJWKS(local.jwks)
     nothing = calls(lambda: None)
     assert calls(lambda: report_accepted_token(source, "k", "RS256")) == nothing + 2

@@ -31,7 +31,7 @@ class _HeldKey(NamedTuple):
 class KidCache:
     """Keys by their kid, and the kids that the endpoint does not have.
 
-    Every method takes `now` in monotonic seconds. The caller holds its own lock; only the
+    Every `now` is in monotonic seconds. The caller holds its own lock; only the
     attributes may be read without it.
 
     Args:
