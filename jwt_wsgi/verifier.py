@@ -34,7 +34,7 @@ from jwt_wsgi.jose.compact import (
 )
 from jwt_wsgi.jose.header_members import check_header_predicates, check_header_values
 from jwt_wsgi.jose.keys import KeySet, describe_keys
-from jwt_wsgi.jwks.source import report_bad_signature
+from jwt_wsgi.jwks.source import report_accepted_token, report_bad_signature
 
 logger = logging.getLogger("jwt_wsgi.verifier")
 
@@ -184,6 +184,7 @@ class Verifier:
         auth = self._judge_now(token, verified, claims)
         if self._issuers.resolvers:
             self._issuers.confirm(issuer)
+        report_accepted_token(issuer.keys, compact.header.get("kid"), alg)
         if verified.keys is not None:
             self._cache.put(token, verified, verified.scopes)
         return auth

@@ -24,6 +24,7 @@ from jwt_wsgi.errors import InvalidToken
 from jwt_wsgi.jose import strict_json
 from jwt_wsgi.jose.compact import MAX_TOKEN_BYTES
 from jwt_wsgi.jose.encoding import encode
+from jwt_wsgi.jwks.source import report_accepted_token
 from jwt_wsgi.middleware.extraction import parse_authorization
 from jwt_wsgi.testing import LocalIssuer
 
@@ -200,3 +201,10 @@ def test_the_depth_is_checked_before_a_reader_recurses(monkeypatch: pytest.Monke
         with pytest.raises(ValueError, match="the "):
             strict_json.read_object(text)
     assert read == ["the quick one", "the scanner", "the decoder"]
+
+
+@pytest.mark.counts_calls
+def test_a_source_that_wants_no_news_of_accepted_tokens_costs_one_look(local: LocalIssuer) -> None:
+    source = StaticJWKS(local.jwks)
+    nothing = calls(lambda: None)
+    assert calls(lambda: report_accepted_token(source, "k", "RS256")) == nothing + 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import logging
 import os
 import threading
@@ -25,6 +26,7 @@ from jwt_wsgi import ANY_AUDIENCE, Issuer, KeysUnavailable, RemotePEM, StaticJWK
 from jwt_wsgi.http.fetching import FetchError, Reply
 from jwt_wsgi.jwks.source import KeySource
 from jwt_wsgi.testing import LocalIssuer, SigningKey
+from jwt_wsgi.testing.signing import compact
 
 URL = "https://keys.example.com/v1/{kid}"
 KIDS = [str(uuid.UUID(int=number)) for number in range(1, 9)]
@@ -78,6 +80,7 @@ class Remote:
     def use(self, kid: str) -> None:
         [key] = self.source.find(kid, "ES256")
         assert key.verifies("ES256", b"m", KEYS[kid].sign(b"m"))
+        self.source.token_accepted(kid, "ES256")
 
     def later(self, seconds: float) -> None:
         """Advance the clock, and let a refresh that is due happen."""
@@ -218,7 +221,7 @@ def test_a_key_in_use_is_refreshed_in_the_background_and_keeps_the_epoch() -> No
     assert (remote.fetches, remote.source.held() is before) == (2, True)
 
 
-def test_a_key_that_verified_nothing_in_its_lifetime_is_dropped() -> None:
+def test_a_key_of_no_accepted_token_is_dropped_when_it_is_due() -> None:
     remote = Remote(A, B)
     remote.use(A)
     assert remote.ask(B) == FOUND
@@ -314,7 +317,7 @@ def test_a_spent_budget_leaves_one_fetch_for_the_refresh() -> None:
 
 
 def test_keys_that_exist_and_sign_nothing_here_do_not_evict_one_that_does() -> None:
-    remote = Remote(*KIDS, max_keys=3)
+    remote = Remote(*KIDS, max_keys=3, cooldown=0)
     remote.use(A)
     remote.use(B)
     for kid in KIDS[2:]:
@@ -325,10 +328,192 @@ def test_keys_that_exist_and_sign_nothing_here_do_not_evict_one_that_does() -> N
     assert len(held.kids) == 3
 
 
-def test_a_new_key_is_not_fetched_where_every_place_is_in_use() -> None:
-    remote = Remote(A, B, max_keys=1)
+def test_a_new_key_is_fetched_where_every_place_is_in_use() -> None:
+    remote = Remote(A, B, C, max_keys=2)
     remote.use(A)
-    assert (remote.ask(B), remote.fetches) == (UNAVAILABLE, 1)
+    for kid in (B, C):
+        assert remote.ask(kid) == FOUND
+    remote.use(C)
+    held = remote.source.held()
+    assert held is not None
+    assert held.kids == {C}
+
+
+SIGNER = "arn:aws:elasticloadbalancing:eu-west-1:1:loadbalancer/app/%s/1"
+
+
+class Trusting:
+    """A verifier of tokens of one load balancer, with its keys in a source of virtual time."""
+
+    def __init__(self, *kids: str, **options: Any) -> None:
+        self.remote = Remote(*kids, **options)
+        issuer = Issuer(
+            "https://idp.example.com",
+            audience=ANY_AUDIENCE,
+            keys=self.remote.source,
+            algorithms=["ES256"],
+            header={"signer": SIGNER % "mine"},
+        )
+        self.revoked = False
+        self.wall = Clock(1_800_000_000.0)
+        self.verifier = Verifier(issuer, is_revoked=lambda _: self.revoked, clock=self.wall)
+
+    def token(self, kid: str, signer: str = "mine", *, lives: float = 10 * DAY) -> str:
+        header = {"alg": "ES256", "kid": kid, "signer": SIGNER % signer}
+        claims = {"iss": "https://idp.example.com", "exp": int(self.wall() + lives)}
+        return compact(header, json.dumps(claims).encode(), KEYS[kid])
+
+    def judge(self, token: str) -> str | None:
+        try:
+            return reason(self.verifier, token)
+        finally:
+            idle()
+
+    def later(self, seconds: float) -> None:
+        self.wall.advance(seconds)
+        self.remote.later(seconds)
+
+    @property
+    def kids(self) -> frozenset[str]:
+        held = self.remote.source.held()
+        return frozenset() if held is None else held.kids
+
+
+@pytest.mark.parametrize(
+    ("signer", "lives", "is_revoked", "refusal"),
+    [
+        pytest.param("attacker", 600, False, "claim_mismatch", id="another load balancer"),
+        pytest.param("mine", -600, False, "token_expired", id="expired"),
+        pytest.param("mine", 600, True, "token_revoked", id="revoked"),
+    ],
+)
+def test_refused_tokens_with_valid_signatures_do_not_shut_out_the_keys_of_good_ones(
+    signer: str, lives: float, is_revoked: bool, refusal: str
+) -> None:
+    """Any customer of the region signs tokens whose keys exist; 20 of them filled every place."""
+    trusting = Trusting(*KIDS, max_keys=4)
+    mine, *others = KIDS
+    good = trusting.token(mine)
+    for _ in range(30):
+        trusting.revoked = is_revoked
+        for kid in others:
+            assert trusting.judge(trusting.token(kid, signer, lives=lives)) == refusal
+            trusting.later(2)
+        trusting.revoked = False
+        assert trusting.judge(good) is None
+        trusting.later(3600)
+    assert mine in trusting.kids
+    assert len(trusting.kids) <= 2
+
+
+def test_a_key_that_serves_cached_tokens_alone_outlives_an_outage() -> None:
+    """It counted as unused, and was dropped at its second refresh."""
+    trusting = Trusting(A, stale_for=14400)
+    token = trusting.token(A)
+    assert trusting.judge(token) is None
+    assert trusting.judge(token) is None
+    for _ in range(3):
+        trusting.later(0.95 * DAY)
+        assert trusting.judge(token) is None
+        assert trusting.judge(token) is None
+    assert trusting.remote.fetches == 4
+    trusting.remote.endpoint.answer = FetchError("down", outcome="unreachable")
+    trusting.later(DAY + 14400 - 1)
+    assert trusting.judge(token) is None
+    trusting.later(2)
+    assert trusting.judge(token) == "keys_unavailable"
+
+
+def test_retired_keys_that_stay_published_give_way_to_new_ones() -> None:
+    trusting = Trusting(*KIDS, max_keys=4)
+    for kid in KIDS:
+        assert trusting.judge(trusting.token(kid)) is None
+        for _ in range(8):
+            trusting.later(DAY / 8)
+    assert trusting.kids == set(KIDS[-3:])
+
+
+def test_one_key_whose_refresh_fails_does_not_keep_the_others_from_theirs() -> None:
+    """A fetch that fails was tried again and again before any other, until all were too old."""
+    remote = Remote(A, B, stale_for=3600)
+    remote.use(A)
+    remote.use(B)
+    remote.endpoint.published[A] = b"not a key"
+    for _ in range(30):
+        remote.later(3600)
+    held = remote.source.held()
+    assert held is not None
+    assert held.kids == {B}
+
+
+@pytest.mark.parametrize("is_accepted", [True, False], ids=["accepted", "not accepted"])
+@pytest.mark.parametrize("blocked", [True, False], ids=["no fetch may start", "no such keys"])
+def test_invented_kids_drop_no_key_and_begin_no_epoch(is_accepted: bool, blocked: bool) -> None:
+    """Room was made before it was known that a fetch may start, and that it brings a key."""
+    remote = Remote(*KIDS[:4], max_keys=4, cooldown=0)
+    for kid in KIDS[:3]:
+        remote.use(kid)
+    assert remote.ask(D) == FOUND
+    if is_accepted:
+        remote.source.token_accepted(D, "ES256")
+    before = remote.source.held()
+    if blocked:
+        remote.endpoint.answer = FetchError("down", outcome="unreachable")
+        assert remote.ask(str(uuid.uuid4())) == UNAVAILABLE
+    fetches = remote.fetches
+    for _ in range(5):
+        assert remote.ask(str(uuid.uuid4())) == (UNAVAILABLE if blocked else UNKNOWN)
+    assert remote.source.held() is before
+    assert (remote.fetches == fetches) == blocked
+
+
+@pytest.mark.parametrize("kid", [None, B], ids=["no kid", "another source's key"])
+def test_an_accepted_token_under_a_key_of_another_source_changes_nothing(kid: str | None) -> None:
+    remote = Remote(A)
+    assert remote.ask(A) == FOUND
+    before = remote.source.held()
+    remote.source.token_accepted(kid, "ES256")
+    assert remote.source.held() is before
+    remote.later(DAY)
+    assert remote.source.held() is None
+
+
+# --- a key that was stolen
+
+
+def test_a_revoked_key_is_refused_at_once_even_if_cached_and_is_never_fetched_again() -> None:
+    trusting = Trusting(A, B)
+    token = trusting.token(A)
+    assert [trusting.judge(each) for each in (token, trusting.token(B), token, token)] == [None] * 4
+    trusting.remote.source.revoke(A)
+    for _ in range(3):
+        assert trusting.judge(token) == "kid_unknown"
+        assert trusting.judge(trusting.token(B)) is None
+        trusting.later(DAY)
+    assert sum(url.endswith(A) for url in trusting.remote.endpoint.fetched) == 1
+
+
+def test_a_kid_can_be_revoked_before_its_key_is_fetched() -> None:
+    remote = Remote(A)
+    remote.source.revoke(A)
+    assert (remote.ask(A), remote.fetches) == (UNKNOWN, 0)
+
+
+def test_a_key_that_is_revoked_while_it_is_fetched_is_not_used(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    remote = Remote(A, timeout=10)
+    remote.endpoint.answer = hanging = Future()
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(remote.ask, A)
+        eventually(lambda: remote.fetches == 1)
+        remote.source.revoke(A)
+        # The caller does not wait for the reply.
+        assert waiting.result(timeout=5) == UNKNOWN
+    hanging.set_result(KEYS[A].pem)
+    idle()
+    assert (remote.ask(A), remote.source.held()) == (UNKNOWN, None)
+    assert f"kid '{A}' is revoked in this process" in caplog.text
 
 
 def test_known_keys_never_wait_while_invented_kids_hang() -> None:
@@ -469,6 +654,8 @@ WRONG = [
     pytest.param({"url": "ftp://keys.example.com/{kid}"}, "https", id="another scheme"),
     pytest.param({"url": None}, "url=", id="no text"),
     pytest.param({"max_keys": 0}, "max_keys=", id="no keys"),
+    pytest.param({"max_keys": 1}, "max_keys=", id="one key"),
+    pytest.param({"max_keys": 2.0}, "max_keys=", id="a float"),
     pytest.param({"max_bytes": 1.5}, "max_bytes=", id="half a byte"),
     pytest.param({"cache_ttl": 0}, "cache_ttl=", id="no lifetime"),
     pytest.param({"requests_per_minute": 1}, "requests_per_minute=", id="one fetch"),
@@ -547,7 +734,7 @@ def test_a_fault_of_the_endpoint_is_never_a_wrong_verdict(server: FaultServer, f
     clock = Clock(1000.0)
     source = RemotePEM(server.url(path="/{kid}"), clock=clock, timeout=0.5)
     [key] = source.find(A, "ES256")
-    assert key.verifies("ES256", b"m", KEYS[A].sign(b"m"))
+    source.token_accepted(A, "ES256")
     paths = [f"/{A}"] if fault == REFUSE else [f"/{A}", f"/{B}"]
     for path in paths:
         server.fail(fault, path=path)
@@ -587,6 +774,21 @@ def test_a_certificate_is_checked(server: FaultServer) -> None:
     ):
         source = RemotePEM(server.url(listener, "/{kid}"), ca_certs=roots)
         assert _finds(source, A) == good
+
+
+def test_keys_of_refused_tokens_leave_a_place_for_a_good_one(server: FaultServer) -> None:
+    source = RemotePEM(server.url(path="/{kid}"), max_keys=2)
+    local = LocalIssuer(algorithms=("ES256",), keys=[KEYS[B]])
+    issuer = Issuer(local.issuer, audience=ANY_AUDIENCE, keys=source, algorithms=["ES256"])
+    verifier = Verifier(issuer)
+    stranger = LocalIssuer(algorithms=("ES256",), keys=[KEYS[A]])
+    for _ in range(3):
+        assert reason(verifier, stranger.token(exp=1)) == "token_expired"
+        assert reason(verifier, local.token()) is None
+    assert server.counted(f"/{B}") == 1
+    source.revoke(B)
+    assert reason(verifier, local.token()) == "kid_unknown"
+    assert server.counted(f"/{B}") == 1
 
 
 def test_many_threads_of_a_whole_verifier(server: FaultServer) -> None:

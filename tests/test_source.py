@@ -13,7 +13,7 @@ from conftest import Clock
 from jwt_wsgi import InvalidToken, Issuer, KeysUnavailable, RemoteJWKS, StaticJWKS, Verifier
 from jwt_wsgi.jose import KeySet
 from jwt_wsgi.jose.jwk import Key
-from jwt_wsgi.jwks.source import KeySource, KeySourceChain
+from jwt_wsgi.jwks.source import FilteredSource, KeySource, KeySourceChain
 from jwt_wsgi.testing import LocalIssuer, SigningKey
 from jwt_wsgi.testing.signing import compact
 
@@ -90,6 +90,20 @@ class Told(StaticJWKS):
         self.error = error
 
     def signature_failed(self, kid: str | None, alg: str) -> None:
+        self.told.append((kid, alg))
+        if self.error is not None:
+            raise self.error
+
+
+class ToldOfSuccess(StaticJWKS):
+    """A source of one key that records the accepted tokens that it is told of."""
+
+    def __init__(self, key: SigningKey, error: BaseException | None = None) -> None:
+        super().__init__({"keys": [key.jwk]})
+        self.told: list[tuple[str | None, str]] = []
+        self.error = error
+
+    def token_accepted(self, kid: str | None, alg: str) -> None:
         self.told.append((kid, alg))
         if self.error is not None:
             raise self.error
@@ -175,6 +189,33 @@ def test_an_exception_of_a_source_that_is_told_changes_no_verdict_u10(
     assert verdict([failing, last], token_of(SigningKey("ES256", "one"))) == "signature_invalid"
     assert last.told == [("one", "ES256")]
     assert "signature_failed raised RuntimeError; the token is refused all the same" in caplog.text
+    assert "hidden" not in caplog.text
+
+
+def test_a_chain_tells_the_sources_that_want_to_know_of_an_accepted_token() -> None:
+    first = ToldOfSuccess(ONE)
+    second = ToldOfSuccess(TWO)
+    assert verdict([static(ONE), first, second], token_of(ONE)) == "accepted"
+    assert first.told == second.told == [("one", "ES256")]
+
+
+@pytest.mark.parametrize(("alg", "told"), [("ES256", 1), ("RS256", 0)])
+def test_a_source_is_told_only_of_tokens_whose_algorithm_it_is_asked_for(
+    alg: str, told: int
+) -> None:
+    source = ToldOfSuccess(ONE)
+    FilteredSource(source, frozenset({"ES256"})).token_accepted("one", alg)
+    assert source.told == [("one", "ES256")] * told
+
+
+def test_an_exception_of_a_source_that_is_told_does_not_refuse_the_token(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    failing = ToldOfSuccess(ONE, RuntimeError("hidden"))
+    last = ToldOfSuccess(ONE)
+    assert verdict([failing, last], token_of(ONE)) == "accepted"
+    assert last.told == [("one", "ES256")]
+    assert "token_accepted raised RuntimeError; the token is accepted all the same" in caplog.text
     assert "hidden" not in caplog.text
 
 

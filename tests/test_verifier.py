@@ -329,3 +329,56 @@ def test_the_log_says_how_many_of_the_keys_were_tried_d15() -> None:
     assert refusal.reason == "signature_invalid"
     assert "4 keys that were tried of 6" in str(refusal.expected)
     assert judge.verify(issuers[0].token(header={"kid": None}))
+
+
+class Told(StaticJWKS):
+    """A source that records the accepted tokens that it is told of."""
+
+    def __init__(self, local: LocalIssuer) -> None:
+        super().__init__(local.jwks)
+        self.told: list[tuple[str | None, str]] = []
+
+    def token_accepted(self, kid: str | None, alg: str) -> None:
+        self.told.append((kid, alg))
+
+
+def test_a_source_is_told_of_an_accepted_token_once_and_not_when_it_is_cached(
+    local: LocalIssuer,
+) -> None:
+    keys = Told(local)
+    judge = verifier(local, keys=keys)
+    token = local.token()
+    for _ in range(3):
+        judge.verify(token)
+    assert keys.told == [(local.key().kid, "RS256")]
+
+
+def fail(_: object) -> bool:
+    raise RuntimeError
+
+
+@pytest.mark.parametrize(
+    ("claims", "options", "verifier_options", "refusal"),
+    [
+        pytest.param({"exp": 1}, {}, {}, "token_expired", id="expired"),
+        pytest.param({"aud": "other"}, {}, {}, "audience_mismatch", id="another audience"),
+        pytest.param({}, {"header": {"signer": "a"}}, {}, "claim_missing", id="no header member"),
+        pytest.param({}, {"claims": {"sub": "x"}}, {}, "claim_mismatch", id="another claim"),
+        pytest.param(
+            {}, {"claims": {"sub": lambda _: False}}, {}, "claim_mismatch", id="a predicate"
+        ),
+        pytest.param({}, {}, {"is_revoked": lambda _: True}, "token_revoked", id="revoked"),
+        pytest.param({}, {}, {"is_revoked": fail}, "revocation_unknown", id="status unknown"),
+    ],
+)
+def test_a_source_is_not_told_of_a_token_with_a_valid_signature_that_is_refused(
+    local: LocalIssuer,
+    claims: dict[str, Any],
+    options: dict[str, Any],
+    verifier_options: dict[str, Any],
+    refusal: str,
+) -> None:
+    keys = Told(local)
+    judge = verifier(local, verifier_options, keys=keys, **options)
+    assert reason(judge, local.token(**claims)) == refusal
+    assert keys.told == []

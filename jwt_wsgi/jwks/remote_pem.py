@@ -17,7 +17,7 @@ from jwt_wsgi.jose.keys import KeySet
 from jwt_wsgi.jwks.events import Fetched, Hooks, OnFetch, log_status
 from jwt_wsgi.jwks.kid_cache import KidCache
 from jwt_wsgi.jwks.limits import PerKidLimits
-from jwt_wsgi.jwks.loading import LoadFailure, built_in_client, check_bound
+from jwt_wsgi.jwks.loading import LoadFailure, built_in_client
 from jwt_wsgi.jwks.lock import ProcessLock
 from jwt_wsgi.jwks.pem_documents import (
     LoadedKey,
@@ -39,8 +39,8 @@ class RemotePEM:
 
     No request waits for a key that is held: it is fetched again in the background, and the last
     good one is used meanwhile. Of the keys that are not held, one is fetched at a time. If no fetch
-    may start for a token, it is answered with 503, because its key may exist. A key is dropped if
-    it has verified no token in its lifetime. It gives way to another key only if it never has.
+    may start for a token, it is answered with 503, because its key may exist. A key is kept beyond
+    its lifetime only if a token was accepted under it. No refused token makes it give way.
 
     Source: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/listener-authenticate-users.html
 
@@ -61,7 +61,8 @@ class RemotePEM:
         max_waiting: Requests that may wait for a key. Before the first key is there, every request
             waits. Default 2.
         max_bytes: The largest reply that is accepted, in bytes. Default 16384.
-        max_keys: The largest number of keys that are held. Default 20.
+        max_keys: The largest number of keys that are held, at least 2. A quarter is reserved for
+            keys under which no token was accepted yet. Default 20.
         headers: Headers to send with every fetch: a mapping, or a callable that returns one.
             Default None.
         ca_certs: A PEM file of trusted roots in place of the system's. Default None.
@@ -102,7 +103,6 @@ class RemotePEM:
         limits = PerKidLimits(
             cache_ttl, requests_per_minute, cooldown, stale_for, timeout, max_waiting
         )
-        check_bound("max_keys", max_keys)
         if fetch is None:
             fetch = built_in_client(2 * timeout, max_bytes, headers, ca_certs, False)
         self._documents = PEMDocuments(url, fetch, max_bytes)
@@ -144,10 +144,33 @@ class RemotePEM:
             return keys.find(kid, alg)
         deadline = time.monotonic() + self._schedule.limits.timeout
         with self._lock:
-            while not self._is_settled(kid):
+            while not self._cache.is_settled(kid, self._clock()):
                 if not self._ensure_fetch(kid) or not self._wait(deadline):
                     raise self._unavailable()
             return self._cache.find(kid, alg)
+
+    def token_accepted(self, kid: str | None, alg: str) -> None:
+        """Keep the key of a token that was accepted: refused tokens do not make it give way.
+
+        Args:
+            kid: The `kid` of the token's header, or None.
+            alg: The `alg` of the token's header.
+        """
+        # In a chain of sources, the key may be another source's.
+        if kid is not None and self._cache.find(kid, alg):
+            with self._lock:
+                self._cache.accept(kid)
+
+    def revoke(self, kid: str) -> None:
+        """Stop using the key of this `kid` in this process, whatever the provider publishes.
+
+        Args:
+            kid: The kid of the key that must not be used any more.
+        """
+        with self._lock:
+            self._cache.revoke(kid)
+            self._lock.notify_all()
+        logger.warning("keys of %r: kid %a is revoked in this process", self._documents, kid)
 
     def status(self) -> KeyStatus:
         """Return the status of the source, without waiting and without fetching.
@@ -155,12 +178,10 @@ class RemotePEM:
         The times are those of the last fetch that the endpoint answered.
         """
         with self._lock:
-            return self._status()
-
-    def _status(self) -> KeyStatus:
-        now = self._expire_lease()
-        keys = self._cache.keys
-        return self._schedule.status(now, None if keys is None else keys.kids, self._last_error)
+            now = self._expire_lease()
+            keys = self._cache.keys
+            kids = None if keys is None else keys.kids
+            return self._schedule.status(now, kids, self._last_error)
 
     # What needs the lock.
 
@@ -173,15 +194,11 @@ class RemotePEM:
         if kid is not None:
             self._start_fetch(kid, on_demand=False)
 
-    def _is_settled(self, kid: str) -> bool:
-        """Return True if it is known which key a kid has, or that it has none."""
-        return self._cache.is_held(kid) or self._cache.is_absent(kid, self._clock())
-
     def _ensure_fetch(self, kid: str) -> bool:
         """Return True if a fetch is running, for this kid or another; start one if need be."""
         if self._schedule.in_flight(self._expire_lease()):
             return True
-        return self._cache.make_room() and self._start_fetch(kid, on_demand=True)
+        return self._start_fetch(kid, on_demand=True)
 
     def _wait(self, deadline: float) -> bool:
         """Wait until a fetch has ended. Return False if it has not, or if too many wait."""
@@ -247,9 +264,7 @@ class RemotePEM:
     def _install(self, lease: int, kid: str, loaded: LoadedKey) -> None:
         with self._lock:
             schedule = self._schedule
-            is_latest = schedule.record_success(lease, self._clock(), loaded.max_age)
-            # A key may have come meanwhile, from a fetch that was counted as lost.
-            if is_latest and (self._cache.is_held(kid) or self._cache.make_room()):
+            if schedule.record_success(lease, self._clock(), loaded.max_age):
                 self._cache.put(kid, loaded.key, schedule.refresh_at, schedule.usable_until)
             self._lock.notify_all()
 
@@ -268,21 +283,12 @@ class RemotePEM:
                 self._last_error = failure.reason
                 self._schedule.record_failure(lease, now, failure.retry_after)
             elif self._schedule.record_success(lease, now, None):
-                self._record_absence(kid, now, is_gone=says_key_is_gone(error))
+                self._cache.record_absence(kid, now, is_gone=says_key_is_gone(error))
             self._lock.notify_all()
         return failure.outcome
 
-    def _record_absence(self, kid: str, now: float, *, is_gone: bool) -> None:
-        if self._cache.is_held(kid) and not is_gone:
-            # The endpoint may only forbid it for a while. The key is used until it is too old.
-            self._cache.stop_refreshing(kid)
-        else:
-            self._cache.remove(kid)
-            self._cache.mark_absent(kid, now)
-
     def _announce(self, outcome: Outcome, started_at: float) -> None:
-        with self._lock:
-            status = self._status()
+        status = self.status()
         seconds = self._clock() - started_at
         fetched = Fetched(repr(self._documents), outcome, seconds, int(outcome == "ok"))
         log_status(fetched, status)

@@ -17,8 +17,10 @@ logger = logging.getLogger("jwt_wsgi.jwks")
 class KeySource(Protocol):
     """A source of verification keys. Any class with these two methods is one.
 
-    A third method is optional: `signature_failed(kid, alg)` is called when a key that
-    `find` returned did not verify a signature. It may start a fetch, and must not wait.
+    Two more methods are optional, and must not wait. `signature_failed(kid, alg)` is called when a
+    key that `find` returned did not verify a signature. It may start a fetch.
+    `token_accepted(kid, alg)` is called when a token has passed every check, revocation included.
+    It is not called for a cached token. A source that wraps another one passes both calls on.
     """
 
     def held(self) -> KeySet | None:
@@ -54,6 +56,28 @@ def report_bad_signature(source: KeySource, kid: str | None, alg: str) -> None:
             alg,
             name="signature_failed",
             consequence="the token is refused all the same",
+            logger=logger,
+        )
+
+
+def report_accepted_token(source: KeySource, kid: str | None, alg: str) -> None:
+    """Tell a source that a token under its key has passed every check, if it wants to know.
+
+    Args:
+        source: The key source of the token's issuer.
+        kid: The `kid` of the token's header, or None.
+        alg: The `alg` of the token's header.
+    """
+    token_accepted = getattr(source, "token_accepted", None)
+    if token_accepted is None:
+        return
+    with suppress(CallbackFailed):
+        call(
+            token_accepted,
+            kid,
+            alg,
+            name="token_accepted",
+            consequence="the token is accepted all the same",
             logger=logger,
         )
 
@@ -151,6 +175,16 @@ class FilteredSource:
         if alg in self._algorithms:
             report_bad_signature(self._source, kid, alg)
 
+    def token_accepted(self, kid: str | None, alg: str) -> None:
+        """Tell the source, if it is asked for this algorithm.
+
+        Args:
+            kid: The `kid` of the token's header, or None.
+            alg: The `alg` of the token's header.
+        """
+        if alg in self._algorithms:
+            report_accepted_token(self._source, kid, alg)
+
     def single_sources(self) -> tuple[KeySource, ...]:
         """Return the source alone, or those that it consists of."""
         return single_sources(self._source)
@@ -220,6 +254,16 @@ class KeySourceChain:
         """
         for source in self._sources:
             report_bad_signature(source, kid, alg)
+
+    def token_accepted(self, kid: str | None, alg: str) -> None:
+        """Tell every source that wants to know.
+
+        Args:
+            kid: The `kid` of the token's header, or None.
+            alg: The `alg` of the token's header.
+        """
+        for source in self._sources:
+            report_accepted_token(source, kid, alg)
 
     def single_sources(self) -> tuple[KeySource, ...]:
         """Return the sources, in the order in which they are asked."""
