@@ -6,6 +6,7 @@ Object" and "Security Requirement Object".
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import cache
 from typing import Any, Final, NamedTuple
 from urllib.parse import unquote
 
@@ -77,28 +78,37 @@ def operations(
     check_version(document)
     if base_path is not None and not isinstance(base_path, str):
         raise ValueError(f"base_path={base_path!r}: write a path, such as '/v1'")
-    document_base = base_path
+    # The same for all operations without servers of their own, so it is read once.
+    base_of_document = cache(lambda: only_path(document.get("servers") or [{}], "document"))
     for template, item in mapping_of(document, "paths").items():
         where = f"paths[{template!r}]"
-        if not isinstance(template, str) or not template.startswith("/"):
-            raise ValueError(f"{where}: a path is a text that begins with /")
-        if not isinstance(item, dict):
-            raise ValueError(f"{where}: a path item is an object")
-        if "$ref" in item:
-            raise ValueError(f"{where}: is a $ref; resolve it before")
+        _check_item(template, item, where)
         for method, member in _members(item, where):
-            own_servers = next(filter(None, (each.get("servers") for each in (member, item))), None)
-            if base_path is None and own_servers:
-                base = only_path(own_servers, where)
-            else:
-                if document_base is None:
-                    document_base = only_path(document.get("servers") or [{}], "document")
-                base = document_base
+            base = base_path
+            if base is None:
+                base = _own_base(member, item, where)
+            if base is None:
+                base = base_of_document()
             prefix = "" if base in mounts else base
             name = str(member.get("operationId", template))
             operation = Operation(prefix + template, method, name, member)
             _check_path(operation)
             yield operation
+
+
+def _check_item(template: object, item: object, where: str) -> None:
+    if not isinstance(template, str) or not template.startswith("/"):
+        raise ValueError(f"{where}: a path is a text that begins with /")
+    if not isinstance(item, dict):
+        raise ValueError(f"{where}: a path item is an object")
+    if "$ref" in item:
+        raise ValueError(f"{where}: is a $ref; resolve it before")
+
+
+def _own_base(member: Mapping[str, Any], item: Mapping[str, Any], where: str) -> str | None:
+    """Return the path of the servers of an operation or its path item, or None without any."""
+    servers = member.get("servers") or item.get("servers")
+    return only_path(servers, where) if servers else None
 
 
 def _members(item: Mapping[str, Any], where: str) -> Iterator[tuple[str, dict[str, Any]]]:
