@@ -141,10 +141,10 @@ def _jwcrypto(pem: str) -> Callable[[str], object]:
     key = jwk.JWK.from_pem(pem.encode())
 
     def decode(token: str) -> object:
-        # jwcrypto checks that the list of audiences contains the expected one.
-        return jwt.JWT(
-            jwt=token, key=key, algs=["RS256"], check_claims={"iss": ISSUER, "aud": AUDIENCE}
-        ).claims
+        # jwcrypto checks that the list of audiences contains the expected one. With claims to check,
+        # it checks the expiry only where it is among them; None stands for the present time.
+        required = {"iss": ISSUER, "aud": AUDIENCE, "exp": None}
+        return jwt.JWT(jwt=token, key=key, algs=["RS256"], check_claims=required).claims
 
     return decode
 
