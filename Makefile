@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PYTEST_ARGS ?=
 # How many processes run the tests. A file's tests stay in one process, so each server is started once.
 WORKERS ?= 2
-PARALLEL := -n $(WORKERS) --dist loadfile
+PARALLEL := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 # How long each fuzzer runs, in seconds, and where the chance of the long campaigns begins.
 FUZZ_SECONDS ?= 120
 FUZZ_SEED ?= $(shell date +%s)

@@ -63,11 +63,17 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+#: Files that take minutes. Each runs in one process, so they begin first and none is the last.
+LONG = ("test_soak.py", "test_matrix.py", "test_docs_browser.py", "test_deployment.py")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Refuse names that differ between the processes that run the tests."""
+    """Begin with the long files; refuse names that differ between the processes."""
     for item in items:
         if " at 0x" in item.name:
             raise pytest.UsageError(f"{item.nodeid}: the id has an address; name the row")
+    # The sort is stable: the tests of a file keep their order.
+    items.sort(key=lambda item: LONG.index(item.path.name) if item.path.name in LONG else len(LONG))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

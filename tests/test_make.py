@@ -48,7 +48,7 @@ def test_make_test_prepares_then_runs_the_whole_gate(tmp_path):
         f"{venv}/bin/ruff format --check .",
         f"{venv}/bin/mypy\n",
         f"{venv}/bin/lint-imports\n",
-        f"{venv}/bin/python -m pytest -n 2 --dist loadfile --cov",
+        f"{venv}/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --cov",
         f"{venv}/bin/coverage report --fail-under=97\n",
         f"{venv}/bin/coverage report --fail-under=100 --include=",
     ]
@@ -63,7 +63,7 @@ def test_make_check_runs_lint_and_what_is_not_slow_in_parallel(tmp_path):
         f"{venv}/bin/ruff format --check .",
         f"{venv}/bin/mypy\n",
         f"{venv}/bin/lint-imports\n",
-        f'{venv}/bin/python -m pytest -n 3 --dist loadfile -m "not slow" ',
+        f'{venv}/bin/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not slow" ',
     ]
     said = recipe("check", f"VENV={venv}", "WORKERS=3")
     assert in_order(steps, said), said
@@ -204,7 +204,10 @@ def test_make_test_all_runs_the_suite_on_each_installed_python(tmp_path):
     said = recipe("test-all", PATH=path, PYENV_ROOT=str(tmp_path))
     for version, python in pythons.items():
         assert f"== {python.name}\n" in said
-        assert f".venv-{version}/bin/python -m pytest -n 2 --dist loadfile --cov" in said
+        assert (
+            f".venv-{version}/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --cov"
+            in said
+        )
 
 
 def test_make_test_all_fails_without_a_python(tmp_path):
