@@ -97,3 +97,40 @@ def test_no_key_source_is_not_the_providers() -> None:
 def test_a_tenant_of_another_kind_is_named_in_the_error() -> None:
     with pytest.raises(ValueError, match="tenant=5"):
         presets.entra(5, audience="a")  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize(
+    ("answer", "refused"),
+    [
+        pytest.param("yes", None, id="a text is true"),
+        pytest.param(1, None, id="a number is true"),
+        pytest.param([], "claim_mismatch", id="an empty list is false"),
+        pytest.param(None, "claim_mismatch", id="nothing is false"),
+        pytest.param(NotImplemented, "claim_mismatch", id="not implemented is a failure"),
+    ],
+)
+def test_the_truth_of_the_callers_predicate_counts(answer: Any, refused: str | None) -> None:
+    # The preset requires the value "access"; the caller's predicate must accept it as well.
+    local = LocalIssuer(like="cognito")
+    trusted = presets.cognito(
+        "eu-west-1",
+        "eu-west-1_AbCdEf123",
+        client_ids=local.client_id,
+        claims={"token_use": lambda value: answer},
+        fetch=local.fetch,
+    )
+    assert reason(Verifier(trusted), local.token()) == refused
+    assert reason(Verifier(trusted), local.token(token_use="id")) == "claim_mismatch"
+
+
+def test_the_value_of_the_preset_may_be_repeated() -> None:
+    local = LocalIssuer(like="cognito")
+    trusted = presets.cognito(
+        "eu-west-1",
+        "eu-west-1_AbCdEf123",
+        client_ids=local.client_id,
+        claims={"token_use": "access"},
+        fetch=local.fetch,
+    )
+    assert reason(Verifier(trusted), local.token()) is None
+    assert reason(Verifier(trusted), local.token(token_use="id")) == "claim_mismatch"

@@ -243,3 +243,19 @@ def test_wrong_configuration_fails_at_construction(
 def test_the_wrapped_app_must_be_callable(trusted: Issuer, wrapped: Any) -> None:
     with pytest.raises(ValueError, match=f"^app={wrapped!r}: write a callable"):
         TokenVerifier(wrapped, trusted)
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"),
+    [
+        pytest.param("yes", 200, id="a text"),
+        pytest.param(1, 200, id="a number"),
+        pytest.param("", 401, id="an empty text"),
+        pytest.param(None, 401, id="nothing"),
+        pytest.param(NotImplemented, 401, id="not implemented"),
+    ],
+)
+def test_the_truth_of_what_exempt_returns_counts(
+    answer: object, status: int, trusted: Issuer
+) -> None:
+    assert ask(TokenVerifier(app, trusted, exempt=lambda environ: answer)).status_int == status
