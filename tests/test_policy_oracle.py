@@ -43,8 +43,8 @@ DEFAULTS = (DENY, PUBLIC, AUTHENTICATED, scope("default"))
 Decide = Callable[[Path, str], Decision]
 
 
-def drafts(number: int) -> Iterator[Draft]:
-    return (draft(Random(f"{SEED} {index}")) for index in range(number))
+def drafts(number: int, seed: int = SEED) -> Iterator[Draft]:
+    return (draft(Random(f"{seed} {index}")) for index in range(number))
 
 
 def compiled(drawn: Draft, default: Any = PUBLIC) -> Decide:
@@ -555,4 +555,5 @@ def test_a_broken_package_is_noticed(
     for module in (tree, overlaps):
         if hasattr(module, name):
             monkeypatch.setattr(module, name, broken)
-    assert any(objection(drawn) for drawn in drafts(300))
+    # Always the same policies: a rare one must be among them, whatever the campaign's seed is.
+    assert any(objection(drawn) for drawn in drafts(300, seed=0))
