@@ -6,10 +6,12 @@ from jwt_wsgi.errors import (
     Forbidden,
     InsufficientAuthentication,
     InsufficientScope,
+    InvalidProof,
     InvalidRequest,
     InvalidToken,
     KeysUnavailable,
     MissingToken,
+    TemporarilyUnavailable,
 )
 from jwt_wsgi.issuer import ANY_AUDIENCE, Issuer
 from jwt_wsgi.jwks.remote import RemoteJWKS
@@ -22,11 +24,10 @@ from jwt_wsgi.middleware.protect import protect
 from jwt_wsgi.middleware.responses import respond
 from jwt_wsgi.middleware.verification import TokenVerifier
 from jwt_wsgi.policy.algebra import AUTHENTICATED, DENY, OPTIONAL, PUBLIC
+from jwt_wsgi.policy.authentication import acr, fresh, sender_constrained
 from jwt_wsgi.policy.policy import Policy
 from jwt_wsgi.policy.requirements import (
-    acr,
     claim,
-    fresh,
     has,
     issued_by,
     path_param,
@@ -34,6 +35,8 @@ from jwt_wsgi.policy.requirements import (
     report_only,
     scope,
 )
+from jwt_wsgi.possession.dpop import DPoP
+from jwt_wsgi.possession.nonces import DPoPNonces
 from jwt_wsgi.verifier import Verifier
 
 __all__ = [
@@ -46,9 +49,12 @@ __all__ = [
     "AuthError",
     "Credentials",
     "CrossOrigin",
+    "DPoP",
+    "DPoPNonces",
     "Forbidden",
     "InsufficientAuthentication",
     "InsufficientScope",
+    "InvalidProof",
     "InvalidRequest",
     "InvalidToken",
     "Issuer",
@@ -60,6 +66,7 @@ __all__ = [
     "ScopeAuthorizer",
     "SharedSecret",
     "StaticJWKS",
+    "TemporarilyUnavailable",
     "TokenExtractor",
     "TokenVerifier",
     "Verifier",
@@ -77,4 +84,5 @@ __all__ = [
     "require",
     "respond",
     "scope",
+    "sender_constrained",
 ]

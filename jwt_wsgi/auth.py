@@ -1,8 +1,9 @@
 """The values that one layer hands to the next: the credentials sent and the auth verified."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
+from jwt_wsgi.bindings import Binding
 from jwt_wsgi.jose.encoding import decode
 from jwt_wsgi.jose.strict_json import read_object
 
@@ -11,6 +12,7 @@ OFFERED_KEY = "jwt_wsgi.offered"
 AUTH_KEY = "jwt_wsgi.auth"
 RULE_KEY = "jwt_wsgi.rule"
 REALM_KEY = "jwt_wsgi.realm"
+CHALLENGE_KEY = "jwt_wsgi.challenge"
 
 #: The attributes under which WebOb, Werkzeug and Flask, Django, and Falcon carry the environ.
 _ENVIRON_ATTRIBUTES = ("environ", "META", "env")
@@ -20,15 +22,34 @@ class Credentials(NamedTuple):
     """The credentials of a request, not verified yet.
 
     Attributes:
-        scheme: The authentication scheme, such as `Bearer`.
+        scheme: The authentication scheme, `Bearer` or `DPoP`.
         token: The token's text. `repr` does not show it.
+        proof: The header `DPoP` beside a token under the scheme DPoP, or None. `repr` does not
+            show it.
     """
 
     scheme: str
     token: str
+    proof: str | None = None
 
     def __repr__(self) -> str:
         return f"Credentials(scheme={self.scheme!r}, token=…)"
+
+
+class Possession(NamedTuple):
+    """The keys of a token whose possession its request proved.
+
+    Attributes:
+        bindings: `dpop` for the key of a DPoP proof (RFC 9449), `mtls` for that of a client
+            certificate (RFC 8705). Empty for a token that is not bound.
+        nonce_age: The age of the DPoP proof's nonce in seconds; None where none was demanded.
+    """
+
+    bindings: Binding = frozenset()
+    nonce_age: float | None = None
+
+
+NO_POSSESSION: Final = Possession()
 
 
 class Auth:
@@ -46,15 +67,18 @@ class Auth:
         claims: The token's claims. Where they are None, they are read from `token` on
             first use.
         header: The token's header. Where it is None, it is read from `token` on first use.
+        possession: The keys of the token that the request proved.
 
     Attributes:
         token: The token's text, for calls to another API on the user's behalf.
         issuer: The trusted issuer, equal to the claim `iss`.
         scopes: The granted scopes.
         judged_at: When the token was verified, in seconds since the epoch, or None.
+        possession: The keys of the token that the request proved. `possession.bindings` holds
+            `dpop`, `mtls`, both or neither.
     """
 
-    __slots__ = ("_claims", "_header", "issuer", "judged_at", "scopes", "token")
+    __slots__ = ("_claims", "_header", "issuer", "judged_at", "possession", "scopes", "token")
 
     def __init__(
         self,
@@ -64,6 +88,7 @@ class Auth:
         judged_at: float | None = None,
         claims: dict[str, Any] | None = None,
         header: dict[str, Any] | None = None,
+        possession: Possession = NO_POSSESSION,
     ) -> None:
         self.token = token
         self.issuer = issuer
@@ -71,6 +96,7 @@ class Auth:
         self.judged_at = judged_at
         self._claims = claims
         self._header = header
+        self.possession = possession
 
     @property
     def claims(self) -> dict[str, Any]:

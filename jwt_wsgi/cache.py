@@ -1,8 +1,8 @@
-"""A bounded cache of verified tokens: shared by threads, read without a lock."""
+"""Bounded caches of verified tokens and of headers: shared by threads, read without a lock."""
 
 import os
 import threading
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 Entry = TypeVar("Entry")
 
@@ -15,6 +15,40 @@ _ENTRY_BYTES = 450
 #: share of the table that finds it; and each name's object with its slots in the set.
 _SCOPE_SET_BYTES = 320
 _SCOPE_BYTES = 120
+
+
+#: Characters of a header that is cached when it is parsed, and bytes that one then costs.
+_MAX_HEADER_CHARACTERS = 256
+_HEADER_BYTES = 2048
+#: The part of the cache's bytes that headers may take.
+_HEADERS_SHARE = 16
+
+
+class HeaderCache:
+    """A cache of parsed headers that were under a good signature.
+
+    An issuer has few of them, and strangers add none.
+
+    Args:
+        max_bytes: The bytes of the cache of tokens beside it; 0 caches nothing.
+
+    Attributes:
+        known: The headers by their segments.
+    """
+
+    __slots__ = ("_max_headers", "known")
+
+    def __init__(self, max_bytes: int) -> None:
+        self.known: dict[str, dict[str, Any]] = {}
+        self._max_headers = max_bytes // _HEADERS_SHARE // _HEADER_BYTES
+
+    def put(self, segment: str, header: dict[str, Any]) -> None:
+        """Cache a header, unless it is long."""
+        if self._max_headers == 0 or len(segment) > _MAX_HEADER_CHARACTERS:
+            return
+        if len(self.known) >= self._max_headers:
+            self.known.clear()
+        self.known[segment] = header
 
 
 class _Generation(Generic[Entry]):
@@ -67,13 +101,14 @@ class TokenCache(Generic[Entry]):
         """Return the object that cached tokens with these scopes share, or `scopes` itself."""
         return self._young.scope_sets.get(scopes, scopes)
 
-    def put(self, token: str, entry: Entry, scopes: Scopes) -> None:
+    def put(self, token: str, entry: Entry, scopes: Scopes, extra_bytes: int = 0) -> None:
         """Cache a value, unless it alone exceeds the bound of a generation.
 
         Args:
             token: The token's text.
             entry: The value.
             scopes: The set of scopes that the value refers to, from `shared_scopes`.
+            extra_bytes: What the value takes beside the facts that every token has.
         """
         if self.is_off:
             return
@@ -81,11 +116,11 @@ class TokenCache(Generic[Entry]):
             # A fork may have copied a lock that another thread held, and nobody would release it.
             self._own_process()
         with self._lock:
-            size = self._size_of(token, scopes)
+            size = self._size_of(token, scopes) + extra_bytes
             young = self._young
             if young.size + size > self._max_bytes or len(young.entries) >= self._entries:
                 # The generation that starts now shares no scopes yet.
-                size = len(token) + _ENTRY_BYTES + _size_of_scopes(scopes)
+                size = len(token) + _ENTRY_BYTES + _size_of_scopes(scopes) + extra_bytes
                 if size > self._max_bytes:
                     return
                 young = self._start_generation()

@@ -7,6 +7,8 @@ The classes are pure: they know nothing of WSGI, realms or the request.
 from collections.abc import Iterable
 from typing import ClassVar
 
+from jwt_wsgi.bindings import UNBOUND, Alternatives
+
 #: The text that the client reads, by reason. Bodies, logs and metrics name the reason.
 #: The list is closed: no other reason exists.
 REASONS: dict[str, str] = {
@@ -30,6 +32,18 @@ REASONS: dict[str, str] = {
     "claim_mismatch": "A claim does not have the required value",
     "id_token": "The token is an ID token, but an access token is required",
     "token_bound": "The token is bound to a key whose possession was not proven",
+    "binding_mismatch": "The token is bound to another key than the one that was proven",
+    "token_not_bound": "A token that is bound to a key is required",
+    "proof_missing": "A DPoP proof is required",
+    "proof_malformed": "The DPoP proof is malformed",
+    "proof_algorithm_not_allowed": "The DPoP proof's signature algorithm is not allowed",
+    "proof_signature_invalid": "The DPoP proof's signature is invalid",
+    "proof_mismatch": "The DPoP proof was made for another request or token",
+    "proof_expired": "The DPoP proof is too old, or from the future",
+    "proof_nonce_required": "The DPoP proof must contain the nonce of this response",
+    "proof_replayed": "The DPoP proof was used before",
+    "certificate_unavailable": "The client certificate is temporarily unknown",
+    "store_unavailable": "A shared store is temporarily unavailable",
     "token_revoked": "The token has been revoked",
     "revocation_unknown": "The token's revocation status is temporarily unknown",
     "insufficient_scope": "The token lacks a required scope",
@@ -62,6 +76,10 @@ class AuthError(Exception):
         status: The HTTP status of the answer.
         code: The protocol's error code, or None for an answer without one.
         default_reason: The reason where none is passed.
+        demand: The keys whose possession the rule or the issuer demands, as alternatives. The
+            challenge offers the schemes that satisfy it.
+        token_scheme: The scheme under which the token must be sent, as its verified claim `cnf`
+            tells; None where that is unknown.
 
     Raises:
         ValueError: `reason` is not one of `REASONS`.
@@ -70,6 +88,9 @@ class AuthError(Exception):
     status: ClassVar[int] = 401
     code: ClassVar[str | None] = None
     default_reason: ClassVar[str] = "missing_token"
+
+    demand: Alternatives = UNBOUND
+    token_scheme: str | None = None
 
     def __init__(
         self,
@@ -121,6 +142,27 @@ class InvalidToken(AuthError):
 
     code = "invalid_token"
     default_reason = "token_malformed"
+
+
+class InvalidProof(AuthError):
+    """A refusal of a DPoP proof that is missing, malformed, or made for another request or token.
+
+    Takes the arguments of `AuthError`. The answer is 401 `invalid_dpop_proof` (RFC 9449 §7.1).
+    """
+
+    code = "invalid_dpop_proof"
+    default_reason = "proof_malformed"
+
+
+class NonceRequired(InvalidProof):
+    """A refusal of a good DPoP proof that lacks a current nonce.
+
+    Takes the arguments of `AuthError`. The answer is 401 `use_dpop_nonce`, with a nonce in the
+    header `DPoP-Nonce` (RFC 9449 §9).
+    """
+
+    code = "use_dpop_nonce"
+    default_reason = "proof_nonce_required"
 
 
 class InsufficientAuthentication(AuthError):
@@ -178,8 +220,8 @@ class InsufficientScope(Forbidden):
     default_reason = "insufficient_scope"
 
 
-class KeysUnavailable(AuthError):
-    """A refusal because the token cannot be checked now: keys or revocation are unavailable.
+class TemporarilyUnavailable(AuthError):
+    """A refusal because the request cannot be judged now; the base class of every 503.
 
     Takes the arguments of `AuthError`, and one more. The answer is 503
     `temporarily_unavailable`, with a `Retry-After` header.
@@ -190,7 +232,7 @@ class KeysUnavailable(AuthError):
 
     status = 503
     code = "temporarily_unavailable"
-    default_reason = "keys_unavailable"
+    default_reason = "store_unavailable"
 
     def __init__(
         self,
@@ -206,3 +248,12 @@ class KeysUnavailable(AuthError):
             reason, scopes=scopes, description=description, expected=expected, found=found
         )
         self.retry_after = retry_after
+
+
+class KeysUnavailable(TemporarilyUnavailable):
+    """A refusal because the token cannot be checked now: keys or revocation are unavailable.
+
+    Takes the arguments of `TemporarilyUnavailable`.
+    """
+
+    default_reason = "keys_unavailable"

@@ -5,17 +5,19 @@ from dataclasses import replace
 from typing import Any, Final, Literal
 
 from jwt_wsgi.http.urls import PlainHTTPError
-from jwt_wsgi.jose.algorithms import ALGORITHMS, SYMMETRIC, remedy_for
+from jwt_wsgi.jose.algorithms import ALGORITHMS, FAPI2_ALGORITHMS, remedy_for
 from jwt_wsgi.jose.claim_lookup import ClaimName, check_claim_name, required_values
 from jwt_wsgi.jose.claims import NEVER_ACCESS_TOKENS, TokenProfile, media_type
 from jwt_wsgi.jose.header_members import check_member_names
 from jwt_wsgi.jwks.remote import RemoteJWKS
-from jwt_wsgi.jwks.remote_pem import RemotePEM
-from jwt_wsgi.jwks.source import FilteredSource, KeySource, KeySourceChain
-from jwt_wsgi.jwks.static import SharedSecret, StaticJWKS
+from jwt_wsgi.jwks.selection import select_keys
+from jwt_wsgi.jwks.source import KeySource
 from jwt_wsgi.options import is_finite_number
+from jwt_wsgi.possession.judgement import BindingRules
 
-_PROFILES = ("jwt", "at+jwt")
+_PROFILES = ("jwt", "at+jwt", "fapi2")
+#: The algorithms that are allowed by default.
+_DEFAULT_ALGORITHMS = ("RS256",)
 #: Seconds; a longer leeway would keep expired tokens alive.
 _MAX_LEEWAY = 300
 
@@ -39,10 +41,12 @@ class Issuer:
             `ANY_AUDIENCE` waives the check.
         keys: A key source, or several, which are asked in order. Without it, the keys are
             discovered (OpenID Connect Discovery 1.0 §4, RFC 8414 §3).
-        algorithms: The signature algorithms that are allowed.
+        algorithms: The signature algorithms that are allowed. By default `RS256` alone; under the
+            profile "fapi2" PS256, ES256, EdDSA and Ed25519.
         leeway: Seconds, 0 to 300, that every date is off at most.
         max_age: Seconds that may have passed since the token's `iat`. Without it, any number.
-        profile: "jwt", or "at+jwt" for access tokens as RFC 9068 specifies them.
+        profile: "jwt"; "at+jwt" for access tokens as RFC 9068 specifies them; or "fapi2", which
+            holds tokens and stack to the FAPI 2.0 Security Profile (§5.3.4 and §5.4).
         claims: Maps a claim's name (a tuple is a path into nested objects) to its required value,
             to a predicate of the value, or to `...`, which requires that the claim is present.
         scope_claim: The claim that grants scopes, instead of `scope` or else `scp`.
@@ -54,6 +58,11 @@ class Issuer:
         header: Maps a member of the token's header to its required value, to a predicate of the
             value, or to `...`, as `claims` does. `alg`, `kid`, `typ` and members that are never
             accepted are refused here, because they have options of their own.
+        sender_constrained: True refuses tokens that are not bound to a key, and requests that do
+            not prove it.
+        accept_unproven_binding: True accepts tokens that are bound in a way that the stack does not
+            check: `cnf.jkt` where `dpop` is not configured, `cnf.x5t#S256` where
+            `client_certificate` is not. Whoever holds such a token can use it.
         padded: True if the issuer pads the segments of its tokens (`=`), as load balancers of AWS
             do. Then each segment must have exactly its padding; without it, none may have any.
 
@@ -62,6 +71,8 @@ class Issuer:
         algorithms: The allowed algorithms.
         keys: The key source.
         discovers: True if the keys are discovered from `issuer`.
+        binding_rules: The rules about tokens that are bound to a key.
+        is_fapi2: True for the profile "fapi2".
 
     Raises:
         ValueError: For invalid arguments; the text names the option, the value and the remedy.
@@ -73,10 +84,10 @@ class Issuer:
         *,
         audience: str | Iterable[str] | _AnyAudience,
         keys: KeySource | Sequence[KeySource] | None = None,
-        algorithms: Iterable[str] = ("RS256",),
+        algorithms: Iterable[str] | None = None,
         leeway: float = 30,
         max_age: float | None = None,
-        profile: Literal["jwt", "at+jwt"] = "jwt",
+        profile: Literal["jwt", "at+jwt", "fapi2"] = "jwt",
         claims: Mapping[ClaimName, Any] | None = None,
         scope_claim: ClaimName | None = None,
         types: Iterable[str] | None = None,
@@ -84,11 +95,17 @@ class Issuer:
         allow_http: bool = False,
         header: Mapping[ClaimName, Any] | None = None,
         padded: bool = False,
+        sender_constrained: bool = False,
+        accept_unproven_binding: bool = False,
     ) -> None:
         if not isinstance(issuer, str) or issuer == "":
             raise ValueError(f"issuer={issuer!r}: write the tokens' exact iss")
         self.issuer = issuer
-        self.algorithms = _check_algorithms(algorithms)
+        self.is_fapi2 = profile == "fapi2"
+        self.algorithms = _check_algorithms(_or_default(algorithms, is_fapi2=self.is_fapi2))
+        self.binding_rules = _binding_rules(
+            sender_constrained, accept_unproven_binding, is_fapi2=self.is_fapi2
+        )
         self.profile = _token_profile(audience, leeway, max_age, profile, claims)
         self.profile = _with_types(self.profile, types)
         self.profile = _with_id_tokens(self.profile, allow_id_tokens)
@@ -99,7 +116,7 @@ class Issuer:
         self.discovers = keys is None
         if keys is None:
             keys = _discovered_keys(issuer, allow_http)
-        self.keys: KeySource = _key_source(keys, self.algorithms)
+        self.keys: KeySource = select_keys(keys, self.algorithms)
 
     def __repr__(self) -> str:
         return f"Issuer({self.issuer!r}, algorithms={sorted(self.algorithms)!r})"
@@ -138,6 +155,32 @@ def _check_algorithms(algorithms: Iterable[str]) -> frozenset[str]:
     return frozenset(names)
 
 
+def _or_default(algorithms: Iterable[str] | None, *, is_fapi2: bool) -> Iterable[str]:
+    if algorithms is not None:
+        return algorithms
+    return FAPI2_ALGORITHMS if is_fapi2 else _DEFAULT_ALGORITHMS
+
+
+def _binding_rules(
+    sender_constrained: bool, accept_unproven_binding: bool, *, is_fapi2: bool
+) -> BindingRules:
+    options = {
+        "sender_constrained": sender_constrained,
+        "accept_unproven_binding": accept_unproven_binding,
+    }
+    for option, value in options.items():
+        if not isinstance(value, bool):
+            raise ValueError(f"{option}={value!r}: write True or False")
+    is_bound = sender_constrained or is_fapi2
+    if is_bound and accept_unproven_binding:
+        raise ValueError(
+            "accept_unproven_binding=True beside sender_constrained=True or profile='fapi2', "
+            "which demand the proof: leave it out"
+        )
+    algorithms = frozenset(FAPI2_ALGORITHMS) if is_fapi2 else None
+    return BindingRules(is_bound, accept_unproven_binding, algorithms)
+
+
 def _token_profile(
     audience: object,
     leeway: float,
@@ -150,13 +193,13 @@ def _token_profile(
     if max_age is not None and (not is_finite_number(max_age) or not 0 < max_age < 2**53):
         raise ValueError(f"max_age={max_age!r}: write seconds above 0, or leave it out")
     if profile not in _PROFILES:
-        raise ValueError(f"profile={profile!r}: write 'jwt' or 'at+jwt'")
+        raise ValueError(f"profile={profile!r}: write 'jwt', 'at+jwt' or 'fapi2'")
     fixed, predicates = required_values("claims", claims)
     return TokenProfile(
         audiences=_audiences(audience),
         leeway=leeway,
         max_age=max_age,
-        name=profile,
+        name="jwt" if profile == "fapi2" else profile,
         fixed=fixed,
         predicates=predicates,
     )
@@ -216,68 +259,3 @@ def _audiences(audience: object) -> frozenset[str] | None:
             "or ANY_AUDIENCE for anyone's"
         )
     return frozenset(names)
-
-
-def _key_source(keys: KeySource | Sequence[KeySource], algorithms: frozenset[str]) -> KeySource:
-    sources: Sequence[KeySource] = keys if isinstance(keys, list | tuple) else [keys]  # type: ignore[list-item]
-    if len(sources) == 0:
-        raise ValueError("keys is empty: name a key source, or leave it out for discovery")
-    served: frozenset[str] = frozenset()
-    filtered = []
-    for source in sources:
-        source_algorithms = _source_algorithms(source, algorithms)
-        served |= source_algorithms
-        filtered.append(FilteredSource(source, source_algorithms))
-    _check_served(algorithms, served)
-    if len(sources) == 1:
-        return sources[0]
-    return KeySourceChain(filtered)
-
-
-def _source_algorithms(source: object, algorithms: frozenset[str]) -> frozenset[str]:
-    """Return the allowed algorithms that this kind of source can serve.
-
-    Secrets serve the symmetric algorithms and public keys serve the others, so no source is asked
-    for a key of the other kind.
-    """
-    if not isinstance(source, KeySource):
-        raise ValueError(
-            f"keys={type(source).__name__}: write a RemoteJWKS, StaticJWKS or SharedSecret, "
-            "or a list; wrap a mapping or KeySet in StaticJWKS"
-        )
-    if isinstance(source, RemoteJWKS | RemotePEM):
-        source_algorithms = algorithms - SYMMETRIC
-        if not source_algorithms:
-            raise ValueError(_published_secret(algorithms))
-        return source_algorithms
-    if not isinstance(source, StaticJWKS | SharedSecret):
-        return algorithms
-    key_set = source.held()
-    source_algorithms = algorithms & SYMMETRIC if key_set.symmetric else algorithms - SYMMETRIC
-    # A secret never changes, so each of its algorithms must be one that it is long enough for.
-    is_complete = source_algorithms <= key_set.algorithms or not key_set.symmetric
-    if not is_complete or key_set.algorithms.isdisjoint(source_algorithms):
-        raise ValueError(
-            f"algorithms {sorted(algorithms)}, but these keys serve {sorted(key_set.algorithms)} "
-            "by their kind and size: name those"
-        )
-    return source_algorithms
-
-
-def _check_served(algorithms: frozenset[str], served: frozenset[str]) -> None:
-    """Refuse symmetric algorithms that no source has a secret for, and the other way round."""
-    missing = algorithms - served
-    if missing & SYMMETRIC:
-        raise ValueError(_published_secret(algorithms))
-    if missing:
-        raise ValueError(
-            f"algorithms {sorted(algorithms)}, but a secret cannot serve {sorted(missing)}: "
-            "name a source of public keys too, or leave them out"
-        )
-
-
-def _published_secret(algorithms: frozenset[str]) -> str:
-    return (
-        f"algorithms {sorted(algorithms)} with published keys: a secret cannot be published; "
-        "use SharedSecret"
-    )

@@ -6,11 +6,14 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from functools import reduce
 from typing import NamedTuple, TypeVar
 
+from jwt_wsgi.bindings import UNBOUND, Alternatives, require_either
 from jwt_wsgi.callbacks import CallbackFailed, call, check_callables
 from jwt_wsgi.errors import KeysUnavailable
 from jwt_wsgi.issuer import Issuer
+from jwt_wsgi.jose.algorithms import ALGORITHMS
 from jwt_wsgi.jwks.discovery import Location
 from jwt_wsgi.jwks.remote import RemoteJWKS
 from jwt_wsgi.jwks.source import KeySource
@@ -58,6 +61,8 @@ class IssuerRegistry:
 
     Args:
         issuers: An `Issuer`, a resolver, or several of either.
+        check: Called with each `Issuer` before it is trusted; raises `ValueError` for one that does
+            not fit the stack.
         clock: Returns monotonic seconds.
 
     Attributes:
@@ -69,7 +74,13 @@ class IssuerRegistry:
         ValueError: For invalid arguments, or the same issuer twice.
     """
 
-    def __init__(self, issuers: object, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        issuers: object,
+        check: Callable[[Issuer], None] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._check = check
         self._clock = clock
         self._proven = _Answers()
         self._unproven = _Answers()
@@ -90,6 +101,8 @@ class IssuerRegistry:
         if isinstance(member, Issuer):
             if member.issuer in self.configured:
                 raise ValueError(f"issuer {member.issuer!r} twice: one has several audiences")
+            if self._check is not None:
+                self._check(member)
             self.configured[member.issuer] = member
             return
         if not callable(member) or isinstance(member, type):
@@ -98,6 +111,28 @@ class IssuerRegistry:
             )
         check_callables(resolver=member)
         self.resolvers.append(member)
+
+    @property
+    def algorithms(self) -> frozenset[str]:
+        """The algorithms that any issuer allows; with a resolver, all there are."""
+        if self.resolvers:
+            return frozenset(ALGORITHMS)
+        return frozenset().union(*(issuer.algorithms for issuer in self.configured.values()))
+
+    @property
+    def may_pad(self) -> bool:
+        """True if an issuer pads its tokens; with a resolver, one of its issuers may."""
+        if self.resolvers:
+            return True
+        return any(issuer.profile.padded for issuer in self.configured.values())
+
+    @property
+    def demand(self) -> Alternatives:
+        """The keys whose possession the issuers demand; with a resolver, none may be demanded."""
+        if self.resolvers:
+            return UNBOUND
+        demands = (issuer.binding_rules.demand for issuer in self.configured.values())
+        return reduce(require_either, demands)
 
     def get(self, name: str) -> Issuer | None:
         """Return the trusted issuer of this name, or None.
@@ -141,6 +176,7 @@ class IssuerRegistry:
         issuer = self._ask_resolvers(name)
         if issuer is None or issuer.issuer != name:
             return None
+        self._check_resolved(issuer)
         if issuer.discovers:
             issuer = copy.copy(issuer)
             issuer.keys = self._discovered_keys(name)
@@ -157,6 +193,16 @@ class IssuerRegistry:
             if isinstance(issuer, Issuer):
                 return issuer
         return None
+
+    def _check_resolved(self, issuer: Issuer) -> None:
+        """Refuse an issuer that does not fit the stack, as one whose resolver failed."""
+        if self._check is None:
+            return
+        try:
+            self._check(issuer)
+        except ValueError as error:
+            logger.error("a resolver returned an unsuitable issuer: %s; refusing", error)
+            raise KeysUnavailable from None
 
     def _discovered_keys(self, name: str) -> KeySource:
         """Return the keys held for this name, which survive a new answer, or a new source."""

@@ -29,11 +29,10 @@ from jwt_wsgi.policy.algebra import (
     PUBLIC,
     Requirement,
 )
+from jwt_wsgi.policy.authentication import acr, fresh, sender_constrained
 from jwt_wsgi.policy.policy import Policy
 from jwt_wsgi.policy.requirements import (
-    acr,
     claim,
-    fresh,
     has,
     issued_by,
     path_param,
@@ -53,6 +52,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "issued_by": issued_by,
     "acr": acr,
     "fresh": fresh,
+    "sender_constrained": sender_constrained,
     "report_only": report_only,
     "path_param": path_param,
 }

@@ -1,19 +1,18 @@
 """Places in a request where a token may stand: `bearer`, `from_header` and `from_cookie`.
 
-A source finds a token and verifies nothing. `credentials_of` makes one result of what all sources
-hold. A token in a cookie needs a defence that other places do not: a browser adds cookies to
+A source finds a token and verifies nothing. `readings.credentials_of` makes one result of what all
+sources hold. A token in a cookie needs a defence that other places do not: a browser adds cookies to
 requests that pages of other sites cause.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
-from jwt_wsgi.auth import Credentials
 from jwt_wsgi.cookies import cookie_values, cross_site_refusal, size_refusal
-from jwt_wsgi.errors import AuthError, InvalidRequest
 from jwt_wsgi.origins import check_origin
+from jwt_wsgi.readings import Reading, oddity, several_tokens
 
 # RFC 9110 §5.6.2. The names of headers and of cookies (RFC 6265 §4.1.1) are tokens.
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -26,26 +25,6 @@ _ELSEWHERE = {
     "content-type": "no token stands there",
     "content-length": "no token stands there",
 }
-
-
-class Reading(NamedTuple):
-    """The content of one source in one request.
-
-    Attributes:
-        place: The source in words, such as "the cookie session".
-        token: The token, or None.
-        refusal: Why the token must not be used, or why there is none.
-        note: What the source holds instead of a token, or what is odd about the token; for the
-            log. Nothing of the token is in it.
-        is_explicit: True where a client must know the token to send it, so no other site's page
-            can cause the request. False where a browser or a proxy may add the token by itself.
-    """
-
-    place: str
-    token: str | None = None
-    refusal: AuthError | None = None
-    note: str | None = None
-    is_explicit: bool = False
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -81,7 +60,7 @@ class HeaderSource:
         if not value:
             return Reading(place, note=f"no header {self.name}")
         if "," in value:
-            return _several(place, f"a comma in the header {self.name}")
+            return several_tokens(place, f"a comma in the header {self.name}")
         return Reading(place, value, note=oddity(f"{place} holds", value))
 
     def __str__(self) -> str:
@@ -111,7 +90,7 @@ class CookieSource:
             return Reading(place, refusal=too_large)
         values = cookie_values(header, self.name)
         if len(values) > 1:
-            return _several(place, f"the cookie {self.name} {len(values)} times")
+            return several_tokens(place, f"the cookie {self.name} {len(values)} times")
         if not values:
             return Reading(place, note=f"no cookie {self.name}")
         [value] = values
@@ -119,7 +98,7 @@ class CookieSource:
             return Reading(place, note=f"an empty cookie {self.name}")
         if "," in value:
             # No token holds a comma, and servers join several Cookie headers with one.
-            return _several(place, f"a comma in the cookie {self.name}")
+            return several_tokens(place, f"a comma in the cookie {self.name}")
         refusal = cross_site_refusal(environ, self.origins)
         return Reading(place, value, refusal, oddity(f"{place} holds", value))
 
@@ -247,50 +226,3 @@ def _parse_source(word: str, origins: tuple[str, ...]) -> TokenSource:
     if kind == "cookie":
         return from_cookie(name, origins=origins)
     raise ValueError(f"{word!r} is not a source: write bearer, header:NAME or cookie:NAME")
-
-
-def credentials_of(readings: Sequence[Reading]) -> Credentials | AuthError | None:
-    """Return the one token that the sources hold.
-
-    A source that holds something malformed decides, whatever the others hold. The same token in
-    two places counts once. If one of them is explicit, a cookie beside it needs no defence.
-
-    Returns:
-        The credentials; the refusal, not raised, because the next layer may exempt the request;
-        or None where no source holds a token.
-    """
-    for reading in readings:
-        if reading.token is None and reading.refusal is not None:
-            return reading.refusal
-    holding = [reading for reading in readings if reading.token is not None]
-    tokens = {reading.token for reading in holding if reading.token is not None}
-    if not tokens:
-        return None
-    if len(tokens) > 1:
-        places = " and ".join(reading.place for reading in holding)
-        return InvalidRequest(
-            "several_tokens", expected="one token", found=f"different tokens in {places}"
-        )
-    if not any(reading.is_explicit for reading in holding):
-        for reading in holding:
-            if reading.refusal is not None:
-                return reading.refusal
-    return Credentials("Bearer", tokens.pop())
-
-
-def oddity(place: str, token: str) -> str | None:
-    """Return what no token has, in words, or None.
-
-    Args:
-        place: The beginning of the text, such as "get_token returned".
-        token: What stands in the place of the token.
-    """
-    if token[:7].lower() in ("bearer ", "bearer\t"):
-        return f"{place} the scheme Bearer with the token"
-    if token.split(maxsplit=1) != [token]:
-        return f"{place} a text with white space"
-    return None
-
-
-def _several(place: str, found: str) -> Reading:
-    return Reading(place, refusal=InvalidRequest("several_tokens", expected="one", found=found))

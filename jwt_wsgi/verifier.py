@@ -1,70 +1,30 @@
 """`Verifier`: a token in, its `Auth` out, or the refusal. Knows nothing of WSGI."""
 
 import copy
-import logging
 import time
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
-from jwt_wsgi.auth import Auth
-from jwt_wsgi.cache import TokenCache
-from jwt_wsgi.callbacks import CallbackFailed, ask, check_callables
-from jwt_wsgi.errors import InvalidToken, KeysUnavailable
+from jwt_wsgi.auth import NO_POSSESSION, Auth
+from jwt_wsgi.bindings import DPOP_SCHEME, UNBOUND, Alternatives, require_both
+from jwt_wsgi.cache import HeaderCache, TokenCache
+from jwt_wsgi.callbacks import check_callables
+from jwt_wsgi.errors import AuthError
+from jwt_wsgi.fapi import check_fits
 from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.issuer_registry import IssuerRegistry, Resolver
-from jwt_wsgi.jose.algorithms import ALGORITHMS
-from jwt_wsgi.jose.claim_lookup import granted_scopes, required_claim
-from jwt_wsgi.jose.claims import (
-    Dates,
-    check_audience,
-    check_claims,
-    check_predicates,
-    check_times,
-    check_type,
-    validity_window,
-)
-from jwt_wsgi.jose.compact import (
-    MAX_TOKEN_BYTES,
-    Compact,
-    check_algorithm,
-    check_padding,
-    check_signature,
-    parse,
-    read_segment,
-)
-from jwt_wsgi.jose.header_members import check_header_predicates, check_header_values
-from jwt_wsgi.jose.keys import KeySet, describe_keys
-from jwt_wsgi.jwks.source import report_accepted_token, report_bad_signature
+from jwt_wsgi.jose.algorithms import FAPI2_ALGORITHMS
+from jwt_wsgi.jose.claims import check_predicates, check_times
+from jwt_wsgi.jose.compact import MAX_TOKEN_BYTES
+from jwt_wsgi.jose.header_members import check_header_predicates
+from jwt_wsgi.possession.dpop import DPoP
+from jwt_wsgi.possession.evidence import NO_EVIDENCE, Evidence, evidence_of
+from jwt_wsgi.possession.judgement import PossessionJudge
+from jwt_wsgi.revocation_callback import IsRevoked, check_revocation
+from jwt_wsgi.token_checks import Recorder, TokenChecks, VerifiedToken
 
-logger = logging.getLogger("jwt_wsgi.verifier")
-
-#: Characters of a header that is cached when it is parsed, and bytes that one then costs.
-_MAX_HEADER_CHARACTERS = 256
-_HEADER_BYTES = 2048
-#: The part of the cache's bytes that headers may take.
-_HEADERS_SHARE = 16
-
-#: Tells whether a token that is otherwise good was revoked; if it raises, the answer is 503.
-IsRevoked = Callable[[Auth], object]
-
-#: Receives each check that passed: its name, and the values that were compared.
-Recorder = Callable[..., object]
-
-
-class VerifiedToken(NamedTuple):
-    """The facts of a token that stay true as long as its issuer holds the same key set.
-
-    Between `valid_from` and `valid_until` (seconds since the epoch) nothing about its times can be
-    wrong. `keys` is None where the key set changed during verification: the token is then good for
-    this request, and is not cached.
-    """
-
-    keys: KeySet | None
-    issuer: Issuer
-    dates: Dates
-    scopes: frozenset[str]
-    valid_from: float
-    valid_until: float
+#: Bytes that a confirmation adds to a cached token.
+_CONFIRMATION_BYTES = 350
 
 
 class Verifier:
@@ -80,15 +40,23 @@ class Verifier:
         max_remembered: How many verified tokens are cached; 0 caches none. Times, predicates and
             revocation are checked for every request.
         max_remembered_bytes: The most bytes that the cached tokens take, scopes included.
+        dpop: How DPoP proofs are checked (RFC 9449). Without it, tokens that are bound by DPoP are
+            refused.
+        client_certificates: True if callers hand in the client's certificate, which tokens may be
+            bound to (RFC 8705). Without it, such tokens are refused.
         clock: Returns the time in seconds since the epoch.
 
     Attributes:
         trusted: How many issuers are trusted; a resolver counts as more than one.
         issuers: The configured issuers. Those that a resolver knows are not among them.
+        dpop: The options for DPoP, or None.
+        client_certificates: True if tokens may be bound to a client certificate.
+        bindings: The bindings of tokens that are checked: `dpop`, `mtls`.
         clock: Returns the time in seconds since the epoch.
 
     Raises:
-        ValueError: For invalid arguments, or the same issuer twice.
+        ValueError: For invalid arguments, the same issuer twice, or an issuer whose demands this
+            verifier can never satisfy.
     """
 
     def __init__(
@@ -99,6 +67,8 @@ class Verifier:
         max_token_bytes: int = MAX_TOKEN_BYTES,
         max_remembered: int = 10_000,
         max_remembered_bytes: int = 2**24,
+        dpop: DPoP | None = None,
+        client_certificates: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
         check_callables(is_revoked=is_revoked, clock=clock)
@@ -106,133 +76,181 @@ class Verifier:
             raise ValueError(f"max_token_bytes={max_token_bytes!r}: write a whole number above 0")
         _check_bound("max_remembered", max_remembered)
         _check_bound("max_remembered_bytes", max_remembered_bytes)
-        self._issuers = IssuerRegistry(issuers)
+        _check_possession(dpop, client_certificates)
+        self.dpop = dpop
+        self.client_certificates = client_certificates
+        self._judge = PossessionJudge(dpop, client_certificates=client_certificates)
+        self._is_revoked = is_revoked
+        self._issuers = IssuerRegistry(issuers, self._check_issuer)
         self.issuers = tuple(self._issuers.configured.values())
         self.trusted = len(self._issuers.configured) + 2 * len(self._issuers.resolvers)
-        self._algorithms = _all_algorithms(self._issuers)
-        self._accept_padding = _may_pad(self._issuers)
         self._cache: TokenCache[VerifiedToken] = TokenCache(max_remembered, max_remembered_bytes)
-        self._headers: dict[str, dict[str, Any]] = {}
-        self._max_headers = 0
-        if not self._cache.is_off:
-            self._max_headers = max_remembered_bytes // _HEADERS_SHARE // _HEADER_BYTES
-        self._max_token_bytes = max_token_bytes
-        self._is_revoked = is_revoked
+        headers = HeaderCache(0 if self._cache.is_off else max_remembered_bytes)
+        self._checks = TokenChecks(self._issuers, headers, self._cache, max_token_bytes)
+        self._spends_proofs = True
         self.clock = clock
-        self._record: Recorder = _discard
 
     @property
     def checks_revocation(self) -> bool:
         """True if every token is checked for revocation."""
         return self._is_revoked is not None
 
-    def verify(self, token: str) -> Auth:
+    @property
+    def bindings(self) -> frozenset[str]:
+        """The bindings of tokens that are checked: `dpop`, `mtls`."""
+        return self._judge.bindings
+
+    @property
+    def demand(self) -> Alternatives:
+        """The keys whose possession is demanded of every token, as alternatives."""
+        return require_both(self._judge.demand, self._issuers.demand)
+
+    @property
+    def proof_algorithms(self) -> tuple[str, ...]:
+        """The algorithms that DPoP proofs may have, as challenges name them.
+
+        If every issuer has the profile "fapi2", they are those that the profile allows.
+        """
+        if self.dpop is None:
+            return ()
+        if self._issuers.resolvers or not all(issuer.is_fapi2 for issuer in self.issuers):
+            return self.dpop.algorithms
+        return tuple(alg for alg in self.dpop.algorithms if alg in FAPI2_ALGORITHMS)
+
+    @property
+    def reads_header_only(self) -> bool:
+        """True if an issuer demands that tokens are sent in the header `Authorization` alone."""
+        return any(issuer.is_fapi2 for issuer in self.issuers)
+
+    def verify(
+        self,
+        token: str,
+        *,
+        proof: str | None = None,
+        method: str | None = None,
+        url: str | None = None,
+        certificate: bytes | None = None,
+    ) -> Auth:
         """Return what `token` says, after all checks.
 
+        Args:
+            token: The token's text.
+            proof: The header `DPoP` that was sent with it, or None for a token under Bearer.
+            method: The request method that the proof was sent with.
+            url: The URL of the request that the proof was sent with. It must lie under one of the
+                base URLs of `dpop`.
+            certificate: The client's certificate as DER, or None.
+
         Raises:
-            InvalidToken: The token is not good.
-            KeysUnavailable: The keys, or the token's revocation status, are temporarily unknown.
+            InvalidToken: The token is not good, or its key was not proven.
+            InvalidProof: The proof is missing, bad, or was used before.
+            TemporarilyUnavailable: The keys, the token's revocation status, or the store of used
+                proofs are temporarily unknown.
+            ValueError: A proof without `method` or `url`.
+        """
+        evidence = NO_EVIDENCE
+        if proof is not None or certificate is not None:
+            evidence = evidence_of(proof, method, url, certificate)
+        return self.verify_request(token, evidence)
+
+    def verify_request(self, token: str, evidence: Evidence) -> Auth:
+        """Return what the token of a request says, after all checks.
+
+        Args:
+            token: The token's text.
+            evidence: What the request brings along to prove the token's key.
+
+        Raises:
+            AuthError: As for `verify`.
         """
         if type(token) is str:
             verified = self._cache.get(token)
             if verified is not None and self._is_current(verified):
-                return self._judge_now(token, verified)
-        return self._verify_fresh(token)
+                return self._judge_now(token, verified, evidence)
+        fresh = self._checks.verify(token)
+        auth = self._judge_now(token, fresh.verified, evidence, fresh.claims)
+        self._checks.confirm(fresh)
+        self._remember(token, fresh.verified)
+        return auth
 
     def recorded(
         self, recorder: Recorder, *, clock: Callable[[], float] | None = None
     ) -> "Verifier":
         """Return a verifier with the same issuers and options that reports its checks.
 
-        It makes every check anew, because it caches no tokens.
+        It makes every check anew, because it caches no tokens. It does not use up DPoP proofs.
 
         Args:
             recorder: Called as `recorder(name, *values)` after each group of checks that passed:
-                "header", "issuer", "signature" and "claims". The values are those that were
-                compared.
+                "header", "issuer", "signature", "claims" and "possession". The values are those
+                that were compared.
             clock: Returns the time to judge tokens at; None is this verifier's own clock.
         """
         verifier = copy.copy(self)
         verifier.clock = clock or self.clock
         verifier._cache = TokenCache(0, 0)  # noqa: SLF001 (its own class)
-        verifier._record = recorder  # noqa: SLF001 (its own class)
+        verifier._checks = self._checks.recorded(recorder)  # noqa: SLF001 (its own class)
+        verifier._spends_proofs = False  # noqa: SLF001 (its own class)
         return verifier
 
-    def _verify_fresh(self, token: str) -> Auth:
-        """Check a token that is not cached: the cheap checks first, and nothing fetched early."""
-        record = self._record
-        compact = parse(
-            token, self._max_token_bytes, self._headers, accept_padding=self._accept_padding
-        )
-        alg = check_algorithm(compact.header, self._algorithms)
-        record("header", token, self._algorithms, alg)
-        claims = read_segment(compact.payload)
-        issuer = self._choose_issuer(claims)
-        record("issuer", issuer)
-        # The verified facts belong to this key set if it is still the one held afterwards.
-        keys_before = issuer.keys.held()
-        if self._accept_padding:
-            check_padding(token, padded=issuer.profile.padded)
-        self._check_origin(compact, alg, issuer)
-        if compact.protected not in self._headers:
-            self._cache_header(compact)
-        check_audience(claims, issuer.profile)
-        dates = check_claims(claims, issuer.profile)
-        check_header_values(compact.header, issuer.profile)
-        record("claims", issuer.profile, claims, dates)
-        verified = self._verified_token(issuer, claims, dates, keys_before)
-        auth = self._judge_now(token, verified, claims)
-        if self._issuers.resolvers:
-            self._issuers.confirm(issuer)
-        report_accepted_token(issuer.keys, compact.header.get("kid"), alg)
-        if verified.keys is not None:
-            self._cache.put(token, verified, verified.scopes)
-        return auth
-
-    def _check_origin(self, compact: Compact, alg: str, issuer: Issuer) -> None:
-        """Check the algorithm, the type and the signature against this one issuer."""
-        if alg not in issuer.algorithms:
-            expected = sorted(issuer.algorithms)
-            raise InvalidToken("algorithm_not_allowed", expected=expected, found=alg)
-        check_type(compact.header, issuer.profile)
-        kid = compact.header.get("kid")
-        keys = issuer.keys.find(kid, alg)
-        try:
-            check_signature(compact, alg, keys)
-        except InvalidToken as refusal:
-            refusal.expected = describe_keys(issuer.keys.held(), kid, alg)
-            if keys:
-                report_bad_signature(issuer.keys, kid, alg)
-            raise
-        self._record("signature", issuer, alg, compact.header)
-
-    def _verified_token(
-        self, issuer: Issuer, claims: dict[str, Any], dates: Dates, keys_before: KeySet | None
-    ) -> VerifiedToken:
-        scopes = self._cache.shared_scopes(granted_scopes(claims, issuer.scope_claim))
-        valid_from, valid_until = validity_window(dates, issuer.profile)
-        keys = keys_before
-        if keys is not issuer.keys.held():
-            keys = None
-        return VerifiedToken(keys, issuer, dates, scopes, valid_from, valid_until)
+    def _remember(self, token: str, verified: VerifiedToken) -> None:
+        if verified.keys is None:
+            return
+        extra_bytes = 0 if verified.confirmation is None else _CONFIRMATION_BYTES
+        self._cache.put(token, verified, verified.scopes, extra_bytes)
 
     def _judge_now(
-        self, token: str, verified: VerifiedToken, claims: dict[str, Any] | None = None
+        self,
+        token: str,
+        verified: VerifiedToken,
+        evidence: Evidence,
+        claims: dict[str, Any] | None = None,
     ) -> Auth:
-        """Check what another moment may change: times, predicates, revocation."""
-        _, issuer, dates, scopes, valid_from, valid_until = verified
+        """Check what another request may change; tell a refusal what the token demands."""
+        try:
+            return self._judge_request(token, verified, evidence, claims)
+        except AuthError as refusal:
+            if verified.confirmation is not None:
+                refusal.token_scheme = verified.confirmation.scheme
+            refusal.demand = verified.issuer.binding_rules.demand
+            raise
+
+    def _judge_request(
+        self,
+        token: str,
+        verified: VerifiedToken,
+        evidence: Evidence,
+        claims: dict[str, Any] | None,
+    ) -> Auth:
+        """Check times, possession, predicates and revocation, and last that a proof is new."""
+        _, issuer, dates, scopes, valid_from, valid_until, confirmation = verified
         profile = issuer.profile
         now = self.clock()
         if not valid_from <= now < valid_until:
             check_times(dates, profile, now)
-        auth = Auth(token, issuer.issuer, scopes, now, claims)
+        possession = NO_POSSESSION
+        used_proof = None
+        if confirmation is not None or self._must_prove(issuer, evidence):
+            proven = self._judge.judge(token, confirmation, evidence, issuer.binding_rules, now)
+            possession = proven.possession
+            used_proof = proven.used_proof
+        self._checks.record("possession", confirmation, possession)
+        auth = Auth(token, issuer.issuer, scopes, now, claims, None, possession)
         if profile.predicates:
             check_predicates(auth.claims, profile)
         if profile.header_predicates:
             check_header_predicates(auth.header, profile)
         if self._is_revoked is not None:
-            _check_revocation(auth, self._is_revoked)
+            check_revocation(auth, self._is_revoked)
+        if used_proof is not None:
+            self._judge.spend(used_proof, keep=self._spends_proofs)
         return auth
+
+    def _must_prove(self, issuer: Issuer, evidence: Evidence) -> bool:
+        """Return True if a token that is not bound must be judged all the same."""
+        if evidence.scheme == DPOP_SCHEME or self._judge.demand is not UNBOUND:
+            return True
+        return issuer.binding_rules.sender_constrained
 
     def _is_current(self, verified: VerifiedToken) -> bool:
         """True if the issuer still holds the same keys, and its name still means this issuer."""
@@ -241,14 +259,13 @@ class Verifier:
             return False
         return verified.keys is issuer.keys.held()
 
-    def _cache_header(self, compact: Compact) -> None:
-        """Cache a header under a good signature: an issuer has few, and strangers add none."""
-        segment = compact.protected
-        if self._max_headers == 0 or len(segment) > _MAX_HEADER_CHARACTERS:
-            return
-        if len(self._headers) >= self._max_headers:
-            self._headers.clear()
-        self._headers[segment] = compact.header
+    def _check_issuer(self, issuer: Issuer) -> None:
+        """Check that this verifier can do what an issuer demands."""
+        check_fits(issuer, self._judge, checks_revocation=self.checks_revocation)
+
+    def _check_issuer(self, issuer: Issuer) -> None:
+        """Check that this verifier can do what an issuer demands."""
+        check_fits(issuer, self._judge, checks_revocation=self.checks_revocation)
 
     def _choose_issuer(self, claims: dict[str, Any]) -> Issuer:
         """Return the trusted issuer that the unverified `iss` names."""
@@ -261,37 +278,13 @@ class Verifier:
         return issuer
 
 
-def _discard(*_: object) -> None:
-    """Record nothing."""
-
-
 def _check_bound(option: str, bound: object) -> None:
     if type(bound) is not int or bound < 0:
         raise ValueError(f"{option}={bound!r}: write a whole number, 0 to cache none")
 
 
-def _all_algorithms(issuers: IssuerRegistry) -> frozenset[str]:
-    """Return the algorithms that any issuer allows; with a resolver, all there are."""
-    if issuers.resolvers:
-        return frozenset(ALGORITHMS)
-    allowed: set[str] = set()
-    for issuer in issuers.configured.values():
-        allowed |= issuer.algorithms
-    return frozenset(allowed)
-
-
-def _may_pad(issuers: IssuerRegistry) -> bool:
-    """Return True if an issuer pads its tokens; with a resolver, one of its issuers may."""
-    if issuers.resolvers:
-        return True
-    return any(issuer.profile.padded for issuer in issuers.configured.values())
-
-
-def _check_revocation(auth: Auth, is_revoked: IsRevoked) -> None:
-    """Refuse a revoked token; raise `KeysUnavailable` if the callback fails."""
-    try:
-        revoked = ask(is_revoked, auth, name="is_revoked", consequence="refusing", logger=logger)
-    except CallbackFailed:
-        raise KeysUnavailable("revocation_unknown") from None
-    if revoked:
-        raise InvalidToken("token_revoked")
+def _check_possession(dpop: object, client_certificates: object) -> None:
+    if dpop is not None and not isinstance(dpop, DPoP):
+        raise ValueError(f"dpop={dpop!r}: write DPoP('https://api.example.com'), or leave it out")
+    if not isinstance(client_certificates, bool):
+        raise ValueError(f"client_certificates={client_certificates!r}: write True or False")

@@ -104,6 +104,9 @@ ALGORITHMS: dict[str, Algorithm] = {
     "ML-DSA-87": Algorithm("AKP", _pure, variant="ML-DSA-87"),
 }
 
+#: The algorithms of the FAPI 2.0 Security Profile §5.4.1, EdDSA under both its names.
+FAPI2_ALGORITHMS = ("PS256", "ES256", "EdDSA", "Ed25519")
+
 #: The algorithms that verify with a shared secret.
 SYMMETRIC = frozenset(name for name, row in ALGORITHMS.items() if row.kty == "oct")
 

@@ -18,7 +18,8 @@ from jwt_wsgi.jose.pem import Block
 from jwt_wsgi.jose.public_keys import Unusable
 from jwt_wsgi.jose.raw_keys import UNAVAILABLE
 
-_PRIVATE_MEMBERS = ("d", "p", "q", "dp", "dq", "qi", "oth", "priv")
+#: Members that only private keys have (RFC 7518 §6, RFC 9964 §3).
+PRIVATE_MEMBERS = ("d", "p", "q", "dp", "dq", "qi", "oth", "priv")
 _EMPTY: tuple[object, ...] = ("", [], {})
 
 
@@ -157,7 +158,7 @@ def _check_common_members(entry: dict[str, Any]) -> None:
     operations = entry.get("key_ops", ["verify"])
     if not isinstance(operations, list) or "verify" not in operations:
         raise Unusable("key_ops lacks 'verify'")
-    if not entry.keys().isdisjoint(_PRIVATE_MEMBERS):
+    if not entry.keys().isdisjoint(PRIVATE_MEMBERS):
         raise Unusable("private members; publish the public ones")
 
 

@@ -15,13 +15,13 @@ from jwt_wsgi.jose import encoding
 from jwt_wsgi.jose.algorithms import algorithms_for
 from jwt_wsgi.jose.raw_keys import CLASSES, RAW_KEYS, UNAVAILABLE, name_of
 
-_EC_COORDINATE_BYTES = {"P-256": 32, "P-384": 48, "P-521": 66}
+EC_COORDINATE_BYTES = {"P-256": 32, "P-384": 48, "P-521": 66}
 _OKP_CURVES = tuple(name for name, raw_key in RAW_KEYS.items() if raw_key.kty == "OKP")
 _AKP_ALGORITHMS = tuple(name for name, raw_key in RAW_KEYS.items() if raw_key.kty == "AKP")
 # Characters. 8192 bits of RSA in base64, and a leading zero octet; `pub` of ML-DSA-87, with room
 # for padding and line ends.
 _MAX_MEMBER = 1400
-_MAX_PUB = 3600
+MAX_PUB = 3600
 
 
 class Unusable(ValueError):
@@ -45,7 +45,7 @@ def load_public_key(entry: dict[str, Any]) -> Any:
     if kty not in ("EC", "OKP"):
         raise Unusable("kty is not RSA, EC, OKP, AKP or oct")
     curve = entry.get("crv")
-    if kty == "EC" and isinstance(curve, str) and curve in _EC_COORDINATE_BYTES:
+    if kty == "EC" and isinstance(curve, str) and curve in EC_COORDINATE_BYTES:
         return _load_ec(entry, curve)
     if kty == "OKP" and curve in _OKP_CURVES:
         return _load_raw(curve, decode_member(entry, "x"), "x does not have the size of the curve")
@@ -128,7 +128,7 @@ def _load_rsa(entry: dict[str, Any]) -> Any:
 
 
 def _load_ec(entry: dict[str, Any], curve: str) -> Any:
-    size = _EC_COORDINATE_BYTES[curve]
+    size = EC_COORDINATE_BYTES[curve]
     members = {
         "crv": curve,
         "x": encoding.encode(_decode_coordinate(entry, "x", size)),
@@ -159,7 +159,7 @@ def _load_akp(entry: dict[str, Any]) -> Any:
     alg = entry.get("alg")
     if alg not in _AKP_ALGORITHMS:
         raise Unusable(f"alg of an AKP key is not one of {', '.join(_AKP_ALGORITHMS)}")
-    octets = decode_member(entry, "pub", max_length=_MAX_PUB)
+    octets = decode_member(entry, "pub", max_length=MAX_PUB)
     return _load_raw(alg, octets, f"pub does not have the size of {alg}")
 
 

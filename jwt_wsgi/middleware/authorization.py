@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Self
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from jwt_wsgi.auth import AUTH_KEY, REALM_KEY, RULE_KEY, Auth, environ_of, get_auth
+from jwt_wsgi.auth import AUTH_KEY, CHALLENGE_KEY, REALM_KEY, RULE_KEY, Auth, environ_of, get_auth
 from jwt_wsgi.callbacks import check_callables
 from jwt_wsgi.errors import AuthError, InvalidRequest
+from jwt_wsgi.middleware.challenges import options_of, validate_realm
 from jwt_wsgi.middleware.decisions import Decision, OnDecision, add_offer, is_observed, report
-from jwt_wsgi.middleware.responses import OnError, answer_auth_errors, refuse, validate_realm
+from jwt_wsgi.middleware.responses import OnError, answer_auth_errors, refuse
 from jwt_wsgi.nesting import copy_with
 from jwt_wsgi.policy.algebra import OPTIONAL, PUBLIC, Request, Requirement, validate_requirement
 from jwt_wsgi.policy.policy import Match, Policy, Rules
@@ -68,6 +69,7 @@ class ScopeAuthorizer:
         if RULE_KEY in environ:
             del environ[RULE_KEY]
         environ[REALM_KEY] = self._realm
+        environ[CHALLENGE_KEY] = options_of(environ)
         auth = environ.get(AUTH_KEY)
         if not isinstance(auth, Auth):
             auth = None

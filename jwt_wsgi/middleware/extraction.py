@@ -1,25 +1,19 @@
 """Layer 1, `TokenExtractor`: who is calling? Finds credentials and verifies none."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Self
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from jwt_wsgi.auth import CREDENTIALS_KEY, OFFERED_KEY, Credentials
+from jwt_wsgi.bindings import BEARER_SCHEME, DPOP_SCHEME
 from jwt_wsgi.callbacks import check_callables, refuse_deferred
 from jwt_wsgi.errors import AuthError, InvalidRequest
 from jwt_wsgi.middleware.responses import answer_auth_errors, refuse
 from jwt_wsgi.nesting import copy_with
-from jwt_wsgi.sources import (
-    Bearer,
-    Reading,
-    TokenSource,
-    bearer,
-    check_sources,
-    credentials_of,
-    oddity,
-)
+from jwt_wsgi.readings import Reading, credentials_of, oddity
+from jwt_wsgi.sources import Bearer, TokenSource, bearer, check_sources
 
 #: Reads the token from the environ; returns None where the request has none.
 GetToken = Callable[[WSGIEnvironment], str | None]
@@ -30,6 +24,11 @@ _SCHEME = re.compile(r"[ \t,]*([!#$%&'*+.^_`|~0-9A-Za-z-]+)")
 _TOKEN_CHARACTERS = bytes(range(0x21, 0x7F)).replace(b",", b"")
 # The names of schemes that are shown. Anything longer or with other characters may be a secret.
 _SHOWN_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,19}")
+#: The accepted schemes by their names in lower case, without DPoP and with it.
+_ACCEPTED_SCHEMES: Mapping[bool, Mapping[str, str]] = {
+    False: {"bearer": BEARER_SCHEME},
+    True: {"bearer": BEARER_SCHEME, "dpop": DPOP_SCHEME},
+}
 _BEARER_AFTER_COMMA = re.compile(r",[ \t]*bearer(?:[ \t]|$)", re.IGNORECASE)
 
 
@@ -48,14 +47,18 @@ class TokenExtractor:
         token_sources: The places where a token may stand, from `jwt_wsgi.sources`: `bearer`,
             `from_header(name)`, `from_cookie(name)`. All are read, and different tokens are
             refused. Without it, `[bearer]`.
+        dpop: True accepts the scheme DPoP beside Bearer, and hands on the header `DPoP` with its
+            token (RFC 9449 §7.1). False treats it as a scheme of others.
 
     Attributes:
         app: The application inside.
+        dpop: As the argument.
         get_token: The function that replaces the header, or None.
         token_sources: The places that are read, empty beside `get_token`.
 
     Raises:
-        ValueError: For invalid arguments, and for `token_sources` beside `get_token`.
+        ValueError: For invalid arguments, for `token_sources` beside `get_token`, and for either
+            in front of a `TokenVerifier` that accepts tokens in the header alone.
     """
 
     answers_refusals = True
@@ -66,13 +69,23 @@ class TokenExtractor:
         *,
         get_token: GetToken | None = None,
         token_sources: Iterable[TokenSource] | None = None,
+        dpop: bool = False,
     ) -> None:
         check_callables(app=app, get_token=get_token)
+        if not isinstance(dpop, bool):
+            raise ValueError(f"dpop={dpop!r}: write True or False; the TokenVerifier has a DPoP")
         self.app = app
+        self.dpop = dpop
+        self._schemes = _ACCEPTED_SCHEMES[dpop]
         self.token_sources = _sources(get_token, token_sources)
         self._inner = answer_auth_errors(app)
         self.get_token = get_token
         self._reads_authorization_only = self.token_sources == (bearer,)
+        if not self._reads_authorization_only and getattr(app, "reads_header_only", False):
+            raise ValueError(
+                "get_token and token_sources beside Issuer(profile='fapi2'), whose tokens come in "
+                "the header alone (FAPI 2.0 Security Profile §5.3.4): leave them out"
+            )
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""
@@ -85,7 +98,7 @@ class TokenExtractor:
         if self._reads_authorization_only:
             # A short cut for most stacks; `_find` comes to the same result.
             header = environ.get("HTTP_AUTHORIZATION", "")
-            credentials = parse_authorization(header)
+            credentials = parse_authorization(header, self._schemes)
             if credentials is None:
                 note = describe_authorization(header)
         else:
@@ -94,6 +107,8 @@ class TokenExtractor:
             except AuthError as error:
                 return refuse(error, environ, start_response, None)
         if credentials is not None:
+            if self.dpop:
+                credentials = _with_proof(credentials, environ)
             environ[CREDENTIALS_KEY] = credentials
         if note is not None:
             environ[OFFERED_KEY] = note
@@ -104,7 +119,9 @@ class TokenExtractor:
         if self.get_token is not None:
             readings = [_read_token(self.get_token(environ))]
         else:
-            readings = [_read_source(source, environ) for source in self.token_sources]
+            readings = [
+                _read_source(source, environ, self._schemes) for source in self.token_sources
+            ]
         found = credentials_of(readings)
         return found, None if isinstance(found, AuthError) else _notes_of(readings)
 
@@ -175,35 +192,57 @@ def _read_token(token: object) -> Reading:
     return Reading("get_token", token, note=oddity("get_token returned", token))
 
 
-def _read_source(source: TokenSource, environ: WSGIEnvironment) -> Reading:
+def _with_proof(
+    credentials: Credentials | AuthError, environ: WSGIEnvironment
+) -> Credentials | AuthError:
+    """Return credentials under the scheme DPoP with the header beside them."""
+    if isinstance(credentials, AuthError) or credentials.scheme != DPOP_SCHEME:
+        return credentials
+    return credentials._replace(proof=environ.get("HTTP_DPOP"))
+
+
+def _read_source(
+    source: TokenSource, environ: WSGIEnvironment, schemes: Mapping[str, str]
+) -> Reading:
     if not isinstance(source, Bearer):
         return source.read(environ)
     header = environ.get("HTTP_AUTHORIZATION", "")
-    credentials = parse_authorization(header)
+    credentials = parse_authorization(header, schemes)
     if isinstance(credentials, Credentials):
-        return Reading("Authorization", credentials.token, is_explicit=True)
+        return Reading(
+            "Authorization", credentials.token, is_explicit=True, scheme=credentials.scheme
+        )
     if credentials is None:
         return Reading("Authorization", note=describe_authorization(header))
     return Reading("Authorization", refusal=credentials)
 
 
-def parse_authorization(header: str) -> Credentials | InvalidRequest | None:
-    """Return the credentials in an `Authorization` header (RFC 6750 §2.1).
+def parse_authorization(
+    header: str, schemes: Mapping[str, str] = _ACCEPTED_SCHEMES[False]
+) -> Credentials | InvalidRequest | None:
+    """Return the credentials in an `Authorization` header (RFC 6750 §2.1, RFC 9449 §7.1).
+
+    Args:
+        header: The value of the header.
+        schemes: The accepted schemes by their names in lower case.
 
     Returns:
         None for an empty header, or another scheme's. The `InvalidRequest` itself, not raised,
-        for a header that names Bearer first but is not `Bearer` and one token.
+        for a header that names an accepted scheme first but is not that scheme and one token.
     """
     if not header:
         return None
     value = header.strip(" \t")
     name, _, token = value.partition(" ")
-    if name.lower() == "bearer":
+    scheme = schemes.get(name.lower())
+    if scheme is not None:
         token = token.lstrip(" ")
         if _is_one_token(token):
-            return Credentials("Bearer", token)
-    scheme = _SCHEME.match(value)
-    if scheme is None or scheme[1].lower() != "bearer":
+            return Credentials(scheme, token)
+    first = _SCHEME.match(value)
+    if first is not None:
+        scheme = schemes.get(first[1].lower())
+    if first is None or scheme is None:
         return None
     if "," in value:
         return InvalidRequest(
@@ -211,7 +250,7 @@ def parse_authorization(header: str) -> Credentials | InvalidRequest | None:
         )
     content = "other characters than a token has" if token else "nothing"
     return InvalidRequest(
-        "malformed_header", expected="Bearer and one token", found=f"Bearer and {content}"
+        "malformed_header", expected=f"{scheme} and one token", found=f"{scheme} and {content}"
     )
 
 

@@ -4,14 +4,17 @@ from collections.abc import Callable, Iterable
 from wsgiref.types import WSGIApplication
 
 from jwt_wsgi.auth import Auth
+from jwt_wsgi.client_certificates import ClientCertificate
 from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.issuer_registry import Resolver
 from jwt_wsgi.middleware.authorization import ScopeAuthorizer
 from jwt_wsgi.middleware.decisions import OnDecision
 from jwt_wsgi.middleware.extraction import GetToken, TokenExtractor
 from jwt_wsgi.middleware.responses import OnError
-from jwt_wsgi.middleware.verification import TokenVerifier, ready_verifier
+from jwt_wsgi.middleware.verification import TokenVerifier
+from jwt_wsgi.middleware.verifier_options import ready_verifier
 from jwt_wsgi.policy.policy import Policy, Rules
+from jwt_wsgi.possession.dpop import DPoP
 from jwt_wsgi.sources import TokenSource
 from jwt_wsgi.verifier import IsRevoked, Verifier
 
@@ -29,6 +32,8 @@ def protect(
     token_sources: Iterable[TokenSource] | None = None,
     remote_user: Callable[[Auth], str] | None = None,
     is_revoked: IsRevoked | None = None,
+    dpop: DPoP | None = None,
+    client_certificate: ClientCertificate | None = None,
     on_error: OnError | None = None,
     on_decision: OnDecision | None = None,
     clock: Callable[[], float] | None = None,
@@ -52,21 +57,33 @@ def protect(
             variable is left alone.
         is_revoked: Called with the `Auth` of every token that is otherwise good; a true result
             refuses it, and whatever it raises is answered with 503.
+        dpop: How DPoP proofs are checked, `DPoP("https://api.example.com")` (RFC 9449). Without it,
+            the scheme DPoP is that of others, and tokens that are bound by DPoP are refused.
+        client_certificate: Takes the environ and returns the client's certificate as DER, or None
+            (`jwt_wsgi.client_certificates`). Without it, tokens that are bound to a certificate are
+            refused (RFC 8705 §3).
         on_error: Called as `on_error(environ, error)`; may return a WSGI application that answers
             in place of the layers. It cannot change the decision.
         on_decision: Called as `on_decision(environ, decision)` for every decision.
         clock: Returns the time in seconds since the epoch, for tests.
 
     Raises:
-        ValueError: For invalid arguments, such as `audience` beside an `Issuer`, `clock` or
-            `is_revoked` beside a `Verifier`, which have their own, or `token_sources` beside
-            `get_token`.
+        ValueError: For invalid arguments, such as `audience` beside an `Issuer`, `clock`,
+            `is_revoked` or `dpop` beside a `Verifier`, which has its own, or `token_sources` beside
+            `get_token`; and for a rule or an issuer that this stack can never satisfy.
     """
     policy = rules if isinstance(rules, Policy) else Policy(rules)
     trusted = issuer if isinstance(issuer, Verifier) else _issuers(issuer, audience)
     if isinstance(issuer, Verifier) and audience is not None:
         raise ValueError(f"audience={audience!r} beside a Verifier: say it on its issuers")
-    verifier = ready_verifier(trusted, is_revoked=is_revoked, clock=clock)
+    verifier = ready_verifier(
+        trusted,
+        is_revoked=is_revoked,
+        dpop=dpop,
+        client_certificate=client_certificate,
+        clock=clock,
+    )
+    policy.check_possession(verifier.bindings, verifier.demand)
     authorizer = ScopeAuthorizer(
         app,
         policy,
@@ -81,12 +98,20 @@ def protect(
         allow_anonymous=True,
         exempt=policy.is_public,
         report_only=policy.reports_only,
+        scopes_asked=policy.scopes_asked,
+        possession_asked=policy.possession_asked,
+        client_certificate=client_certificate,
         remote_user=remote_user,
         realm=realm,
         on_error=on_error,
         on_decision=on_decision,
     )
-    return TokenExtractor(token_verifier, get_token=get_token, token_sources=token_sources)
+    return TokenExtractor(
+        token_verifier,
+        get_token=get_token,
+        token_sources=token_sources,
+        dpop=verifier.dpop is not None,
+    )
 
 
 def _issuers(

@@ -3,16 +3,21 @@
 import json
 import logging
 import math
-import re
 import sys
 from collections.abc import Callable, Hashable, Iterable
 from http import HTTPStatus
 from typing import Any, NamedTuple
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from jwt_wsgi.auth import REALM_KEY
 from jwt_wsgi.callbacks import CallbackFailed, call, deferred_kind
-from jwt_wsgi.errors import AuthError, InsufficientAuthentication, KeysUnavailable
+from jwt_wsgi.bindings import DPOP_SCHEME
+from jwt_wsgi.errors import AuthError, InsufficientAuthentication, TemporarilyUnavailable
+from jwt_wsgi.middleware.challenges import (
+    ChallengeOptions,
+    compose_challenges,
+    options_of,
+    schemes_for,
+)
 
 logger = logging.getLogger("jwt_wsgi.decision")
 
@@ -34,52 +39,11 @@ class _Answer(NamedTuple):
 _ANSWERS: dict[Hashable, _Answer] = {}
 _MAX_ANSWERS = 256
 
-_REALM = re.compile(r"[ -~]+")
-_SCOPE = re.compile(r"[!#-\[\]-~]+")
-_NOT_PRINTABLE = re.compile(r"[^ -~]")
-_QUOTED_PAIR = re.compile(r'(["\\])')
-
-# The path or the method is at fault, so no credentials would help.
-_WITHOUT_CHALLENGE = frozenset({"path_ambiguous", "method_ambiguous", "mount_unknown"})
-
-
-def validate_realm(realm: str) -> str:
-    """Return `realm` if it can stand in a header; raise `ValueError` otherwise."""
-    if not isinstance(realm, str) or _REALM.fullmatch(realm) is None:
-        raise ValueError(f"realm={realm!r}: write printable ASCII, such as 'api'")
-    return realm
-
-
-def challenge(error: AuthError, realm: str) -> str | None:
-    """Return the `WWW-Authenticate` of a refusal, or None where credentials would not help.
-
-    Every value is quoted, and stripped of characters that a header or the parameter must not
-    hold, so no text can add another parameter or another line.
-    """
-    if error.code in ("forbidden", "temporarily_unavailable"):
-        return None
-    if error.reason in _WITHOUT_CHALLENGE:
-        return None
-    parameters = [("realm", realm)]
-    if error.code is not None:
-        parameters.append(("error", error.code))
-        # RFC 6750 §3 allows neither quote nor backslash in a description.
-        description = error.description.replace('"', "'").replace("\\", "/")
-        parameters.append(("error_description", description))
-    scopes = [name for name in error.scopes if _SCOPE.fullmatch(name)]
-    parameters.append(("scope", " ".join(scopes)))
-    if isinstance(error, InsufficientAuthentication):
-        parameters.append(("acr_values", " ".join(error.acr_values)))
-        if error.max_age is not None:
-            parameters.append(("max_age", str(error.max_age)))
-    return "Bearer " + ", ".join(f"{name}={_quoted(value)}" for name, value in parameters if value)
-
-
 def respond(error: AuthError) -> WSGIApplication:
     """Return the WSGI application that answers `error`: status, challenge and a JSON body.
 
-    It reads the realm that the layers left in the environ, so that an application or a framework
-    can return it from wherever it caught the error.
+    It reads what the layers left in the environ, the realm and the schemes, so that an application
+    or a framework can return it from wherever it caught the error.
     """
 
     def refusal(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -91,9 +55,13 @@ def respond(error: AuthError) -> WSGIApplication:
 def _send(
     error: AuthError, environ: WSGIEnvironment, start_response: StartResponse
 ) -> Iterable[bytes]:
-    answer = _answer(error, environ.get(REALM_KEY, "api"))
+    options = options_of(environ)
+    offered, used = schemes_for(error, environ, options)
+    answer = _answer(error, offered, used, options)
     headers = list(answer.headers)
-    if isinstance(error, KeysUnavailable):
+    if DPOP_SCHEME in offered and options.nonces is not None:
+        headers.append(("DPoP-Nonce", options.nonces.issue(options.clock())))
+    if isinstance(error, TemporarilyUnavailable):
         headers.append(("Retry-After", str(max(1, math.ceil(error.retry_after)))))
     start_response(answer.status, headers)
     if environ.get("REQUEST_METHOD") == "HEAD":
@@ -101,18 +69,20 @@ def _send(
     return [answer.body]
 
 
-def _answer(error: AuthError, realm: str) -> _Answer:
+def _answer(
+    error: AuthError, offered: tuple[str, ...], used: str | None, options: ChallengeOptions
+) -> _Answer:
     """Return status, headers and body, which all refusals with the same content share."""
-    content = _content(error, realm)
+    content = (*_content(error), offered, used, options.realm, options.proof_algorithms)
     answer = _ANSWERS.get(content)
     if answer is None:
-        answer = _compose_answer(error, realm)
+        answer = _compose_answer(error, compose_challenges(error, offered, used, options))
         if len(_ANSWERS) < _MAX_ANSWERS:
             _ANSWERS[content] = answer
     return answer
 
 
-def _content(error: AuthError, realm: str) -> Hashable:
+def _content(error: AuthError) -> tuple[Hashable, ...]:
     """Return everything of the error that its answer depends on."""
     content = (
         type(error),
@@ -121,14 +91,13 @@ def _content(error: AuthError, realm: str) -> Hashable:
         error.reason,
         error.description,
         error.scopes,
-        realm,
     )
     if isinstance(error, InsufficientAuthentication):
         return (*content, error.acr_values, error.max_age)
     return content
 
 
-def _compose_answer(error: AuthError, realm: str) -> _Answer:
+def _compose_answer(error: AuthError, challenges: list[str]) -> _Answer:
     members = {"error_description": error.description, "reason": error.reason}
     if error.code is not None:
         members = {"error": error.code, **members}
@@ -139,9 +108,7 @@ def _compose_answer(error: AuthError, realm: str) -> _Answer:
         ("Content-Length", str(len(body))),
         ("Cache-Control", "no-store"),
     ]
-    header = challenge(error, realm)
-    if header is not None:
-        headers.append(("WWW-Authenticate", header))
+    headers += [("WWW-Authenticate", challenge) for challenge in challenges]
     status = f"{error.status} {HTTPStatus(error.status).phrase}"
     return _Answer(status, tuple(headers), body)
 
@@ -221,9 +188,3 @@ def _restarting(start_response: StartResponse) -> StartResponse:
         return start_response(status, headers, exc_info)
 
     return restart
-
-
-def _quoted(text: str) -> str:
-    printable = _NOT_PRINTABLE.sub("", text)
-    escaped = _QUOTED_PAIR.sub(r"\\\1", printable)
-    return f'"{escaped}"'

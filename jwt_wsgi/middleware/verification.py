@@ -1,19 +1,35 @@
 """Layer 2, `TokenVerifier`: is it true? Turns credentials into an `Auth`, or refuses."""
 
 import logging
-import time
 from collections.abc import Callable, Iterable
+from functools import partial
+from http import HTTPStatus
 from typing import Self
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from jwt_wsgi.auth import AUTH_KEY, CREDENTIALS_KEY, REALM_KEY, Auth, Credentials
+from jwt_wsgi.auth import (
+    AUTH_KEY,
+    CHALLENGE_KEY,
+    CREDENTIALS_KEY,
+    REALM_KEY,
+    Auth,
+    Credentials,
+)
+from jwt_wsgi.bindings import BEARER_SCHEME, DPOP, DPOP_SCHEME, Alternatives, require_both
 from jwt_wsgi.callbacks import CallbackFailed, call, check_callables, or_false
+from jwt_wsgi.client_certificates import ClientCertificate
 from jwt_wsgi.errors import AuthError, MissingToken
 from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.issuer_registry import Resolver
+from jwt_wsgi.middleware.certificates import read_certificate
+from jwt_wsgi.middleware.challenges import validate_realm
 from jwt_wsgi.middleware.decisions import Decision, OnDecision, add_offer, is_observed, report
-from jwt_wsgi.middleware.responses import OnError, answer_auth_errors, refuse, validate_realm
+from jwt_wsgi.middleware.nonce_renewal import nonce_is_due, with_nonce
+from jwt_wsgi.middleware.responses import OnError, answer_auth_errors, refuse
+from jwt_wsgi.middleware.verifier_options import challenge_options, ready_verifier
 from jwt_wsgi.nesting import copy_with
+from jwt_wsgi.possession.dpop import DPoP
+from jwt_wsgi.possession.evidence import NO_EVIDENCE, Evidence, WSGITarget
 from jwt_wsgi.verifier import IsRevoked, Verifier
 
 logger = logging.getLogger("jwt_wsgi.verification")
@@ -31,6 +47,13 @@ class TokenVerifier:
             ignored.
         is_revoked: Called with the `Auth` of every token that is otherwise good; a true result
             refuses it, and whatever it raises is answered with 503. A ready `Verifier` has its own.
+        scopes_asked: Takes the environ and returns the scopes that the request's rule names, so
+            that a refusal of the token names them, too: `policy.scopes_asked`.
+        possession_asked: Takes the environ and returns the keys whose possession the rule demands,
+            so that a refusal offers only schemes that can help: `policy.possession_asked`.
+        dpop: How DPoP proofs are checked (RFC 9449). A ready `Verifier` has its own.
+        client_certificate: Takes the environ and returns the client's certificate as DER, or None
+            (`jwt_wsgi.client_certificates`). Whatever it raises is answered with 503.
         remote_user: Takes the `Auth` and returns the value of `REMOTE_USER`. Without it, that
             variable is left alone.
         realm: The realm in challenges, printable ASCII.
@@ -57,7 +80,11 @@ class TokenVerifier:
         allow_anonymous: bool = False,
         exempt: Callable[[WSGIEnvironment], object] | None = None,
         report_only: Callable[[WSGIEnvironment], object] | None = None,
+        scopes_asked: Callable[[WSGIEnvironment], Iterable[str]] | None = None,
+        possession_asked: Callable[[WSGIEnvironment], Alternatives] | None = None,
         is_revoked: IsRevoked | None = None,
+        dpop: DPoP | None = None,
+        client_certificate: ClientCertificate | None = None,
         remote_user: Callable[[Auth], str] | None = None,
         realm: str = "api",
         on_error: OnError | None = None,
@@ -66,15 +93,27 @@ class TokenVerifier:
     ) -> None:
         check_callables(app=app, exempt=exempt, report_only=report_only, remote_user=remote_user)
         check_callables(on_error=on_error, on_decision=on_decision, clock=clock)
-        check_callables(is_revoked=is_revoked)
+        check_callables(is_revoked=is_revoked, client_certificate=client_certificate)
+        check_callables(scopes_asked=scopes_asked, possession_asked=possession_asked)
         self.app = app
-        self.verifier = ready_verifier(issuers, is_revoked=is_revoked, clock=clock)
+        self.verifier = ready_verifier(
+            issuers,
+            is_revoked=is_revoked,
+            dpop=dpop,
+            client_certificate=client_certificate,
+            clock=clock,
+        )
         self._inner = answer_auth_errors(app, on_error)
         self._allow_anonymous = allow_anonymous
         self._is_exempt = _predicate("exempt", exempt)
         self._is_report_only = _predicate("report_only", report_only)
         self._remote_user = remote_user
+        self._scopes_asked = scopes_asked
+        self._possession_asked = possession_asked
+        self._client_certificate = client_certificate
         self._realm = validate_realm(realm)
+        self._options = challenge_options(self.verifier, realm)
+        self._nonces = self._options.nonces
         self._on_error = on_error
         self._on_decision = on_decision
 
@@ -83,6 +122,7 @@ class TokenVerifier:
         if AUTH_KEY in environ:
             del environ[AUTH_KEY]
         environ[REALM_KEY] = self._realm
+        environ[CHALLENGE_KEY] = self._options
         if self._remote_user is not None:
             environ.pop("REMOTE_USER", None)
             environ.pop("AUTH_TYPE", None)
@@ -91,9 +131,18 @@ class TokenVerifier:
                 self._authenticate(environ.get(CREDENTIALS_KEY), environ)
             except AuthError as error:
                 add_offer(error, environ)
+                self._add_demands(error, environ)
                 if not self._passes_anyway(error, environ):
                     return refuse(error, environ, start_response, self._on_error)
+        if self._nonces is not None and nonce_is_due(environ, self._nonces):
+            nonce = self._nonces.issue(self.verifier.clock())
+            start_response = with_nonce(start_response, nonce)
         return self._inner(environ, start_response)
+
+    @property
+    def reads_header_only(self) -> bool:
+        """True if tokens must be sent in the header `Authorization` alone."""
+        return self.verifier.reads_header_only
 
     def around(
         self,
@@ -122,10 +171,35 @@ class TokenVerifier:
             if not self._allow_anonymous:
                 raise MissingToken
             return
-        auth = self.verifier.verify(credentials.token)
+        auth = self.verifier.verify_request(credentials.token, self._evidence(credentials, environ))
         environ[AUTH_KEY] = auth
         if self._remote_user is not None:
             _set_remote_user(auth, self._remote_user, environ)
+
+    def _evidence(self, credentials: Credentials, environ: WSGIEnvironment) -> Evidence:
+        """Return what the request brings along to prove the key of its token."""
+        certificate = None
+        if self._client_certificate is not None:
+            certificate = partial(read_certificate, self._client_certificate, environ)
+        elif credentials.scheme == BEARER_SCHEME:
+            return NO_EVIDENCE
+        get = environ.get
+        return Evidence(
+            credentials.scheme,
+            credentials.proof,
+            get("REQUEST_METHOD", ""),
+            WSGITarget(get("SCRIPT_NAME", ""), get("PATH_INFO", "")),
+            certificate,
+        )
+
+    def _add_demands(self, error: AuthError, environ: WSGIEnvironment) -> None:
+        """Tell the refusal of a token what the request's rule demands."""
+        if error.status != HTTPStatus.UNAUTHORIZED:
+            return
+        if self._scopes_asked is not None and not error.scopes:
+            error.scopes = tuple(self._scopes_asked(environ))
+        if self._possession_asked is not None:
+            error.demand = require_both(error.demand, self._possession_asked(environ))
 
     def _passes_anyway(self, error: AuthError, environ: WSGIEnvironment) -> bool:
         """Report the error; return True if the request passes because it is only reported."""
@@ -134,27 +208,6 @@ class TokenVerifier:
             decision = Decision(would_be=error) if report_only else Decision(error)
             report(decision, environ, self._on_decision)
         return report_only
-
-
-def ready_verifier(
-    issuers: Issuer | Resolver | Iterable[Issuer | Resolver] | Verifier,
-    *,
-    is_revoked: IsRevoked | None,
-    clock: Callable[[], float] | None,
-) -> Verifier:
-    """Return the given `Verifier`, or one for these issuers.
-
-    Raises:
-        ValueError: For an option beside a ready `Verifier`, which would ignore it.
-    """
-    if not isinstance(issuers, Verifier):
-        return Verifier(issuers, is_revoked=is_revoked, clock=clock or time.time)
-    for option, value in (("is_revoked", is_revoked), ("clock", clock)):
-        if value is not None:
-            raise ValueError(
-                f"{option}={value!r} beside a Verifier: give it to the Verifier itself"
-            )
-    return issuers
 
 
 def _predicate(
@@ -179,4 +232,4 @@ def _set_remote_user(
         return
     if isinstance(name, str) and name and name.isprintable():
         environ["REMOTE_USER"] = name.encode("utf-8").decode("latin-1")
-        environ["AUTH_TYPE"] = "Bearer"
+        environ["AUTH_TYPE"] = DPOP_SCHEME if DPOP in auth.possession.bindings else BEARER_SCHEME

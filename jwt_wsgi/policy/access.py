@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple, NoReturn
 
 from jwt_wsgi.auth import Auth
+from jwt_wsgi.bindings import UNBOUND, Alternatives
 from jwt_wsgi.errors import AuthError, Forbidden, MissingToken
 from jwt_wsgi.jose.claim_lookup import ABSENT
 
@@ -43,6 +44,11 @@ class Requirement:
     @property
     def parts(self) -> "tuple[Requirement, ...]":
         return ()
+
+    @property
+    def demand(self) -> Alternatives:
+        """The keys whose possession is demanded, as alternatives."""
+        return UNBOUND
 
     def refusal(self, auth: Auth | None, request: Request) -> AuthError | None:
         """Return a new error to refuse the caller with, or None where the caller passes.
@@ -86,3 +92,10 @@ OPTIONAL: Final = Access("OPTIONAL", None)
 DENY: Final = Access("DENY", "denied", "the rule is DENY")
 #: Nobody passes, because no rule matches. Prints as DENY.
 NO_RULE: Final = Access("DENY", "no_rule", "no rule covers it")
+
+
+def leaves(requirement: Requirement) -> list[Requirement]:
+    """Return the requirements without parts that a combination consists of, in order."""
+    if not requirement.parts:
+        return [requirement]
+    return [leaf for part in requirement.parts for leaf in leaves(part)]

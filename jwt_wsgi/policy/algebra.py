@@ -11,17 +11,13 @@ the condition, and what would help. `refusal` makes the error of the right class
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import Any, Final, Self
 
 from jwt_wsgi.auth import Auth
-from jwt_wsgi.errors import (
-    AuthError,
-    Forbidden,
-    InsufficientAuthentication,
-    InsufficientScope,
-    MissingToken,
-)
-from jwt_wsgi.jose.claim_lookup import ClaimName, loggable, lookup
+from jwt_wsgi.bindings import UNBOUND, Alternatives, require_both, require_either
+from jwt_wsgi.errors import AuthError
+from jwt_wsgi.jose.claim_lookup import ClaimName
 from jwt_wsgi.policy.access import (
     DENY,
     NO_RULE,
@@ -31,7 +27,9 @@ from jwt_wsgi.policy.access import (
     PathParam,
     Request,
     Requirement,
+    leaves,
 )
+from jwt_wsgi.policy.refusals import refusal_of
 from jwt_wsgi.policy.shortfall import (
     FORBIDDEN,
     MET,
@@ -82,24 +80,11 @@ class Condition(Requirement):
 
     def refusal(self, auth: Auth | None, request: Request) -> AuthError | None:
         shortfall = self.shortfall(auth, request)
-        if auth is None:
-            return MissingToken(scopes=shortfall.scopes)
-        if shortfall.distance is Distance.MET:
+        if auth is not None and shortfall.distance is Distance.MET:
             return None
-        if shortfall.distance is Distance.SCOPE_LACKING:
-            return InsufficientScope(
-                scopes=shortfall.scopes, expected=str(self), found=sorted(auth.scopes)
-            )
-        if shortfall.distance is Distance.STEP_UP:
-            return InsufficientAuthentication(
-                scopes=shortfall.scopes,
-                acr_values=shortfall.acr_values,
-                max_age=shortfall.max_age,
-                expected=str(self),
-                found=auth.claims.get("acr"),
-            )
-        found = _claims_compared(self, auth)
-        return Forbidden("claim_forbidden", expected=str(self), found=found)
+        error = refusal_of(self, shortfall, auth)
+        error.demand = self.demand
+        return error
 
     def __and__(self, other: object) -> "Condition":
         if not isinstance(other, Condition):
@@ -127,6 +112,7 @@ class AtomicCondition(Condition):
         params: The names of the path parameters that the check reads.
         predicate: The user's function that the check calls, or None.
         claim: The name of the claim that the check reads, or None.
+        demand: The keys whose possession the check demands, as alternatives.
     """
 
     text: str
@@ -136,6 +122,7 @@ class AtomicCondition(Condition):
     params: tuple[str, ...] = ()
     predicate: Callable[[Any], object] | None = None
     claim: ClaimName | None = field(default=None, compare=False)
+    demand: Alternatives = UNBOUND
 
     def refusal(self, auth: Auth | None, request: Request) -> AuthError | None:
         # A short cut: most callers pass, and need no shortfall.
@@ -213,6 +200,10 @@ class AllOf(Combined):
 
     __slots__ = ()
 
+    @property
+    def demand(self) -> Alternatives:
+        return reduce(require_both, (each.demand for each in self.conditions))
+
     def shortfall(self, auth: Auth | None, request: Request) -> Shortfall:
         return combine_shortfalls([each.shortfall(auth, request) for each in self.conditions])
 
@@ -224,6 +215,10 @@ class AnyOf(Combined):
     """One of them must hold; otherwise the refusal is that of the nearest one (`Distance`)."""
 
     __slots__ = ()
+
+    @property
+    def demand(self) -> Alternatives:
+        return reduce(require_either, (each.demand for each in self.conditions))
 
     def shortfall(self, auth: Auth | None, request: Request) -> Shortfall:
         first, *others = self.conditions
@@ -237,13 +232,6 @@ class AnyOf(Combined):
         return " | ".join(map(repr, self.conditions))
 
 
-def leaves(requirement: Requirement) -> list[Requirement]:
-    """Return the requirements without parts that a combination consists of, in order."""
-    if not requirement.parts:
-        return [requirement]
-    return [leaf for part in requirement.parts for leaf in leaves(part)]
-
-
 def validate_requirement(requirement: object, where: str) -> Requirement:
     """Return `requirement` if it is one; raise `ValueError` with the remedy otherwise.
 
@@ -255,17 +243,6 @@ def validate_requirement(requirement: object, where: str) -> Requirement:
         f"{where}: {requirement!r} is not a requirement; write PUBLIC, OPTIONAL, AUTHENTICATED, "
         "DENY, scope(...), claim(...), has(...) or a combination"
     )
-
-
-def _claims_compared(condition: Condition, auth: Auth) -> dict[str, Any]:
-    """Return the claims that a condition reads, for the log; personal values are withheld."""
-    compared: dict[str, Any] = {}
-    for leaf in leaves(condition):
-        name = leaf.claim if isinstance(leaf, AtomicCondition) else None
-        if name is not None:
-            value = loggable(name, lookup(auth.claims, name))
-            compared[name if isinstance(name, str) else ".".join(name)] = value
-    return compared
 
 
 def _size_of(condition: Condition) -> int:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from jwt_wsgi.auth import Auth
+from jwt_wsgi.bindings import Alternatives
 from jwt_wsgi.errors import AuthError
 from jwt_wsgi.policy.algebra import OPTIONAL, Condition, Request, Requirement, in_parentheses
 
@@ -17,6 +18,10 @@ class ReportOnly(Requirement):
     @property
     def parts(self) -> tuple[Requirement, ...]:
         return self.enforced, self.watched
+
+    @property
+    def demand(self) -> Alternatives:
+        return self.enforced.demand
 
     def refusal(self, auth: Auth | None, request: Request) -> AuthError | None:
         return self.enforced.refusal(auth, request)

@@ -1,6 +1,5 @@
-"""The requirements that rules are written with: scopes, claims, issuer, login. Pure."""
+"""The requirements that rules are written with: scopes, claims, issuer. Pure."""
 
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +9,6 @@ from jwt_wsgi.jose.claim_lookup import (
     ABSENT,
     ClaimName,
     check_claim_name,
-    is_date,
     lookup,
     same,
     satisfies,
@@ -25,11 +23,9 @@ from jwt_wsgi.policy.algebra import (
     Requirement,
     validate_requirement,
 )
+from jwt_wsgi.policy.conditions import call_text, condition_with_remedy, validate_names
 from jwt_wsgi.policy.reporting import ReportOnly
 from jwt_wsgi.policy.shortfall import Distance, Shortfall
-
-# RFC 6749 §3.3: printable ASCII without space, quote and backslash.
-_SCOPE_TOKEN = re.compile(r"[!#-\[\]-~]+")
 
 
 class IssuedBy(AtomicCondition):
@@ -51,9 +47,9 @@ def scope(*names: str) -> Condition:
     """
     if not names:
         raise ValueError("scope() names no scope; AUTHENTICATED asks for any valid token")
-    scopes = _validate_names("scope", "scope", names)
-    return _condition_with_remedy(
-        _call_text("scope", *scopes),
+    scopes = validate_names("scope", "scope", names)
+    return condition_with_remedy(
+        call_text("scope", *scopes),
         lambda auth, request: auth.scopes.issuperset(scopes),
         Shortfall(Distance.SCOPE_LACKING, scopes),
     )
@@ -113,7 +109,7 @@ def claim(name: ClaimName, value: Any) -> Condition:
         return actual is not ABSENT and same(actual, request.value(value))
 
     return AtomicCondition(
-        _call_text("claim", name, value), holds, params=_param_names(value), claim=path
+        call_text("claim", name, value), holds, params=_param_names(value), claim=path
     )
 
 
@@ -143,7 +139,7 @@ def has(name: ClaimName, *values: Any) -> Condition:
         return all(_contains(members, request.value(value)) for value in values)
 
     return AtomicCondition(
-        _call_text("has", name, *values), holds, params=_param_names(*values), claim=path
+        call_text("has", name, *values), holds, params=_param_names(*values), claim=path
     )
 
 
@@ -159,56 +155,7 @@ def issued_by(issuer: str) -> Condition:
     if not isinstance(issuer, str) or not issuer:
         raise ValueError(f"issued_by({issuer!r}): write the issuer's exact text")
     return IssuedBy(
-        _call_text("issued_by", issuer), lambda auth, request: auth.issuer == issuer, claim="iss"
-    )
-
-
-def acr(*values: str) -> Condition:
-    """Require that the user authenticated in one of these contexts (RFC 9470 §3).
-
-    The claim `acr` is compared. Without it, the condition does not hold.
-
-    Args:
-        *values: The authentication contexts, the preferred one first, at least one.
-
-    Raises:
-        ValueError: No context is named, or a value is not a context.
-    """
-    if not values:
-        raise ValueError(
-            "acr() names no authentication context; write one or more, the preferred one first"
-        )
-    contexts = _validate_names("acr", "context", values)
-    return _condition_with_remedy(
-        _call_text("acr", *contexts),
-        lambda auth, request: auth.claims.get("acr") in contexts,
-        Shortfall(Distance.STEP_UP, acr_values=contexts),
-    )
-
-
-def fresh(seconds: int) -> Condition:
-    """Require that the user authenticated recently (RFC 9470 §3).
-
-    The claim `auth_time` is compared with the time of the verification. Without the claim, the
-    condition does not hold.
-
-    Args:
-        seconds: The largest age of the login, in whole seconds, above 0.
-
-    Raises:
-        ValueError: The age is not a whole number above 0.
-    """
-    if type(seconds) is not int or seconds <= 0:
-        raise ValueError(f"fresh({seconds!r}): write whole seconds, above 0")
-
-    def holds(auth: Auth, _: Request) -> bool:
-        auth_time: Any = auth.claims.get("auth_time")
-        if auth.judged_at is None or not is_date(auth_time):
-            return False
-        return bool(abs(auth.judged_at - auth_time) <= seconds)
-
-    return _condition_with_remedy(
-        _call_text("fresh", seconds), holds, Shortfall(Distance.STEP_UP, max_age=seconds)
+        call_text("issued_by", issuer), lambda auth, request: auth.issuer == issuer, claim="iss"
     )
 
 
@@ -233,13 +180,6 @@ def report_only(requirement: Requirement) -> ReportOnly:
     return ReportOnly(watched)
 
 
-def _condition_with_remedy(
-    text: str, holds: Callable[[Auth, Request], bool], failure: Shortfall
-) -> AtomicCondition:
-    """Return a condition whose refusal names what the client could ask its issuer for."""
-    return AtomicCondition(text, holds, failure, success=failure._replace(distance=Distance.MET))
-
-
 def _claim_satisfies(
     name: ClaimName, path: ClaimName, predicate: Callable[[Any], object]
 ) -> Condition:
@@ -259,25 +199,6 @@ def _is_comparable(value: object) -> bool:
 
 def _contains(members: list[Any], value: Any) -> bool:
     return any(same(member, value) for member in members)
-
-
-def _call_text(function: str, *arguments: object) -> str:
-    """Return the text of a call, as an author writes it."""
-    try:
-        return f"{function}({', '.join(map(repr, arguments))})"
-    except RecursionError:
-        raise ValueError(f"{function}(...): a value is nested deeper than any claim") from None
-
-
-def _validate_names(function: str, kind: str, names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the names without repeats; raise `ValueError` for one that is not a scope token."""
-    for name in names:
-        if not isinstance(name, str) or not _SCOPE_TOKEN.fullmatch(name):
-            raise ValueError(
-                f"{function}({name!r}): one {kind} is printable ASCII without space, quote or "
-                f"backslash (RFC 6749 §3.3); write {function}('a', 'b')"
-            )
-    return tuple(dict.fromkeys(names))
 
 
 def _param_names(*values: object) -> tuple[str, ...]:

@@ -9,14 +9,16 @@ from typing import Final, NamedTuple
 class Distance(IntEnum):
     """The distance of a token from satisfying a condition; smaller is nearer.
 
-    `SCOPE_LACKING`: a token with more scopes would satisfy it. `STEP_UP`: a token after a
-    stronger or fresher login would. `FORBIDDEN`: the client can do nothing about it.
+    `SCOPE_LACKING`: a token with more scopes would satisfy it. `NOT_BOUND`: a token that is bound
+    to a key would. `STEP_UP`: a token after a stronger or fresher login would. `FORBIDDEN`: the
+    client can do nothing about it.
     """
 
     MET = 0
     SCOPE_LACKING = 1
-    STEP_UP = 2
-    FORBIDDEN = 3
+    NOT_BOUND = 2
+    STEP_UP = 3
+    FORBIDDEN = 4
 
 
 class Shortfall(NamedTuple):
@@ -58,8 +60,8 @@ def nearer_shortfall(first: Shortfall, second: Shortfall, *, is_anonymous: bool)
     second_distance = second.distance
     if is_anonymous:
         # Without a token, everything that scopes alone cannot satisfy is equally far.
-        distance = min(distance, Distance.STEP_UP)
-        second_distance = min(second_distance, Distance.STEP_UP)
+        distance = min(distance, Distance.NOT_BOUND)
+        second_distance = min(second_distance, Distance.NOT_BOUND)
     if second_distance < distance:
         return second
     if second_distance > distance or distance <= Distance.SCOPE_LACKING:

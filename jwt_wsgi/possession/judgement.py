@@ -1,0 +1,191 @@
+"""The judgement of possession: does the request prove every key that the token is bound to?"""
+
+from typing import Final, NamedTuple
+
+from jwt_wsgi.auth import NO_POSSESSION, Possession
+from jwt_wsgi.bindings import BOUND, DPOP, DPOP_SCHEME, MTLS, UNBOUND, Alternatives, Binding
+from jwt_wsgi.errors import InvalidProof, InvalidToken
+from jwt_wsgi.jose.certificates import certificate_thumbprint
+from jwt_wsgi.possession.confirmation import Confirmation
+from jwt_wsgi.possession.dpop import DPoP
+from jwt_wsgi.possession.evidence import Evidence
+from jwt_wsgi.possession.proof import ProofClaims, ProvenRequest, check_proof
+from jwt_wsgi.possession.replay import UsedProof, check_unused, use_proof
+
+_UNBOUND_TOKEN: Final = Confirmation()
+
+
+class BindingRules(NamedTuple):
+    """The rules of one issuer about bound tokens.
+
+    Attributes:
+        sender_constrained: True refuses tokens whose key is not proven.
+        accept_unproven: True accepts tokens that are bound in a way that the stack cannot check.
+        proof_algorithms: The algorithms that proofs may have, or None for those of the stack.
+    """
+
+    sender_constrained: bool = False
+    accept_unproven: bool = False
+    proof_algorithms: frozenset[str] | None = None
+
+    @property
+    def demand(self) -> Alternatives:
+        """The keys whose possession is demanded, as alternatives."""
+        return BOUND if self.sender_constrained else UNBOUND
+
+
+class Proven(NamedTuple):
+    """The result of the judgement.
+
+    Attributes:
+        possession: What the request proved.
+        used_proof: The proof to remember once every other check has passed, or None.
+    """
+
+    possession: Possession = NO_POSSESSION
+    used_proof: UsedProof | None = None
+
+
+class PossessionJudge:
+    """The judge of one stack.
+
+    Args:
+        dpop: The options for DPoP; None where the stack does not check proofs.
+        client_certificates: True if the stack sees client certificates.
+
+    Attributes:
+        dpop: As the argument.
+        bindings: The bindings that the stack checks.
+        demand: The keys whose possession the stack demands of every token, as alternatives.
+    """
+
+    def __init__(self, dpop: DPoP | None, *, client_certificates: bool) -> None:
+        self.dpop = dpop
+        self.bindings: Binding = frozenset()
+        self.demand = UNBOUND
+        if dpop is not None:
+            self.bindings |= {DPOP}
+            if dpop.required:
+                self.demand = frozenset({frozenset({DPOP})})
+        if client_certificates:
+            self.bindings |= {MTLS}
+
+    def judge(
+        self,
+        token: str,
+        confirmation: Confirmation | None,
+        evidence: Evidence,
+        rules: BindingRules,
+        now: float,
+    ) -> Proven:
+        """Return what the request proved about the keys of its token.
+
+        Args:
+            token: The text of the token, which is verified.
+            confirmation: What the token is bound to, or None.
+            evidence: What the request brought along.
+            rules: The rules of the token's issuer.
+            now: The time in seconds since the epoch.
+
+        Raises:
+            InvalidToken: The token is bound to another key, or bound and nothing was proven, or
+                not bound although it must be.
+            InvalidProof: The proof is missing or bad.
+            TemporarilyUnavailable: The certificate cannot be read now.
+        """
+        bound_to = confirmation or _UNBOUND_TOKEN
+        self._check_scheme(bound_to, evidence)
+        waived = frozenset[str]()
+        if rules.accept_unproven:
+            waived = bound_to.bindings - self.bindings
+        if not bound_to.bindings - waived <= self.bindings:
+            raise _unproven(bound_to, "no proof of this kind is checked here")
+        if bound_to.x5t is not None and MTLS not in waived:
+            _check_certificate(bound_to.x5t, evidence)
+        claims = None
+        if bound_to.jkt is not None and DPOP not in waived:
+            claims = self._check_proof(token, bound_to.jkt, evidence, rules, now)
+        bindings = bound_to.bindings - waived
+        if rules.sender_constrained and not bindings:
+            raise _not_bound("a token that is bound to a key", bound_to)
+        return _proven(bindings, bound_to.jkt, claims)
+
+    def spend(self, used_proof: UsedProof, *, keep: bool) -> None:
+        """Check that a proof is new.
+
+        Args:
+            used_proof: The proof.
+            keep: True remembers it, so that it is never accepted again.
+
+        Raises:
+            InvalidProof: It was used before.
+            TemporarilyUnavailable: The store cannot be reached, or has no place for it.
+        """
+        if self.dpop is None or self.dpop.replay is None:
+            return
+        if keep:
+            use_proof(self.dpop.replay, used_proof, self.dpop.remembered_for)
+        else:
+            check_unused(self.dpop.replay, used_proof)
+
+    def _check_scheme(self, bound_to: Confirmation, evidence: Evidence) -> None:
+        """Check that the token may travel under this scheme (RFC 9449 §7.1 and §7.2)."""
+        is_dpop = evidence.scheme == DPOP_SCHEME
+        if self.dpop is None:
+            # An extractor that accepts the scheme, in front of a verifier that does not.
+            if is_dpop:
+                raise _not_bound("a token under the scheme Bearer", bound_to)
+        elif bound_to.jkt is None:
+            if is_dpop or self.dpop.required:
+                raise _not_bound("a token that is bound by DPoP", bound_to)
+        elif not is_dpop:
+            raise _unproven(bound_to, "the scheme Bearer")
+
+    def _check_proof(
+        self, token: str, thumbprint: str, evidence: Evidence, rules: BindingRules, now: float
+    ) -> ProofClaims | None:
+        dpop = self.dpop
+        if dpop is None:
+            return None
+        proof = "" if evidence.proof is None else evidence.proof.strip(" \t")
+        if not proof:
+            raise InvalidProof("proof_missing", expected="a header DPoP", found="none")
+        request = ProvenRequest(
+            token,
+            thumbprint,
+            evidence.method,
+            lambda htu: evidence.target.is_named_by(htu, dpop.bases),
+            str(evidence.target),
+            now,
+        )
+        return check_proof(proof, request, dpop.limits(rules.proof_algorithms), dpop.known_headers)
+
+
+def _proven(bindings: Binding, jkt: str | None, claims: ProofClaims | None) -> Proven:
+    if claims is None or jkt is None:
+        return Proven(Possession(bindings))
+    return Proven(Possession(bindings, claims.nonce_age), UsedProof(jkt, claims.jti))
+
+
+def _check_certificate(thumbprint: str, evidence: Evidence) -> None:
+    """Check the client's certificate (RFC 8705 §3)."""
+    certificate = None if evidence.certificate is None else evidence.certificate()
+    if certificate is None:
+        raise InvalidToken(
+            "token_bound", expected="a client certificate", found="no client certificate"
+        )
+    if certificate_thumbprint(certificate) != thumbprint:
+        raise InvalidToken(
+            "binding_mismatch", expected="the token's certificate", found="another certificate"
+        )
+
+
+def _unproven(bound_to: Confirmation, problem: str) -> InvalidToken:
+    names = " and ".join(sorted(bound_to.bindings))
+    return InvalidToken("token_bound", expected=f"possession proven by {names}", found=problem)
+
+
+def _not_bound(expected: str, bound_to: Confirmation) -> InvalidToken:
+    names = " and ".join(sorted(bound_to.bindings))
+    found = f"a token that is bound by {names}" if names else "an unbound token"
+    return InvalidToken("token_not_bound", expected=expected, found=found)

@@ -1,0 +1,32 @@
+"""The user's callback that tells whether a token was revoked."""
+
+import logging
+from collections.abc import Callable
+
+from jwt_wsgi.auth import Auth
+from jwt_wsgi.callbacks import CallbackFailed, ask
+from jwt_wsgi.errors import InvalidToken, KeysUnavailable
+
+logger = logging.getLogger("jwt_wsgi.verifier")
+
+#: Tells whether a token that is otherwise good was revoked; if it raises, the answer is 503.
+IsRevoked = Callable[[Auth], object]
+
+
+def check_revocation(auth: Auth, is_revoked: IsRevoked) -> None:
+    """Refuse a revoked token.
+
+    Args:
+        auth: What the token says.
+        is_revoked: The user's callback.
+
+    Raises:
+        InvalidToken: The token is revoked.
+        KeysUnavailable: The callback failed.
+    """
+    try:
+        revoked = ask(is_revoked, auth, name="is_revoked", consequence="refusing", logger=logger)
+    except CallbackFailed:
+        raise KeysUnavailable("revocation_unknown") from None
+    if revoked:
+        raise InvalidToken("token_revoked")

@@ -1,0 +1,179 @@
+"""The checks of a token whose results stay true as long as its issuer holds the same keys."""
+
+import copy
+from collections.abc import Callable
+from typing import Any, NamedTuple, Self
+
+from jwt_wsgi.cache import HeaderCache, TokenCache
+from jwt_wsgi.errors import AuthError, InvalidToken
+from jwt_wsgi.issuer import Issuer
+from jwt_wsgi.issuer_registry import IssuerRegistry
+from jwt_wsgi.jose.claim_lookup import granted_scopes, required_claim
+from jwt_wsgi.jose.claims import Dates, check_audience, check_claims, check_type, validity_window
+from jwt_wsgi.jose.compact import (
+    Compact,
+    check_algorithm,
+    check_padding,
+    check_signature,
+    parse,
+    read_segment,
+)
+from jwt_wsgi.jose.header_members import check_header_values
+from jwt_wsgi.jose.keys import KeySet, describe_keys
+from jwt_wsgi.jwks.source import report_accepted_token, report_bad_signature
+from jwt_wsgi.possession.confirmation import Confirmation, read_confirmation, scheme_of
+
+#: Receives each check that passed: its name, and the values that were compared.
+Recorder = Callable[..., object]
+
+
+class VerifiedToken(NamedTuple):
+    """The facts of a token that stay true as long as its issuer holds the same key set.
+
+    Between `valid_from` and `valid_until` (seconds since the epoch) nothing about its times can be
+    wrong. `keys` is None where the key set changed during verification: the token is then good for
+    this request, and is not cached. `confirmation` tells the keys that the token is bound to.
+    """
+
+    keys: KeySet | None
+    issuer: Issuer
+    dates: Dates
+    scopes: frozenset[str]
+    valid_from: float
+    valid_until: float
+    confirmation: Confirmation | None = None
+
+
+class FreshToken(NamedTuple):
+    """A token that was verified just now.
+
+    Attributes:
+        verified: The facts that may be cached.
+        claims: The claims, as parsed.
+        kid: The token's `kid`, or None.
+        alg: The token's algorithm.
+    """
+
+    verified: VerifiedToken
+    claims: dict[str, Any]
+    kid: Any
+    alg: str
+
+
+class TokenChecks:
+    """The checks of tokens that are not cached: the cheap ones first, and nothing fetched early.
+
+    Args:
+        issuers: The trusted issuers.
+        headers: The cache of parsed headers.
+        cache: The cache of tokens, whose sets of scopes are shared.
+        max_token_bytes: The longest token that is decoded, in bytes.
+
+    Attributes:
+        record: Receives the checks that passed.
+    """
+
+    def __init__(
+        self,
+        issuers: IssuerRegistry,
+        headers: HeaderCache,
+        cache: TokenCache[VerifiedToken],
+        max_token_bytes: int,
+    ) -> None:
+        self._issuers = issuers
+        self._algorithms = issuers.algorithms
+        self._accept_padding = issuers.may_pad
+        self._headers = headers
+        self._cache = cache
+        self._max_token_bytes = max_token_bytes
+        self.record: Recorder = _discard
+
+    def recorded(self, recorder: Recorder) -> Self:
+        """Return the same checks, which report to `recorder`."""
+        checks = copy.copy(self)
+        checks.record = recorder
+        return checks
+
+    def verify(self, token: str) -> FreshToken:
+        """Return the facts of a token whose origin and contents are good.
+
+        Its times, predicates, possession and revocation are not checked.
+
+        Raises:
+            InvalidToken: The token is not good.
+            KeysUnavailable: The keys are temporarily unknown.
+        """
+        record = self.record
+        compact = parse(
+            token, self._max_token_bytes, self._headers.known, accept_padding=self._accept_padding
+        )
+        alg = check_algorithm(compact.header, self._algorithms)
+        record("header", token, self._algorithms, alg)
+        claims = read_segment(compact.payload)
+        issuer = self._choose_issuer(claims)
+        record("issuer", issuer)
+        # The verified facts belong to this key set if it is still the one held afterwards.
+        keys_before = issuer.keys.held()
+        if self._accept_padding:
+            check_padding(token, padded=issuer.profile.padded)
+        self._check_origin(compact, alg, issuer)
+        if compact.protected not in self._headers.known:
+            self._headers.put(compact.protected, compact.header)
+        try:
+            verified = self._check_contents(compact, claims, issuer, keys_before)
+        except AuthError as refusal:
+            refusal.token_scheme = scheme_of(claims)
+            raise
+        return FreshToken(verified, claims, compact.header.get("kid"), alg)
+
+    def confirm(self, token: FreshToken) -> None:
+        """Note that a token passed every check, so that its issuer and its key are worth keeping.
+
+        Args:
+            token: The token.
+        """
+        issuer = token.verified.issuer
+        if self._issuers.resolvers:
+            self._issuers.confirm(issuer)
+        report_accepted_token(issuer.keys, token.kid, token.alg)
+
+    def _check_contents(
+        self,
+        compact: Compact,
+        claims: dict[str, Any],
+        issuer: Issuer,
+        keys_before: KeySet | None,
+    ) -> VerifiedToken:
+        """Check what stays true for the token's lifetime, and return the facts."""
+        check_audience(claims, issuer.profile)
+        dates = check_claims(claims, issuer.profile)
+        confirmation = read_confirmation(claims)
+        check_header_values(compact.header, issuer.profile)
+        self.record("claims", issuer.profile, claims, dates)
+        scopes = self._cache.shared_scopes(granted_scopes(claims, issuer.scope_claim))
+        valid_from, valid_until = validity_window(dates, issuer.profile)
+        keys = keys_before
+        if keys is not issuer.keys.held():
+            keys = None
+        return VerifiedToken(keys, issuer, dates, scopes, valid_from, valid_until, confirmation)
+
+    def _check_origin(self, compact: Compact, alg: str, issuer: Issuer) -> None:
+        """Check the algorithm, the type and the signature against this one issuer."""
+        if alg not in issuer.algorithms:
+            expected = sorted(issuer.algorithms)
+            raise InvalidToken("algorithm_not_allowed", expected=expected, found=alg)
+        check_type(compact.header, issuer.profile)
+        kid = compact.header.get("kid")
+        keys = issuer.keys.find(kid, alg)
+        try:
+            check_signature(compact, alg, keys)
+        except InvalidToken as refusal:
+            refusal.expected = describe_keys(issuer.keys.held(), kid, alg)
+            if keys:
+                report_bad_signature(issuer.keys, kid, alg)
+            raise
+        self.record("signature", issuer, alg, compact.header)
+
+
+def _discard(*_: object) -> None:
+    """Record nothing."""
