@@ -14,7 +14,7 @@ from jwt_wsgi.options import is_finite_number
 from jwt_wsgi.testing.clients import authorize
 from jwt_wsgi.testing.publishing import KeyPublisher
 from jwt_wsgi.testing.shapes import RFC_9068, SHAPES, Parties
-from jwt_wsgi.testing.signing import SigningKey, compact
+from jwt_wsgi.testing.signing import SigningKey, compact, without_none
 
 
 class LocalIssuer(KeyPublisher):
@@ -185,7 +185,7 @@ class LocalIssuer(KeyPublisher):
         key = self.key(algorithm)
         usual = {"alg": key.algorithm, "typ": "at+jwt", "kid": key.kid}
         merged = {**usual, **self.shape.header, **(header or {})}
-        return compact(_without_none(merged), payload, key, padded=padded)
+        return compact(without_none(merged), payload, key, padded=padded)
 
     def headers(self, scope: str | None = None, **claims: Any) -> dict[str, str]:
         """Return the headers of a request with a valid token, for any client that takes headers.
@@ -234,7 +234,7 @@ class LocalIssuer(KeyPublisher):
         times = dict.fromkeys(("iat", *self.shape.times), issued_at)
         absent = {name: None for name, value in usual.items() if value is None}
         merged = {"iss": self.issuer, **usual, **times, **absent, "exp": expires_at, **claims}
-        return json.dumps(_without_none(merged)).encode()
+        return json.dumps(without_none(merged)).encode()
 
 
 def _algorithm_names(algorithms: Iterable[str]) -> tuple[str, ...]:
@@ -242,7 +242,3 @@ def _algorithm_names(algorithms: Iterable[str]) -> tuple[str, ...]:
     if not names:
         raise ValueError(f"algorithms={algorithms!r}: write a list of names, such as ('RS256',)")
     return names
-
-
-def _without_none(members: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in members.items() if value is not None}
