@@ -101,9 +101,8 @@ class Resource:
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
         problem = self.problem(environ)
-        # A dispatcher moves the path, and a proof must not depend on it.
-        environ["SCRIPT_NAME"] += environ["PATH_INFO"]
-        environ["PATH_INFO"] = ""
+        # An application may rewrite the path, and a repeated request must not depend on it.
+        environ["PATH_INFO"] = "/rewritten"
         headers = [("Content-Type", "text/plain")]
         if problem is not None:
             headers.append(("WWW-Authenticate", "Bearer"))
@@ -212,6 +211,7 @@ def test_a_nonce_is_sent_from_its_challenge_on(local: LocalIssuer, key: DPoPKey)
     assert client.get("/orders").text == "good"
     assert [claims.get("nonce") for claims in resource.seen[3:]] == ["one", "two"]
     assert len({claims["jti"] for claims in resource.seen}) == 5
+    assert {claims["htu"] for claims in resource.seen} == {f"{BASE}/orders"}
     assert resource.closed == 5
 
 
@@ -242,6 +242,31 @@ def test_a_request_is_repeated_once_and_only_for_a_nonce(local: LocalIssuer, key
     with pytest.raises(AppError, match="401"):
         client.get("/")
     assert len(resource.bodies) == 3
+
+
+@pytest.mark.parametrize(
+    ("status", "challenge"),
+    [
+        pytest.param("403 Forbidden", 'DPoP error="use_dpop_nonce"', id="another status"),
+        pytest.param("401 Unauthorized", 'DPoP error="invalid_token"', id="another error"),
+        pytest.param("401 Unauthorized", None, id="no challenge"),
+    ],
+)
+def test_other_refusals_are_not_repeated(
+    local: LocalIssuer, key: DPoPKey, status: str, challenge: str | None
+) -> None:
+    calls = []
+
+    def refusing(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        calls.append(environ["HTTP_DPOP"])
+        headers = [("Content-Type", "text/plain"), ("DPoP-Nonce", "one")]
+        if challenge is not None:
+            headers.append(("WWW-Authenticate", challenge))
+        start_response(status, headers)
+        return []
+
+    authorized(local, refusing, key).get("/", status=int(status[:3]))
+    assert len(calls) == 1
 
 
 def test_headers_of_a_call_take_precedence(local: LocalIssuer, key: DPoPKey) -> None:
@@ -292,15 +317,26 @@ def test_attributes_of_the_application_stay_reachable(local: LocalIssuer, key: D
         client.app.unknown  # noqa: B018
 
 
-def test_the_application_is_checked_for_compliance_with_wsgi(
-    local: LocalIssuer, key: DPoPKey
+@pytest.mark.parametrize("lint", [True, False])
+def test_every_answer_is_checked_for_compliance_with_wsgi_where_webtest_does(
+    local: LocalIssuer, key: DPoPKey, lint: bool
 ) -> None:
+    challenge = 'DPoP error="use_dpop_nonce"'
+    statuses = iter(["401", "200 OK"])
+
     def sloppy(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-        start_response("200", [])
+        # The first status has no reason phrase, and nobody but the check sees it.
+        headers = [("Content-Type", "text/plain"), ("WWW-Authenticate", challenge)]
+        start_response(next(statuses), headers)
         return []
 
+    client = TestApp(sloppy, lint=lint)
+    local.authorize(client, dpop=key, base_url=BASE)
+    if not lint:
+        assert client.get("/").status_code == 200
+        return
     with pytest.raises(AssertionError):
-        authorized(local, sloppy, key).get("/")
+        client.get("/")
 
 
 def test_an_error_page_and_an_exception_arrive(local: LocalIssuer, key: DPoPKey) -> None:

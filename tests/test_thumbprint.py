@@ -116,7 +116,7 @@ MEMBERS = [(kty, name) for kty, names in REQUIRED.items() for name in sorted(nam
 
 
 @pytest.mark.parametrize("value", [None, 1, True, b"AA", ["AA"], {"a": "b"}, "\ud800"], ids=ascii)
-@pytest.mark.parametrize(("kty", "name"), MEMBERS, ids=" ".join)
+@pytest.mark.parametrize(("kty", "name"), MEMBERS, ids=[" ".join(row) for row in MEMBERS])
 def test_a_required_member_that_is_not_a_string_is_refused(
     kty: str, name: str, value: object
 ) -> None:
