@@ -48,7 +48,9 @@ lint: $(VENV)/.test  ## check style, formatting, types and the direction of impo
 style:  ## count the habits of style in the package, beside their aims
 	$(PYTHON) tests/style.py
 
+# Clients of others send proofs to the API, where npm is.
 pytest: $(VENV)/.test  ## run every test, and check the floors of coverage
+	if command -v npm >/dev/null; then $(MAKE) tests/foreign_dpop/node_modules/.made; fi
 	$(BIN)/coverage erase
 	$(BIN)/python -m pytest $(PARALLEL) --cov --cov-report= $(PYTEST_ARGS)
 	$(BIN)/coverage report --fail-under=97
@@ -101,15 +103,15 @@ bench: $(BENCH)/.bench  ## measure beside other libraries
 	$(BENCH)/bin/python -m benchmarks $(BENCH_ARGS)
 
 clean:  ## remove the environments, and everything that was built
-	rm -rf .venv .venv-* benchmarks/express/node_modules build dist mutants *.egg-info .coverage*
+	rm -rf .venv .venv-* benchmarks/express/node_modules tests/foreign_dpop/node_modules build dist mutants *.egg-info .coverage*
 
 $(BENCH)/.bench: benchmarks/requirements.txt setup.cfg pyproject.toml
 	test -x $(BENCH)/bin/python || $(PYTHON) -m venv $(BENCH) || { rm -rf $(BENCH); exit 1; }
 	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt --editable '.[app,speed]'
 	touch $@
 
-benchmarks/express/node_modules/.made: benchmarks/express/package-lock.json
-	cd benchmarks/express && npm ci
+%/node_modules/.made: %/package-lock.json
+	cd $* && npm ci
 	touch $@
 
 # A half-made environment must not look ready the next time.

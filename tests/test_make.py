@@ -56,6 +56,17 @@ def test_make_test_prepares_then_runs_the_whole_gate(tmp_path):
     assert in_order(steps, said), said
 
 
+def test_make_test_installs_the_clients_of_others_where_npm_is(tmp_path):
+    npm = stand_in(tmp_path, "npm")
+    made = "tests/foreign_dpop/node_modules/.made"
+    steps = [f"command -v {npm.name} ", made, "-m pytest "]
+    said = recipe("test", f"VENV={tmp_path}", PATH=f"{tmp_path}:{os.environ['PATH']}")
+    assert in_order(steps, said), said
+    assert made not in recipe("check", f"VENV={tmp_path}")
+    rebuilt = recipe("-W", "tests/foreign_dpop/package-lock.json", made)
+    assert rebuilt == f"cd tests/foreign_dpop && npm ci\ntouch {made}\n"
+
+
 def test_make_check_runs_lint_and_what_is_not_slow_in_parallel(tmp_path):
     venv = tmp_path / "venv"
     steps = [
@@ -226,13 +237,13 @@ def stand_in(folder: Path, name: str, *, status: int = 0) -> Path:
     return program
 
 
-def test_ci_installs_browser_and_servers_then_runs_make_test():
+def test_ci_installs_the_programs_then_runs_make_test():
     lines = (CHECKOUT / ".ci" / "run").read_text().splitlines()
     commands = [line for line in lines if line and not line.startswith(("#", "set ", "cd "))]
-    assert commands == [".ci/chromium", ".ci/servers", 'make test PYTEST_ARGS="--fail-on-skip"']
-    assert all(
-        os.access(CHECKOUT / ".ci" / name, os.X_OK) for name in ("run", "chromium", "servers")
-    )
+    *programs, suite = commands
+    assert programs == [".ci/chromium", ".ci/servers", ".ci/node"]
+    assert suite == 'make test PYTEST_ARGS="--fail-on-skip"'
+    assert all(os.access(CHECKOUT / name, os.X_OK) for name in (".ci/run", *programs))
 
 
 @pytest.mark.parametrize("user", [0, 1000], ids=["as root", "as another"])
@@ -261,6 +272,26 @@ def test_ci_installs_the_browser_only_where_it_is_missing(tmp_path, user):
     assert [line.split()[-1] for line in said if line != "sudo"] == ["update", "fonts-dejavu-core"]
     assert " install --yes --no-install-recommends chromium " in said[-1]
     assert said.count("sudo") == (2 if user else 0)
+
+
+def test_ci_installs_node_only_where_it_is_missing(tmp_path):
+    log = tmp_path / "log"
+    log.touch()
+    writing = {
+        "id": "#!/bin/sh\necho 0\n",
+        "apt-get": '#!/bin/sh\necho "apt-get $*" >>"$LOG"\n'
+        'case "$*" in *install*) cd "${0%/*}"; for name in node npm; do cp "$0" $name; done ;; esac\n',
+    }
+    for name, text in writing.items():
+        stand_in(tmp_path, name).write_text(text)
+    for name in ("bash", "env", "cp", "sh"):
+        (tmp_path / name).symlink_to(shutil.which(name))
+    environment = {"PATH": str(tmp_path), "LOG": str(log)}
+    for _ in range(2):
+        subprocess.run([CHECKOUT / ".ci" / "node"], env=environment, timeout=30, check=True)
+    said = log.read_text().splitlines()
+    assert [line.split()[-1] for line in said] == ["update", "npm"]
+    assert said[-1].endswith(" install --yes --no-install-recommends nodejs npm")
 
 
 def test_ci_installs_the_servers_only_where_they_are_missing(tmp_path):

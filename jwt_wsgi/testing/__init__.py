@@ -1,7 +1,8 @@
-"""Test support: an issuer with real keys, whose tokens are really signed, and a clock to move."""
+"""Test support: an issuer of really signed tokens, the keys of its clients, and a clock."""
 
 from jwt_wsgi.testing.clock import Clock
+from jwt_wsgi.testing.dpop import DPoPKey
 from jwt_wsgi.testing.issuer import LocalIssuer
 from jwt_wsgi.testing.signing import SigningKey
 
-__all__ = ["Clock", "LocalIssuer", "SigningKey"]
+__all__ = ["Clock", "DPoPKey", "LocalIssuer", "SigningKey"]

@@ -11,10 +11,12 @@ from jwt_wsgi.jose.algorithms import SYMMETRIC
 from jwt_wsgi.jwks.remote import RemoteJWKS
 from jwt_wsgi.jwks.static import SharedSecret
 from jwt_wsgi.options import is_finite_number
-from jwt_wsgi.testing.clients import authorize
+from jwt_wsgi.testing.clients import authorize, authorize_with_proofs, check_proof_options
+from jwt_wsgi.testing.confirmation import confirmation
+from jwt_wsgi.testing.dpop import DPoPKey
 from jwt_wsgi.testing.publishing import KeyPublisher
 from jwt_wsgi.testing.shapes import RFC_9068, SHAPES, Parties
-from jwt_wsgi.testing.signing import SigningKey, compact
+from jwt_wsgi.testing.signing import SigningKey, compact, without_none
 
 
 class LocalIssuer(KeyPublisher):
@@ -105,6 +107,7 @@ class LocalIssuer(KeyPublisher):
         expires_in: float = 300,
         algorithm: str | None = None,
         header: Mapping[str, Any] | None = None,
+        cnf: DPoPKey | bytes | str | Mapping[str, Any] | None = None,
         **claims: Any,
     ) -> str:
         """Return an access token that is valid now.
@@ -114,14 +117,20 @@ class LocalIssuer(KeyPublisher):
             expires_in: The lifetime in seconds; below 0 the token has expired.
             algorithm: The algorithm to sign with, by default the issuer's first one.
             header: Members that replace those of the usual header; None removes one.
+            cnf: The client's key or certificate, to which the token is bound: a `DPoPKey`
+                (RFC 9449 §6.1), a certificate in DER or PEM (RFC 8705 §3.1), or the claim itself.
+                By default the token is not bound.
             **claims: Claims that replace the usual ones; None removes one.
 
         Raises:
-            ValueError: `expires_in` is not a finite number, or there is no key for `algorithm`.
+            ValueError: `expires_in` is not a finite number, there is no key for `algorithm`, or
+                `cnf` is of another kind.
         """
         usual = {"jti": str(uuid.uuid4()), **self.shape.access(self._parties)}
         if scope is not None:
             usual |= self.shape.scopes(scope)
+        if cnf is not None:
+            claims["cnf"] = confirmation(cnf)
         payload = self._payload(usual, expires_in, claims)
         members = {**self._repeating_header(payload), **(header or {})}
         return self.sign(payload, header=members, algorithm=algorithm, padded=self.shape.padded)
@@ -185,7 +194,7 @@ class LocalIssuer(KeyPublisher):
         key = self.key(algorithm)
         usual = {"alg": key.algorithm, "typ": "at+jwt", "kid": key.kid}
         merged = {**usual, **self.shape.header, **(header or {})}
-        return compact(_without_none(merged), payload, key, padded=padded)
+        return compact(without_none(merged), payload, key, padded=padded)
 
     def headers(self, scope: str | None = None, **claims: Any) -> dict[str, str]:
         """Return the headers of a request with a valid token, for any client that takes headers.
@@ -196,20 +205,39 @@ class LocalIssuer(KeyPublisher):
         """
         return {"Authorization": f"Bearer {self.token(scope, **claims)}"}
 
-    def authorize(self, client: Any, scope: str | None = None, **claims: Any) -> str:
+    def authorize(
+        self,
+        client: Any,
+        scope: str | None = None,
+        *,
+        dpop: DPoPKey | None = None,
+        base_url: str | None = None,
+        **claims: Any,
+    ) -> str:
         """Make a test client send a valid token with every request from now on, and return it.
+
+        With `dpop`, the token is bound to the key, and each request has a fresh proof. The client
+        keeps the nonces of the answers, and repeats a request once if it needs one (RFC 9449 §9).
 
         Args:
             client: A WebTest `TestApp`, a Flask or Django test client, or a session of requests.
                 For other clients use `headers`.
             scope: As in `token`.
+            dpop: The client's key, for WebTest only. By default the token is sent as Bearer.
+            base_url: The public URL of the application's root, for the proofs: one of the base
+                URLs of the `DPoP` that the API is protected with.
             **claims: As in `token`; other keyword arguments of `token` are passed on, too.
 
         Raises:
-            ValueError: The client is of another kind.
+            ValueError: The client is of another kind, or `dpop` and `base_url` are not both given.
         """
-        token = self.token(scope, **claims)
-        authorize(client, token)
+        check_proof_options(dpop, base_url)
+        if dpop is None or base_url is None:
+            token = self.token(scope, **claims)
+            authorize(client, token)
+            return token
+        token = self.token(scope, **{"cnf": dpop, **claims})
+        authorize_with_proofs(client, token, dpop, base_url)
         return token
 
     @property
@@ -234,7 +262,7 @@ class LocalIssuer(KeyPublisher):
         times = dict.fromkeys(("iat", *self.shape.times), issued_at)
         absent = {name: None for name, value in usual.items() if value is None}
         merged = {"iss": self.issuer, **usual, **times, **absent, "exp": expires_at, **claims}
-        return json.dumps(_without_none(merged)).encode()
+        return json.dumps(without_none(merged)).encode()
 
 
 def _algorithm_names(algorithms: Iterable[str]) -> tuple[str, ...]:
@@ -242,7 +270,3 @@ def _algorithm_names(algorithms: Iterable[str]) -> tuple[str, ...]:
     if not names:
         raise ValueError(f"algorithms={algorithms!r}: write a list of names, such as ('RS256',)")
     return names
-
-
-def _without_none(members: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in members.items() if value is not None}

@@ -3,7 +3,7 @@
 import base64
 import json
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from cryptography.hazmat.primitives import hashes
@@ -57,7 +57,7 @@ class SigningKey:
         self.kid = kid
         self.jwk: dict[str, Any] | None = None
         if not isinstance(self.private, bytes):
-            members = _public_members(algorithm, self.private)
+            members = public_members(algorithm, self.private)
             self.jwk = {"kid": kid, "use": "sig", "alg": algorithm, **members}
 
     @property
@@ -87,6 +87,38 @@ def compact(
     encode = _padded_base64url if padded else _base64url
     signing_input = f"{encode(json.dumps(header).encode())}.{encode(payload)}"
     return f"{signing_input}.{encode(key.sign(signing_input.encode()))}"
+
+
+def without_none(members: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the members whose value is not None."""
+    return {name: value for name, value in members.items() if value is not None}
+
+
+def public_members(algorithm: str, private: Any) -> dict[str, str]:
+    """Return the members of the public JWK (RFC 7518 §6, RFC 8037 §2, RFC 9964 §3).
+
+    Args:
+        algorithm: The algorithm, which is not symmetric.
+        private: Its private key of `cryptography`.
+    """
+    row = ALGORITHMS[algorithm]
+    if row.kty == "AKP":
+        octets = private.public_key().public_bytes_raw()
+        return {"kty": "AKP", "alg": algorithm, "pub": _base64url(octets)}
+    if row.kty == "OKP":
+        octets = private.public_key().public_bytes_raw()
+        return {"kty": "OKP", "crv": str(row.variant), "x": _base64url(octets)}
+    numbers = private.public_key().public_numbers()
+    if isinstance(private, rsa.RSAPrivateKey):
+        return {"kty": "RSA", "n": _base64url_uint(numbers.n), "e": _base64url_uint(numbers.e)}
+    # RFC 7518 §6.2.1: a coordinate has the full length of the curve's field.
+    size = (private.curve.key_size + 7) // 8
+    return {
+        "kty": "EC",
+        "crv": f"P-{private.curve.key_size}",
+        "x": _base64url(numbers.x.to_bytes(size, "big")),
+        "y": _base64url(numbers.y.to_bytes(size, "big")),
+    }
 
 
 def _generate(algorithm: str) -> Any:
@@ -125,27 +157,6 @@ def _signer(algorithm: str) -> Callable[[Any, bytes], bytes]:
         return lambda key, message: key.sign(message)
     signer: Callable[[Any, bytes], bytes] = jwa.JWASignature.from_json(algorithm).sign
     return signer
-
-
-def _public_members(algorithm: str, private: Any) -> dict[str, str]:
-    """Return the members of the public JWK (RFC 7518 §6, RFC 8037 §2, RFC 9964 §3)."""
-    row = ALGORITHMS[algorithm]
-    if row.kty == "AKP":
-        return {"kty": "AKP", "pub": _base64url(private.public_key().public_bytes_raw())}
-    if row.kty == "OKP":
-        octets = private.public_key().public_bytes_raw()
-        return {"kty": "OKP", "crv": str(row.variant), "x": _base64url(octets)}
-    numbers = private.public_key().public_numbers()
-    if isinstance(private, rsa.RSAPrivateKey):
-        return {"kty": "RSA", "n": _base64url_uint(numbers.n), "e": _base64url_uint(numbers.e)}
-    # RFC 7518 §6.2.1: a coordinate has the full length of the curve's field.
-    size = (private.curve.key_size + 7) // 8
-    return {
-        "kty": "EC",
-        "crv": f"P-{private.curve.key_size}",
-        "x": _base64url(numbers.x.to_bytes(size, "big")),
-        "y": _base64url(numbers.y.to_bytes(size, "big")),
-    }
 
 
 def _base64url_uint(value: int) -> str:
