@@ -66,6 +66,4 @@ def schemes(demand: Alternatives, bindings: Binding) -> frozenset[str]:
 
 def _minimal(alternatives: Alternatives) -> Alternatives:
     """Return the alternatives that demand no more than another one does."""
-    return frozenset(
-        one for one in alternatives if not any(other < one for other in alternatives)
-    )
+    return frozenset(one for one in alternatives if not any(other < one for other in alternatives))

@@ -22,8 +22,8 @@ from jwt_wsgi.jose.header_members import parse_members
 from jwt_wsgi.jwks.remote import RemoteJWKS
 from jwt_wsgi.jwks.source import KeySource
 from jwt_wsgi.jwks.static import SharedSecret, StaticJWKS
+from jwt_wsgi.middleware.challenges import validate_realm
 from jwt_wsgi.middleware.protect import protect
-from jwt_wsgi.middleware.responses import validate_realm
 from jwt_wsgi.policyfile import read_policy
 from jwt_wsgi.sources import TokenSource, parse_sources
 

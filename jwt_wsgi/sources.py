@@ -1,8 +1,8 @@
 """Places in a request where a token may stand: `bearer`, `from_header` and `from_cookie`.
 
 A source finds a token and verifies nothing. `readings.credentials_of` makes one result of what all
-sources hold. A token in a cookie needs a defence that other places do not: a browser adds cookies to
-requests that pages of other sites cause.
+sources hold. A token in a cookie needs a defence that other places do not: a browser adds cookies
+to requests that pages of other sites cause.
 """
 
 import re

@@ -138,11 +138,7 @@ class TokenChecks:
         report_accepted_token(issuer.keys, token.kid, token.alg)
 
     def _check_contents(
-        self,
-        compact: Compact,
-        claims: dict[str, Any],
-        issuer: Issuer,
-        keys_before: KeySet | None,
+        self, compact: Compact, claims: dict[str, Any], issuer: Issuer, keys_before: KeySet | None
     ) -> VerifiedToken:
         """Check what stays true for the token's lifetime, and return the facts."""
         check_audience(claims, issuer.profile)
@@ -173,6 +169,21 @@ class TokenChecks:
                 report_bad_signature(issuer.keys, kid, alg)
             raise
         self.record("signature", issuer, alg, compact.header)
+
+    def _choose_issuer(self, claims: dict[str, Any]) -> Issuer:
+        """Return the trusted issuer that the unverified `iss` names."""
+        name = required_claim(claims, "iss")
+        if not isinstance(name, str):
+            raise InvalidToken("claim_malformed", expected="iss a string", found=name)
+        issuer = self._issuers.get(name)
+        if issuer is None:
+            raise InvalidToken("issuer_mismatch", expected=self._issuers.description, found=name)
+        return issuer
+
+
+def _check_bound(option: str, bound: object) -> None:
+    if type(bound) is not int or bound < 0:
+        raise ValueError(f"{option}={bound!r}: write a whole number, 0 to cache none")
 
 
 def _discard(*_: object) -> None:

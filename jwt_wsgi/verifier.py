@@ -216,11 +216,7 @@ class Verifier:
             raise
 
     def _judge_request(
-        self,
-        token: str,
-        verified: VerifiedToken,
-        evidence: Evidence,
-        claims: dict[str, Any] | None,
+        self, token: str, verified: VerifiedToken, evidence: Evidence, claims: dict[str, Any] | None
     ) -> Auth:
         """Check times, possession, predicates and revocation, and last that a proof is new."""
         _, issuer, dates, scopes, valid_from, valid_until, confirmation = verified
@@ -263,28 +259,14 @@ class Verifier:
         """Check that this verifier can do what an issuer demands."""
         check_fits(issuer, self._judge, checks_revocation=self.checks_revocation)
 
-    def _check_issuer(self, issuer: Issuer) -> None:
-        """Check that this verifier can do what an issuer demands."""
-        check_fits(issuer, self._judge, checks_revocation=self.checks_revocation)
-
-    def _choose_issuer(self, claims: dict[str, Any]) -> Issuer:
-        """Return the trusted issuer that the unverified `iss` names."""
-        name = required_claim(claims, "iss")
-        if not isinstance(name, str):
-            raise InvalidToken("claim_malformed", expected="iss a string", found=name)
-        issuer = self._issuers.get(name)
-        if issuer is None:
-            raise InvalidToken("issuer_mismatch", expected=self._issuers.description, found=name)
-        return issuer
-
-
-def _check_bound(option: str, bound: object) -> None:
-    if type(bound) is not int or bound < 0:
-        raise ValueError(f"{option}={bound!r}: write a whole number, 0 to cache none")
-
 
 def _check_possession(dpop: object, client_certificates: object) -> None:
     if dpop is not None and not isinstance(dpop, DPoP):
         raise ValueError(f"dpop={dpop!r}: write DPoP('https://api.example.com'), or leave it out")
     if not isinstance(client_certificates, bool):
         raise ValueError(f"client_certificates={client_certificates!r}: write True or False")
+
+
+def _check_bound(option: str, bound: object) -> None:
+    if type(bound) is not int or bound < 0:
+        raise ValueError(f"{option}={bound!r}: write a whole number, 0 to cache none")

@@ -75,8 +75,49 @@ ADVICE: dict[str, str] = {
         "an API."
     ),
     "token_bound": (
-        "Request a token that is not bound to a key (claim cnf): no proof of possession is "
-        "checked here."
+        "Send a token that is bound to a key under the scheme DPoP with a proof, or over TLS with "
+        "the client's certificate. If the API checks neither, give protect() dpop=DPoP(...) or "
+        "client_certificate=..., or request a token without the claim cnf."
+    ),
+    "binding_mismatch": (
+        "Send the proof or the certificate of the key that the token was issued for. A new key "
+        "needs a new token."
+    ),
+    "token_not_bound": (
+        "Request a token that is bound to a key: send a DPoP proof, or the client's certificate, "
+        "with the token request. An unbound token goes under the scheme Bearer, where the rule "
+        "accepts it."
+    ),
+    "proof_missing": "Send a header DPoP with a new proof in each request (RFC 9449 §4).",
+    "proof_malformed": (
+        "Send one proof as RFC 9449 §4.2 describes it: typ dpop+jwt, the public key alone in jwk, "
+        "and the claims jti, htm, htu, iat and ath."
+    ),
+    "proof_algorithm_not_allowed": (
+        "Sign the proof with one of the algs of the challenge, or name the algorithm in "
+        "DPoP(algorithms=[...])."
+    ),
+    "proof_signature_invalid": "Sign the proof with the private key whose public half is in jwk.",
+    "proof_mismatch": (
+        "Make the proof for this very request: htm is the method, htu the URL without query, ath "
+        "the hash of this token. If htu is right, correct DPoP(base_urls=...), which names the "
+        "public URL."
+    ),
+    "proof_expired": (
+        "Make a new proof for each request, and synchronize the clock of the client. A small "
+        "difference can be allowed with DPoP(leeway=...)."
+    ),
+    "proof_nonce_required": (
+        "Repeat the request with a proof that has the nonce of the header DPoP-Nonce (RFC 9449 §9)."
+    ),
+    "proof_replayed": "Make a new proof, with a new jti, for each request.",
+    "certificate_unavailable": (
+        "Correct the function client_certificate, and read the log of jwt_wsgi.verification, which "
+        "names the exception."
+    ),
+    "store_unavailable": (
+        "Restore the shared store, or give MemoryStore more entries; the log of "
+        "jwt_wsgi.possession says which it is."
     ),
     "token_revoked": "Have the user log in again; this token was revoked for good.",
     "revocation_unknown": (

@@ -26,8 +26,9 @@ from jwt_wsgi.middleware.extraction import GetToken
 from jwt_wsgi.middleware.protect import protect
 from jwt_wsgi.policy.algebra import Access
 from jwt_wsgi.policy.policy import Match, Policy, Rules
+from jwt_wsgi.revocation_callback import IsRevoked
 from jwt_wsgi.sources import TokenSource, bearer
-from jwt_wsgi.verifier import IsRevoked, Verifier
+from jwt_wsgi.verifier import Verifier
 
 _OBSERVATION = "jwt_wsgi.explain.observation"
 _OUTSIDE = "No layer stands in front of this path."
@@ -203,11 +204,16 @@ class Explainer:
         self._expected_credentials = ", or ".join(map(str, sources)) or "a token from get_token"
         recorded = None
         checks_revocation = False
+        checks_replay = False
         if self.verifier is not None:
+            dpop = self.verifier.dpop
+            checks_replay = dpop is not None and dpop.replay is not None
             recorded = self.verifier.recorded(self._record, clock=clock)
             checks_revocation = recorded.checks_revocation
         self._clock = time.time if recorded is None else recorded.clock
-        self._step_names = step_names(checks_revocation=checks_revocation)
+        self._step_names = step_names(
+            checks_revocation=checks_revocation, checks_replay=checks_replay
+        )
         # A trace belongs to one request, and so to the thread that explains it.
         self._local = threading.local()
         observers = Observers(recorded, _keep_refusal, _keep_token, _keep_rule, _reached, _outside)

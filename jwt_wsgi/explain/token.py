@@ -3,12 +3,14 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from jwt_wsgi.auth import Possession
 from jwt_wsgi.errors import AuthError
 from jwt_wsgi.explain.dates import distance, is_number, iso_time, to_moment
 from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.jose.claim_lookup import ABSENT
 from jwt_wsgi.jose.claims import Dates, TokenProfile
 from jwt_wsgi.middleware.decisions import excerpt
+from jwt_wsgi.possession.confirmation import Confirmation
 
 
 class Step(NamedTuple):
@@ -42,6 +44,7 @@ _NAMES = (
     "expiry",
     "not before",
     "age",
+    "possession",
     "predicates",
 )
 
@@ -54,6 +57,19 @@ _FAILED_STEPS = {
     "token_expired": "expiry",
     "token_not_yet_valid": "not before",
     "token_too_old": "age",
+    "token_bound": "possession",
+    "token_not_bound": "possession",
+    "binding_mismatch": "possession",
+    "proof_missing": "possession",
+    "proof_malformed": "possession",
+    "proof_algorithm_not_allowed": "possession",
+    "proof_signature_invalid": "possession",
+    "proof_mismatch": "possession",
+    "proof_expired": "possession",
+    "proof_nonce_required": "possession",
+    "certificate_unavailable": "possession",
+    "proof_replayed": "replay",
+    "store_unavailable": "replay",
     "token_revoked": "revocation",
     "revocation_unknown": "revocation",
 }
@@ -63,11 +79,14 @@ _FAILED_STEPS = {
 _DATE_STEPS = frozenset({"expiry", "not before", "age"})
 
 
-def step_names(*, checks_revocation: bool) -> tuple[str, ...]:
+def step_names(*, checks_revocation: bool, checks_replay: bool) -> tuple[str, ...]:
     """Return the names of a token's steps, in their order."""
+    names = list(_NAMES)
     if checks_revocation:
-        return (*_NAMES, "revocation")
-    return _NAMES
+        names.append("revocation")
+    if checks_replay:
+        names.append("replay")
+    return tuple(names)
 
 
 class TokenTrace:
@@ -116,7 +135,7 @@ class TokenTrace:
 
     def _failed_step(self, refusal: AuthError) -> str:
         """Return the step that a refusal fails: its own, or the first that did not pass."""
-        if refusal.reason in _FAILED_STEPS and not self._is_about_events(refusal):
+        if refusal.reason in _FAILED_STEPS and not self._is_about_claims(refusal):
             return _FAILED_STEPS[refusal.reason]
         if "claims" in self._passed:
             return "predicates"
@@ -129,8 +148,10 @@ class TokenTrace:
             return "payload" if refusal.reason == "token_malformed" else "issuer"
         return "algorithm" if refusal.reason == "algorithm_not_allowed" else "form"
 
-    def _is_about_events(self, refusal: AuthError) -> bool:
-        """Return True for a security event, which its claims tell and not its type."""
+    def _is_about_claims(self, refusal: AuthError) -> bool:
+        """Return True for what claims tell: a security event, or a binding that is not readable."""
+        if refusal.reason == "token_bound":
+            return "claims" not in self._passed
         return refusal.reason == "type_mismatch" and "signature" in self._passed
 
     def _failing_step(self, name: str, refusal: AuthError, now: float) -> Step:
@@ -151,6 +172,7 @@ class TokenTrace:
         count = len(profile.predicates) + len(profile.header_predicates)
         steps["predicates"] = Step("predicates", True, f"{count} satisfied")
         steps["revocation"] = Step("revocation", True, "not revoked")
+        steps["replay"] = Step("replay", True, "a new proof, or none")
         return {**self._passed, **steps}
 
 
@@ -181,12 +203,22 @@ def _claims_steps(profile: TokenProfile, claims: Mapping[str, Any], _: Dates) ->
     yield Step("claims", True, "all that are required")
 
 
+def _possession_steps(confirmation: Confirmation | None, possession: Possession) -> Iterator[Step]:
+    if confirmation is None:
+        yield Step("possession", True, "none is demanded", "an unbound token")
+        return
+    bound_by = " and ".join(sorted(confirmation.bindings))
+    proven = " and ".join(sorted(possession.bindings)) or "nothing"
+    yield Step("possession", True, f"bound by {bound_by}", f"proven by {proven}")
+
+
 #: The groups of checks that the verifier reports, and the steps that each of them makes.
 _STEPS: dict[str, Callable[..., Iterator[Step]]] = {
     "header": _header_steps,
     "issuer": _issuer_steps,
     "signature": _signature_steps,
     "claims": _claims_steps,
+    "possession": _possession_steps,
 }
 
 

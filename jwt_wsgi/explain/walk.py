@@ -5,7 +5,13 @@ from dataclasses import dataclass, field
 from wsgiref.types import WSGIEnvironment
 
 from jwt_wsgi.auth import AUTH_KEY, CREDENTIALS_KEY, OFFERED_KEY, RULE_KEY, Auth, Credentials
-from jwt_wsgi.errors import AuthError, InvalidRequest, InvalidToken, KeysUnavailable
+from jwt_wsgi.errors import (
+    AuthError,
+    InvalidProof,
+    InvalidRequest,
+    InvalidToken,
+    TemporarilyUnavailable,
+)
 from jwt_wsgi.explain.token import Step, TokenTrace, in_words
 from jwt_wsgi.middleware.decisions import Decision, excerpt
 from jwt_wsgi.policy.algebra import PUBLIC
@@ -68,7 +74,8 @@ class Observation:
     def token_error(self) -> AuthError | None:
         """The refusal or reported refusal of the token itself, or None."""
         error = _error_of(self.token_decision)
-        if isinstance(error, InvalidToken | KeysUnavailable) and error is not self.credentials:
+        is_about_token = isinstance(error, InvalidToken | InvalidProof | TemporarilyUnavailable)
+        if is_about_token and error is not self.credentials:
             return error
         return None
 

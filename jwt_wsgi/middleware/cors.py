@@ -25,6 +25,9 @@ Headers = list[tuple[str, str]]
 _FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 # Scripts cannot send these, so no preflight names them (Fetch, "forbidden method").
 _FORBIDDEN_METHODS = frozenset({"CONNECT", "TRACE", "TRACK"})
+# The headers of proofs of possession (RFC 9449 §4.1 and §8), which carry no secret of the browser.
+_PROOF_HEADER = "DPoP"
+_NONCE_HEADER = "DPoP-Nonce"
 _PREFLIGHT_VARY = "Origin, Access-Control-Request-Method, Access-Control-Request-Headers"
 _PRIVATE_NETWORK_VARY = f"{_PREFLIGHT_VARY}, Access-Control-Request-Private-Network"
 _REFUSAL = b"This origin may not call this API.\n"
@@ -46,8 +49,9 @@ class CrossOrigin:
             Only a predicate can allow `null`, the origin of every sandboxed page.
         methods: The methods that such a page may use.
         headers: The request headers that such a page may set. A script that sets `Authorization`
-            needs it here.
-        expose: The response headers that the script of such a page may read.
+            needs it here. `DPoP` is always allowed.
+        expose: The response headers that the script of such a page may read. `DPoP-Nonce` is always
+            among them.
         credentials: True lets browsers send cookies along. An `Authorization` header that a script
             sets does not need it.
         max_age: How long browsers may cache the result of a preflight, in seconds, 0 to 86400.
@@ -82,11 +86,15 @@ class CrossOrigin:
         self._allows_credentials = credentials
         self._allows_private_network = private_network
         self._expose_headers = _list_header(
-            "Access-Control-Expose-Headers", _check_field_names("expose", expose)
+            "Access-Control-Expose-Headers",
+            _with_name(_check_field_names("expose", expose), _NONCE_HEADER),
         )
         self._preflight_headers = [
             *_list_header("Access-Control-Allow-Methods", _check_methods(methods)),
-            *_list_header("Access-Control-Allow-Headers", _check_field_names("headers", headers)),
+            *_list_header(
+                "Access-Control-Allow-Headers",
+                _with_name(_check_field_names("headers", headers), _PROOF_HEADER),
+            ),
             ("Access-Control-Max-Age", str(max_age)),
         ]
 
@@ -252,6 +260,13 @@ def _check_field_names(option: str, field_names: Iterable[str]) -> tuple[str, ..
                 f"{option} holds {name!r}: write the names of headers, such as 'Authorization'"
             )
     return names
+
+
+def _with_name(names: tuple[str, ...], name: str) -> tuple[str, ...]:
+    """Return the names of headers with one more, unless it is among them in any case."""
+    if name.lower() in map(str.lower, names):
+        return names
+    return (*names, name)
 
 
 def _check_names(option: str, names: Iterable[str]) -> tuple[str, ...]:

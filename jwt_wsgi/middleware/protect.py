@@ -15,8 +15,9 @@ from jwt_wsgi.middleware.verification import TokenVerifier
 from jwt_wsgi.middleware.verifier_options import ready_verifier
 from jwt_wsgi.policy.policy import Policy, Rules
 from jwt_wsgi.possession.dpop import DPoP
+from jwt_wsgi.revocation_callback import IsRevoked
 from jwt_wsgi.sources import TokenSource
-from jwt_wsgi.verifier import IsRevoked, Verifier
+from jwt_wsgi.verifier import Verifier
 
 _Trusted = str | Issuer | Resolver | Iterable[str | Issuer | Resolver] | Verifier
 

@@ -9,8 +9,8 @@ from http import HTTPStatus
 from typing import Any, NamedTuple
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from jwt_wsgi.callbacks import CallbackFailed, call, deferred_kind
 from jwt_wsgi.bindings import DPOP_SCHEME
+from jwt_wsgi.callbacks import CallbackFailed, call, deferred_kind
 from jwt_wsgi.errors import AuthError, InsufficientAuthentication, TemporarilyUnavailable
 from jwt_wsgi.middleware.challenges import (
     ChallengeOptions,
@@ -38,6 +38,7 @@ class _Answer(NamedTuple):
 # number is answered, and not cached.
 _ANSWERS: dict[Hashable, _Answer] = {}
 _MAX_ANSWERS = 256
+
 
 def respond(error: AuthError) -> WSGIApplication:
     """Return the WSGI application that answers `error`: status, challenge and a JSON body.
@@ -82,16 +83,9 @@ def _answer(
     return answer
 
 
-def _content(error: AuthError) -> tuple[Hashable, ...]:
+def _content(error: AuthError) -> tuple[Any, ...]:
     """Return everything of the error that its answer depends on."""
-    content = (
-        type(error),
-        error.status,
-        error.code,
-        error.reason,
-        error.description,
-        error.scopes,
-    )
+    content = (type(error), error.status, error.code, error.reason, error.description, error.scopes)
     if isinstance(error, InsufficientAuthentication):
         return (*content, error.acr_values, error.max_age)
     return content

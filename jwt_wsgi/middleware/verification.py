@@ -7,14 +7,7 @@ from http import HTTPStatus
 from typing import Self
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from jwt_wsgi.auth import (
-    AUTH_KEY,
-    CHALLENGE_KEY,
-    CREDENTIALS_KEY,
-    REALM_KEY,
-    Auth,
-    Credentials,
-)
+from jwt_wsgi.auth import AUTH_KEY, CHALLENGE_KEY, CREDENTIALS_KEY, REALM_KEY, Auth, Credentials
 from jwt_wsgi.bindings import BEARER_SCHEME, DPOP, DPOP_SCHEME, Alternatives, require_both
 from jwt_wsgi.callbacks import CallbackFailed, call, check_callables, or_false
 from jwt_wsgi.client_certificates import ClientCertificate
@@ -30,7 +23,8 @@ from jwt_wsgi.middleware.verifier_options import challenge_options, ready_verifi
 from jwt_wsgi.nesting import copy_with
 from jwt_wsgi.possession.dpop import DPoP
 from jwt_wsgi.possession.evidence import NO_EVIDENCE, Evidence, WSGITarget
-from jwt_wsgi.verifier import IsRevoked, Verifier
+from jwt_wsgi.revocation_callback import IsRevoked
+from jwt_wsgi.verifier import Verifier
 
 logger = logging.getLogger("jwt_wsgi.verification")
 

@@ -8,7 +8,8 @@ from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.issuer_registry import Resolver
 from jwt_wsgi.middleware.challenges import ChallengeOptions
 from jwt_wsgi.possession.dpop import DPoP
-from jwt_wsgi.verifier import IsRevoked, Verifier
+from jwt_wsgi.revocation_callback import IsRevoked
+from jwt_wsgi.verifier import Verifier
 
 
 def ready_verifier(

@@ -5,14 +5,7 @@ from typing import Any
 
 from jwt_wsgi.auth import Auth
 from jwt_wsgi.callbacks import check_callables
-from jwt_wsgi.jose.claim_lookup import (
-    ABSENT,
-    ClaimName,
-    check_claim_name,
-    lookup,
-    same,
-    satisfies,
-)
+from jwt_wsgi.jose.claim_lookup import ABSENT, ClaimName, check_claim_name, lookup, same, satisfies
 from jwt_wsgi.policy.algebra import (
     OPTIONAL,
     PUBLIC,

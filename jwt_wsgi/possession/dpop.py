@@ -86,7 +86,7 @@ class DPoP:
         max_age: float = 300,
         leeway: float = 30,
         nonces: DPoPNonces | None = None,
-        replay: Store | None | _OwnStore = _OWN_STORE,
+        replay: Store | _OwnStore | None = _OWN_STORE,
     ) -> None:
         if not isinstance(required, bool):
             raise ValueError(f"required={required!r}: write True or False")
@@ -147,13 +147,13 @@ def _check_seconds(option: str, seconds: float, *, smallest: float) -> float:
     return seconds
 
 
-def _check_store(replay: Store | None | _OwnStore) -> Store | None:
+def _check_store(replay: Store | _OwnStore | None) -> Store | None:
     if replay is None:
         return None
     if isinstance(replay, _OwnStore):
         return MemoryStore(max_entries=_MAX_REMEMBERED)
     if isinstance(replay, type) or not callable(getattr(replay, "add", None)):
         raise ValueError(
-            f"replay={replay!r}: write a store, such as MemoryStore(), or None to turn the check off"
+            f"replay={replay!r}: write a store, such as MemoryStore(), or None for no replay check"
         )
     return replay
