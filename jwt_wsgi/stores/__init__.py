@@ -1,0 +1,6 @@
+"""Small shared state with expiry: replay marks, denials, sealed key sets."""
+
+from jwt_wsgi.stores.memory import MemoryStore
+from jwt_wsgi.stores.store import Store, StoreUnavailable
+
+__all__ = ["MemoryStore", "Store", "StoreUnavailable"]
