@@ -62,18 +62,20 @@ def command(folder: Path, server: str) -> list[str]:
 
 
 @contextmanager
-def nginx(server: str) -> Iterator[int]:
+def nginx(server: str, *, tls: bool = False) -> Iterator[int]:
     """Start nginx, and yield its port.
 
     Args:
         server: The content of the block `server`, beside `listen`.
+        tls: True to listen for TLS. `server` then names the certificate.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)
         port = free_port()
+        address = f"127.0.0.1:{port} ssl" if tls else f"127.0.0.1:{port}"
         process = subprocess.Popen(
-            command(folder, f"listen 127.0.0.1:{port};\n{server}"), stdin=subprocess.DEVNULL
+            command(folder, f"listen {address};\n{server}"), stdin=subprocess.DEVNULL
         )
         log = folder / "nginx.log"
         try:

@@ -7,7 +7,6 @@ import http.client
 import json
 import os
 import re
-import shutil
 import signal
 import ssl
 import subprocess
@@ -15,13 +14,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import nginx
 import pytest
 import trustme
+from apache import command as apache_command
+from apache import configuration, copy_packages, needs_mod_wsgi
 from ports import free_port, listens
 from webtest import TestApp
 
@@ -32,22 +32,8 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
 PAGE = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
-# Debian has servers in a folder that is not on everybody's path.
-APACHE = shutil.which("apache2", path=os.environ.get("PATH", "") + ":/usr/sbin")
-MODULES = Path("/usr/lib/apache2/modules")
 #: Seconds; generous, for machines that are busy with other things.
 PATIENCE = 120
-
-needs_mod_wsgi = [
-    pytest.mark.skipif(
-        APACHE is None or not (MODULES / "mod_wsgi.so").exists(),
-        reason="needs mod_wsgi: .ci/servers",
-    ),
-    pytest.mark.skipif(
-        not (MODULES / f"mod_wsgi.so-{sys.version_info[0]}.{sys.version_info[1]}").exists(),
-        reason="Debian's mod_wsgi is of another Python version",
-    ),
-]
 
 
 def blocks(language: str) -> list[str]:
@@ -212,53 +198,15 @@ def test_a_server_starts_answers_finds_a_rotated_key_and_stops(command: str, sit
 # --- Apache with mod_wsgi
 
 
-#: What the API imports, copied to where a server that gave up being root can read it.
-IMPORTED = (
-    "jwt_wsgi",
-    "josepy",
-    "cryptography",
-    "cffi",
-    "_cffi_backend",
-    "pycparser",
-    "urllib3",
-    "typing_extensions",
-)
-FRAME = """
-ServerRoot {folder}
-ServerName localhost
-PidFile {folder}/apache.pid
-ErrorLog {folder}/error.log
-LoadModule mpm_event_module {modules}/mod_mpm_event.so
-LoadModule authz_core_module {modules}/mod_authz_core.so
-LoadModule wsgi_module {modules}/mod_wsgi.so
-Listen 127.0.0.1:{port}
-WSGISocketPrefix {folder}/wsgi
-"""
-
-
 @contextlib.contextmanager
 def apache(site: Site, settings: str) -> Iterator[None]:
     packages = site.folder / ".venv" / "lib" / "python3.11" / "site-packages"
     packages.mkdir(parents=True)
-    for name in IMPORTED:
-        if (found := find_spec(name)) is None or found.origin is None:
-            continue
-        origin = Path(found.origin)
-        if found.submodule_search_locations:
-            shutil.copytree(
-                origin.parent, packages / name, ignore=shutil.ignore_patterns("__pycache__")
-            )
-        else:
-            shutil.copy(origin, packages)
-    frame = FRAME.format(folder=site.folder, modules=MODULES, port=site.port)
-    if os.getuid() == 0:
-        frame += "User nobody\nGroup nogroup\n"
+    copy_packages(packages)
     # Here the environment of the page is one of this folder.
-    (site.folder / "apache.conf").write_text(
-        frame + settings.replace("/srv/api", str(site.folder)), encoding="utf-8"
-    )
-    command = [str(APACHE), "-f", str(site.folder / "apache.conf"), "-DFOREGROUND"]
-    with running(command, site, site.port):
+    here = f"WSGISocketPrefix {site.folder}/wsgi\n" + settings.replace("/srv/api", str(site.folder))
+    text = configuration(site.folder, site.port, ("wsgi",), here)
+    with running(apache_command(site.folder, text), site, site.port):
         yield
 
 

@@ -27,6 +27,7 @@ EXCEPTIONS = {
         "jwt_wsgi.__main__": "it reads the arguments of the process",
         "jwt_wsgi.cache": "it takes a lock",
         "jwt_wsgi.cli": "it is a program",
+        "jwt_wsgi.client_certificates": "it reads what WSGI servers leave in an environ",
         "jwt_wsgi.coverage": "it reads applications of frameworks",
         "jwt_wsgi.explain": "it answers as the layers do",
         "jwt_wsgi.http": "it talks to the network",

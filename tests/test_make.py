@@ -295,22 +295,24 @@ def test_ci_installs_node_only_where_it_is_missing(tmp_path):
 
 
 def test_ci_installs_the_servers_only_where_they_are_missing(tmp_path):
-    log, module = tmp_path / "log", tmp_path / "mod_wsgi.so"
+    log, module, plugin = (tmp_path / name for name in ("log", "mod_wsgi.so", "plugin.so"))
     log.touch()
+    names = "apache2 nginx haproxy uwsgi-core mod_wsgi.so plugin.so"
     writing = {
         "id": "#!/bin/sh\necho 0\n",
         "apt-get": '#!/bin/sh\necho "apt-get $*" >>"$LOG"\n'
-        'case "$*" in *install*) cd "${0%/*}"; for name in apache2 nginx mod_wsgi.so; do cp "$0" $name; done ;; esac\n',
+        f'case "$*" in *install*) cd "${{0%/*}}"; for name in {names}; do cp "$0" $name; done ;; esac\n',
     }
     for name, text in writing.items():
         stand_in(tmp_path, name).write_text(text)
     for name in ("bash", "env", "cp", "dirname", "sh"):
         (tmp_path / name).symlink_to(shutil.which(name))
-    environment = {"PATH": str(tmp_path), "LOG": str(log), "MOD_WSGI": str(module)}
+    environment = {"PATH": str(tmp_path), "LOG": str(log)}
+    environment |= {"MOD_WSGI": str(module), "UWSGI_PLUGIN": str(plugin)}
     for _ in range(2):
         subprocess.run([CHECKOUT / ".ci" / "servers"], env=environment, timeout=30, check=True)
     said = log.read_text().splitlines()
-    assert [line.split()[-1] for line in said] == ["update", "nginx-light"]
+    assert [line.split()[-1] for line in said] == ["update", "uwsgi-plugin-python3"]
     assert " install --yes --no-install-recommends apache2 libapache2-mod-wsgi-py3 " in said[-1]
 
 

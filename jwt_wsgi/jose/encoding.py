@@ -80,6 +80,19 @@ def decode_padded(text: str) -> bytes:
     return octets
 
 
+def decode_base64(text: str) -> bytes:
+    """Return the octets that `text` encodes in base64 with its padding (RFC 4648 §4).
+
+    The text must be the only one that encodes these octets, as in `decode_padded`.
+
+    Raises:
+        ValueError: `text` is not canonical base64 with exactly the padding that it needs.
+    """
+    if "-" in text or "_" in text:
+        raise ValueError("not base64, but base64url")
+    return decode_padded(text.translate(_TO_BASE64URL))
+
+
 def decode_tolerantly(text: str) -> bytes:
     """Return the octets of base64 or base64url text, with or without its padding.
 

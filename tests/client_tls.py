@@ -1,0 +1,105 @@
+"""Certificates of clients: an authority, what it issues, and contexts that show them to a server."""
+
+from __future__ import annotations
+
+import datetime as dt
+import ipaddress
+import ssl
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from urllib.parse import quote
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+_LIFETIME = dt.timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Issued:
+    """A certificate and its private key."""
+
+    certificate: x509.Certificate
+    key: ec.EllipticCurvePrivateKey
+
+    @cached_property
+    def der(self) -> bytes:
+        return self.certificate.public_bytes(Encoding.DER)
+
+    @cached_property
+    def pem(self) -> str:
+        return self.certificate.public_bytes(Encoding.PEM).decode("ascii")
+
+    @property
+    def escaped(self) -> str:
+        """The PEM as nginx escapes it for `$ssl_client_escaped_cert`."""
+        return quote(self.pem, safe="")
+
+    @property
+    def byte_sequence(self) -> str:
+        """The value of `Client-Cert` (RFC 9440)."""
+        return ":" + "".join(self.pem.splitlines()[1:-1]) + ":"
+
+    def write(self, folder: Path, name: str) -> tuple[Path, Path]:
+        """Write the certificate and its key, and return their files."""
+        certificate, key = folder / f"{name}.pem", folder / f"{name}.key"
+        certificate.write_text(self.pem, "ascii")
+        key.write_bytes(self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        return certificate, key
+
+
+class Authority:
+    """A private authority for servers on loopback and for clients."""
+
+    def __init__(self, name: str) -> None:
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = _name(name)
+        builder = _builder(subject, subject, key.public_key()).add_extension(
+            x509.BasicConstraints(ca=True, path_length=0), critical=True
+        )
+        self.own = Issued(builder.sign(key, hashes.SHA256()), key)
+
+    def issue(self, name: str, padding: int = 0) -> Issued:
+        """Issue a certificate for `localhost` and 127.0.0.1, for servers and clients alike.
+
+        Args:
+            name: The common name of the subject.
+            padding: Bytes of an extension that nobody knows, to make the certificate large.
+        """
+        key = ec.generate_private_key(ec.SECP256R1())
+        names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+        builder = (
+            _builder(_name(name), self.own.certificate.subject, key.public_key())
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        )
+        if padding:
+            unknown = x509.UnrecognizedExtension(
+                x509.ObjectIdentifier("1.3.6.1.4.1.32473.1"), b"\x04" + bytes(padding - 1)
+            )
+            builder = builder.add_extension(unknown, critical=False)
+        return Issued(builder.sign(self.own.key, hashes.SHA256()), key)
+
+    def client_context(self, folder: Path, client: Issued | None = None) -> ssl.SSLContext:
+        """Return a context that trusts this authority, and shows a certificate or none."""
+        context = ssl.create_default_context(cadata=self.own.pem)
+        if client is not None:
+            serial = client.certificate.serial_number
+            context.load_cert_chain(*client.write(folder, f"client-{serial}"))
+        return context
+
+
+def _name(text: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, text)])
+
+
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey
+) -> x509.CertificateBuilder:
+    now = dt.datetime.now(dt.UTC)
+    return x509.CertificateBuilder(
+        issuer, subject, key, x509.random_serial_number(), now - _LIFETIME, now + _LIFETIME
+    )
