@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
 import ssl
 from collections.abc import Iterator
 from typing import Any
@@ -14,9 +11,9 @@ import falcon.testing
 import pytest
 import requests
 import trustme
+from dpop_proofs import digest, public_key, verified_claims
 from flask import Flask
-from joserfc import jws
-from joserfc.jwk import import_key
+from token_parts import part
 from webtest import AppError, TestApp
 
 from jwt_wsgi.testing import Clock, DPoPKey, LocalIssuer, SigningKey
@@ -24,12 +21,8 @@ from jwt_wsgi.testing import Clock, DPoPKey, LocalIssuer, SigningKey
 BASE = "https://api.example.com"
 
 
-def claims_of(token: str) -> Any:
-    return json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
-
-
-def digest(octets: bytes) -> str:
-    return base64.urlsafe_b64encode(hashlib.sha256(octets).digest()).decode().rstrip("=")
+def claims_of(token: str) -> dict[str, Any]:
+    return part(token, 1)
 
 
 # --- token(cnf=)
@@ -118,9 +111,7 @@ class Resource:
         if scheme != "DPoP":
             return "invalid_token"
         proof = environ["HTTP_DPOP"]
-        header = json.loads(base64.urlsafe_b64decode(proof.split(".")[0] + "=="))
-        key = import_key(header["jwk"])
-        claims = json.loads(jws.deserialize_compact(proof, key, algorithms=["ES256"]).payload)
+        claims = verified_claims(proof)
         self.seen.append(claims)
         good = {
             "htm": environ["REQUEST_METHOD"],
@@ -128,9 +119,10 @@ class Resource:
             "ath": digest(token.encode()),
             "jkt": claims_of(token)["cnf"]["jkt"],
         }
+        jkt = public_key(proof).thumbprint()
         path = unquote(claims["htu"].removeprefix(BASE)).encode().decode("latin-1")
-        proven = {"htm": claims["htm"], "path": path, "ath": claims["ath"], "jkt": key.thumbprint()}
-        if (proven, header["typ"]) != (good, "dpop+jwt"):
+        proven = {"htm": claims["htm"], "path": path, "ath": claims["ath"], "jkt": jkt}
+        if (proven, part(proof, 0)["typ"]) != (good, "dpop+jwt"):
             return "invalid_dpop_proof"
         return None if claims.get("nonce") == self.nonce else "use_dpop_nonce"
 
