@@ -1,4 +1,4 @@
-"""What the places of a request hold, and the one token that they make together."""
+"""Readings: what each place of a request holds, and the one token that they make together."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

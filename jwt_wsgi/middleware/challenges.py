@@ -40,7 +40,7 @@ DEFAULT_REALM: Final = "api"
 
 @dataclass(frozen=True, slots=True)
 class ChallengeOptions:
-    """What the challenges of a stack are made of; it is `jwt_wsgi.challenge` in the environ.
+    """The ingredients of a stack's challenges; it is `jwt_wsgi.challenge` in the environ.
 
     Attributes:
         realm: The realm.

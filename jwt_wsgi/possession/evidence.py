@@ -1,4 +1,4 @@
-"""What a request brings along to prove the possession of a key."""
+"""Evidence: what a request brings along to prove the possession of a key."""
 
 from collections.abc import Callable
 from typing import Final, NamedTuple
