@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -237,16 +238,14 @@ def test_a_psychic_signature_is_refused_cve_2022_21449(
 
 @pytest.mark.conforms(32)
 @every_ecdsa
-def test_zeros_are_refused_even_if_the_library_accepts_them(
-    monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
-    monkeypatch.setattr(type(jwa.ES256), "verify", lambda *_: True)
+def test_zeros_are_refused_even_if_the_library_accepts_them(name: str) -> None:
+    accepting = SimpleNamespace(verify=lambda *_: None)
     half = ECDSA[name][0] // 2
     zero, one = bytes(half), (1).to_bytes(half, "big")
     check = ALGORITHMS[name].check
-    assert check(None, MESSAGE, one + one)
+    assert check(accepting, MESSAGE, one + one)
     assert not any(
-        check(None, MESSAGE, signature) for signature in (zero + one, one + zero, zero + zero)
+        check(accepting, MESSAGE, signature) for signature in (zero + one, one + zero, zero + zero)
     )
 
 

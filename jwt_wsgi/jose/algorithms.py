@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.asymmetric import ec, padding
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from josepy import jwa
 
 from jwt_wsgi.jose.raw_keys import UNAVAILABLE
@@ -62,13 +63,23 @@ def _pss(hash_: hashes.HashAlgorithm) -> Check:
     return _rsa(scheme, hash_)
 
 
-def _ecdsa(algorithm: jwa.JWASignature) -> Check:
+def _ecdsa(hash_: hashes.HashAlgorithm, coordinate_bytes: int) -> Check:
+    scheme = ec.ECDSA(hash_)
+
     def check(key: Any, message: bytes, signature: bytes) -> bool:
-        # An r or s of zero is never valid, even if a library accepts it (CVE-2022-21449).
-        half = len(signature) // 2
-        if not any(signature[:half]) or not any(signature[half:]):
+        # RFC 7518 §3.4: r and s have the length of a coordinate, with their leading zeros.
+        if len(signature) != 2 * coordinate_bytes:
             return False
-        return algorithm.verify(key, message, signature)
+        r = int.from_bytes(signature[:coordinate_bytes], "big")
+        s = int.from_bytes(signature[coordinate_bytes:], "big")
+        # An r or s of zero is never valid, even if a library accepts it (CVE-2022-21449).
+        if r == 0 or s == 0:
+            return False
+        try:
+            key.verify(encode_dss_signature(r, s), message, scheme)
+        except InvalidSignature:
+            return False
+        return True
 
     return check
 
@@ -90,9 +101,9 @@ ALGORITHMS: dict[str, Algorithm] = {
     "PS256": Algorithm("RSA", _pss(hashes.SHA256())),
     "PS384": Algorithm("RSA", _pss(hashes.SHA384())),
     "PS512": Algorithm("RSA", _pss(hashes.SHA512())),
-    "ES256": Algorithm("EC", _ecdsa(jwa.ES256), variant="secp256r1"),
-    "ES384": Algorithm("EC", _ecdsa(jwa.ES384), variant="secp384r1"),
-    "ES512": Algorithm("EC", _ecdsa(jwa.ES512), variant="secp521r1"),
+    "ES256": Algorithm("EC", _ecdsa(hashes.SHA256(), 32), variant="secp256r1"),
+    "ES384": Algorithm("EC", _ecdsa(hashes.SHA384(), 48), variant="secp384r1"),
+    "ES512": Algorithm("EC", _ecdsa(hashes.SHA512(), 66), variant="secp521r1"),
     "HS256": Algorithm("oct", jwa.HS256.verify, min_secret_bytes=32),
     "HS384": Algorithm("oct", jwa.HS384.verify, min_secret_bytes=48),
     "HS512": Algorithm("oct", jwa.HS512.verify, min_secret_bytes=64),

@@ -198,7 +198,7 @@ def _with_proof(
     """Return credentials under the scheme DPoP with the header beside them."""
     if isinstance(credentials, AuthError) or credentials.scheme != DPOP_SCHEME:
         return credentials
-    return credentials._replace(proof=environ.get("HTTP_DPOP"))
+    return Credentials(DPOP_SCHEME, credentials.token, environ.get("HTTP_DPOP"))
 
 
 def _read_source(

@@ -12,22 +12,27 @@ _X5T: Final = "x5t#S256"
 _JKT: Final = "jkt"
 
 
+#: The bindings of a token: by the presence of `jkt`, and of `x5t#S256`. Tokens share these sets.
+_BINDINGS: Final[dict[tuple[bool, bool], Binding]] = {
+    (False, False): frozenset(),
+    (True, False): frozenset({DPOP}),
+    (False, True): frozenset({MTLS}),
+    (True, True): frozenset({DPOP, MTLS}),
+}
+
+
 class Confirmation(NamedTuple):
     """The members of `cnf` that are understood.
 
     Attributes:
         jkt: The SHA-256 thumbprint of the key that DPoP proofs are signed with, or None.
         x5t: The SHA-256 thumbprint of the client's certificate, or None.
+        bindings: The bindings of the token.
     """
 
     jkt: str | None = None
     x5t: str | None = None
-
-    @property
-    def bindings(self) -> Binding:
-        """The bindings of the token."""
-        members = {DPOP: self.jkt, MTLS: self.x5t}
-        return frozenset(name for name, thumbprint in members.items() if thumbprint is not None)
+    bindings: Binding = frozenset()
 
     @property
     def scheme(self) -> str:
@@ -51,12 +56,14 @@ def read_confirmation(claims: Mapping[str, Any]) -> Confirmation | None:
     members = claims["cnf"]
     if not isinstance(members, dict):
         raise InvalidToken("token_bound", expected="cnf an object", found="cnf of another type")
-    confirmation = Confirmation(_thumbprint(members, _JKT), _thumbprint(members, _X5T))
-    if not confirmation.bindings:
+    jkt = _thumbprint(members, _JKT)
+    x5t = _thumbprint(members, _X5T)
+    bindings = _BINDINGS[jkt is not None, x5t is not None]
+    if not bindings:
         raise InvalidToken(
             "token_bound", expected=f"{_JKT} or {_X5T} in cnf", found=f"cnf with {sorted(members)}"
         )
-    return confirmation
+    return Confirmation(jkt, x5t, bindings)
 
 
 def scheme_of(claims: Mapping[str, Any]) -> str | None:

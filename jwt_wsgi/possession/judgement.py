@@ -95,17 +95,16 @@ class PossessionJudge:
         """
         bound_to = confirmation or _UNBOUND_TOKEN
         self._check_scheme(bound_to, evidence)
-        waived = frozenset[str]()
-        if rules.accept_unproven:
-            waived = bound_to.bindings - self.bindings
-        if not bound_to.bindings - waived <= self.bindings:
-            raise _unproven(bound_to, "no proof of this kind is checked here")
-        if bound_to.x5t is not None and MTLS not in waived:
+        bindings = bound_to.bindings
+        if not bindings <= self.bindings:
+            if not rules.accept_unproven:
+                raise _unproven(bound_to, "no proof of this kind is checked here")
+            bindings &= self.bindings
+        if bound_to.x5t is not None and MTLS in bindings:
             _check_certificate(bound_to.x5t, evidence)
         claims = None
-        if bound_to.jkt is not None and DPOP not in waived:
+        if bound_to.jkt is not None and DPOP in bindings:
             claims = self._check_proof(token, bound_to.jkt, evidence, rules, now)
-        bindings = bound_to.bindings - waived
         if rules.sender_constrained and not bindings:
             raise _not_bound("a token that is bound to a key", bound_to)
         return _proven(bindings, bound_to.jkt, claims)
@@ -155,7 +154,7 @@ class PossessionJudge:
             thumbprint,
             evidence.method,
             lambda htu: evidence.target.is_named_by(htu, dpop.bases),
-            str(evidence.target),
+            evidence.target,
             now,
         )
         return check_proof(proof, request, dpop.limits(rules.proof_algorithms), dpop.known_headers)

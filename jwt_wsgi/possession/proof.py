@@ -53,7 +53,7 @@ class ProvenRequest(NamedTuple):
         thumbprint: The thumbprint that the token is bound to, `cnf.jkt`.
         method: The method of the request.
         is_target: Returns whether an `htu` names the request.
-        target: The request's target in words, for the log.
+        target: The request's target, whose text the log may show.
         now: The time in seconds since the epoch.
     """
 
@@ -61,7 +61,7 @@ class ProvenRequest(NamedTuple):
     thumbprint: str
     method: str
     is_target: Callable[[str], bool]
-    target: str
+    target: object
     now: float
 
 

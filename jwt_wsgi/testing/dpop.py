@@ -77,7 +77,9 @@ class DPoPKey:
             "ath": None if token is None else _hash(token),
             "nonce": nonce,
         }
-        payload = json.dumps(without_none({**usual, **claims})).encode()
+        members = without_none({**usual, **claims})
+        # Without white space, as the libraries of clients write it.
+        payload = json.dumps(members, separators=(",", ":")).encode()
         return self.sign(payload, header=header)
 
     def sign(self, payload: bytes, *, header: Mapping[str, Any] | None = None) -> str:
