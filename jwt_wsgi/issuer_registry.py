@@ -61,9 +61,9 @@ class IssuerRegistry:
 
     Args:
         issuers: An `Issuer`, a resolver, or several of either.
+        clock: Returns monotonic seconds.
         check: Called with each `Issuer` before it is trusted; raises `ValueError` for one that does
             not fit the stack.
-        clock: Returns monotonic seconds.
 
     Attributes:
         configured: The configured issuers by name.
@@ -77,8 +77,9 @@ class IssuerRegistry:
     def __init__(
         self,
         issuers: object,
-        check: Callable[[Issuer], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
+        *,
+        check: Callable[[Issuer], None] | None = None,
     ) -> None:
         self._check = check
         self._clock = clock

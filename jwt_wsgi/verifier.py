@@ -81,7 +81,7 @@ class Verifier:
         self.client_certificates = client_certificates
         self._judge = PossessionJudge(dpop, client_certificates=client_certificates)
         self._is_revoked = is_revoked
-        self._issuers = IssuerRegistry(issuers, self._check_issuer)
+        self._issuers = IssuerRegistry(issuers, check=self._check_issuer)
         self.issuers = tuple(self._issuers.configured.values())
         self.trusted = len(self._issuers.configured) + 2 * len(self._issuers.resolvers)
         self._cache: TokenCache[VerifiedToken] = TokenCache(max_remembered, max_remembered_bytes)

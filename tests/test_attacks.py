@@ -222,7 +222,7 @@ def load_what_there_is(
 
 ANY_ALGORITHM = without("jose.compact.check_algorithm", lambda header, _: header["alg"])
 ANY_ENCODING = without("jose.encoding.decode", lenient)
-ANY_ISSUER = without("verifier.Verifier._choose_issuer", issuer_in_part)
+ANY_ISSUER = without("token_checks.TokenChecks._choose_issuer", issuer_in_part)
 ANY_JSON = without("jose.compact.parse", parse_json_too)
 ANY_K = without(
     "jose.public_keys.decode_member", lambda entry, member, *_: lenient(entry.get(member, ""))

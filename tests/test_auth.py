@@ -131,9 +131,9 @@ def test_the_repr_of_an_auth_does_not_show_the_token() -> None:
 
 
 def test_the_repr_of_credentials_does_not_show_the_token() -> None:
-    scheme, token = Credentials("Bearer", "header.payload.signature")
-    assert (scheme, token) == ("Bearer", "header.payload.signature")
-    assert f"{Credentials(scheme, token)}" == "Credentials(scheme='Bearer', token=…)"
+    assert Credentials("Bearer", "a.b.c") == ("Bearer", "a.b.c", None)
+    for credentials in (Credentials("Bearer", "a.b.c"), Credentials("Bearer", "a.b.c", "d.e.f")):
+        assert f"{credentials}" == "Credentials(scheme='Bearer', token=…)"
 
 
 def test_claims_and_header_are_read_from_the_token_on_first_use(local: LocalIssuer) -> None:

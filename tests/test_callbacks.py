@@ -100,6 +100,11 @@ CALLBACKS: dict[str, Callable[[Any], Any]] = {
     "TokenExtractor(get_token)": lambda f: TokenExtractor(app, get_token=f),
     "TokenVerifier(exempt)": lambda f: TokenVerifier(app, TRUSTED, exempt=f),
     "TokenVerifier(report_only)": lambda f: TokenVerifier(app, TRUSTED, report_only=f),
+    "TokenVerifier(scopes_asked)": lambda f: TokenVerifier(app, TRUSTED, scopes_asked=f),
+    "TokenVerifier(possession_asked)": lambda f: TokenVerifier(app, TRUSTED, possession_asked=f),
+    "TokenVerifier(client_certificate)": lambda f: TokenVerifier(
+        app, TRUSTED, client_certificate=f
+    ),
     "TokenVerifier(is_revoked)": lambda f: TokenVerifier(app, TRUSTED, is_revoked=f),
     "TokenVerifier(remote_user)": lambda f: TokenVerifier(app, TRUSTED, remote_user=f),
     "TokenVerifier(on_error)": lambda f: TokenVerifier(app, TRUSTED, on_error=f),
@@ -129,6 +134,9 @@ CALLBACKS: dict[str, Callable[[Any], Any]] = {
     "CrossOrigin(origins)": lambda f: CrossOrigin(app, origins=f),
     "protect(issuer)": lambda f: protect(app, issuer=f, rules=RULES),
     "protect(get_token)": lambda f: protect(app, issuer=TRUSTED, rules=RULES, get_token=f),
+    "protect(client_certificate)": lambda f: protect(
+        app, issuer=TRUSTED, rules=RULES, client_certificate=f
+    ),
     "protect(remote_user)": lambda f: protect(app, issuer=TRUSTED, rules=RULES, remote_user=f),
     "protect(is_revoked)": lambda f: protect(app, issuer=TRUSTED, rules=RULES, is_revoked=f),
     "protect(on_error)": lambda f: protect(app, issuer=TRUSTED, rules=RULES, on_error=f),
@@ -210,6 +218,7 @@ def outcome(stack: Any, path: str = "/private", token: str | None = None) -> Any
 
 
 GOOD = LOCAL.token(expires_in=86400)
+BOUND = LOCAL.token(expires_in=86400, cnf={"x5t#S256": "a"})
 REACHED = ["/private"]
 
 
@@ -226,6 +235,18 @@ FAILURES = [
     pytest.param(lambda f: verifying(exempt=f), None, (401, None, []), id="exempt: the token counts"),
     pytest.param(lambda f: verifying(exempt=f), GOOD, (200, None, REACHED), id="exempt: good token"),
     pytest.param(lambda f: verifying(report_only=f), "x", (401, None, []), id="report_only: enforced"),
+    pytest.param(lambda f: verifying(scopes_asked=f), "x", (401, None, []), id="scopes_asked: none"),
+    pytest.param(
+        lambda f: verifying(possession_asked=f), "x", (401, None, []), id="possession_asked: none"
+    ),
+    pytest.param(
+        lambda f: protecting(client_certificate=f), BOUND, (503, None, []),
+        id="client_certificate: 503",
+    ),
+    pytest.param(
+        lambda f: protecting(client_certificate=f), GOOD, (200, None, REACHED),
+        id="client_certificate: not asked for an unbound token",
+    ),
     pytest.param(lambda f: protecting(is_revoked=f), GOOD, (503, None, []), id="is_revoked: 503"),
     pytest.param(
         lambda f: protecting(remote_user=f), GOOD, (200, None, REACHED), id="remote_user: unset"

@@ -162,7 +162,7 @@ def test_an_allowed_preflight_is_204_and_never_reaches_the_application(path):
     assert dict(headers) == {
         "Access-Control-Allow-Origin": PAGE,
         "Access-Control-Allow-Methods": "GET, HEAD, POST, PUT, PATCH, DELETE",
-        "Access-Control-Allow-Headers": "Authorization, Content-Type",
+        "Access-Control-Allow-Headers": "Authorization, Content-Type, DPoP",
         "Access-Control-Max-Age": "600",
         "Vary": "Origin, Access-Control-Request-Method, Access-Control-Request-Headers",
     }
@@ -280,7 +280,7 @@ def test_a_page_reads_refusals_and_their_challenge(
     assert int(answer[0][:3]) == status
     assert readable(PAGE, answer)
     # Fetch, "CORS-exposed header-name list": a script sees null for a header that is not exposed.
-    assert exposed(answer) == {"WWW-Authenticate"}
+    assert exposed(answer) == {"WWW-Authenticate", "DPoP-Nonce"}
     assert challenge is None or challenge in values(answer, "WWW-Authenticate")[0]
 
 
@@ -300,7 +300,7 @@ def test_a_page_reads_503(local):
     answer = call(api, path="/private", origin=PAGE, authorization=f"Bearer {local.token()}")
     assert answer[0].startswith("503")
     assert readable(PAGE, answer)
-    assert exposed(answer) == {"WWW-Authenticate", "Retry-After"}
+    assert exposed(answer) == {"WWW-Authenticate", "Retry-After", "DPoP-Nonce"}
 
 
 def test_a_restarted_response_has_the_headers():

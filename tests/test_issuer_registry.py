@@ -88,7 +88,7 @@ def test_the_whole_stack_takes_a_resolver_alone_or_among_issuers() -> None:
 def test_a_cached_token_ends_when_its_tenant_is_dropped() -> None:
     tenants, clock = Tenants(TENANT), Clock()
     verifier = Verifier(tenants)
-    verifier._issuers = IssuerRegistry(tenants, clock)
+    verifier._issuers = verifier._checks._issuers = IssuerRegistry(tenants, clock)
     token = TENANT.token()
     verifier.verify(token)
     # What was remembered is read again, when it is asked for.

@@ -411,7 +411,7 @@ WRONG = {
     "infinite leeway": ({"leeway": "inf"}, "leeway = inf: write a number of seconds"),
     "too much leeway": ({"leeway": "301"}, "leeway=301.0: write seconds, 0 to 300"),
     "no age": ({"max_age": "0"}, "max_age=0.0: write seconds above 0"),
-    "no such profile": ({"profile": "at-jwt"}, "profile='at-jwt': write 'jwt' or"),
+    "no such profile": ({"profile": "at-jwt"}, "profile='at-jwt': write 'jwt'"),
     "a realm beyond ASCII": ({"realm": "é"}, "realm='é': write printable ASCII"),
 }
 

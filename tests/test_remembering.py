@@ -338,13 +338,13 @@ def test_headers_under_good_signatures_are_parsed_once_and_within_a_bound(
     judge = verifier(issuer, keys, {"max_remembered_bytes": 2 * 16 * 2048})
     assert reason(judge, issuer.token(header={"alg": "ES384"})) == "algorithm_not_allowed"
     assert reason(judge, issuer.token()[:-8] + "AAAAAAAA") == "signature_invalid"
-    assert judge._headers == {}
+    assert judge._checks._headers.known == {}
     # One header too long to be worth its place, and one beyond the bound.
     for more in ({}, {"jku": "https://a.test"}, {"x5t": "a" * 300}, {"jku": "https://b.test"}):
         token = issuer.token(header=more)
         assert reason(judge, token) is None
         assert judge.verify(token).header == {**judge.verify(token).header, **more}
-    assert list(judge._headers.values()) == [judge.verify(token).header]
+    assert list(judge._checks._headers.known.values()) == [judge.verify(token).header]
     # A cached header is never handed out.
     judge.verify(issuer.token(header={"jku": "https://b.test"})).header["alg"] = "none"
     assert reason(judge, issuer.token(header={"jku": "https://b.test"})) is None

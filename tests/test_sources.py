@@ -16,13 +16,12 @@ from werkzeug.http import parse_cookie
 
 from jwt_wsgi import AuthError, Credentials, Forbidden, InvalidRequest
 from jwt_wsgi.cookies import MAX_CHARACTERS, MAX_COOKIES, cookie_values
+from jwt_wsgi.readings import Reading, credentials_of
 from jwt_wsgi.sources import (
     CookieSource,
     HeaderSource,
-    Reading,
     bearer,
     check_sources,
-    credentials_of,
     from_cookie,
     from_header,
     parse_sources,

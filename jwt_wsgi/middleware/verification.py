@@ -8,7 +8,7 @@ from typing import Self
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from jwt_wsgi.auth import AUTH_KEY, CHALLENGE_KEY, CREDENTIALS_KEY, REALM_KEY, Auth, Credentials
-from jwt_wsgi.bindings import BEARER_SCHEME, DPOP, DPOP_SCHEME, Alternatives, require_both
+from jwt_wsgi.bindings import BEARER_SCHEME, DPOP, DPOP_SCHEME, UNBOUND, Alternatives, require_both
 from jwt_wsgi.callbacks import CallbackFailed, call, check_callables, or_false
 from jwt_wsgi.client_certificates import ClientCertificate
 from jwt_wsgi.errors import AuthError, MissingToken
@@ -191,9 +191,12 @@ class TokenVerifier:
         if error.status != HTTPStatus.UNAUTHORIZED:
             return
         if self._scopes_asked is not None and not error.scopes:
-            error.scopes = tuple(self._scopes_asked(environ))
+            scopes = _demanded(self._scopes_asked, environ, "scopes_asked")
+            error.scopes = tuple(name for name in scopes if isinstance(name, str))
         if self._possession_asked is not None:
-            error.demand = require_both(error.demand, self._possession_asked(environ))
+            demanded = _demanded(self._possession_asked, environ, "possession_asked")
+            demand = frozenset(each for each in demanded if isinstance(each, frozenset))
+            error.demand = require_both(error.demand, demand or UNBOUND)
 
     def _passes_anyway(self, error: AuthError, environ: WSGIEnvironment) -> bool:
         """Report the error; return True if the request passes because it is only reported."""
@@ -202,6 +205,22 @@ class TokenVerifier:
             decision = Decision(would_be=error) if report_only else Decision(error)
             report(decision, environ, self._on_decision)
         return report_only
+
+
+def _demanded(
+    callback: Callable[[WSGIEnvironment], Iterable[object]], environ: WSGIEnvironment, name: str
+) -> tuple[object, ...]:
+    """Return what a callback says that the request's rule demands; nothing where it fails."""
+    try:
+        demanded = call(
+            callback, environ, name=name, consequence="the challenge omits it", logger=logger
+        )
+    except CallbackFailed:
+        return ()
+    if isinstance(demanded, str) or not isinstance(demanded, Iterable):
+        logger.error("%s returned %s; the challenge omits it", name, type(demanded).__name__)
+        return ()
+    return tuple(demanded)
 
 
 def _predicate(

@@ -15,10 +15,10 @@ class IssuerOptions(TypedDict, total=False):
     """The keyword arguments of `Issuer` that every preset takes."""
 
     keys: KeySource | Sequence[KeySource] | None
-    algorithms: Iterable[str]
+    algorithms: Iterable[str] | None
     leeway: float
     max_age: float | None
-    profile: Literal["jwt", "at+jwt"]
+    profile: Literal["jwt", "at+jwt", "fapi2"]
     claims: Mapping[ClaimName, Any] | None
     scope_claim: ClaimName | None
     types: Iterable[str] | None
@@ -26,6 +26,8 @@ class IssuerOptions(TypedDict, total=False):
     allow_http: bool
     header: Mapping[ClaimName, Any] | None
     padded: bool
+    sender_constrained: bool
+    accept_unproven_binding: bool
 
 
 def preset_issuer(
