@@ -557,6 +557,7 @@ def test_who_is_trusted(trusted: str, peer: str, expected: bool) -> None:
         pytest.param(["0.0.0.0/0"], id="all of IPv4"),
         pytest.param(["::/0"], id="all of IPv6"),
         pytest.param(["::ffff:0:0/96"], id="all of IPv4, mapped"),
+        pytest.param(["10.0.3.7/0"], id="all of IPv4, with host bits"),
         pytest.param(["0.0.0.0/00"], id="all of IPv4, two zeros"),
         pytest.param([PROXY, "0.0.0.0/0"], id="all of IPv4 beside an address"),
     ],
@@ -570,6 +571,12 @@ def test_trusted_is_a_list_of_addresses_networks_or_unix(trusted: Any) -> None:
 def test_the_remedy_for_host_bits_names_the_network() -> None:
     with pytest.raises(ValueError, match=r"10\.0\.3\.0/24"):
         from_client_cert_header(trusted=["10.0.3.7/24"])
+
+
+@pytest.mark.parametrize("entry", ["0.0.0.0/0", "10.0.3.7/0", "::/0", "::1/0"])
+def test_the_remedy_for_every_address_is_not_a_network(entry: str) -> None:
+    with pytest.raises(ValueError, match="every address"):
+        from_client_cert_header(trusted=[entry])
 
 
 def test_trusted_must_be_given() -> None:
