@@ -611,21 +611,18 @@ uwsgi_param SSL_CLIENT_CERT $ssl_client_raw_cert;
 
 @contextmanager
 def uwsgi_behind_nginx() -> Iterator[Server]:
-    port = free_port()
-    command = [
-        BIN / "uwsgi",
-        "--socket",
-        f"127.0.0.1:{port}",
-        "--module",
-        "certificate_app:variable",
-    ]
-    command += ["--need-app", "--die-on-term", "--home", BIN.parent, "--buffer-size", 65535]
-    command += ["--pythonpath", TESTS, "--pythonpath", TESTS.parent]
-    lines = f"include /etc/nginx/uwsgi_params;{NGINX_VARIABLE}uwsgi_pass 127.0.0.1:{port};"
-    with files() as where, running(list(map(str, command)), port, where.folder):
+    with files() as where:
+        address = where.folder / "worker.sock"
+        command = [BIN / "uwsgi", "--socket", address, "--chmod-socket=666", "--need-app"]
+        command += ["--module", "certificate_app:variable", "--home", BIN.parent, "--die-on-term"]
+        command += ["--buffer-size", 65535, "--pythonpath", TESTS, "--pythonpath", TESTS.parent]
+        lines = f"include /etc/nginx/uwsgi_params;{NGINX_VARIABLE}uwsgi_pass unix:{address};"
         text = TLS_OF_NGINX.replace("proxy_pass http://127.0.0.1:{port};", "{lines}", 1)
         text = text.replace("    proxy_bind {proxy};\n    {lines}\n", "")
-        with nginx(text.format(files=where, lines=lines), tls=True) as own:
+        with (
+            running(list(map(str, command)), address, where.folder),
+            nginx(text.format(files=where, lines=lines), tls=True) as own,
+        ):
             yield Server(own)
 
 
