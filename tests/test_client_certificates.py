@@ -14,10 +14,11 @@ import pytest
 from client_tls import Authority, Issued
 from cryptography.hazmat.primitives.serialization import Encoding
 from environs import octets
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from test_jwk import certificate as certificate_for
 from test_jwk import of_no_known_version
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from jwt_wsgi.client_certificates import (
     ClientCertificate,
@@ -556,6 +557,7 @@ def test_who_is_trusted(trusted: str, peer: str, expected: bool) -> None:
         pytest.param(["0.0.0.0/0"], id="all of IPv4"),
         pytest.param(["::/0"], id="all of IPv6"),
         pytest.param(["::ffff:0:0/96"], id="all of IPv4, mapped"),
+        pytest.param(["10.0.3.7/0"], id="all of IPv4, with host bits"),
         pytest.param(["0.0.0.0/00"], id="all of IPv4, two zeros"),
         pytest.param([PROXY, "0.0.0.0/0"], id="all of IPv4 beside an address"),
     ],
@@ -569,6 +571,12 @@ def test_trusted_is_a_list_of_addresses_networks_or_unix(trusted: Any) -> None:
 def test_the_remedy_for_host_bits_names_the_network() -> None:
     with pytest.raises(ValueError, match=r"10\.0\.3\.0/24"):
         from_client_cert_header(trusted=["10.0.3.7/24"])
+
+
+@pytest.mark.parametrize("entry", ["0.0.0.0/0", "10.0.3.7/0", "::/0", "::1/0"])
+def test_the_remedy_for_every_address_is_not_a_network(entry: str) -> None:
+    with pytest.raises(ValueError, match="every address"):
+        from_client_cert_header(trusted=[entry])
 
 
 def test_trusted_must_be_given() -> None:
@@ -585,6 +593,21 @@ def test_unix_may_stand_alone_or_in_the_list() -> None:
     assert received(alone, "HTTP_CLIENT_CERT", SEQUENCE, PROXY) is None
 
 
+def test_whoever_rewrites_the_address_decides_who_is_trusted() -> None:
+    """So nothing outside the layers may do it, as ProxyFix does."""
+    results: list[bytes | None] = []
+
+    def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        results.append(CLIENT_CERT(environ))
+        return []
+
+    fixed = ProxyFix(application, x_for=1)
+    headers = {"HTTP_CLIENT_CERT": SEQUENCE}
+    fixed({**headers, "REMOTE_ADDR": PROXY, "HTTP_X_FORWARDED_FOR": "192.0.2.1"}, lambda *_: None)
+    fixed({**headers, "REMOTE_ADDR": "192.0.2.1", "HTTP_X_FORWARDED_FOR": PROXY}, lambda *_: None)
+    assert results == [None, CLIENT.der]
+
+
 _v4 = st.ip_addresses(v=4)
 _v6 = st.ip_addresses(v=6)
 
@@ -594,6 +617,8 @@ def test_a_network_holds_the_peers_that_ipaddress_puts_into_it(
     address: ipaddress.IPv4Address | ipaddress.IPv6Address, data: st.DataObject
 ) -> None:
     bits = data.draw(st.integers(1, address.max_prefixlen))
+    # That of all mapped addresses is refused.
+    assume(not (bits == 96 and getattr(address, "ipv4_mapped", None) is not None))
     network = ipaddress.ip_network((int(address), bits), strict=False)
     near = type(address)(int(address) ^ (1 << data.draw(st.integers(0, bits))) % (1 << 32))
     source = from_client_cert_header(trusted=[str(network)])

@@ -151,6 +151,7 @@ def test_every_constant_has_its_heading(name: str) -> None:
     [
         "jwt_wsgi.presets.auth0",
         "jwt_wsgi.sources.from_cookie",
+        "jwt_wsgi.client_certificates.from_escaped_pem",
         "jwt_wsgi.policyfile.read_policy",
         "jwt_wsgi.testing.LocalIssuer.token",
         "jwt_wsgi.coverage.assert_covered",

@@ -114,3 +114,39 @@ def test_a_foreign_character_is_refused_at_every_position(octets: int) -> None:
     for character in {*map(chr, range(256))} - {*ALPHABET}:
         for position in range(len(text)):
             assert not _passes(text[:position] + character + text[position + 1 :])
+
+
+# --- base64 with its padding
+
+
+@given(st.binary(max_size=100))
+def test_base64_of_any_octets_is_read(octets: bytes) -> None:
+    assert encoding.decode_base64(base64.b64encode(octets).decode()) == octets
+
+
+@given(st.text(ALPHABET + "+/=", max_size=12))
+def test_base64_is_read_only_as_it_would_be_written(text: str) -> None:
+    try:
+        octets = encoding.decode_base64(text)
+    except ValueError:
+        return
+    assert base64.b64encode(octets).decode() == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("A-z/4ME=", id="a dash"),
+        pytest.param("A+z_4ME=", id="an underscore"),
+        pytest.param("A+z/4ME", id="no padding"),
+        pytest.param("A+z/4ME==", id="surplus padding"),
+        pytest.param("A+z/4MF=", id="stray bits"),
+        pytest.param("A+z/ 4ME=", id="a blank"),
+        pytest.param("A+z/4ME=\n", id="a line break"),
+        pytest.param("A+z/4M\xe9=", id="beyond ASCII"),
+    ],
+)
+def test_other_base64_is_refused(text: str) -> None:
+    assert encoding.decode_base64("A+z/4ME=") == VECTORS["A-z_4ME"]
+    with pytest.raises(ValueError, match="base64"):
+        encoding.decode_base64(text)

@@ -11,6 +11,9 @@ _UNIX: Final = "unix"
 # The content of REMOTE_ADDR for a unix socket, in gunicorn and cheroot, and in waitress.
 _UNIX_ADDRESSES = ("", "localhost")
 _PREFIX_LENGTH = re.compile(r"[0-9]{1,3}", re.ASCII)
+_EVERY_ADDRESS: Final = (
+    "this is every address; write those of your proxies alone, such as '10.0.3.7'"
+)
 # IPv4-mapped addresses (RFC 4291 §2.5.5.2) have 96 bits before those of the IPv4 address.
 _MAPPED_BITS = 96
 
@@ -88,10 +91,7 @@ def _parse_place(entry: object) -> Place:
     except ValueError as error:
         raise ValueError(f"trusted={entry!r}: {_remedy(entry)}") from error
     if place.network.prefixlen == 0:
-        raise ValueError(
-            f"trusted={entry!r}: this is every address; write those of your proxies alone, such as "
-            "'10.0.3.7'"
-        )
+        raise ValueError(f"trusted={entry!r}: {_EVERY_ADDRESS}")
     return place
 
 
@@ -131,5 +131,10 @@ def _remedy(entry: str) -> str:
     try:
         network = ip_network(entry, strict=False)
     except ValueError:
-        return "write an address or a network such as '10.0.3.0/24', because names can change"
+        return (
+            "write an address such as '10.0.3.7', or a network such as '10.0.3.0/24'; "
+            "names can change, so they are refused"
+        )
+    if network.prefixlen == 0:
+        return _EVERY_ADDRESS
     return f"write the network {str(network)!r}, or the address without a prefix"
