@@ -11,6 +11,7 @@ from jwt_wsgi.errors import (
     InvalidToken,
     KeysUnavailable,
     MissingToken,
+    NonceRequired,
     TemporarilyUnavailable,
 )
 from jwt_wsgi.issuer import ANY_AUDIENCE, Issuer
@@ -60,6 +61,7 @@ __all__ = [
     "Issuer",
     "KeysUnavailable",
     "MissingToken",
+    "NonceRequired",
     "Policy",
     "RemoteJWKS",
     "RemotePEM",

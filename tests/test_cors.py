@@ -599,14 +599,19 @@ def test_an_origin_as_a_browser_sends_it_is_accepted(origin):
     )
 
 
-def test_empty_options_send_no_header():
+def test_empty_options_leave_the_headers_of_proofs_alone():
     layer = stack(RecordingApp(), methods=[], headers=[], expose=[], max_age=0)
-    assert [name for name, _ in preflight(layer)[1]] == [
-        "Access-Control-Allow-Origin",
-        "Access-Control-Max-Age",
-        "Vary",
-    ]
-    assert exposed(call(layer, origin=PAGE)) == set()
+    headers = dict(preflight(layer)[1])
+    assert "Access-Control-Allow-Methods" not in headers
+    assert headers["Access-Control-Allow-Headers"] == "DPoP"
+    assert exposed(call(layer, origin=PAGE)) == {"DPoP-Nonce"}
+
+
+@pytest.mark.parametrize("spelling", ["DPoP", "dpop"])
+def test_the_headers_of_proofs_are_named_once(spelling):
+    layer = stack(RecordingApp(), headers=[spelling], expose=["dpop-nonce"])
+    assert dict(preflight(layer)[1])["Access-Control-Allow-Headers"] == spelling
+    assert exposed(call(layer, origin=PAGE)) == {"dpop-nonce"}
 
 
 # --- any request
