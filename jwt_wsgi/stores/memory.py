@@ -17,12 +17,16 @@ _DROPPED_PER_CALL: Final = 2
 _STALE_EXPIRIES: Final = 64
 _NEVER: Final = float("inf")
 _NOBODY: Final = 0
+#: Bytes of a value that the heap may refer to as well: sharing the entry's tuple saves memory.
+_SHORT_VALUE: Final = 64
 
 
 #: Expiry, key, value, and the hash of the owner's name, which takes a third of the memory of the
 #: name (Python keys it with a secret of the process). The garbage collector soon ignores plain
 #: tuples; a million objects of a class would cost it 100 ms each time.
 _Entry = tuple[float, str, bytes, int]
+#: A tuple that begins with expiry and key.
+_Expiry = tuple[float, str] | _Entry
 
 
 class MemoryStore:
@@ -51,9 +55,8 @@ class MemoryStore:
         self._max_entries = max_entries
         self._clock = clock
         self._entries: dict[str, _Entry] = {}
-        # A heap with a tuple that begins with expiry and key for every entry that expires. Some
-        # are stale: their entry was overwritten.
-        self._expiries: list[tuple[float, str] | _Entry] = []
+        # A heap. Some of its expiries are stale: their entry was overwritten.
+        self._expiries: list[_Expiry] = []
         self._shares: dict[int, int] = {}
         self._pid = os.getpid()
         self._locks = {self._pid: threading.Lock()}
@@ -84,11 +87,7 @@ class MemoryStore:
             now = self._start_call()
             if key not in self._entries:
                 self._make_room(now)
-            expires = _NEVER
-            if ttl is not None:
-                expires = now + ttl
-                # The heap keeps no value that the next `set` may replace.
-                heapq.heappush(self._expiries, (expires, key))
+            expires = _NEVER if ttl is None else now + ttl
             self._put((expires, key, value, _NOBODY))
             if len(self._expiries) > 2 * len(self._entries) + _STALE_EXPIRIES:
                 self._rebuild()
@@ -108,16 +107,14 @@ class MemoryStore:
             ValueError: `ttl` is not a positive finite number.
         """
         _check_ttl(ttl)
-        share = _NOBODY if owner is None else hash(owner)
+        share = _NOBODY if owner is None else _hash_owner(owner)
         with self._own_lock():
             now = self._start_call()
             if _live_value(self._entries.get(key), now) is not None:
                 return False
             self._make_room(now)
             self._check_share(share, now)
-            entry = (now + ttl, key, value, share)
-            heapq.heappush(self._expiries, entry)
-            self._put(entry)
+            self._put((now + ttl, key, value, share))
             return True
 
     def _own_lock(self) -> threading.Lock:
@@ -153,8 +150,13 @@ class MemoryStore:
         return True
 
     def _drop_all_expired(self, now: float) -> None:
-        while self._drop_expired(now):
-            pass
+        # To drop many, one pass over all entries is faster than as many changes of the heap.
+        for _ in range(len(self._expiries) // 8 + 1):
+            if not self._drop_expired(now):
+                return
+        entries = self._entries.items()
+        self._entries = {key: entry for key, entry in entries if now < entry[0]}
+        self._rebuild()
 
     def _make_room(self, now: float) -> None:
         if len(self._entries) < self._max_entries:
@@ -176,7 +178,9 @@ class MemoryStore:
         return 10 * self._shares.get(owner, 0) > self._max_entries
 
     def _put(self, entry: _Entry) -> None:
-        _, key, _, _ = entry
+        expires, key, _, _ = entry
+        if expires != _NEVER:
+            heapq.heappush(self._expiries, _expiry_of(entry))
         old_entry = self._entries.get(key)
         self._entries[key] = entry
         if old_entry is not None:
@@ -201,11 +205,21 @@ class MemoryStore:
         self._expiries = []
         self._shares = {}
         for entry in self._entries.values():
-            expires, key, _, _ = entry
-            if expires != _NEVER:
-                self._expiries.append((expires, key))
+            if entry[0] != _NEVER:
+                self._expiries.append(_expiry_of(entry))
             self._join_share(entry)
         heapq.heapify(self._expiries)
+
+
+def _expiry_of(entry: _Entry) -> _Expiry:
+    """Return what stands for an entry in the heap, where it may outlive the entry."""
+    expires, key, value, _ = entry
+    return entry if len(value) <= _SHORT_VALUE else (expires, key)
+
+
+def _hash_owner(owner: str) -> int:
+    # The hash of the empty text is 0, which stands for nobody.
+    return hash(owner) or 1
 
 
 def _live_value(entry: _Entry | None, now: float) -> bytes | None:
