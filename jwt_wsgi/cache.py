@@ -87,8 +87,9 @@ class TokenCache(Generic[Entry]):
         self._own_process()
 
     def _own_process(self) -> None:
-        self._pid = os.getpid()
+        # In this order no thread of a new process can take a lock that the parent held.
         self._lock = threading.Lock()
+        self._pid = os.getpid()
 
     def get(self, token: str) -> Entry | None:
         """Return the value that is cached for exactly this token, or None."""
