@@ -123,6 +123,8 @@ ROWS = (
     _over_bare("ES256", 1.25),
     _over_bare("EdDSA", 1.2),
     Row("stack", "whole stack, seen token, over bare verify: RS256", "RS256, seen", "RS256, bare verify", at_most=0.15),
+    Row("stack", "whole stack, seen token with a fresh DPoP proof, over bare verify of the proof: ES256",
+        "a seen token with a fresh ES256 proof", "ES256 proof, bare verify", at_most=1.5),
     Row("stack", "PyJWT's decode over the whole stack: fresh token", "PyJWT, fresh", "RS256, fresh", at_least=2.6),
     Row("stack", "PyJWT's decode over the whole stack: seen token", "PyJWT, fresh", "RS256, seen", at_least=27),
     *(_library(name) for name in ("joserfc", "Authlib", "PyJWT", "python-jose", "jwcrypto")),

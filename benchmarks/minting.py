@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Iterator
 
-from jwt_wsgi.testing import LocalIssuer
+from jwt_wsgi.testing import DPoPKey, LocalIssuer
 from jwt_wsgi.testing.signing import compact
 
 AUDIENCE = "https://api.example.com"
@@ -44,6 +44,11 @@ def mint(
     return list(
         minting(issuer, count, kids=kids, issuers=issuers, expired=expired, padding=padding)
     )
+
+
+def mint_proofs(token: str, key: DPoPKey, count: int) -> list[str]:
+    """Return distinct DPoP proofs for requests with one token (RFC 9449 §4.2)."""
+    return [key.proof("GET", f"{AUDIENCE}/api/private-scoped", token) for _ in range(count)]
 
 
 def minting(

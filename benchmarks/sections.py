@@ -13,7 +13,8 @@ from benchmarks import importing, memory, minting, peers, worker
 from benchmarks.measuring import Deadline, FigureCollector, rotated
 from benchmarks.scale import Scale
 from benchmarks.stack import ACCEPTED, REFUSED
-from jwt_wsgi.testing import LocalIssuer
+from jwt_wsgi.jose.public_keys import load_public_key
+from jwt_wsgi.testing import DPoPKey, LocalIssuer
 
 ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")
 THREADS = (1, 2, 4, 8)
@@ -35,8 +36,11 @@ class Measurements(FigureCollector):
 
 def pem(issuer: LocalIssuer) -> str:
     """Return the issuer's public key as PEM, which every library reads."""
-    public = issuer.key().private.public_key()
-    text: bytes = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    return _as_pem(issuer.key().private.public_key())
+
+
+def _as_pem(public_key: Any) -> str:
+    text: bytes = public_key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     return text.decode()
 
 
@@ -46,6 +50,7 @@ def stack(scale: Scale, deadline: Deadline) -> Measurements:
     measurements.absent = {f"{name}, fresh": reason for name, reason in peers.absent().items()}
     groups = [_algorithm(algorithm, scale) for algorithm in ALGORITHMS]
     groups.append(_refusals(scale))
+    groups.append(_proofs(scale))
     _measure_rounds(measurements, scale, deadline, groups)
     return measurements
 
@@ -182,6 +187,30 @@ def _refusals(scale: Scale) -> Contenders:
         for name, tokens in kinds.items()
     }
     return {"accepted": {**whole_stack, "status": ACCEPTED, "tokens": good}, **refused}
+
+
+def _proofs(scale: Scale) -> Contenders:
+    """Return contenders for one token that is bound to a key, with a new proof each time."""
+    issuer = minting.local_issuer()
+    key = DPoPKey("ES256")
+    token = issuer.token(minting.SCOPE, cnf=key, expires_in=minting.LIFETIME)
+    warm = [f"{token} {proof}" for proof in minting.mint_proofs(token, key, 2)]
+    proofs = minting.mint_proofs(token, key, scale.tokens)
+    return {
+        "ES256 proof, bare verify": {
+            "kind": "bare",
+            "pem": _as_pem(load_public_key(key.jwk)),
+            "algorithm": "ES256",
+            "tokens": proofs,
+        },
+        "a seen token with a fresh ES256 proof": {
+            "kind": "stack",
+            "jwks": issuer.jwks,
+            "base_url": minting.AUDIENCE,
+            "warm": warm,
+            "tokens": [f"{token} {proof}" for proof in proofs],
+        },
+    }
 
 
 def _rules(scale: Scale) -> Contenders:

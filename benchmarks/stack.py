@@ -8,10 +8,13 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from benchmarks.measuring import Contender
 from benchmarks.minting import AUDIENCE, ISSUER
-from jwt_wsgi import Issuer, StaticJWKS, protect, scope
+from jwt_wsgi import DPoP, Issuer, StaticJWKS, protect, scope
 
 ACCEPTED = "200 OK"
 REFUSED = "401 Unauthorized"
+
+#: Seconds that the proofs of a run stay good.
+MAX_PROOF_AGE = 3600
 
 #: The environ of waitress for a GET, without the streams.
 ENVIRON: Mapping[str, Any] = {
@@ -50,6 +53,7 @@ def stack(
     *,
     rules: int = 1,
     issuers: Sequence[str] = (ISSUER,),
+    base_url: str | None = None,
 ) -> WSGIApplication:
     """Return the trivial application behind the three layers.
 
@@ -58,6 +62,7 @@ def stack(
         algorithm: The algorithm of the tokens.
         rules: The number of rules that `rule_path` names, beside the rule of the path in `ENVIRON`.
         issuers: The names of the issuers.
+        base_url: The base URL of DPoP proofs; without it, none is accepted.
     """
     trusted_issuers = [
         Issuer(name, audience=AUDIENCE, keys=StaticJWKS(jwks), algorithms=[algorithm])
@@ -65,7 +70,8 @@ def stack(
     ]
     numbered_rules = {rule_path(number): scope("read:messages") for number in range(rules)}
     all_rules = {"/api/private-scoped": scope("read:messages"), **numbered_rules}
-    return protect(trivial, issuer=trusted_issuers, rules=all_rules)
+    dpop = None if base_url is None else DPoP(base_url, max_age=MAX_PROOF_AGE)
+    return protect(trivial, issuer=trusted_issuers, rules=all_rules, dpop=dpop)
 
 
 def rule_path(number: int) -> str:
@@ -92,7 +98,11 @@ class Requests:
         self.statuses: list[str] = []
 
     def contend(self, tokens: Sequence[str]) -> Contender:
-        """Return the contender. An empty token stands for a request without a token."""
+        """Return the contender.
+
+        An empty token stands for a request without a token. A token and a DPoP proof stand in one
+        text, with a space between them.
+        """
         return Contender(self.prepare, tokens, self.check)
 
     def prepare(self, tokens: Sequence[str]) -> Callable[[], None]:
@@ -121,7 +131,11 @@ class Requests:
 
     def _environ(self, token: str) -> WSGIEnvironment:
         environ = dict(ENVIRON)
-        if token:
+        if " " in token:
+            bound_token, proof = token.split(" ")
+            environ["HTTP_AUTHORIZATION"] = f"DPoP {bound_token}"
+            environ["HTTP_DPOP"] = proof
+        elif token:
             environ["HTTP_AUTHORIZATION"] = f"Bearer {token}"
         if self._paths:
             environ["PATH_INFO"] = self._paths[self._sent % len(self._paths)]
