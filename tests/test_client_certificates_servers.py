@@ -5,6 +5,7 @@ The proxies connect from 127.0.0.9, which is trusted. Whoever goes around them c
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import shutil
@@ -13,6 +14,7 @@ import ssl
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from http.client import HTTPException, HTTPResponse
@@ -27,6 +29,8 @@ from certificate_app import PROXY
 from cheroot.ssl.builtin import BuiltinSSLAdapter
 from cheroot.wsgi import Server as CherootServer
 from client_tls import Authority, Issued
+from joserfc import jwt
+from joserfc.jwk import OctKey
 from nginx import needs_nginx, nginx
 from ports import free_port
 from processes import running
@@ -257,6 +261,7 @@ SSLCertificateKeyFile {files.key}
 SSLCACertificateFile {files.authority}
 SSLVerifyClient optional
 SSLOptions +StdEnvVars +ExportCertData
+WSGIPassAuthorization On
 WSGISocketPrefix {files.folder}/wsgi
 WSGIDaemonProcess api processes=1 threads=2 python-path={files.folder}
 WSGIProcessGroup api
@@ -317,6 +322,35 @@ def test_a_server_refuses_a_certificate_of_a_foreign_authority(tls_server: Serve
 
 def test_a_certificate_over_16_kib_is_none_at_a_server(tls_server: Server) -> None:
     assert tls_server.ask_tls(client=LARGE)["certificate"] is None
+
+
+def bearer(issued: Issued) -> str:
+    """Return the line with a token that is bound to a certificate."""
+    digest = base64.urlsafe_b64encode(hashlib.sha256(issued.der).digest()).decode("ascii")
+    claims = {
+        "iss": certificate_app.ISSUER,
+        "aud": certificate_app.AUDIENCE,
+        "exp": int(time.time()) + 3600,
+        "cnf": {"x5t#S256": digest.rstrip("=")},
+    }
+    key = OctKey.import_key(certificate_app.SECRET)
+    return f"Authorization: Bearer {jwt.encode({'alg': 'HS256'}, claims, key)}"
+
+
+#: The client at the server, and the verdict on a token that is bound to the certificate of CLIENT.
+VERDICTS = [
+    pytest.param(CLIENT, "accepted", id="its client"),
+    pytest.param(VICTIM, "binding_mismatch", id="another client"),
+    pytest.param(None, "token_bound", id="no certificate"),
+]
+
+
+@pytest.mark.conforms(73, 74, 100)
+@pytest.mark.parametrize(("client", "reason"), VERDICTS)
+def test_a_token_needs_its_certificate_at_a_server(
+    tls_server: Server, client: Issued | None, reason: str
+) -> None:
+    assert tls_server.ask_tls(bearer(CLIENT), client=client)["certificate"] == reason
 
 
 @pytest.mark.parametrize("name", ["SSL-Client-Cert", "SSL_CLIENT_CERT", "HTTPS-CC", "HTTPS_CC"])
@@ -558,6 +592,15 @@ def test_a_proxy_refuses_a_certificate_of_a_foreign_authority(proxied: Proxied) 
 def test_a_certificate_over_16_kib_is_none_behind_a_proxy(proxied: Proxied) -> None:
     # A server may refuse such a header by itself.
     assert proxied.proxy.ask_tls(client=LARGE) in (proxied.expected(None), 400, 431)
+
+
+@pytest.mark.conforms(73, 74, 100)
+@pytest.mark.parametrize(("client", "reason"), VERDICTS)
+def test_a_token_needs_its_certificate_behind_a_proxy(
+    proxied: Proxied, client: Issued | None, reason: str
+) -> None:
+    answer = proxied.proxy.ask_tls(bearer(CLIENT), client=client)
+    assert {answer[source] for source in proxied.sources} == {reason}
 
 
 ANY_AUTHORITY = {
