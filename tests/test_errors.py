@@ -14,10 +14,12 @@ from jwt_wsgi import (
     Forbidden,
     InsufficientAuthentication,
     InsufficientScope,
+    InvalidProof,
     InvalidRequest,
     InvalidToken,
     KeysUnavailable,
     MissingToken,
+    TemporarilyUnavailable,
 )
 from jwt_wsgi.errors import REASONS
 
@@ -27,7 +29,11 @@ DOCUMENTED = """
     token_too_large token_malformed header_unsupported algorithm_not_allowed type_mismatch
     issuer_mismatch kid_unknown signature_invalid audience_mismatch token_expired
     token_not_yet_valid token_too_old claim_missing claim_malformed claim_mismatch id_token
-    token_bound token_revoked revocation_unknown
+    token_bound binding_mismatch token_not_bound
+    proof_missing proof_malformed proof_algorithm_not_allowed proof_signature_invalid
+    proof_mismatch proof_expired proof_nonce_required proof_replayed
+    certificate_unavailable store_unavailable
+    token_revoked revocation_unknown
     insufficient_scope claim_forbidden denied cross_site no_rule
     insufficient_authentication
     path_ambiguous method_ambiguous mount_unknown
@@ -46,6 +52,8 @@ ANSWERS = [
     ),
     (Forbidden, 403, "forbidden", "denied"),
     (InsufficientScope, 403, "insufficient_scope", "insufficient_scope"),
+    (InvalidProof, 401, "invalid_dpop_proof", "proof_malformed"),
+    (TemporarilyUnavailable, 503, "temporarily_unavailable", "store_unavailable"),
     (KeysUnavailable, 503, "temporarily_unavailable", "keys_unavailable"),
 ]
 KINDS = [kind for kind, *_ in ANSWERS]

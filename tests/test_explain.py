@@ -50,7 +50,7 @@ RULES = {
 }
 TOKEN_STEPS = [
     "form", "algorithm", "payload", "issuer", "issuer's algorithm", "type", "key", "signature", "audience", "claims",
-    "expiry", "not before", "age", "predicates",
+    "expiry", "not before", "age", "possession", "predicates",
 ]  # fmt: skip
 STEPS = ["credentials", *TOKEN_STEPS, "path", "rule"]
 
@@ -263,7 +263,18 @@ WALKS = [
         id="an odd audience",
     ),
     pytest.param(
-        lambda: LOCAL.token(cnf={}), "/scoped", "claims", "token_bound: 'cnf'", id="bound to a key"
+        lambda: LOCAL.token(cnf={}),
+        "/scoped",
+        "claims",
+        "token_bound: 'cnf with []'",
+        id="no key in cnf",
+    ),
+    pytest.param(
+        lambda: LOCAL.token(cnf={"jkt": "x"}),
+        "/scoped",
+        "possession",
+        "token_bound: ",
+        id="bound to a key",
     ),
     pytest.param(
         lambda: LOCAL.token(exp="x"), "/scoped", "claims", "claim_malformed: 'x'", id="an odd date"

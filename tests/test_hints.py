@@ -15,7 +15,7 @@ from jwt_wsgi import Issuer, StaticJWKS, protect, scope
 from jwt_wsgi.explain import Explainer
 from jwt_wsgi.jose.encoding import encode
 from jwt_wsgi.jose.hints import KINDS, hint_for
-from jwt_wsgi.testing import LocalIssuer
+from jwt_wsgi.testing import DPoPKey, LocalIssuer
 
 LOCAL = LocalIssuer(algorithms=("ES256",), audience="https://api.test")
 OTHER = LocalIssuer("https://staging.test/", algorithms=("ES256",), audience="https://api.test")
@@ -61,6 +61,7 @@ TELL_TALES = [
     pytest.param(LOCAL.token(header={"alg": "XS256"}), "unknown_algorithm", id="D2 unknown alg"),
     pytest.param(OTHER.token(), "other_issuer", id="D2 another environment"),
     pytest.param(LOCAL.token(events={}), "security_event", id="D2 a logout token"),
+    pytest.param(DPoPKey().proof("GET", "https://a.example/", "t"), "dpop_proof", id="a proof"),
     pytest.param(LOCAL.token(expires_in=-3600), None, id="D2 expired: the reason says it"),
 ]  # fmt: skip
 
@@ -111,7 +112,9 @@ def test_any_text_has_a_hint_or_none_and_it_quotes_nothing(text: str, reason: st
     assert hint is None or hint.kind in KINDS
 
 
-NAMES = st.sampled_from(["alg", "enc", "signer", "client", "aud", "nonce", "events", "at_hash"])
+NAMES = st.sampled_from(
+    ["alg", "typ", "enc", "signer", "client", "aud", "nonce", "events", "at_hash"]
+)
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
     lambda inner: (

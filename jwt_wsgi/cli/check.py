@@ -1,6 +1,6 @@
 """`check`: the linter's findings on a policy, and problems of the live issuers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
 import click
@@ -9,6 +9,7 @@ from jwt_wsgi.cli.applications import app_option, load_stack, printing_to_errors
 from jwt_wsgi.cli.issuer_options import IssuerOptions, issuer_options
 from jwt_wsgi.cli.issuer_report import IssuerReport, check_issuer, print_report
 from jwt_wsgi.cli.output import escape, print_json, print_line, print_table
+from jwt_wsgi.cli.possession_report import PossessionReport, report_possession
 from jwt_wsgi.cli.provider_presets import preset_option
 from jwt_wsgi.cli.shared_options import json_option
 from jwt_wsgi.explain.dates import pluralize
@@ -30,6 +31,7 @@ class PolicyReport:
         problem: Why the file is not a policy, or None.
         findings: The linter's findings that are not accepted.
         unused: The values of `--accept` that match no finding.
+        possession: How the application checks the possession of keys, or None if it does not.
     """
 
     file: str | None
@@ -37,6 +39,7 @@ class PolicyReport:
     problem: str | None = None
     findings: tuple[Finding, ...] = ()
     unused: tuple[str, ...] = ()
+    possession: PossessionReport | None = None
 
     @property
     def is_good(self) -> bool:
@@ -155,7 +158,7 @@ def _of_application(
     verifier = stack.verifier.verifier
     policy = stack.authorizer.policy
     report = _lint(application, policy, accepted, issuer_count=verifier.trusted)
-    return report, list(verifier.issuers)
+    return replace(report, possession=report_possession(stack)), list(verifier.issuers)
 
 
 def _check_policy(file: BinaryIO, accepted: tuple[str, ...], *, issuer_count: int) -> PolicyReport:
@@ -208,6 +211,7 @@ def _document(report: PolicyReport | None, issuers: list[IssuerReport]) -> dict[
         "default": default,
         "findings": [finding._asdict() for finding in report.findings],
         "unused": report.unused,
+        "possession": None if report.possession is None else report.possession.as_json(),
         "issuers": [issuer.as_json() for issuer in issuers],
     }
 
@@ -227,6 +231,9 @@ def _print_policy(report: PolicyReport) -> None:
         return
     rules = pluralize(len(report.policy.rules), "rule")
     print_line(escape(f"{report.file}: {rules}, default {report.policy.default!r}"))
+    if report.possession is not None:
+        for sentence in report.possession.lines():
+            print_line(escape(sentence, 1000))
     for value in report.unused:
         print_line(escape(f"--accept {value}: there is no such finding; remove the option"), "red")
     if not report.findings:

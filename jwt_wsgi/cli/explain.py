@@ -7,20 +7,23 @@ from contextlib import contextmanager
 import click
 
 from jwt_wsgi.cli.applications import app_option, load_stack, printing_to_errors
+from jwt_wsgi.cli.evidence import proof_option, read_certificate, read_proof
 from jwt_wsgi.cli.explanation_output import Result, document_of, print_result
 from jwt_wsgi.cli.issuer_options import IssuerOptions, issuer_options
 from jwt_wsgi.cli.output import print_json, show_progress
+from jwt_wsgi.cli.possession_options import PossessionOptions, possession_options
 from jwt_wsgi.cli.provider_presets import preset_option
 from jwt_wsgi.cli.published_keys import published_keys_of
 from jwt_wsgi.cli.request_input import Request, request_from
-from jwt_wsgi.cli.shared_options import json_option, load_policy, policy_option
+from jwt_wsgi.cli.shared_options import json_option, load_policy, policy_option, usage_errors
 from jwt_wsgi.cli.times import at_option, clock_at
-from jwt_wsgi.cli.tokens import read_input, token_options
+from jwt_wsgi.cli.tokens import read_input, reads_standard_input, token_options
 from jwt_wsgi.explain import Explainer, Explanation
 from jwt_wsgi.issuer import ANY_AUDIENCE, Issuer
 from jwt_wsgi.jwks.remote import RemoteJWKS
 from jwt_wsgi.jwks.source import single_sources
 from jwt_wsgi.sources import TokenSource, parse_sources
+from jwt_wsgi.stores import MemoryStore
 
 # An issuer for requests without a token. Nothing is fetched for them.
 _NOBODY = "https://issuer.invalid/"
@@ -46,7 +49,10 @@ _NOBODY = "https://issuer.invalid/"
     multiple=True,
     help="An origin whose requests may use the cookie of --token-sources; repeatable.",
 )
+@possession_options
 @token_options
+@proof_option
+@click.option("--certificate", metavar="FILE", help="The client's certificate, in PEM or DER.")
 @click.option("--no-token", is_flag=True, help="Explain the request without a token.")
 @click.option(
     "--mount", default="", metavar="PATH", help="SCRIPT_NAME, where the application is mounted."
@@ -64,6 +70,8 @@ def explain(
     cookie_origins: tuple[str, ...],
     token_file: str | None,
     token_env: str | None,
+    proof: str | None,
+    certificate: str | None,
     no_token: bool,
     mount: str,
     at: float | None,
@@ -71,6 +79,7 @@ def explain(
     method: str | None,
     path: str | None,
     options: IssuerOptions,
+    possession: PossessionOptions,
 ) -> None:
     """Show how the request METHOD PATH is decided: each check, and the response.
 
@@ -80,12 +89,19 @@ def explain(
     With --app, policy, issuers and all options are those of the application. Its module is
     imported, so its code runs; the application is not called.
 
+    A DPoP proof is not used up. A proof that was used before is noticed with --app, if the
+    application has a shared store.
+
     The exit status is 0 if the request would reach the application, and 1 if it is refused.
     """
-    if no_token and (token_file or token_env):
-        raise click.UsageError("--no-token: remove it, or remove --token-file and --token-env")
+    _check_inputs(token_file, token_env, proof, no_token=no_token)
     if application is not None:
-        others = {"--policy": policy_file, "--issuer": issuer_name, "--preset": preset}
+        others: dict[str, object] = {
+            "--policy": policy_file,
+            "--issuer": issuer_name,
+            "--preset": preset,
+            **possession.given(),
+        }
         others["--token-sources"] = token_sources
         others["--cookie-origin"] = next(iter(cookie_origins), None)
         options.check_alone(others)
@@ -94,20 +110,55 @@ def explain(
         policy = load_policy(policy_file)
         issuer = _issuer(issuer_name, preset, options, no_token=no_token)
         sources = _sources(token_sources, cookie_origins)
-        explainer = Explainer(issuer, policy, clock=clock_at(at), token_sources=sources)
+        dpop = possession.dpop()
+        with usage_errors():
+            explainer = Explainer(
+                issuer,
+                policy,
+                clock=clock_at(at),
+                token_sources=sources,
+                dpop=dpop,
+                client_certificate=possession.client_certificate(is_given=certificate is not None),
+            )
     else:
         raise click.UsageError(
             "--app: write the application, such as shop.wsgi:application; or write --policy with a"
             " TOML file"
         )
-    given = None if no_token else read_input(token_file, token_env)
+    sent_proof = read_proof(proof)
+    _check_expects_proof(explainer, sent_proof)
+    given = None if no_token else read_input(token_file, token_env).with_proof(sent_proof)
     request = request_from(method, path, mount, given)
-    result = _explain(explainer, request, application)
+    result = _explain(explainer, request, read_certificate(certificate), application)
     if as_json:
         print_json(document_of(result))
     else:
         print_result(result)
     raise click.exceptions.Exit(0 if result.allowed else 1)
+
+
+def _check_inputs(
+    token_file: str | None, token_env: str | None, proof: str | None, *, no_token: bool
+) -> None:
+    if no_token and (token_file or token_env or proof):
+        raise click.UsageError(
+            "--no-token: remove it, or remove --token-file, --token-env and --proof"
+        )
+    if proof == "-" and reads_standard_input(token_file, token_env):
+        raise click.UsageError(
+            "--proof -: standard input has the token; write --proof @FILE, or name the token's "
+            "place with --token-file or --token-env"
+        )
+
+
+def _check_expects_proof(explainer: Explainer, proof: str | None) -> None:
+    """Refuse a proof that nothing would look at."""
+    verifier = explainer.verifier
+    if proof is not None and (verifier is None or verifier.dpop is None):
+        raise click.UsageError(
+            "--proof: this API checks no proofs; write --dpop-base-url with its public base URL, "
+            "or leave out the proof"
+        )
 
 
 def _explainer_of(application: str, at: float | None) -> Explainer:
@@ -145,10 +196,12 @@ def _issuer(
     )
 
 
-def _explain(explainer: Explainer, request: Request, application: str | None) -> Result:
+def _explain(
+    explainer: Explainer, request: Request, certificate: bytes | None, application: str | None
+) -> Result:
     with show_progress("judging the request"), printing_to_errors(), _without_decision_log():
         try:
-            explanation = explainer.explain(request.environ())
+            explanation = explainer.explain(request.environ(), certificate=certificate)
         except Exception as error:  # noqa: BLE001 (a user's get_token may raise anything)
             # The type alone: the text of the exception may quote the token.
             raise click.UsageError(
@@ -156,7 +209,27 @@ def _explain(explainer: Explainer, request: Request, application: str | None) ->
                 "its server answers 500; look at get_token and the middleware in front"
             ) from None
         problem = _keys_problem(explanation)
-    return Result(request, explanation, problem, application, explainer.passed_over)
+    return Result(
+        request,
+        explanation,
+        problem,
+        application,
+        explainer.passed_over,
+        _is_replay_unknown(explainer, request, explanation, application),
+    )
+
+
+def _is_replay_unknown(
+    explainer: Explainer, request: Request, explanation: Explanation, application: str | None
+) -> bool:
+    """Return True if a proof was good, and only the running API knows if it was used before."""
+    verifier = explainer.verifier
+    if verifier is None or verifier.dpop is None or not request.has_proof:
+        return False
+    passed = {step.name for step in explanation.steps if step.passed}
+    if "possession" not in passed:
+        return False
+    return application is None or isinstance(verifier.dpop.replay, MemoryStore)
 
 
 def _keys_problem(explanation: Explanation) -> str | None:

@@ -10,6 +10,10 @@ from jwt_wsgi.jose.hints import Hint
 
 _PASSED_LABELS = {True: "yes", False: "NO", None: "-"}
 _STYLES = {True: "", False: "bold red", None: "dim"}
+_REPLAY_UNKNOWN = (
+    "Only the running API knows if this proof was used before: no shared store of used proofs is "
+    "known here."
+)
 #: The first status of a refusal.
 _FIRST_ERROR = 400
 
@@ -24,6 +28,7 @@ class Result:
         keys_problem: Why the issuer's keys could not be fetched, or None.
         application: The value of --app, or None.
         passed_over: The names of middleware in front of the layers that was not called.
+        is_replay_unknown: True if only the running API knows if the proof was used before.
     """
 
     request: Request
@@ -31,6 +36,7 @@ class Result:
     keys_problem: str | None
     application: str | None
     passed_over: tuple[str, ...]
+    is_replay_unknown: bool
 
     @property
     def allowed(self) -> bool:
@@ -57,6 +63,7 @@ def document_of(result: Result) -> dict[str, Any]:
         "note": explanation.note,
         "not_called": list(result.passed_over),
         "keys_problem": result.keys_problem,
+        "replay_unknown": result.is_replay_unknown,
         "steps": [step._asdict() for step in explanation.steps],
         "response": _response_document(explanation.refusal),
     }
@@ -76,6 +83,8 @@ def print_result(result: Result) -> None:
     if result.keys_problem is not None:
         problem = f"The issuer's keys could not be fetched: {result.keys_problem}"
         print_line(escape(problem, 1000), "yellow")
+    if result.is_replay_unknown:
+        print_line(_REPLAY_UNKNOWN, "yellow")
     _print_outcome(result)
     _print_advice(explanation)
 

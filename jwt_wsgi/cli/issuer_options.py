@@ -94,6 +94,16 @@ _OPTIONS = (
         help="A required member of the token's header; repeatable.",
     ),
     click.option("--padded", is_flag=True, help="The issuer pads its tokens (=)."),
+    click.option(
+        "--sender-constrained",
+        is_flag=True,
+        help="Accept only tokens of the issuer that are bound to a key, with its proof.",
+    ),
+    click.option(
+        "--accept-unproven-binding",
+        is_flag=True,
+        help="Accept tokens that are bound in a way that the API cannot check.",
+    ),
     ca_certs_option,
     allow_http_option,
 )
@@ -115,6 +125,8 @@ class IssuerOptions:
     allow_id_tokens: bool
     header: tuple[str, ...]
     padded: bool
+    sender_constrained: bool
+    accept_unproven_binding: bool
     ca_certs: str | None
     allow_http: bool
 
@@ -148,6 +160,8 @@ class IssuerOptions:
             "--allow-id-tokens": self.allow_id_tokens,
             "--header": bool(self.header),
             "--padded": self.padded,
+            "--sender-constrained": self.sender_constrained,
+            "--accept-unproven-binding": self.accept_unproven_binding,
             "--ca-certs": self.ca_certs is not None,
             "--allow-http": self.allow_http,
         }
@@ -206,8 +220,13 @@ class IssuerOptions:
             "allow_http": self.allow_http,
             "header": header or None,
         }
-        # A preset may have another default.
-        return {**options, "padded": True} if self.padded else options
+        # A preset may have another default, and not all presets have these options.
+        flags = {
+            "padded": self.padded,
+            "sender_constrained": self.sender_constrained,
+            "accept_unproven_binding": self.accept_unproven_binding,
+        }
+        return {**options, **{name: True for name, is_set in flags.items() if is_set}}
 
     def keys(self, name: str) -> KeySource:
         """Return the key source that the options name, or discovery for `name`.

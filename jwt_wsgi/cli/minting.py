@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 from wsgiref.types import StartResponse, WSGIEnvironment
 
+from jwt_wsgi.bindings import BEARER_SCHEME, DPOP_SCHEME
+from jwt_wsgi.cli.proven_key import ProofRefused, read_proven_key
 from jwt_wsgi.jose.strict_json import read_object
 from jwt_wsgi.testing import LocalIssuer
 from jwt_wsgi.testing.loopback import LOOPBACK_HOST, is_local, is_proxied
@@ -58,7 +60,7 @@ class MintingIssuer:
         origin = environ.get("HTTP_ORIGIN")
         if origin is not None and refusal is None:
             headers.append(("Access-Control-Allow-Origin", origin))
-            headers.append(("Access-Control-Allow-Headers", "Content-Type"))
+            headers.append(("Access-Control-Allow-Headers", "Content-Type, DPoP"))
         start_response(f"{reply.status.value} {reply.status.phrase}", headers)
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
 
@@ -93,14 +95,28 @@ class MintingIssuer:
             claims = _claims(members)
             expires_in = _parse_expires_in(members.get("expires_in", _DEFAULT_EXPIRES_IN))
             algorithm = self._algorithm(members)
+            thumbprint = self._proven_key(environ)
+            if thumbprint is not None:
+                claims["cnf"] = {**_confirmation(claims), "jkt": thumbprint}
+            scope = members.get("scope")
+            token = self._local.token(scope, expires_in=expires_in, algorithm=algorithm, **claims)
+        except ProofRefused as error:
+            return _error(HTTPStatus.BAD_REQUEST, str(error), "invalid_dpop_proof")
         except ValueError as error:
             return _error(HTTPStatus.BAD_REQUEST, str(error))
-        scope = members.get("scope")
-        token = self._local.token(scope, expires_in=expires_in, algorithm=algorithm, **claims)
-        document = {"access_token": token, "token_type": "Bearer", "expires_in": expires_in}
+        token_type = BEARER_SCHEME if thumbprint is None else DPOP_SCHEME
+        document = {"access_token": token, "token_type": token_type, "expires_in": expires_in}
         if scope is not None:
             document["scope"] = scope
         return _Reply(HTTPStatus.OK, document)
+
+    def _proven_key(self, environ: WSGIEnvironment) -> str | None:
+        """Return the thumbprint of the key of the request's proof, or None without a proof."""
+        proof = environ.get("HTTP_DPOP")
+        if proof is None:
+            return None
+        endpoint = self._local.issuer.rstrip("/") + TOKEN_PATH
+        return read_proven_key(proof, endpoint, self._local.clock())
 
     def _algorithm(self, members: dict[str, Any]) -> str | None:
         algorithm: str | None = members.get("algorithm")
@@ -124,9 +140,9 @@ def _forbidden(description: str) -> _Reply:
     return _error(HTTPStatus.FORBIDDEN, description)
 
 
-def _error(status: HTTPStatus, description: str) -> _Reply:
-    """Return an error response (RFC 6749 §5.2)."""
-    return _Reply(status, {"error": "invalid_request", "error_description": description})
+def _error(status: HTTPStatus, description: str, code: str = "invalid_request") -> _Reply:
+    """Return an error response (RFC 6749 §5.2, RFC 9449 §5)."""
+    return _Reply(status, {"error": code, "error_description": description})
 
 
 def _headers(method: str, body: bytes) -> list[tuple[str, str]]:
@@ -177,6 +193,12 @@ def _claims(members: dict[str, Any]) -> dict[str, Any]:
         raise ValueError(f"claims: leave out the reserved names {', '.join(_RESERVED_CLAIMS)}")
     usual = {claim: members[name] for name, claim in _CLAIM_NAMES.items() if name in members}
     return {**usual, **claims}
+
+
+def _confirmation(claims: dict[str, Any]) -> dict[str, Any]:
+    """Return the members of `cnf` that the request names."""
+    confirmation = claims.get("cnf")
+    return confirmation if isinstance(confirmation, dict) else {}
 
 
 def _parse_expires_in(value: object) -> int:

@@ -12,6 +12,7 @@ from jwt_wsgi.cli.inspect import inspect
 from jwt_wsgi.cli.issuer import issuer
 from jwt_wsgi.cli.keys import keys
 from jwt_wsgi.cli.output import escape_error
+from jwt_wsgi.cli.proof import proof
 from jwt_wsgi.cli.routes import routes
 
 #: The exit status after Ctrl-C, as shells report it: 128 plus SIGINT.
@@ -57,5 +58,5 @@ def program() -> None:
     """
 
 
-for command in (explain, inspect, keys, check, routes, issuer):
+for command in (explain, inspect, keys, check, routes, issuer, proof):
     program.add_command(command)

@@ -10,10 +10,11 @@ from urllib.parse import parse_qsl, unquote_to_bytes, urlsplit
 import click
 
 from jwt_wsgi.auth import Credentials
+from jwt_wsgi.bindings import DPOP_SCHEME
 from jwt_wsgi.cli.output import keep_secret
 from jwt_wsgi.cli.pasted import Pasted
 from jwt_wsgi.cli.tokens import Input
-from jwt_wsgi.middleware.extraction import parse_authorization
+from jwt_wsgi.middleware.extraction import ACCEPTED_SCHEMES, parse_authorization
 
 _ORIGIN = "http://localhost"
 _PORTS = {"http": "80", "https": "443"}
@@ -49,11 +50,22 @@ class Request:
 
     @property
     def token_size(self) -> int | None:
-        """The size of the Bearer token in bytes, or None without exactly one."""
-        credentials = parse_authorization(self.environ().get("HTTP_AUTHORIZATION", ""))
+        """The size of the token in the header `Authorization` in bytes, or None without one."""
+        header = self.environ().get("HTTP_AUTHORIZATION", "")
+        credentials = parse_authorization(header, ACCEPTED_SCHEMES[True])
         if not isinstance(credentials, Credentials):
             return None
         return len(credentials.token)
+
+    @property
+    def has_proof(self) -> bool:
+        """True if the request has a token under the scheme DPoP, and a proof."""
+        environ = self.environ()
+        header = environ.get("HTTP_AUTHORIZATION", "")
+        credentials = parse_authorization(header, ACCEPTED_SCHEMES[True])
+        if not isinstance(credentials, Credentials):
+            return False
+        return credentials.scheme == DPOP_SCHEME and "HTTP_DPOP" in environ
 
     def environ(self) -> dict[str, Any]:
         """Return the environ that a server makes of the request (PEP 3333)."""

@@ -21,6 +21,9 @@ _REMEDIES = {
     "with allow_http=True": "with --allow-http",
     "use SharedSecret": "use --secret-env",
     "pass it to StaticJWKS": "write its public part to a file, and name that with --jwks",
+    "give it dpop=DPoP(...) or client_certificate=...": (
+        "write --dpop-base-url URL or --client-certificates"
+    ),
     "or ANY_AUDIENCE for anyone's": "or --any-audience",
 }
 

@@ -6,22 +6,29 @@ No command takes a token as an argument: shells remember arguments, and other us
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import click
 
 from jwt_wsgi.auth import Credentials
+from jwt_wsgi.bindings import BEARER_SCHEME, DPOP_SCHEME
 from jwt_wsgi.cli.curl import is_curl, parse_curl
 from jwt_wsgi.cli.output import keep_secret
 from jwt_wsgi.cli.pasted import Pasted, is_request, parse_request
 from jwt_wsgi.jose.strict_json import read_document
-from jwt_wsgi.middleware.extraction import parse_authorization
+from jwt_wsgi.middleware.extraction import ACCEPTED_SCHEMES, parse_authorization
 
 #: The environment variable that is read unless --token-file or --token-env is used.
 VARIABLE = "JWT_WSGI_TOKEN"
+#: The kind of an input that is a token alone.
+_ALONE = "a token"
 #: The most bytes that are read. The library's own limit is far lower, and has its own message.
 MAX_BYTES = 131072
+
+#: The names of the accepted schemes in lower case. A stack without DPoP ignores that one.
+_SCHEMES = ACCEPTED_SCHEMES[True]
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -47,12 +54,38 @@ class Input(NamedTuple):
     Attributes:
         source: The place that it was read from.
         pasted: The request.
-        token: The token, or None if there is not exactly one Bearer token.
+        token: The token, or None if there is not exactly one under Bearer or DPoP.
     """
 
     source: str
     pasted: Pasted
     token: str | None
+
+    @property
+    def proofs(self) -> list[str]:
+        """The values of the header `DPoP`."""
+        return [value for name, value in self.pasted.headers if name.lower() == "dpop"]
+
+    def with_proof(self, proof: str | None) -> "Input":
+        """Return this input with the proof of `--proof`; a token alone moves to the scheme DPoP.
+
+        Args:
+            proof: The proof, or None to leave the input as it is.
+
+        Raises:
+            click.UsageError: The input has a proof.
+        """
+        if proof is None:
+            return self
+        if self.proofs:
+            raise click.UsageError(
+                f"--proof: leave it out, {self.pasted.kind} from {self.source} has a header DPoP"
+            )
+        headers = self.pasted.headers
+        if self.pasted.kind == _ALONE:
+            headers = [("Authorization", f"{DPOP_SCHEME} {self.token}")]
+        pasted = replace(self.pasted, headers=[*headers, ("DPoP", proof)])
+        return self._replace(pasted=pasted)
 
     def __repr__(self) -> str:
         return f"{self.pasted.kind} from {self.source}"
@@ -82,10 +115,15 @@ def read_token(token_file: str | None, token_env: str | None) -> TokenInput:
     """
     given = read_input(token_file, token_env)
     if given.token is None:
-        raise click.UsageError(
-            f"{given.source}: {given.pasted.kind} without one Bearer token; provide the token"
-        )
+        raise no_token_error(given)
     return TokenInput(given.token, given.source)
+
+
+def no_token_error(given: Input) -> click.UsageError:
+    """Return the error for an input that is a request without a token."""
+    return click.UsageError(
+        f"{given.source}: {given.pasted.kind} without one Bearer or DPoP token; provide the token"
+    )
 
 
 def read_input(token_file: str | None, token_env: str | None) -> Input:
@@ -108,8 +146,15 @@ def read_input(token_file: str | None, token_env: str | None) -> Input:
     if token_file is None and os.environ.get(VARIABLE):
         return _read_variable(VARIABLE)
     if sys.stdin.isatty():
-        raise _no_token_error()
+        raise _empty_input_error()
     return _parse_input(sys.stdin.buffer.read(MAX_BYTES + 1), "standard input")
+
+
+def reads_standard_input(token_file: str | None, token_env: str | None) -> bool:
+    """Return True if the token comes from standard input; the arguments are as for `read_input`."""
+    if token_file is None and token_env is None:
+        return not os.environ.get(VARIABLE)
+    return token_file == "-"  # noqa: S105 (standard input)
 
 
 def _read_variable(name: str) -> Input:
@@ -145,10 +190,10 @@ def _parse_input(content: bytes, source: str) -> Input:
     except ValueError as error:
         raise click.UsageError(f"{source}: {error}") from None
     if pasted is not None:
-        return Input(source, pasted, _bearer_token(pasted))
-    token = _bare_token(text, source)
+        return Input(source, pasted, _sent_token(pasted))
+    scheme, token = _bare_token(text, source)
     keep_secret(token)
-    return Input(source, Pasted("a token", headers=[("Authorization", f"Bearer {token}")]), token)
+    return Input(source, Pasted(_ALONE, headers=[("Authorization", f"{scheme} {token}")]), token)
 
 
 def _parse_pasted(text: str) -> Pasted | None:
@@ -160,41 +205,47 @@ def _parse_pasted(text: str) -> Pasted | None:
     return None
 
 
-def _bearer_token(pasted: Pasted) -> str | None:
+def _sent_token(pasted: Pasted) -> str | None:
+    """Return the token of a request, or None if there is not exactly one."""
     values = [value for name, value in pasted.headers if name.lower() == "authorization"]
-    credentials = parse_authorization(", ".join(values))
+    credentials = parse_authorization(", ".join(values), _SCHEMES)
     if not isinstance(credentials, Credentials):
         return None
     keep_secret(credentials.token)
     return credentials.token
 
 
-def _bare_token(text: str, source: str) -> str:
+def _bare_token(text: str, source: str) -> tuple[str, str]:
+    """Return the scheme and the token of a text that is not a request."""
+    scheme = BEARER_SCHEME
     if text.startswith("{"):
-        text = _access_token(text, source)
-    scheme, _, credentials = text.partition(" ")
-    if scheme.lower() == "bearer":
+        scheme, text = _access_token(text, source)
+    name, _, credentials = text.partition(" ")
+    if name.lower() in _SCHEMES:
+        scheme = _SCHEMES[name.lower()]
         text = credentials.strip()
     if not text:
-        raise _no_token_error()
-    return text
+        raise _empty_input_error()
+    return scheme, text
 
 
-def _access_token(text: str, source: str) -> str:
-    """Return the token in the response of a token endpoint (RFC 6749 §5.1)."""
+def _access_token(text: str, source: str) -> tuple[str, str]:
+    """Return the scheme and the token in the response of a token endpoint (RFC 6749 §5.1)."""
     try:
-        token = read_document(text.encode()).get("access_token")
+        document = read_document(text.encode())
     except ValueError:
-        token = None
+        document = {}
+    token = document.get("access_token")
     if not isinstance(token, str):
         raise click.UsageError(
             f"{source}: JSON without an access_token;"
             " provide the token, or the response of a token endpoint"
         )
-    return token.strip()
+    scheme = _SCHEMES.get(str(document.get("token_type")).lower(), BEARER_SCHEME)
+    return scheme, token.strip()
 
 
-def _no_token_error() -> click.UsageError:
+def _empty_input_error() -> click.UsageError:
     return click.UsageError(
         f"no token: write it to standard input, use --token-file, or export {VARIABLE}"
     )

@@ -75,18 +75,16 @@ ADVICE: dict[str, str] = {
         "an API."
     ),
     "token_bound": (
-        "Send a token that is bound to a key under the scheme DPoP with a proof, or over TLS with "
-        "the client's certificate. If the API checks neither, give protect() dpop=DPoP(...) or "
-        "client_certificate=..., or request a token without the claim cnf."
+        "Send the token under the scheme DPoP with a proof, or with the client's certificate. If "
+        "the API checks neither, give protect() the option dpop or client_certificate."
     ),
     "binding_mismatch": (
         "Send the proof or the certificate of the key that the token was issued for. A new key "
         "needs a new token."
     ),
     "token_not_bound": (
-        "Request a token that is bound to a key: send a DPoP proof, or the client's certificate, "
-        "with the token request. An unbound token goes under the scheme Bearer, where the rule "
-        "accepts it."
+        "Send a DPoP proof or the client's certificate with the token request, so that the issuer "
+        "binds the token. An unbound token goes under Bearer, where it is accepted at all."
     ),
     "proof_missing": "Send a header DPoP with a new proof in each request (RFC 9449 §4).",
     "proof_malformed": (
@@ -99,13 +97,12 @@ ADVICE: dict[str, str] = {
     ),
     "proof_signature_invalid": "Sign the proof with the private key whose public half is in jwk.",
     "proof_mismatch": (
-        "Make the proof for this very request: htm is the method, htu the URL without query, ath "
-        "the hash of this token. If htu is right, correct DPoP(base_urls=...), which names the "
-        "public URL."
+        "Make the proof for this request: htm is the method, htu the URL without query, ath the "
+        "hash of this token. If htu is right, correct DPoP(base_urls), the API's public URL."
     ),
     "proof_expired": (
-        "Make a new proof for each request, and synchronize the clock of the client. A small "
-        "difference can be allowed with DPoP(leeway=...)."
+        "Make a new proof for each request, and synchronize the clocks of client and API. "
+        "DPoP(max_age=...) and DPoP(leeway=...) set how far iat may lie in the past and the future."
     ),
     "proof_nonce_required": (
         "Repeat the request with a proof that has the nonce of the header DPoP-Nonce (RFC 9449 §9)."

@@ -8,16 +8,18 @@ contradicts it.
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 from jwt_wsgi.auth import Credentials
 from jwt_wsgi.callbacks import check_callables
+from jwt_wsgi.client_certificates import ClientCertificate
 from jwt_wsgi.errors import AuthError
 from jwt_wsgi.explain.advice import advice_for
+from jwt_wsgi.explain.credentials import describe_credentials, sources_of
+from jwt_wsgi.explain.explanation import Explanation, Response
 from jwt_wsgi.explain.stack import Observers, Stack, StackCopy, find_stack
-from jwt_wsgi.explain.token import Step, TokenTrace, step_names
+from jwt_wsgi.explain.token import TokenTrace, step_names
 from jwt_wsgi.explain.walk import Observation, deciding_match, describe_rule, steps_of
 from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.jose.hints import Hint
@@ -26,6 +28,7 @@ from jwt_wsgi.middleware.extraction import GetToken
 from jwt_wsgi.middleware.protect import protect
 from jwt_wsgi.policy.algebra import Access
 from jwt_wsgi.policy.policy import Match, Policy, Rules
+from jwt_wsgi.possession.dpop import DPoP
 from jwt_wsgi.revocation_callback import IsRevoked
 from jwt_wsgi.sources import TokenSource, bearer
 from jwt_wsgi.verifier import Verifier
@@ -33,47 +36,6 @@ from jwt_wsgi.verifier import Verifier
 _OBSERVATION = "jwt_wsgi.explain.observation"
 _OUTSIDE = "No layer stands in front of this path."
 _IN_FRONT = "A layer in front of the others answers this request, such as CORS."
-
-
-class Response(NamedTuple):
-    """An answer as it would be sent."""
-
-    status: int
-    headers: tuple[tuple[str, str], ...]
-    body: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """The stack's answer to one request, and the checks that lead to it.
-
-    Attributes:
-        steps: The checks, in order.
-        refusal: The answer, or None where the request would reach the application.
-        reason: Why the request would be refused, or None.
-        would_be: The reason that a rule or policy only reports, or None.
-        hint: What the refused token seems to be, or None.
-        rule: The deciding rule with its requirement, also where the token is refused before the
-            rule is asked. None if there is no policy, or the request is ambiguous.
-        issuer: The `Issuer` that the token names, or None.
-        note: What is unusual about the way of the request, or None: it does not come to the layers.
-        advice: What to do, in one or two sentences; None where nothing is refused.
-    """
-
-    steps: tuple[Step, ...]
-    refusal: Response | None = None
-    reason: str | None = None
-    would_be: str | None = None
-    hint: Hint | None = None
-    rule: str | None = None
-    issuer: Issuer | None = None
-    note: str | None = None
-    advice: str | None = None
-
-    @property
-    def failed(self) -> Step | None:
-        """The first check that failed, or None."""
-        return next((step for step in self.steps if step.passed is False), None)
 
 
 class Explainer:
@@ -87,6 +49,8 @@ class Explainer:
         get_token: As for `protect`.
         token_sources: As for `protect`.
         is_revoked: As for `protect`.
+        dpop: As for `protect`. Proofs are checked for replay, and not used up.
+        client_certificate: As for `protect`.
         clock: As for `protect`.
         **options: The other options of `protect`, but for `on_decision`.
 
@@ -112,19 +76,28 @@ class Explainer:
         get_token: GetToken | None = None,
         token_sources: Iterable[TokenSource] | None = None,
         is_revoked: IsRevoked | None = None,
+        dpop: DPoP | None = None,
+        client_certificate: ClientCertificate | None = None,
         clock: Callable[[], float] = time.time,
         **options: Any,
     ) -> None:
         check_callables(get_token=get_token)
         if isinstance(issuers, str):
             raise ValueError(f"issuers={issuers!r}: write the Issuer that the application uses")
-        verifier = Verifier(issuers, is_revoked=is_revoked, clock=clock)
+        verifier = Verifier(
+            issuers,
+            is_revoked=is_revoked,
+            dpop=dpop,
+            client_certificates=client_certificate is not None,
+            clock=clock,
+        )
         stack = protect(
             _reached,
             issuer=verifier,
             rules=rules,
             get_token=get_token,
             token_sources=token_sources,
+            client_certificate=client_certificate,
             on_decision=None,
             **options,
         )
@@ -150,15 +123,28 @@ class Explainer:
         explainer._copy(find_stack(app), clock)  # noqa: SLF001 (its own class)
         return explainer
 
-    def explain(self, environ: WSGIEnvironment) -> Explanation:
+    def explain(self, environ: WSGIEnvironment, *, certificate: bytes | None = None) -> Explanation:
         """Return the checks and the answer for one request.
 
-        `environ` is left unchanged, and its body is not read, except by `get_token`.
+        A DPoP proof in the request is not used up: a later request with it is still accepted.
+
+        Args:
+            environ: The request. It is left unchanged, and its body is not read, except by
+                `get_token`.
+            certificate: The client's certificate as DER. It takes the place of the one that
+                `client_certificate` finds in `environ`. A stack that checks no certificates
+                ignores it. None leaves the certificate to `client_certificate`.
+
+        Raises:
+            ValueError: `certificate` is not bytes.
         """
+        if certificate is not None and not isinstance(certificate, bytes):
+            raise ValueError(f"certificate={type(certificate).__name__}: write the DER, as bytes")
         # The keys that layers in front of this call have left belong to another request.
         request = {key: value for key, value in environ.items() if not key.startswith("jwt_wsgi.")}
         seen = Observation(request)
         request[_OBSERVATION] = seen
+        self._local.certificate = certificate
         trace = TokenTrace(self._step_names)
         self._local.trace = trace
         response = self._answer(request)
@@ -198,10 +184,9 @@ class Explainer:
         """Take over the layers of a stack."""
         self.policy = None if stack.authorizer is None else stack.authorizer.policy
         self.verifier = None if stack.verifier is None else stack.verifier.verifier
-        extractor = stack.extractor
-        sources = (bearer,) if extractor is None else extractor.token_sources
+        sources = sources_of(stack.extractor)
         self._reads_header = bearer in sources
-        self._expected_credentials = ", or ".join(map(str, sources)) or "a token from get_token"
+        self._expected_credentials = describe_credentials(sources, stack.extractor, self.verifier)
         recorded = None
         checks_revocation = False
         checks_replay = False
@@ -216,7 +201,15 @@ class Explainer:
         )
         # A trace belongs to one request, and so to the thread that explains it.
         self._local = threading.local()
-        observers = Observers(recorded, _keep_refusal, _keep_token, _keep_rule, _reached, _outside)
+        observers = Observers(
+            recorded,
+            self._given_certificate,
+            _keep_refusal,
+            _keep_token,
+            _keep_rule,
+            _reached,
+            _outside,
+        )
         copied = StackCopy(stack, observers)
         self._stack = copied.app
         self.passed_over = tuple(copied.passed_over)
@@ -225,6 +218,10 @@ class Explainer:
         if seen.auth is None or seen.auth.judged_at is None:
             return self._clock()
         return seen.auth.judged_at
+
+    def _given_certificate(self) -> bytes | None:
+        certificate: bytes | None = self._local.certificate
+        return certificate
 
     def _record(self, check: str, *values: object) -> None:
         self._local.trace(check, *values)

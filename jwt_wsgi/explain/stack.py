@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 from wsgiref.types import WSGIApplication, WSGIEnvironment
 
+from jwt_wsgi.client_certificates import ClientCertificate
 from jwt_wsgi.errors import AuthError
 from jwt_wsgi.middleware.authorization import ScopeAuthorizer
 from jwt_wsgi.middleware.cors import CrossOrigin
@@ -59,6 +60,8 @@ class Observers(NamedTuple):
 
     Attributes:
         verifier: The `Verifier` that judges, or None where there is no `TokenVerifier`.
+        certificate: Returns the certificate that is given for the client, or None to look for it
+            where the application does. It is asked only if the application checks certificates.
         on_refusal: Receives each `AuthError` of `get_token`.
         on_token: Receives the decisions of the `TokenVerifier`.
         on_rule: Receives the decisions of the `ScopeAuthorizer`.
@@ -67,6 +70,7 @@ class Observers(NamedTuple):
     """
 
     verifier: Verifier | None
+    certificate: Callable[[], bytes | None]
     on_refusal: Callable[[WSGIEnvironment, AuthError], object]
     on_token: OnDecision
     on_rule: OnDecision
@@ -154,9 +158,27 @@ class StackCopy:
         if isinstance(layer, TokenExtractor):
             return layer.around(inner, on_refusal=observers.on_refusal)
         if isinstance(layer, TokenVerifier):
-            return layer.around(inner, verifier=observers.verifier, on_decision=observers.on_token)
+            return layer.around(
+                inner,
+                verifier=observers.verifier,
+                client_certificate=self._certificate_source(layer),
+                on_decision=observers.on_token,
+            )
         authorizer: ScopeAuthorizer = layer
         return authorizer.around(inner, on_decision=observers.on_rule)
+
+    def _certificate_source(self, layer: TokenVerifier) -> ClientCertificate | None:
+        """Return the source of certificates for the copy of a layer, or None if it has none."""
+        source = layer.client_certificate
+        given = self._observers.certificate
+        if source is None:
+            return None
+
+        def find(environ: WSGIEnvironment) -> bytes | None:
+            certificate = given()
+            return source(environ) if certificate is None else certificate
+
+        return find
 
     def _copy_mounts(self, app: Any, *, is_guarded: bool) -> WSGIApplication:
         mounts = {

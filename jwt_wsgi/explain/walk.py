@@ -186,6 +186,8 @@ def _caller(auth: Auth | None, error: AuthError | None) -> str:
         return "no token"
     if error is not None and error.reason == "claim_forbidden":
         return f"claims {excerpt(error.found)}"
+    if error is not None and error.reason == "token_not_bound":
+        return str(error.found)
     return f"scopes {excerpt(sorted(auth.scopes))}"
 
 

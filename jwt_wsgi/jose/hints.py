@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from jwt_wsgi.jose import encoding
 from jwt_wsgi.jose.algorithms import ALGORITHMS, SYMMETRIC
+from jwt_wsgi.jose.claims import media_type
 from jwt_wsgi.jose.compact import MAX_TOKEN_BYTES
 from jwt_wsgi.jose.strict_json import read_object
 
@@ -84,6 +85,11 @@ def _is_id_token(token: _Outside, reason: str) -> bool:
     return "nonce" in token.claims and reason in ("audience_mismatch", "claim_missing")
 
 
+def _is_dpop_proof(token: _Outside, _reason: str) -> bool:
+    typ = token.header.get("typ")
+    return isinstance(typ, str) and media_type(typ) == "dpop+jwt"
+
+
 def _is_security_event(token: _Outside, _reason: str) -> bool:
     return "events" in token.claims
 
@@ -151,6 +157,14 @@ _TABLE = (
             "that the client received from its authorization server.",
         ),
         _is_from_load_balancer,
+    ),
+    _Row(
+        Hint(
+            "dpop_proof",
+            "It is a DPoP proof, which accompanies a token and is none.",
+            "Send the proof in the header DPoP, and the access token in Authorization: DPoP.",
+        ),
+        _is_dpop_proof,
     ),
     _Row(
         Hint(

@@ -25,7 +25,7 @@ _TOKEN_CHARACTERS = bytes(range(0x21, 0x7F)).replace(b",", b"")
 # The names of schemes that are shown. Anything longer or with other characters may be a secret.
 _SHOWN_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,19}")
 #: The accepted schemes by their names in lower case, without DPoP and with it.
-_ACCEPTED_SCHEMES: Mapping[bool, Mapping[str, str]] = {
+ACCEPTED_SCHEMES: Mapping[bool, Mapping[str, str]] = {
     False: {"bearer": BEARER_SCHEME},
     True: {"bearer": BEARER_SCHEME, "dpop": DPOP_SCHEME},
 }
@@ -76,7 +76,7 @@ class TokenExtractor:
             raise ValueError(f"dpop={dpop!r}: write True or False; the TokenVerifier has a DPoP")
         self.app = app
         self.dpop = dpop
-        self._schemes = _ACCEPTED_SCHEMES[dpop]
+        self._schemes = ACCEPTED_SCHEMES[dpop]
         self.token_sources = _sources(get_token, token_sources)
         self._inner = answer_auth_errors(app)
         self.get_token = get_token
@@ -218,7 +218,7 @@ def _read_source(
 
 
 def parse_authorization(
-    header: str, schemes: Mapping[str, str] = _ACCEPTED_SCHEMES[False]
+    header: str, schemes: Mapping[str, str] = ACCEPTED_SCHEMES[False]
 ) -> Credentials | InvalidRequest | None:
     """Return the credentials in an `Authorization` header (RFC 6750 §2.1, RFC 9449 §7.1).
 

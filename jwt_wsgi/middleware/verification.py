@@ -59,6 +59,7 @@ class TokenVerifier:
     Attributes:
         app: The application inside.
         verifier: The `Verifier` that judges the tokens.
+        client_certificate: The function that returns the client's certificate, or None.
 
     Raises:
         ValueError: For invalid arguments.
@@ -104,7 +105,7 @@ class TokenVerifier:
         self._remote_user = remote_user
         self._scopes_asked = scopes_asked
         self._possession_asked = possession_asked
-        self._client_certificate = client_certificate
+        self.client_certificate = client_certificate
         self._realm = validate_realm(realm)
         self._options = challenge_options(self.verifier, realm)
         self._nonces = self._options.nonces
@@ -143,6 +144,7 @@ class TokenVerifier:
         app: WSGIApplication,
         *,
         verifier: Verifier | None = None,
+        client_certificate: ClientCertificate | None = None,
         on_decision: OnDecision | None = None,
     ) -> Self:
         """Return a copy of this layer around another application, with the same options.
@@ -150,11 +152,19 @@ class TokenVerifier:
         Args:
             app: The application inside.
             verifier: The `Verifier` of the copy; None is the same one.
+            client_certificate: The source of certificates of the copy; None is the same one.
             on_decision: The hook of the copy, in place of this layer's.
         """
         inner = answer_auth_errors(app, self._on_error)
         judge = verifier or self.verifier
-        return copy_with(self, app=app, verifier=judge, _inner=inner, _on_decision=on_decision)
+        return copy_with(
+            self,
+            app=app,
+            verifier=judge,
+            client_certificate=client_certificate or self.client_certificate,
+            _inner=inner,
+            _on_decision=on_decision,
+        )
 
     def _authenticate(
         self, credentials: Credentials | AuthError | None, environ: WSGIEnvironment
@@ -173,8 +183,8 @@ class TokenVerifier:
     def _evidence(self, credentials: Credentials, environ: WSGIEnvironment) -> Evidence:
         """Return what the request brings along to prove the key of its token."""
         certificate = None
-        if self._client_certificate is not None:
-            certificate = partial(read_certificate, self._client_certificate, environ)
+        if self.client_certificate is not None:
+            certificate = partial(read_certificate, self.client_certificate, environ)
         elif credentials.scheme == BEARER_SCHEME:
             return NO_EVIDENCE
         get = environ.get

@@ -5,16 +5,19 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Self
 
 from jwt_wsgi.jose import encoding
 from jwt_wsgi.jose.algorithms import SYMMETRIC
 from jwt_wsgi.jose.thumbprint import jwk_thumbprint
+from jwt_wsgi.testing.private_keys import algorithm_for, read_private_key
 from jwt_wsgi.testing.signing import SigningKey, compact, public_members, without_none
 
 
 class DPoPKey:
-    """A new private key of a client, which makes DPoP proofs (RFC 9449 §4.2).
+    """A private key of a client, which makes DPoP proofs (RFC 9449 §4.2).
+
+    `DPoPKey()` is a new key. `DPoPKey.from_pem` reads one.
 
     Args:
         algorithm: The algorithm of its proofs, "ES256" by default. Any other one that has public
@@ -36,6 +39,29 @@ class DPoPKey:
         self.algorithm = algorithm
         self.clock = clock
         self._key = SigningKey(algorithm)
+
+    @classmethod
+    def from_pem(
+        cls, pem: bytes, algorithm: str | None = None, *, clock: Callable[[], float] = time.time
+    ) -> Self:
+        """Return the key that a PEM text holds, as `openssl genpkey` writes it.
+
+        Args:
+            pem: The private key, not encrypted.
+            algorithm: The algorithm of its proofs. None is PS256 for RSA, ES256, ES384 or ES512 for
+                the curves P-256, P-384 and P-521, and EdDSA for Ed25519.
+            clock: Returns the time in seconds since the epoch, by default `time.time`.
+
+        Raises:
+            ValueError: There is no such key in the text, or it does not serve the algorithm. The
+                text of the error quotes nothing of the key.
+        """
+        private = read_private_key(pem)
+        key = cls.__new__(cls)
+        key.algorithm = algorithm_for(private, algorithm)
+        key.clock = clock
+        key._key = SigningKey(key.algorithm, private=private)  # noqa: SLF001 (its own class)
+        return key
 
     @property
     def jwk(self) -> dict[str, str]:

@@ -33,11 +33,13 @@ _RAW = ("OKP", "AKP")
 
 
 class SigningKey:
-    """A new private key.
+    """A private key.
 
     Args:
         algorithm: The algorithm that it signs with, such as "RS256".
         kid: The key's ID, by default a random one.
+        private: The private key of `cryptography`, which serves the algorithm; by default a new
+            one.
 
     Attributes:
         algorithm: The algorithm that it signs with.
@@ -49,11 +51,11 @@ class SigningKey:
         ValueError: The algorithm is not supported, or the installed cryptography lacks it.
     """
 
-    def __init__(self, algorithm: str, kid: str | None = None) -> None:
+    def __init__(self, algorithm: str, kid: str | None = None, *, private: Any = None) -> None:
         if kid is None:
             kid = f"{algorithm.lower()}-{secrets.token_hex(4)}"
         self.algorithm = algorithm
-        self.private: Any = _generate(algorithm)
+        self.private: Any = _generate(algorithm) if private is None else private
         self.kid = kid
         self.jwk: dict[str, Any] | None = None
         if not isinstance(self.private, bytes):
