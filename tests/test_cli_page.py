@@ -69,7 +69,7 @@ def test_the_issuers_greeting_is_the_one_on_the_page(place):
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_every_command_of_the_page_runs_in_order_with_the_stated_status(place):
     folder, env, port, _ = place
-    assert len(ENDING) == 15
+    assert len(ENDING) == 20
     for line in ENDING:
         result = subprocess.run(
             line.replace("8917", port),

@@ -106,23 +106,36 @@ def decode_proof(proof: str, source: str, token: BoundToken | None, now: float) 
 def check_signature(proof: str) -> Check:
     """Check the signature of a proof with the key inside it."""
     try:
-        compact = parse(proof, MAX_PROOF_BYTES, {})
-        alg = compact.header["alg"]
-        if alg not in PROOF_ALGORITHMS:
-            return Check("signature", None, "not checked: alg is not one of a proof")
-        key = read_proof_key(compact.header["jwk"], alg)
-        verifies = key.verifies(alg, compact.signing_input, compact.signature)
+        verifies = _verify(proof)
     except InvalidToken as error:
-        return Check(
-            "signature", None, f"not checked: {error.expected or 'a compact JWS'} expected"
-        )
+        return _unchecked(f"{error.expected or 'a compact JWS'} expected")
     except Unusable as error:
-        return Check("signature", None, f"not checked: {error}")
-    except (KeyError, AttributeError):
-        return Check("signature", None, "not checked: jwk is not a public key")
-    return Check(
-        "signature", verifies, "good" if verifies else "does not verify with the key in jwk"
-    )
+        return _unchecked(str(error))
+    if verifies:
+        return Check("signature", True, "good")
+    return Check("signature", False, "does not verify with the key in jwk")
+
+
+def _verify(proof: str) -> bool:
+    """Return True if the signature is good.
+
+    Raises:
+        InvalidToken: The proof cannot be read.
+        Unusable: Its key or its algorithm is not one of a proof.
+    """
+    compact = parse(proof, MAX_PROOF_BYTES, {})
+    alg = compact.header.get("alg")
+    jwk = compact.header.get("jwk")
+    if not isinstance(alg, str) or alg not in PROOF_ALGORITHMS:
+        raise Unusable("alg is not one of a proof")
+    if not isinstance(jwk, dict):
+        raise Unusable("jwk is not an object")
+    key = read_proof_key(jwk, alg)
+    return key.verifies(alg, compact.signing_input, compact.signature)
+
+
+def _unchecked(why: str) -> Check:
+    return Check("signature", None, f"not checked: {why}")
 
 
 def _thumbprint(jwk: object) -> str | None:

@@ -112,7 +112,9 @@ def _inspect(given: Input | None, sent_proof: str | None, now: float) -> _Inspec
     if token is None and proof is None and given is not None:
         raise no_token_error(given)
     report = None if token is None else _report_token(token, now)
-    return _Inspection(source, report, _report_proof(proof, source, token, report, now), now)
+    proof_source = source if sent_proof is None else "--proof"
+    decoded_proof = _report_proof(proof, proof_source, token, report, now)
+    return _Inspection(source, report, decoded_proof, now)
 
 
 def _report_token(token: str, now: float) -> _TokenReport:

@@ -16,6 +16,7 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 from jwt_wsgi.bindings import BEARER_SCHEME, DPOP_SCHEME
 from jwt_wsgi.cli.proven_key import ProofRefused, read_proven_key
 from jwt_wsgi.jose.strict_json import read_object
+from jwt_wsgi.possession.dpop import PROOF_ALGORITHMS
 from jwt_wsgi.testing import LocalIssuer
 from jwt_wsgi.testing.loopback import LOOPBACK_HOST, is_local, is_proxied
 from jwt_wsgi.testing.publishing import METADATA_PATH
@@ -80,7 +81,11 @@ class MintingIssuer:
     def _publish(self, path: str) -> _Reply:
         if path == METADATA_PATH:
             endpoint = self._local.issuer.rstrip("/") + TOKEN_PATH
-            return _Reply(HTTPStatus.OK, {**self._local.metadata, "token_endpoint": endpoint})
+            own = {
+                "token_endpoint": endpoint,
+                "dpop_signing_alg_values_supported": list(PROOF_ALGORITHMS),
+            }
+            return _Reply(HTTPStatus.OK, {**self._local.metadata, **own})
         try:
             return _Reply(HTTPStatus.OK, json.loads(self._local.document(path)))
         except LookupError:
