@@ -76,7 +76,7 @@ def test_explain_gives_the_verdict_of_the_stack(served, trust, scope, path, more
     assert (answer["response"] or {"status": None})["status"] == status
     assert answer.keys() == {
         "method", "path", "app", "token", "allowed", "reason", "would_be", "rule", "hint", "advice",
-        "note", "not_called", "keys_problem", "steps", "response",
+        "note", "not_called", "keys_problem", "replay_unknown", "steps", "response",
     }  # fmt: skip
     assert answer["steps"][0].keys() == {"name", "passed", "expected", "found"}
 
@@ -249,8 +249,8 @@ def test_inspect_prints_json(local):
         "inspect", "--json", "--at", "1800000000", stdin=local.token(exp=1_800_000_060)
     ).json
     assert answer.keys() == {
-        "verified", "source", "bytes", "header", "claims", "times", "signature_bytes", "unusual",
-        "hint", "problem",
+        "verified", "source", "bytes", "header", "claims", "times", "signature_bytes", "binding",
+        "proof", "unusual", "hint", "problem",
     }  # fmt: skip
     assert answer["verified"] is False
     assert answer["times"]["exp"] == "2027-01-15 08:01:00 UTC, in 1 minute"
@@ -505,7 +505,7 @@ def test_check_reports_a_bad_policy(tmp_path, text, message):
     assert message in result.output
     answer = run("check", file, "--json").json
     assert answer.keys() == {
-        "policy", "problem", "rules", "default", "findings", "unused", "issuers",
+        "policy", "problem", "rules", "default", "findings", "unused", "possession", "issuers",
     }  # fmt: skip
     assert bool(answer["problem"]) != bool(answer["findings"])
 

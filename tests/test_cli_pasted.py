@@ -253,7 +253,7 @@ def test_inspect_reads_the_token_of_a_pasted_request_f11() -> None:
     assert result.json["claims"]["iss"] == LOCAL.issuer
     without = run("inspect", stdin=f"curl {URL}")
     assert without.status == 2
-    assert "a curl command without one Bearer token" in without.errors
+    assert "a curl command without one Bearer or DPoP token" in without.errors
 
 
 # --- token sources without an application (F12)

@@ -180,6 +180,14 @@ def test_the_options_describe_an_api_without_an_application(case: str, trust: An
     assert result.json["reason"] == reason
 
 
+def test_both_challenges_are_in_the_answer(trust: Any) -> None:
+    words = ("explain", *trust, *DESCRIBED, "--no-token", *CALL)
+    challenge = run(*words, "--json").json["response"]["headers"]["WWW-Authenticate"]
+    assert challenge.startswith("Bearer ")
+    assert ", DPoP " in challenge
+    assert run(*words).output.count("WWW-Authenticate: ") == 2
+
+
 def test_with_an_application_a_used_proof_is_shown_and_none_is_used(here: Path) -> None:
     import importlib
 

@@ -12,6 +12,7 @@ from environs import full_environ
 from jwt_wsgi import AUTHENTICATED, DPoP, Issuer, StaticJWKS, protect, scope, sender_constrained
 from jwt_wsgi.client_certificates import from_environ
 from jwt_wsgi.explain import Explainer, Explanation, Step
+from jwt_wsgi.middleware.extraction import TokenExtractor
 from jwt_wsgi.middleware.verification import TokenVerifier
 from jwt_wsgi.sources import bearer, from_header
 from jwt_wsgi.stores import MemoryStore, StoreUnavailable
@@ -290,6 +291,11 @@ def _with_verifier_alone() -> Any:
         ),
         pytest.param(
             lambda: stack(get_token=lambda environ: None), "a token from get_token", id="get_token"
+        ),
+        pytest.param(
+            lambda: TokenExtractor(application, dpop=True),
+            "Bearer or DPoP and one token",
+            id="an extractor alone",
         ),
         pytest.param(_with_verifier_alone, "Bearer and one token", id="no extractor"),
     ],

@@ -1,5 +1,6 @@
 """An explanation as text for people, and as a JSON document."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -104,9 +105,17 @@ def _response_document(response: Response | None) -> dict[str, Any] | None:
         return None
     return {
         "status": response.status,
-        "headers": dict(response.headers),
+        "headers": _join_headers(response.headers),
         "body": response.body.decode("utf-8", "replace"),
     }
+
+
+def _join_headers(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return the headers by name; several lines of one name become a list (RFC 9110 §5.3)."""
+    joined: dict[str, str] = {}
+    for name, value in headers:
+        joined[name] = f"{joined[name]}, {value}" if name in joined else value
+    return joined
 
 
 def _row(step: Step) -> tuple[str, ...]:
