@@ -152,6 +152,15 @@ DESCRIPTIONS: dict[str, tuple[tuple[object, ...], str, str | None]] = {
     "unbound, and DPoP required": ((*DESCRIBED, "--dpop-required"), LOCAL.token(), "token_not_bound"),
     "unbound, and possible": (DESCRIBED, LOCAL.token(), None),
     "unbound, and the issuer binds": ((*DESCRIBED, "--sender-constrained"), LOCAL.token(), "token_not_bound"),
+    "an answer of the type DPoP": (
+        DESCRIBED, json.dumps({"access_token": BOUND, "token_type": "DPoP"}), "proof_missing",
+    ),
+    "an answer of the type Bearer": (
+        DESCRIBED, json.dumps({"access_token": BOUND, "token_type": "Bearer"}), "token_bound",
+    ),
+    "an answer of another type": (
+        DESCRIBED, json.dumps({"access_token": BOUND, "token_type": 7}), "token_bound",
+    ),
     "unproven, and accepted": (("--accept-unproven-binding",), BOUND, None),
     "a certificate in PEM": (("--certificate", "client.pem"), BY_CERTIFICATE, None),
     "a certificate in DER": (("--certificate", "client.der"), BY_CERTIFICATE, None),
