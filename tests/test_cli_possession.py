@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import io
 import json
 import subprocess
 from collections.abc import Callable
@@ -198,8 +200,6 @@ def test_both_challenges_are_in_the_answer(trust: Any) -> None:
 
 
 def test_with_an_application_a_used_proof_is_shown_and_none_is_used(here: Path) -> None:
-    import importlib
-
     run("check", "--app", "bound_shop:shared", "--offline")
     shop = importlib.import_module("bound_shop")
     text = proof()
@@ -378,7 +378,7 @@ def test_inspect_checks_a_proof_beside_its_token(case: str, here: Path) -> None:
         assert part not in result.output + shown
 
 
-def test_a_proof_is_compared_with_its_key_and_not_said_to_be_secret(here: Path) -> None:
+def test_the_key_of_a_proof_is_shown_with_its_thumbprint(here: Path) -> None:
     answer = run("inspect", "--proof", proof(), "--json").json
     assert answer["proof"]["jkt"] == KEY.thumbprint
     assert answer["proof"]["header"]["jwk"] == KEY.jwk
@@ -570,8 +570,6 @@ def ask(
     text: str | None, body: bytes = b"", media_type: str = "application/x-www-form-urlencoded"
 ) -> tuple[int, Any]:
     """Return the status and the document of a token request to the issuer."""
-    import io
-
     local = LocalIssuer("http://127.0.0.1:8917/", audience="https://api.test")
     environ = {
         "REQUEST_METHOD": "POST",
