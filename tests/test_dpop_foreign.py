@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +37,12 @@ def client(request: pytest.FixtureRequest, tmp_path_factory: Any) -> Iterator[Cl
 @pytest.fixture(scope="module")
 def makers() -> Iterator[dict[str, ProofMaker]]:
     """Return the programs that can run here, by the names of their libraries."""
-    started: dict[str, Any] = {p.library: running(p) for p in PROGRAMS if p.missing() is None}
-    try:
-        yield {name: manager.__enter__() for name, manager in started.items()}
-    finally:
-        for manager in started.values():
-            manager.__exit__(None, None, None)
+    with ExitStack() as stack:
+        yield {
+            program.library: stack.enter_context(running(program))
+            for program in PROGRAMS
+            if program.missing() is None
+        }
 
 
 def send(client: Client, method: str, path: str, token: str, proof: str) -> Answer:
