@@ -14,7 +14,7 @@ from jwt_wsgi import AuthError, DPoP
 from jwt_wsgi.auth import Possession
 from jwt_wsgi.bindings import BOUND, DPOP, MTLS, UNBOUND
 from jwt_wsgi.errors import InvalidProof, InvalidToken, TemporarilyUnavailable
-from jwt_wsgi.possession.confirmation import Confirmation
+from jwt_wsgi.possession.confirmation import Confirmation, read_confirmation
 from jwt_wsgi.possession.evidence import NO_EVIDENCE, Evidence, WSGITarget
 from jwt_wsgi.possession.judgement import BindingRules, PossessionJudge, Proven
 from jwt_wsgi.possession.replay import UsedProof
@@ -22,11 +22,19 @@ from jwt_wsgi.possession.replay import UsedProof
 BASE = "https://api.example.com"
 CLIENT, STRANGER = (Authority("clients").issue(name).der for name in ("client", "stranger"))
 X5T = digest(CLIENT)
+
+
+def bound(cnf: dict[str, str]) -> Confirmation:
+    confirmation = read_confirmation({"cnf": cnf})
+    assert confirmation is not None
+    return confirmation
+
+
 KINDS = {
     "an unbound token": None,
-    "a key's token": Confirmation(KEY.thumbprint, None),
-    "a certificate's token": Confirmation(None, X5T),
-    "a token of both": Confirmation(KEY.thumbprint, X5T),
+    "a key's token": bound({"jkt": KEY.thumbprint}),
+    "a certificate's token": bound({"x5t#S256": X5T}),
+    "a token of both": bound({"jkt": KEY.thumbprint, "x5t#S256": X5T}),
 }
 STACKS = {
     "plain": (None, False),
@@ -182,7 +190,7 @@ def test_the_thumbprint_of_a_certificate_has_one_spelling(thumbprint: str) -> No
     judge = PossessionJudge(None, client_certificates=True)
     with pytest.raises(InvalidToken, match="binding_mismatch"):
         judge.judge(
-            TOKEN, Confirmation(None, thumbprint), evidence(der=CLIENT), BindingRules(), NOW
+            TOKEN, bound({"x5t#S256": thumbprint}), evidence(der=CLIENT), BindingRules(), NOW
         )
 
 
