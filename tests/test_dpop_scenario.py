@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import logging
 import re
 import time
 import uuid
@@ -253,3 +254,39 @@ def test_the_flow_of_nonces(sender: Sender) -> None:
         good = sender.send("POST", path, dpop(proof(sender, htu=url, nonce=given)))
         assert good.status == 200
         assert good.all("DPoP-Nonce") == []
+
+
+@pytest.mark.parametrize("bad", [bad for bad, _ in CASES.values()], ids=list(CASES))
+def test_no_log_repeats_a_token_or_a_proof(
+    bad: Callable[[Sender], Headers], caplog: pytest.LogCaptureFixture
+) -> None:
+    sender = InMemory()
+    caplog.set_level(logging.DEBUG)
+    headers = bad(sender)
+    assert sender.send("POST", PATH, headers).status == 401
+    logged = "".join(f"{record.getMessage()} {record.__dict__}" for record in caplog.records)
+    assert "401" in logged
+    for _, value in headers:
+        for segment in re.split(r"[ .,]+", value):
+            assert len(segment) < 20 or segment not in logged
+    for secret in (KEY.jwk["x"], KEY.thumbprint, OTHER.thumbprint, digest(TOKEN.encode())):
+        assert secret not in logged
+
+
+LONG = ["POST" * 1500, "POST\r\nforged: line", "\u20ac" * 1500]
+
+
+@pytest.mark.parametrize("text", LONG, ids=["long", "line ends", "beyond ASCII"])
+@pytest.mark.parametrize("name", ["htm", "htu", "iat"])
+def test_a_log_shows_an_excerpt_of_a_claim_on_one_line(
+    name: str, text: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    sender = InMemory()
+    caplog.set_level(logging.INFO)
+    answer = sender.send("POST", PATH, dpop(proof(sender, **{name: text})))
+    assert answer.status == 401
+    for record in caplog.records:
+        message = record.getMessage()
+        assert len(message) < 1000
+        assert message.isascii()
+        assert message.isprintable()

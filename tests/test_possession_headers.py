@@ -190,7 +190,6 @@ def test_a_header_costs_no_more_than_its_text_and_its_key() -> None:
     assert sorted(kept)[25] < 6000
 
 
-@pytest.mark.slow
 def test_threads_share_the_memory() -> None:
     known = ProofHeaders()
     keys = [RawKey() for _ in range(4)]

@@ -12,7 +12,7 @@ from jwt_wsgi.possession.evidence import Evidence
 from jwt_wsgi.possession.proof import ProofClaims, ProofLimits, ProvenRequest, check_proof
 from jwt_wsgi.possession.replay import UsedProof, check_unused, use_proof
 
-_UNBOUND_TOKEN: Final = Confirmation()
+_UNBOUND_TOKEN: Final = Confirmation(None, None, frozenset())
 
 
 class BindingRules(NamedTuple):
