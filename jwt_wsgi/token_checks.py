@@ -181,10 +181,5 @@ class TokenChecks:
         return issuer
 
 
-def _check_bound(option: str, bound: object) -> None:
-    if type(bound) is not int or bound < 0:
-        raise ValueError(f"{option}={bound!r}: write a whole number, 0 to cache none")
-
-
 def _discard(*_: object) -> None:
     """Record nothing."""

@@ -1,15 +1,20 @@
-"""DPoP proofs, read and verified by joserfc."""
+"""DPoP proofs: read and verified by joserfc, and made with any header and payload."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from joserfc import jws
 from joserfc.jwk import import_key
 from token_parts import part
+
+from jwt_wsgi.jose.encoding import encode
+from jwt_wsgi.jose.thumbprint import jwk_thumbprint
+from jwt_wsgi.testing.signing import SigningKey, public_members
 
 
 class _Registry(jws.JWSRegistry):
@@ -38,3 +43,38 @@ def verified_claims(proof: str) -> dict[str, Any]:
     """Return the claims of a proof after joserfc verified it."""
     claims: dict[str, Any] = json.loads(verified_payload(proof))
     return claims
+
+
+class RawKey:
+    """A client's key that signs any header and any payload, also what no client would send.
+
+    Args:
+        algorithm: The algorithm of its signatures.
+        private: The private key of `cryptography`, by default a new one.
+    """
+
+    def __init__(self, algorithm: str = "ES256", private: Any = None) -> None:
+        self.signing = SigningKey(algorithm)
+        if private is not None:
+            self.signing.private = private
+        self.algorithm = algorithm
+        self.jwk = public_members(algorithm, self.signing.private)
+        self.thumbprint = jwk_thumbprint(self.jwk)
+
+    def header(self, **members: Any) -> dict[str, Any]:
+        """Return the header of a good proof with other members; `...` removes one."""
+        return changed({"typ": "dpop+jwt", "alg": self.algorithm, "jwk": self.jwk}, members)
+
+    def sign(self, header: Mapping[str, Any] | bytes, claims: Mapping[str, Any] | bytes) -> str:
+        """Return the compact JWS of two objects, or of two octet strings as they are."""
+        signing_input = f"{_segment(header)}.{_segment(claims)}"
+        return f"{signing_input}.{encode(self.signing.sign(signing_input.encode()))}"
+
+
+def changed(members: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an object with some members replaced; `...` removes one."""
+    return {name: value for name, value in {**members, **changes}.items() if value is not ...}
+
+
+def _segment(part: Mapping[str, Any] | bytes) -> str:
+    return encode(part if isinstance(part, bytes) else json.dumps(part).encode())

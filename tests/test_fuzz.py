@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
-from fuzz import keys, keyset, run
+from fuzz import keys, keyset, proof, run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -22,6 +22,7 @@ from jwt_wsgi.jose import KeySet
 from jwt_wsgi.jose.jwk import Key, from_entry
 from jwt_wsgi.jose.public_keys import Unusable
 from jwt_wsgi.jose.strict_json import read_object
+from jwt_wsgi.possession.proof_headers import ProofHeaders
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 INPUTS = [(name, path) for name in run.HARNESSES for path in run.inputs(name)]
@@ -81,6 +82,24 @@ def test_the_seeds_behind_a_signature_meet_every_kind_of_refusal():
     }  # fmt: skip
 
 
+def test_the_seeds_of_proofs_are_accepted_or_meet_every_kind_of_refusal():
+    verdicts = set()
+    for path in run.inputs("proof"):
+        for limits in proof.LIMITS:
+            verdict = proof.judged(proof.text_of(path.read_bytes()), limits, ProofHeaders())
+            verdicts.add("good" if isinstance(verdict, proof.ProofClaims) else verdict[1])
+    assert verdicts == {
+        "good", "binding_mismatch", "proof_malformed", "proof_algorithm_not_allowed",
+        "proof_signature_invalid", "proof_mismatch", "proof_expired", "proof_nonce_required",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("file", ["good", "query", "latest", "oldest", "media-type", "use", "extra", "compact"])  # fmt: skip
+def test_a_good_proof_is_accepted(file):
+    text = proof.text_of(seed("proof", file))
+    assert proof.judged(text, proof.LIMITS[0], ProofHeaders()).jti == "1"
+
+
 def test_the_seeds_of_key_sets_make_keys_of_every_kind():
     made = set()
     for path in run.inputs("keyset"):
@@ -114,10 +133,12 @@ def raising(error: Exception) -> Callable[..., NoReturn]:
             "jwt_wsgi.jose.compact.check_signature",
             id="compact: the signature",
         ),
-        pytest.param("signed", "hs256", "jwt_wsgi.verifier.read_segment", id="signed: the payload"),
+        pytest.param(
+            "signed", "hs256", "jwt_wsgi.token_checks.read_segment", id="signed: the payload"
+        ),
         pytest.param("signed", "expired", "jwt_wsgi.verifier.check_times", id="signed: the times"),
         pytest.param(
-            "signed", "claims", "jwt_wsgi.verifier.granted_scopes", id="signed: the scopes"
+            "signed", "claims", "jwt_wsgi.token_checks.granted_scopes", id="signed: the scopes"
         ),
         pytest.param(
             "authorization",
@@ -132,7 +153,19 @@ def raising(error: Exception) -> Callable[..., NoReturn]:
             id="authorization: the layer",
         ),
         pytest.param(
-            "authorization", "expired", "jwt_wsgi.verifier.parse", id="authorization: the verifier"
+            "authorization",
+            "expired",
+            "jwt_wsgi.token_checks.parse",
+            id="authorization: the verifier",
+        ),
+        pytest.param(
+            "proof", "good", "jwt_wsgi.possession.proof.read_segment", id="proof: the claims"
+        ),
+        pytest.param(
+            "proof", "good", "jwt_wsgi.possession.proof.read_proof_key", id="proof: the key"
+        ),
+        pytest.param(
+            "proof", "query", "jwt_wsgi.possession.evidence.names_request", id="proof: the URL"
         ),
     ],
 )
@@ -180,15 +213,15 @@ CLAIMS = {"iss": "https://hs256.test/", "aud": keys.AUDIENCE, "exp": keys.NOW + 
         pytest.param("signed", "expired", "jwt_wsgi.verifier.check_times", lambda *_: None, id="an expired token"),
         pytest.param("signed", "not-yet", "jwt_wsgi.verifier.check_times", lambda *_: None, id="an early token"),
         pytest.param(
-            "signed", "other-audience", "jwt_wsgi.verifier.check_audience", lambda *_: None, id="another's audience"
+            "signed", "other-audience", "jwt_wsgi.token_checks.check_audience", lambda *_: None, id="another's audience"
         ),
-        pytest.param("signed", "nan", "jwt_wsgi.verifier.read_segment", lambda _: CLAIMS, id="claims nobody signed"),
+        pytest.param("signed", "nan", "jwt_wsgi.token_checks.read_segment", lambda _: CLAIMS, id="claims nobody signed"),
         pytest.param("keyset", "oct", "jwt_wsgi.jose.jwk.from_entry", any_entry, id="a secret that nobody asked for"),
         pytest.param("keyset", "eddsa", "jwt_wsgi.jose.jwk.Key.verifies", lambda *_: True, id="a key to everything"),
         pytest.param("keyset", "eddsa", "jwt_wsgi.jose.public_keys.load_public_key", quoting, id="a key in the text of an error"),
-        pytest.param("authorization", "expired", "jwt_wsgi.verifier.parse", echoing, id="a token in an answer"),
+        pytest.param("authorization", "expired", "jwt_wsgi.token_checks.parse", echoing, id="a token in an answer"),
         pytest.param(
-            "authorization", "good", "jwt_wsgi.verifier.parse", raising(KeysUnavailable()), id="a status of 503"
+            "authorization", "good", "jwt_wsgi.token_checks.parse", raising(KeysUnavailable()), id="a status of 503"
         ),
         pytest.param(
             "authorization", "two", "fuzz.authorization.parse_authorization", lambda header: Credentials("Bearer", header[7:]),
@@ -196,6 +229,17 @@ CLAIMS = {"iss": "https://hs256.test/", "aud": keys.AUDIENCE, "exp": keys.NOW + 
         ),
         pytest.param(
             "authorization", "good", "fuzz.authorization.parse_authorization", lambda _: None, id="credentials nobody sent"
+        ),
+        pytest.param("proof", "forged", "jwt_wsgi.jose.jwk.Key.verifies", lambda *_: True, id="a forged proof"),
+        pytest.param("proof", "private", "jwt_wsgi.jose.proof_keys.PRIVATE_MEMBERS", (), id="a private key"),
+        pytest.param("proof", "other-type", "jwt_wsgi.possession.proof.media_type", lambda _: "dpop+jwt", id="another type"),
+        pytest.param("proof", "too-old", "jwt_wsgi.possession.proof._check_age", lambda *_: None, id="an old proof"),
+        pytest.param("proof", "other-token", "jwt_wsgi.possession.proof.token_hash", lambda _: "x", id="another token"),
+        pytest.param(
+            "proof", "other-url", "jwt_wsgi.possession.evidence.names_request", lambda *_: True, id="another URL"
+        ),
+        pytest.param(
+            "proof", "user", "jwt_wsgi.possession.evidence.names_request", lambda *_: True, id="a URL with a user"
         ),
     ],
 )  # fmt: skip

@@ -49,6 +49,7 @@ AGES = {
 }
 
 
+@pytest.mark.conforms(66)
 @pytest.mark.parametrize(("later", "age"), AGES.values(), ids=AGES)
 def test_a_nonce_is_accepted_within_its_lifetime_and_the_leeway(nonces: DPoPNonces, later: float, age: float | None) -> None:  # fmt: skip
     found = nonces.age(nonces.issue(NOW), NOW + later, 30)

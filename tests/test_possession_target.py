@@ -253,6 +253,7 @@ MATCHES = {
 }  # fmt: skip
 
 
+@pytest.mark.conforms(65)
 @pytest.mark.parametrize(("htu", "base", "script_name", "path_info"), MATCHES.values(), ids=MATCHES)
 def test_htu_is_the_url_of_the_request(htu: str, base: str, script_name: str, path_info: str) -> None:  # fmt: skip
     assert names_request(htu, parse_base_urls(base), script_name, path_info)
@@ -302,6 +303,7 @@ MISMATCHES = {
 }  # fmt: skip
 
 
+@pytest.mark.conforms(65)
 @pytest.mark.parametrize(("htu", "base", "script_name", "path_info"), MISMATCHES.values(), ids=MISMATCHES)  # fmt: skip
 def test_htu_is_not_the_url_of_the_request(htu: str, base: str, script_name: str, path_info: str) -> None:  # fmt: skip
     assert not names_request(htu, parse_base_urls(base), script_name, path_info)

@@ -22,7 +22,7 @@ _BINDINGS: Final[dict[tuple[bool, bool], Binding]] = {
 
 
 class Confirmation(NamedTuple):
-    """The members of `cnf` that are understood.
+    """The members of `cnf` that are understood. `read_confirmation` makes them agree.
 
     Attributes:
         jkt: The SHA-256 thumbprint of the key that DPoP proofs are signed with, or None.
@@ -30,9 +30,9 @@ class Confirmation(NamedTuple):
         bindings: The bindings of the token.
     """
 
-    jkt: str | None = None
-    x5t: str | None = None
-    bindings: Binding = frozenset()
+    jkt: str | None
+    x5t: str | None
+    bindings: Binding
 
     @property
     def scheme(self) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Final
 
+from jwt_wsgi.callbacks import check_callables
 from jwt_wsgi.jose.algorithms import ALGORITHMS, SYMMETRIC, remedy_for
 from jwt_wsgi.options import is_finite_number
 from jwt_wsgi.possession.nonces import DPoPNonces
@@ -152,8 +153,10 @@ def _check_store(replay: Store | _OwnStore | None) -> Store | None:
         return None
     if isinstance(replay, _OwnStore):
         return MemoryStore(max_entries=_MAX_REMEMBERED)
-    if isinstance(replay, type) or not callable(getattr(replay, "add", None)):
+    if isinstance(replay, type) or not isinstance(replay, Store):
         raise ValueError(
             f"replay={replay!r}: write a store, such as MemoryStore(), or None for no replay check"
         )
+    # A coroutine is true: each proof would count as new.
+    check_callables(**{"replay.add": replay.add, "replay.get_many": replay.get_many})
     return replay

@@ -9,10 +9,10 @@ from jwt_wsgi.jose.certificates import certificate_thumbprint
 from jwt_wsgi.possession.confirmation import Confirmation
 from jwt_wsgi.possession.dpop import DPoP
 from jwt_wsgi.possession.evidence import Evidence
-from jwt_wsgi.possession.proof import ProofClaims, ProvenRequest, check_proof
+from jwt_wsgi.possession.proof import ProofClaims, ProofLimits, ProvenRequest, check_proof
 from jwt_wsgi.possession.replay import UsedProof, check_unused, use_proof
 
-_UNBOUND_TOKEN: Final = Confirmation()
+_UNBOUND_TOKEN: Final = Confirmation(None, None, frozenset())
 
 
 class BindingRules(NamedTuple):
@@ -103,8 +103,9 @@ class PossessionJudge:
         if bound_to.x5t is not None and MTLS in bindings:
             _check_certificate(bound_to.x5t, evidence)
         claims = None
-        if bound_to.jkt is not None and DPOP in bindings:
-            claims = self._check_proof(token, bound_to.jkt, evidence, rules, now)
+        if self.dpop is not None and bound_to.jkt is not None:
+            limits = self.dpop.limits(rules.proof_algorithms)
+            claims = _check_proof(self.dpop, limits, evidence, token, bound_to.jkt, now)
         if rules.sender_constrained and not bindings:
             raise _not_bound("a token that is bound to a key", bound_to)
         return _proven(bindings, bound_to.jkt, claims)
@@ -140,24 +141,22 @@ class PossessionJudge:
         elif not is_dpop:
             raise _unproven(bound_to, "the scheme Bearer")
 
-    def _check_proof(
-        self, token: str, thumbprint: str, evidence: Evidence, rules: BindingRules, now: float
-    ) -> ProofClaims | None:
-        dpop = self.dpop
-        if dpop is None:
-            return None
-        proof = "" if evidence.proof is None else evidence.proof.strip(" \t")
-        if not proof:
-            raise InvalidProof("proof_missing", expected="a header DPoP", found="none")
-        request = ProvenRequest(
-            token,
-            thumbprint,
-            evidence.method,
-            lambda htu: evidence.target.is_named_by(htu, dpop.bases),
-            evidence.target,
-            now,
-        )
-        return check_proof(proof, request, dpop.limits(rules.proof_algorithms), dpop.known_headers)
+
+def _check_proof(
+    dpop: DPoP, limits: ProofLimits, evidence: Evidence, token: str, thumbprint: str, now: float
+) -> ProofClaims:
+    proof = "" if evidence.proof is None else evidence.proof.strip(" \t")
+    if not proof:
+        raise InvalidProof("proof_missing", expected="a header DPoP", found="none")
+    request = ProvenRequest(
+        token,
+        thumbprint,
+        evidence.method,
+        lambda htu: evidence.target.is_named_by(htu, dpop.bases),
+        evidence.target,
+        now,
+    )
+    return check_proof(proof, request, limits, dpop.known_headers)
 
 
 def _proven(bindings: Binding, jkt: str | None, claims: ProofClaims | None) -> Proven:

@@ -118,7 +118,8 @@ def _parse(proof: str, segment: str, header: KnownHeader | None) -> Compact:
     """Return the parsed proof; the reasons of a malformed token become those of a proof."""
     if "," in proof:
         raise InvalidProof(expected="one proof", found="a comma in the header DPoP")
-    known = {} if header is None else {segment: header.members}
+    # The members of a known header are not needed again.
+    known: dict[str, dict[str, Any]] = {} if header is None else {segment: {}}
     try:
         return parse(proof, MAX_PROOF_BYTES, known)
     except InvalidToken as error:
@@ -180,7 +181,7 @@ def _load_header(members: dict[str, Any], alg: str, thumbprint: str) -> KnownHea
         key = read_proof_key(members["jwk"], alg)
     except Unusable as error:
         raise InvalidProof(expected=f"a public key for {alg} in jwk", found=str(error)) from None
-    return KnownHeader(members, alg, thumbprint, key)
+    return KnownHeader(alg, thumbprint, key)
 
 
 def _check_claims(

@@ -1,6 +1,6 @@
 """The memory of proof headers: a client's proofs all begin with the same header."""
 
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from jwt_wsgi.jose.jwk import Key
 
@@ -11,16 +11,16 @@ _MAX_HEADERS: Final = 2048
 
 
 class KnownHeader(NamedTuple):
-    """A header that was under a good signature.
+    """The facts of a header that was under a good signature.
+
+    The parsed header is not one of them: a client could make it larger than its text by far.
 
     Attributes:
-        members: The header, as parsed.
         alg: The signature algorithm.
         thumbprint: The thumbprint of the key in the header (RFC 7638).
         key: The loaded key, bound to `alg`.
     """
 
-    members: dict[str, Any]
     alg: str
     thumbprint: str
     key: Key

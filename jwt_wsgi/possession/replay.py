@@ -4,6 +4,7 @@ import hashlib
 import logging
 from typing import Final, NamedTuple
 
+from jwt_wsgi.callbacks import refuse_deferred
 from jwt_wsgi.errors import InvalidProof, TemporarilyUnavailable
 from jwt_wsgi.jose import encoding
 from jwt_wsgi.stores import Store, StoreUnavailable
@@ -43,11 +44,13 @@ def use_proof(store: Store, proof: UsedProof, seconds: float) -> None:
 
     Raises:
         InvalidProof: It was used before.
-        TemporarilyUnavailable: The store cannot be reached, or has no place for it.
+        TemporarilyUnavailable: The store failed, or has no place for it.
     """
     try:
         is_new = store.add(proof.key, b"", seconds, owner=proof.thumbprint)
-    except StoreUnavailable as error:
+        if type(is_new) is not bool:
+            refuse_deferred(is_new)
+    except Exception as error:  # noqa: BLE001 (a store of others may raise anything)
         raise _unavailable(error) from None
     if not is_new:
         raise _replayed()
@@ -58,11 +61,13 @@ def check_unused(store: Store, proof: UsedProof) -> None:
 
     Raises:
         InvalidProof: It was used before.
-        TemporarilyUnavailable: The store cannot be reached.
+        TemporarilyUnavailable: The store failed.
     """
     try:
-        [mark] = store.get_many([proof.key])
-    except StoreUnavailable as error:
+        marks = store.get_many([proof.key])
+        refuse_deferred(marks)
+        [mark] = marks
+    except Exception as error:  # noqa: BLE001 (a store of others may raise anything)
         raise _unavailable(error) from None
     if mark is not None:
         raise _replayed()
@@ -72,6 +77,8 @@ def _replayed() -> InvalidProof:
     return InvalidProof("proof_replayed", expected="a new jti", found="the jti of an earlier proof")
 
 
-def _unavailable(error: StoreUnavailable) -> TemporarilyUnavailable:
-    logger.error("the store of used proofs is unavailable (%s); answering 503", error)
+def _unavailable(error: Exception) -> TemporarilyUnavailable:
+    # Other exceptions than the contract's may quote what the store was given.
+    problem = str(error) if isinstance(error, StoreUnavailable) else type(error).__name__
+    logger.error("the store of used proofs is unavailable (%s); answering 503", problem)
     return TemporarilyUnavailable("store_unavailable")

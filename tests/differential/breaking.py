@@ -221,7 +221,7 @@ _MEMBERS: dict[str, dict[str, list[Any]]] = {
         "at_hash": ["x", None],
         "c_hash": ["x"],
         "s_hash": [""],
-        "cnf": [{"jkt": "x"}, None, {}],
+        "cnf": [{"jkt": "x"}, None, {}, {"x5t#S256": "x"}, {"jkt": None}, {"kid": "1"}, [], "x"],
         "nonce": ["x"],
         "scope": [None, 1, ["read"], {}],
     },
