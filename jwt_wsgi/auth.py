@@ -9,6 +9,8 @@ from jwt_wsgi.jose.strict_json import read_object
 
 CREDENTIALS_KEY = "jwt_wsgi.credentials"
 OFFERED_KEY = "jwt_wsgi.offered"
+#: True if the token came from another place than the header `Authorization`.
+ELSEWHERE_KEY = "jwt_wsgi.elsewhere"
 AUTH_KEY = "jwt_wsgi.auth"
 RULE_KEY = "jwt_wsgi.rule"
 REALM_KEY = "jwt_wsgi.realm"

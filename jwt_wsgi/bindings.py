@@ -35,6 +35,11 @@ def require_either(first: Alternatives, second: Alternatives) -> Alternatives:
     return _minimal(first | second)
 
 
+def implies_demand(first: Alternatives, second: Alternatives) -> bool:
+    """Return whether every proof that satisfies the first demand satisfies the second."""
+    return all(any(other <= one for other in second) for one in first)
+
+
 def provable(demand: Alternatives, bindings: Binding) -> Alternatives:
     """Return the alternatives of a demand that a stack can check.
 

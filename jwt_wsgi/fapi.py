@@ -1,5 +1,6 @@
 """Checks that a stack can do what an issuer demands, FAPI 2.0 included. Made at construction."""
 
+from collections.abc import Collection
 from typing import Final
 
 from jwt_wsgi.bindings import provable, require_both
@@ -11,6 +12,16 @@ from jwt_wsgi.possession.judgement import PossessionJudge
 #: The section that the errors about resource servers name.
 _RESOURCE_SERVERS: Final = "FAPI 2.0 Security Profile §5.3.4"
 _CRYPTOGRAPHY: Final = "FAPI 2.0 Security Profile §5.4.1"
+#: It speaks of authorization servers. Resource servers check the same dates.
+_CLOCK_OFFSETS: Final = "FAPI 2.0 Security Profile §5.3.2.1"
+#: The remedies for a stack that checks no keys, for each way to build one.
+_CHECK_KEYS: Final = (
+    "give the stack dpop=DPoP(...) or client_certificate=... (a Verifier: dpop=DPoP(...) or "
+    "client_certificates=True)"
+)
+_CHOOSE_ALGORITHMS: Final = (
+    f"leave algorithms of DPoP out, or write a choice of {', '.join(FAPI2_ALGORITHMS)}"
+)
 #: Seconds that `iat` may lie in the future: 10 must be accepted, more than 60 must not.
 SHORTEST_LEEWAY: Final = 10
 LONGEST_LEEWAY: Final = 60
@@ -33,7 +44,7 @@ def check_fits(issuer: Issuer, judge: PossessionJudge, *, checks_revocation: boo
     if not provable(demand, judge.bindings):
         raise ValueError(
             f"Issuer({issuer.issuer!r}, sender_constrained=True): this stack checks no possession; "
-            "give it dpop=DPoP(...) or client_certificate=..."
+            f"{_CHECK_KEYS}"
         )
 
 
@@ -41,8 +52,7 @@ def _check_fapi2(issuer: Issuer, judge: PossessionJudge, *, checks_revocation: b
     name = f"Issuer({issuer.issuer!r}, profile='fapi2')"
     if not judge.bindings:
         raise ValueError(
-            f"{name}: accepts sender-constrained tokens only ({_RESOURCE_SERVERS}); give the stack "
-            "dpop=DPoP(...) or client_certificate=..."
+            f"{name}: accepts sender-constrained tokens only ({_RESOURCE_SERVERS}); {_CHECK_KEYS}"
         )
     if not checks_revocation:
         raise ValueError(
@@ -62,11 +72,33 @@ def _check_fapi2(issuer: Issuer, judge: PossessionJudge, *, checks_revocation: b
 
 def _check_dpop(name: str, dpop: DPoP) -> None:
     check_leeway(name, "DPoP(leeway=...)", dpop.leeway)
-    allowed = [alg for alg in dpop.algorithms if alg in FAPI2_ALGORITHMS]
-    if not allowed:
+    if not any(alg in FAPI2_ALGORITHMS for alg in dpop.algorithms):
         raise ValueError(
             f"{name}: DPoP(algorithms=...) holds none that the profile allows ({_CRYPTOGRAPHY}); "
-            f"add one of {', '.join(FAPI2_ALGORITHMS)}"
+            f"{_CHOOSE_ALGORITHMS}"
+        )
+
+
+def check_proof_algorithms(issuers: Collection[Issuer], dpop: DPoP) -> None:
+    """Check the algorithms of proofs in a stack that may have issuers of FAPI 2.0 alone.
+
+    The default algorithms are narrowed silently. In a stack with other issuers, the proofs for
+    tokens of FAPI 2.0 are narrowed for each request.
+
+    Args:
+        issuers: All issuers of the stack; empty if a resolver knows more.
+        dpop: The options for DPoP.
+
+    Raises:
+        ValueError: Every issuer has the profile, and `dpop` names an algorithm that it forbids.
+    """
+    if dpop.has_default_algorithms or not issuers:
+        return
+    forbidden = [alg for alg in dpop.algorithms if alg not in FAPI2_ALGORITHMS]
+    if forbidden and all(issuer.is_fapi2 for issuer in issuers):
+        raise ValueError(
+            f"DPoP(algorithms=...) holds {forbidden[0]!r}, which profile='fapi2' of every issuer "
+            f"forbids ({_CRYPTOGRAPHY}); {_CHOOSE_ALGORITHMS}"
         )
 
 
@@ -80,5 +112,5 @@ def check_leeway(name: str, option: str, leeway: float) -> None:
         raise ValueError(
             f"{name}: {option} is {leeway:g} s; a date up to {SHORTEST_LEEWAY} s in the future "
             f"must be accepted, and one more than {LONGEST_LEEWAY} s must not "
-            f"({_RESOURCE_SERVERS}): write {SHORTEST_LEEWAY} to {LONGEST_LEEWAY}"
+            f"({_CLOCK_OFFSETS}): write {SHORTEST_LEEWAY} to {LONGEST_LEEWAY}"
         )

@@ -18,6 +18,8 @@ from jwt_wsgi.possession.judgement import BindingRules
 _PROFILES = ("jwt", "at+jwt", "fapi2")
 #: The algorithms that are allowed by default.
 _DEFAULT_ALGORITHMS = ("RS256",)
+#: The section that the errors about "fapi2" name.
+_FAPI2_RESOURCE_SERVERS: Final = "FAPI 2.0 Security Profile §5.3.4"
 #: Seconds; a longer leeway would keep expired tokens alive.
 _MAX_LEEWAY = 300
 
@@ -108,7 +110,7 @@ class Issuer:
         )
         self.profile = _token_profile(audience, leeway, max_age, profile, claims)
         self.profile = _with_types(self.profile, types)
-        self.profile = _with_id_tokens(self.profile, allow_id_tokens)
+        self.profile = _with_id_tokens(self.profile, allow_id_tokens, is_fapi2=self.is_fapi2)
         self.profile = _with_header(self.profile, header, padded)
         self.scope_claim = None
         if scope_claim is not None:
@@ -171,14 +173,19 @@ def _binding_rules(
     for option, value in options.items():
         if not isinstance(value, bool):
             raise ValueError(f"{option}={value!r}: write True or False")
-    is_bound = sender_constrained or is_fapi2
-    if is_bound and accept_unproven_binding:
+    if accept_unproven_binding and is_fapi2:
         raise ValueError(
-            "accept_unproven_binding=True beside sender_constrained=True or profile='fapi2', "
-            "which demand the proof: leave it out"
+            "accept_unproven_binding=True beside profile='fapi2', which demands the proof "
+            f"({_FAPI2_RESOURCE_SERVERS}): leave accept_unproven_binding out"
         )
-    algorithms = frozenset(FAPI2_ALGORITHMS) if is_fapi2 else None
-    return BindingRules(is_bound, accept_unproven_binding, algorithms)
+    if accept_unproven_binding and sender_constrained:
+        raise ValueError(
+            "accept_unproven_binding=True beside sender_constrained=True, which demands the proof: "
+            "leave one of them out"
+        )
+    if is_fapi2:
+        return BindingRules(True, False, frozenset(FAPI2_ALGORITHMS), header_only=True)
+    return BindingRules(sender_constrained, accept_unproven_binding)
 
 
 def _token_profile(
@@ -218,11 +225,18 @@ def _with_types(profile: TokenProfile, types: Iterable[str] | None) -> TokenProf
     return replace(profile, types=accepted)
 
 
-def _with_id_tokens(profile: TokenProfile, allow_id_tokens: bool) -> TokenProfile:
+def _with_id_tokens(
+    profile: TokenProfile, allow_id_tokens: bool, *, is_fapi2: bool
+) -> TokenProfile:
     if not isinstance(allow_id_tokens, bool):
         raise ValueError(f"allow_id_tokens={allow_id_tokens!r}: write True or False")
     if not allow_id_tokens:
         return profile
+    if is_fapi2:
+        raise ValueError(
+            "allow_id_tokens=True beside profile='fapi2', which accepts access tokens alone "
+            f"({_FAPI2_RESOURCE_SERVERS}): leave allow_id_tokens out"
+        )
     if profile.audiences is None:
         raise ValueError(
             "allow_id_tokens=True with ANY_AUDIENCE accepts the ID tokens of every client: "

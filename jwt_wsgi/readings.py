@@ -21,6 +21,7 @@ class Reading(NamedTuple):
             can cause the request. False where a browser or a proxy may add the token by itself.
         scheme: The authentication scheme under which the token was sent; Bearer where the place
             has none.
+        in_authorization: True for the header `Authorization`.
     """
 
     place: str
@@ -29,6 +30,7 @@ class Reading(NamedTuple):
     note: str | None = None
     is_explicit: bool = False
     scheme: str = BEARER_SCHEME
+    in_authorization: bool = False
 
 
 def credentials_of(readings: Sequence[Reading]) -> Credentials | AuthError | None:

@@ -123,6 +123,7 @@ class TokenChecks:
             verified = self._check_contents(compact, claims, issuer, keys_before)
         except AuthError as refusal:
             refusal.token_scheme = scheme_of(claims)
+            refusal.demand = issuer.binding_rules.demand
             raise
         return FreshToken(verified, claims, compact.header.get("kid"), alg)
 

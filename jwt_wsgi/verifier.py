@@ -10,7 +10,7 @@ from jwt_wsgi.bindings import DPOP_SCHEME, UNBOUND, Alternatives, require_both
 from jwt_wsgi.cache import HeaderCache, TokenCache
 from jwt_wsgi.callbacks import check_callables
 from jwt_wsgi.errors import AuthError
-from jwt_wsgi.fapi import check_fits
+from jwt_wsgi.fapi import check_fits, check_proof_algorithms
 from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.issuer_registry import IssuerRegistry, Resolver
 from jwt_wsgi.jose.algorithms import FAPI2_ALGORITHMS
@@ -83,6 +83,8 @@ class Verifier:
         self._is_revoked = is_revoked
         self._issuers = IssuerRegistry(issuers, check=self._check_issuer)
         self.issuers = tuple(self._issuers.configured.values())
+        if dpop is not None and not self._issuers.resolvers:
+            check_proof_algorithms(self.issuers, dpop)
         self.trusted = len(self._issuers.configured) + 2 * len(self._issuers.resolvers)
         self._cache: TokenCache[VerifiedToken] = TokenCache(max_remembered, max_remembered_bytes)
         headers = HeaderCache(0 if self._cache.is_off else max_remembered_bytes)

@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import Self
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from jwt_wsgi.auth import CREDENTIALS_KEY, OFFERED_KEY, Credentials
+from jwt_wsgi.auth import CREDENTIALS_KEY, ELSEWHERE_KEY, OFFERED_KEY, Credentials
 from jwt_wsgi.bindings import BEARER_SCHEME, DPOP_SCHEME
 from jwt_wsgi.callbacks import check_callables, refuse_deferred
 from jwt_wsgi.errors import AuthError, InvalidRequest
@@ -93,6 +93,8 @@ class TokenExtractor:
             del environ[CREDENTIALS_KEY]
         if OFFERED_KEY in environ:
             del environ[OFFERED_KEY]
+        if ELSEWHERE_KEY in environ:
+            del environ[ELSEWHERE_KEY]
         credentials: Credentials | AuthError | None
         note: str | None = None
         if self._reads_authorization_only:
@@ -122,6 +124,8 @@ class TokenExtractor:
             readings = [
                 _read_source(source, environ, self._schemes) for source in self.token_sources
             ]
+        if not any(reading.in_authorization for reading in readings if reading.token is not None):
+            environ[ELSEWHERE_KEY] = True
         found = credentials_of(readings)
         return found, None if isinstance(found, AuthError) else _notes_of(readings)
 
@@ -210,7 +214,11 @@ def _read_source(
     credentials = parse_authorization(header, schemes)
     if isinstance(credentials, Credentials):
         return Reading(
-            "Authorization", credentials.token, is_explicit=True, scheme=credentials.scheme
+            "Authorization",
+            credentials.token,
+            is_explicit=True,
+            scheme=credentials.scheme,
+            in_authorization=True,
         )
     if credentials is None:
         return Reading("Authorization", note=describe_authorization(header))

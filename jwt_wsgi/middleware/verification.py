@@ -7,7 +7,15 @@ from http import HTTPStatus
 from typing import Self
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from jwt_wsgi.auth import AUTH_KEY, CHALLENGE_KEY, CREDENTIALS_KEY, REALM_KEY, Auth, Credentials
+from jwt_wsgi.auth import (
+    AUTH_KEY,
+    CHALLENGE_KEY,
+    CREDENTIALS_KEY,
+    ELSEWHERE_KEY,
+    REALM_KEY,
+    Auth,
+    Credentials,
+)
 from jwt_wsgi.bindings import BEARER_SCHEME, DPOP, DPOP_SCHEME, UNBOUND, Alternatives, require_both
 from jwt_wsgi.callbacks import CallbackFailed, call, check_callables, or_false
 from jwt_wsgi.client_certificates import ClientCertificate
@@ -194,13 +202,13 @@ class TokenVerifier:
             get("REQUEST_METHOD", ""),
             WSGITarget(get("SCRIPT_NAME", ""), get("PATH_INFO", "")),
             certificate,
+            ELSEWHERE_KEY not in environ,
         )
 
     def _add_demands(self, error: AuthError, environ: WSGIEnvironment) -> None:
-        """Tell the refusal of a token what the request's rule demands."""
-        if error.status != HTTPStatus.UNAUTHORIZED:
-            return
-        if self._scopes_asked is not None and not error.scopes:
+        """Tell the refusal what the request's rule demands; only a 401 names its scopes."""
+        is_unauthorized = error.status == HTTPStatus.UNAUTHORIZED
+        if is_unauthorized and self._scopes_asked is not None and not error.scopes:
             scopes = _demanded(self._scopes_asked, environ, "scopes_asked")
             error.scopes = tuple(name for name in scopes if isinstance(name, str))
         if self._possession_asked is not None:

@@ -1,5 +1,6 @@
 """Implication between requirements, as far as their form shows it. Pure; for the linter."""
 
+from jwt_wsgi.bindings import UNBOUND, implies_demand
 from jwt_wsgi.policy.algebra import (
     AUTHENTICATED,
     Access,
@@ -107,4 +108,11 @@ def _simple_implies(one: Requirement, other: Requirement) -> bool:
         return True
     if other is AUTHENTICATED and isinstance(one, Condition):
         return True
+    if _demands_only_keys(other):
+        return implies_demand(one.demand, other.demand)
     return not set(scopes_of(one)).isdisjoint(scopes_of(other))
+
+
+def _demands_only_keys(requirement: Requirement) -> bool:
+    """Return whether a requirement without parts is `sender_constrained`."""
+    return requirement.demand != UNBOUND

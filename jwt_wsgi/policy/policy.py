@@ -1,9 +1,18 @@
 """`Policy`: rules that are compiled once and matched with every request. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
-from jwt_wsgi.bindings import UNBOUND, Alternatives, Binding, provable, require_both
+from jwt_wsgi.bindings import (
+    BINDINGS,
+    DPOP,
+    MTLS,
+    UNBOUND,
+    Alternatives,
+    Binding,
+    provable,
+    require_both,
+)
 from jwt_wsgi.errors import InvalidRequest
 from jwt_wsgi.policy.algebra import DENY, OPTIONAL, PUBLIC, Requirement
 from jwt_wsgi.policy.findings import validate_accept, without_accepted
@@ -125,10 +134,12 @@ class Policy(RuleMatcher):
             ValueError: A rule demands a key that the stack can never check.
         """
         for where, requirement in self._requirements():
-            if not provable(require_both(requirement.demand, demand), bindings):
+            total = require_both(requirement.demand, demand)
+            if not provable(total, bindings):
+                remedy = " or ".join(sorted(_options_for(total, bindings)))
                 raise ValueError(
                     f"{where}: {requirement!r} can never be satisfied, because this stack does not "
-                    "check the key; give it dpop=DPoP(...) or client_certificate=..."
+                    f"check the key; give it {remedy}"
                 )
 
     def lint(self, *, issuers: int = 1) -> tuple[Finding, ...]:
@@ -200,3 +211,13 @@ class Policy(RuleMatcher):
 
     def __repr__(self) -> str:
         return f"Policy({{{', '.join(map(str, self.rules))}}})"
+
+
+#: The option of a stack that checks a binding.
+_OPTIONS: Final = {DPOP: "dpop=DPoP(...)", MTLS: "client_certificate=..."}
+
+
+def _options_for(demand: Alternatives, bindings: Binding) -> Iterator[str]:
+    """Yield the options that a stack lacks, for each alternative of a demand."""
+    for alternative in demand:
+        yield " and ".join(_OPTIONS[name] for name in BINDINGS if name in alternative - bindings)

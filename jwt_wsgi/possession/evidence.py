@@ -53,6 +53,7 @@ class Evidence(NamedTuple):
         target: The target of the request.
         certificate: Returns the client's certificate as DER, or None; it is called only for a
             token that is bound to one. None where the request cannot have one.
+        in_authorization: True if the token stood in the header `Authorization`.
     """
 
     scheme: str = BEARER_SCHEME
@@ -60,6 +61,7 @@ class Evidence(NamedTuple):
     method: str = ""
     target: WSGITarget | URLTarget = WSGITarget("", "")
     certificate: Callable[[], bytes | None] | None = None
+    in_authorization: bool = True
 
     def __repr__(self) -> str:
         return f"Evidence(scheme={self.scheme!r}, method={self.method!r})"

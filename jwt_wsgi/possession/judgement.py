@@ -1,16 +1,19 @@
 """The judgement of possession: does the request prove every key that the token is bound to?"""
 
+import logging
 from typing import Final, NamedTuple
 
 from jwt_wsgi.auth import NO_POSSESSION, Possession
 from jwt_wsgi.bindings import BOUND, DPOP, DPOP_SCHEME, MTLS, UNBOUND, Alternatives, Binding
-from jwt_wsgi.errors import InvalidProof, InvalidToken
+from jwt_wsgi.errors import InvalidProof, InvalidToken, KeysUnavailable
 from jwt_wsgi.jose.certificates import certificate_thumbprint
 from jwt_wsgi.possession.confirmation import Confirmation
 from jwt_wsgi.possession.dpop import DPoP
 from jwt_wsgi.possession.evidence import Evidence
 from jwt_wsgi.possession.proof import ProofClaims, ProofLimits, ProvenRequest, check_proof
 from jwt_wsgi.possession.replay import UsedProof, check_unused, use_proof
+
+logger = logging.getLogger("jwt_wsgi.possession")
 
 _UNBOUND_TOKEN: Final = Confirmation(None, None, frozenset())
 
@@ -22,11 +25,13 @@ class BindingRules(NamedTuple):
         sender_constrained: True refuses tokens whose key is not proven.
         accept_unproven: True accepts tokens that are bound in a way that the stack cannot check.
         proof_algorithms: The algorithms that proofs may have, or None for those of the stack.
+        header_only: True accepts tokens in the header `Authorization` alone.
     """
 
     sender_constrained: bool = False
     accept_unproven: bool = False
     proof_algorithms: frozenset[str] | None = None
+    header_only: bool = False
 
     @property
     def demand(self) -> Alternatives:
@@ -91,8 +96,11 @@ class PossessionJudge:
             InvalidToken: The token is bound to another key, or bound and nothing was proven, or
                 not bound although it must be.
             InvalidProof: The proof is missing or bad.
-            TemporarilyUnavailable: The certificate cannot be read now.
+            TemporarilyUnavailable: The certificate cannot be read now, or the stack reads tokens of
+                this issuer from a place that it forbids.
         """
+        if rules.header_only and not evidence.in_authorization:
+            raise _unfit_place()
         bound_to = confirmation or _UNBOUND_TOKEN
         self._check_scheme(bound_to, evidence)
         bindings = bound_to.bindings
@@ -133,6 +141,8 @@ class PossessionJudge:
         is_dpop = evidence.scheme == DPOP_SCHEME
         if self.dpop is None:
             # An extractor that accepts the scheme, in front of a verifier that does not.
+            if is_dpop and bound_to.jkt is not None:
+                raise _unproven(bound_to, "no proof of this kind is checked here")
             if is_dpop:
                 raise _not_bound("a token under the scheme Bearer", bound_to)
         elif bound_to.jkt is None:
@@ -176,6 +186,16 @@ def _check_certificate(thumbprint: str, evidence: Evidence) -> None:
         raise InvalidToken(
             "binding_mismatch", expected="the token's certificate", found="another certificate"
         )
+
+
+def _unfit_place() -> KeysUnavailable:
+    # Configured issuers are refused at construction, so a resolver returned this one, or another
+    # middleware stands between the layers.
+    logger.error(
+        "a token of Issuer(profile='fapi2') came from another place than the header Authorization "
+        "(FAPI 2.0 Security Profile §5.3.4); answering 503; leave get_token and token_sources out"
+    )
+    return KeysUnavailable()
 
 
 def _unproven(bound_to: Confirmation, problem: str) -> InvalidToken:
