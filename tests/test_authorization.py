@@ -174,7 +174,11 @@ def test_everything_else_in_the_environ_is_left_alone() -> None:
     request = environ_of("/private/", auth(), **{"wsgi.input": object(), "REMOTE_USER": "x"})
     before = dict(request)
     answer(ScopeAuthorizer(app, Policy(RULES)), request)
-    assert request.keys() - before.keys() == {"jwt_wsgi.rule", "jwt_wsgi.realm"}
+    assert request.keys() - before.keys() == {
+        "jwt_wsgi.rule",
+        "jwt_wsgi.realm",
+        "jwt_wsgi.challenge",
+    }
     assert {key: request[key] for key in before} == before
 
 

@@ -178,6 +178,7 @@ def test_the_layers_change_only_their_own_environ_keys(local: LocalIssuer, trust
         "jwt_wsgi.auth",
         "jwt_wsgi.rule",
         "jwt_wsgi.realm",
+        "jwt_wsgi.challenge",
     }
     assert {key: seen[key] for key in before} == before
     assert token not in repr(added)
