@@ -11,6 +11,8 @@ from itertools import product
 from typing import Any
 
 import pytest
+from flask import Flask
+from flask import request as flask_request
 from possession_oracle import CODES, Answer, Rule, Sent, Stack, Token, answer, is_satisfiable
 from possession_stacks import (
     BASE,
@@ -24,6 +26,7 @@ from possession_stacks import (
     challenges,
     issuer_of,
     possession_of,
+    read_certificate,
     request,
     requirement,
 )
@@ -37,7 +40,6 @@ from jwt_wsgi import (
     AuthError,
     DPoP,
     Issuer,
-    KeysUnavailable,
     Policy,
     ScopeAuthorizer,
     TokenExtractor,
@@ -373,3 +375,481 @@ def test_layers_by_hand_answer_as_protect_does(rule: str, stack: str) -> None:
             other.headerlist,
             other.body,
         )
+
+
+# --- construction
+
+
+def trusting(**options: Any) -> Issuer:
+    return LOCAL.trusted(**options)
+
+
+CERTIFICATES = {"client_certificate": read_certificate}
+PROOFS = {"dpop": DPoP(BASE)}
+#: What is wrong, and the options that the error names as its remedy.
+NEVER_SATISFIED: list[Any] = [
+    ("a rule", {}, {"rules": {"/x": sender_constrained()}}, [PROOFS, CERTIFICATES]),
+    ("a rule for DPoP", CERTIFICATES, {"rules": {"/x": DPOP_RULE}}, [PROOFS]),
+    ("a rule for certificates", PROOFS, {"rules": {"/x": MTLS_RULE}}, [CERTIFICATES]),
+    ("a rule for both", {}, {"rules": {"/x": DPOP_RULE & MTLS_RULE}}, [{**PROOFS, **CERTIFICATES}]),
+    ("a rule with a scope", {}, {"rules": {"/x": scope("a") & DPOP_RULE}}, [PROOFS]),
+    ("a rule beside what is reported", {},
+     {"rules": {"/x": DPOP_RULE & report_only(scope("a"))}}, [PROOFS]),
+    ("a rule for certificates where DPoP is required", {"dpop": DPoP(BASE, required=True)},
+     {"rules": {"/x": MTLS_RULE}}, [CERTIFICATES]),
+    ("the default", {}, {"rules": Policy({}, default=sender_constrained())},
+     [PROOFS, CERTIFICATES]),
+    ("an issuer", {}, {"issuer": trusting(sender_constrained=True)}, [PROOFS, CERTIFICATES]),
+    ("one of two issuers", {},
+     {"issuer": [trusting(), LocalIssuer("https://two.example.com/").trusted(
+         sender_constrained=True)]}, [PROOFS, CERTIFICATES]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("stack", "wrong", "remedies"), [pytest.param(*row, id=name) for name, *row in NEVER_SATISFIED]
+)
+def test_what_a_stack_can_never_satisfy_is_refused_with_a_remedy_that_works(
+    stack: dict[str, Any], wrong: dict[str, Any], remedies: list[dict[str, Any]]
+) -> None:
+    options = {"issuer": trusting(), "rules": {"/x": AUTHENTICATED}, **stack, **wrong}
+    with pytest.raises(ValueError, match="this stack") as refused:
+        protect(app, **options)
+    for remedy in remedies:
+        assert all(f"{name}=" in str(refused.value) for name in remedy)
+        protect(app, **{**options, **remedy})
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        pytest.param(sender_constrained() | scope("a"), id="a scope instead"),
+        pytest.param(MTLS_RULE | DPOP_RULE, id="the other binding"),
+        pytest.param((MTLS_RULE & scope("a")) | AUTHENTICATED, id="any token"),
+        pytest.param(report_only(MTLS_RULE), id="only reported"),
+        pytest.param(scope("a") & report_only(MTLS_RULE), id="only reported beside a scope"),
+    ],
+)
+def test_a_rule_with_an_alternative_is_accepted(rule: Any) -> None:
+    protect(app, issuer=trusting(), rules={"/x": rule}, **PROOFS)
+
+
+READY, WITH_CERTIFICATES = Verifier(trusting()), Verifier(trusting(), client_certificates=True)
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        pytest.param(lambda: TokenVerifier(app, READY, **PROOFS), "dpop=", id="dpop beside ready"),
+        pytest.param(
+            lambda: protect(app, issuer=READY, rules={}, **PROOFS), "dpop=", id="protect, dpop"
+        ),
+        pytest.param(
+            lambda: TokenVerifier(app, READY, **CERTIFICATES),
+            "client_certificates=True",
+            id="a certificate that the verifier never sees",
+        ),
+        pytest.param(
+            lambda: TokenVerifier(app, WITH_CERTIFICATES),
+            "client_certificate=",
+            id="no source of certificates",
+        ),
+        pytest.param(lambda: sender_constrained("tls"), "'dpop', 'mtls'", id="another binding"),
+        pytest.param(lambda: sender_constrained([]), "'dpop', 'mtls'", id="a list"),  # type: ignore[arg-type]
+        pytest.param(
+            lambda: trusting(sender_constrained=1), "sender_constrained=1", id="not a bool"
+        ),
+        pytest.param(
+            lambda: trusting(sender_constrained=True, accept_unproven_binding=True),
+            "accept_unproven_binding=True beside sender_constrained=True",
+            id="demanded and waived",
+        ),
+        pytest.param(
+            lambda: Verifier(trusting(), dpop=BASE),  # type: ignore[arg-type]
+            "DPoP\\(",
+            id="a URL for dpop",
+        ),
+        pytest.param(
+            lambda: Verifier(trusting(), client_certificates=read_certificate),  # type: ignore[arg-type]
+            "write True or False",
+            id="a callable for client_certificates",
+        ),
+        pytest.param(
+            lambda: TokenExtractor(app, dpop=DPoP(BASE)),  # type: ignore[arg-type]
+            "write True or False",
+            id="a DPoP for the extractor",
+        ),
+    ],
+)
+def test_wrong_configuration_fails_at_construction(build: Callable[[], Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        build()
+
+
+def test_a_ready_verifier_with_possession_serves_protect() -> None:
+    judge = Verifier(trusting(), dpop=DPoP(BASE), client_certificates=True)
+    protected = protect(app, issuer=judge, rules={"/x": DPOP_RULE & MTLS_RULE}, **CERTIFICATES)
+    sent = Sent("DPoP", "good", "good")
+    assert request(TOKENS["both"][1], sent).get_response(protected).text == "dpop mtls"
+
+
+# --- several issuers
+
+BOUND_ISSUER = LocalIssuer("https://bound.example.com/", algorithms=("ES256",))
+OPEN_ISSUER = LocalIssuer("https://open.example.com/", algorithms=("ES256",))
+
+
+def resolve(name: str) -> Issuer | None:
+    if name == BOUND_ISSUER.issuer:
+        return BOUND_ISSUER.trusted(sender_constrained=True)
+    return OPEN_ISSUER.trusted() if name == OPEN_ISSUER.issuer else None
+
+
+@pytest.mark.parametrize(
+    "issuers",
+    [
+        pytest.param(
+            [BOUND_ISSUER.trusted(sender_constrained=True), OPEN_ISSUER.trusted()], id="configured"
+        ),
+        pytest.param(resolve, id="a resolver"),
+        pytest.param([OPEN_ISSUER.trusted(), resolve], id="one of each"),
+    ],
+)
+def test_each_issuer_has_its_own_rules(issuers: Any) -> None:
+    protected = protect(app, issuer=issuers, rules={"/x": AUTHENTICATED}, dpop=DPoP(BASE))
+
+    def asked(token: str, sent: Sent) -> tuple[str, str]:
+        response = request(token, sent).get_response(protected)
+        told = response.text if response.status_int == 200 else response.json["reason"]
+        return told, " ".join(each.scheme for each in challenges(response))
+
+    assert asked(OPEN_ISSUER.token(), BEARER) == ("unbound", "")
+    assert asked(BOUND_ISSUER.token(), BEARER) == ("token_not_bound", "DPoP")
+    assert asked(OPEN_ISSUER.token(cnf=KEY), WITH_PROOF) == ("dpop", "")
+    assert asked(BOUND_ISSUER.token(cnf=KEY), WITH_PROOF) == ("dpop", "")
+    assert asked(BOUND_ISSUER.token(cnf=KEY, aud="other"), WITH_PROOF) == (
+        "audience_mismatch",
+        "DPoP",
+    )
+    # The issuer of a verified token narrows the offer, also before its claims are good.
+    assert asked(BOUND_ISSUER.token(aud="other"), BEARER) == ("audience_mismatch", "DPoP")
+    assert asked(OPEN_ISSUER.token(aud="other"), BEARER) == ("audience_mismatch", "Bearer DPoP")
+    assert asked("", Sent()) == ("missing_token", "Bearer DPoP")
+
+
+def test_an_issuer_of_a_resolver_that_the_stack_cannot_satisfy_is_503(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    protected = protect(app, issuer=resolve, rules={"/x": AUTHENTICATED})
+    with caplog.at_level(logging.ERROR):
+        response = request(BOUND_ISSUER.token(), BEARER).get_response(protected)
+    assert (response.status_int, response.json["reason"]) == (503, "keys_unavailable")
+    assert "sender_constrained=True" in caplog.text
+    assert request(OPEN_ISSUER.token(), BEARER).get_response(protected).text == "unbound"
+
+
+# --- inside an application
+
+
+def flask_app() -> Any:
+    flask = Flask("possession")
+
+    @flask.errorhandler(AuthError)
+    def refused(error: AuthError) -> Any:
+        return respond(error)
+
+    @flask.get("/required")
+    def required() -> str:
+        return " ".join(sorted(require(flask_request, DPOP_RULE).possession.bindings))
+
+    return flask
+
+
+GUARDED: dict[str, Callable[[], Any]] = {
+    "require and respond in Flask": lambda: flask_app().wsgi_app,
+    "guard": lambda: guard(DPOP_RULE)(app),
+}
+
+
+@pytest.mark.parametrize("inner", GUARDED)
+def test_guard_and_require_answer_with_the_challenges_of_the_stack(inner: str) -> None:
+    layer = TokenVerifier(
+        GUARDED[inner](), trusting(), allow_anonymous=True, realm="pay", **PROOFS, **CERTIFICATES
+    )
+    protected = TokenExtractor(layer, dpop=True)
+    good = request(TOKENS["jkt"][1], WITH_PROOF, "/required").get_response(protected)
+    assert (good.status_int, good.text) == (200, "dpop")
+    for token, sent, reason in (
+        ("unbound", BEARER, "token_not_bound"),
+        ("unbound", Sent(), "missing_token"),
+        ("x5t", BEARER_CERTIFICATE, "token_not_bound"),
+    ):
+        response = request(TOKENS[token][1], sent, "/required").get_response(protected)
+        assert (response.status_int, response.json["reason"]) == (401, reason)
+        [challenge] = challenges(response)
+        assert (challenge.scheme, challenge.parameters["realm"]) == ("DPoP", "pay")
+        assert "ES256" in challenge.parameters["algs"].split()
+        assert ("error" in challenge.parameters) is (reason != "missing_token")
+
+
+def test_without_a_verifier_in_front_only_bearer_is_offered() -> None:
+    layers: list[Any] = [
+        ScopeAuthorizer(app, Policy({"/x": sender_constrained()})),
+        guard(sender_constrained())(app),
+        TokenExtractor(ScopeAuthorizer(app, Policy({"/x": DPOP_RULE})), dpop=True),
+    ]
+    for layer in layers:
+        response = request(TOKENS["jkt"][1], WITH_PROOF).get_response(layer)
+        assert (response.status_int, response.json["reason"]) == (401, "missing_token")
+        assert [each.scheme for each in challenges(response)] == ["Bearer"]
+
+
+def test_an_inner_stack_answers_with_its_own_challenges() -> None:
+    inner = protect(
+        app, issuer=trusting(), rules={"/x/in": DPOP_RULE}, realm="inner", dpop=DPoP(BASE)
+    )
+    outer = protect(inner, issuer=trusting(), rules={"/x": AUTHENTICATED}, realm="outer")
+    response = request(LOCAL.token(), BEARER, "/x/in").get_response(outer)
+    [challenge] = challenges(response)
+    assert (challenge.scheme, challenge.parameters["realm"]) == ("DPoP", "inner")
+    [challenge] = challenges(request("", Sent(), "/x/in").get_response(outer))
+    assert (challenge.scheme, challenge.parameters["realm"]) == ("Bearer", "outer")
+
+
+def test_a_proof_serves_one_stack_of_two_with_the_same_store() -> None:
+    store = MemoryStore()
+    rules = {"/x": AUTHENTICATED}
+    inner = protect(app, issuer=trusting(), rules=rules, dpop=DPoP(BASE, replay=store))
+    separate = protect(inner, issuer=trusting(), rules=rules, dpop=DPoP(BASE))
+    shared = protect(inner, issuer=trusting(), rules=rules, dpop=DPoP(BASE, replay=store))
+    token = TOKENS["jkt"][1]
+    assert request(token, WITH_PROOF).get_response(separate).text == "dpop"
+    assert request(token, WITH_PROOF).get_response(shared).json["reason"] == "proof_replayed"
+
+
+def test_an_outer_layer_sees_nothing_of_a_public_path() -> None:
+    class Forbidding:
+        def add(self, *arguments: Any, **options: Any) -> bool:
+            raise AssertionError("the store was asked")
+
+    protected = protect(
+        app,
+        issuer=trusting(),
+        rules={"/x": PUBLIC},
+        dpop=DPoP(BASE, replay=Forbidding()),  # type: ignore[arg-type]
+    )
+    assert request(TOKENS["jkt"][1], WITH_PROOF).get_response(protected).text == "anonymous"
+
+
+# --- report-only
+
+
+class CountingStore(MemoryStore):
+    """A store that counts what is added."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.added = 0
+
+    def add(self, *arguments: Any, **options: Any) -> bool:
+        self.added += 1
+        return super().add(*arguments, **options)
+
+
+@pytest.mark.parametrize(
+    ("sent", "caller", "reasons", "added"),
+    [
+        pytest.param(WITH_PROOF, "dpop", [], 1, id="a good proof is used up"),
+        pytest.param(Sent("DPoP"), "anonymous", ["proof_missing", "missing_token"], 0, id="none"),
+        pytest.param(
+            Sent("DPoP", "for another request"),
+            "anonymous",
+            ["proof_mismatch", "missing_token"],
+            0,
+            id="for another request",
+        ),
+    ],
+)
+def test_report_only_passes_bad_evidence_and_uses_up_good_proofs(
+    sent: Sent, caller: str, reasons: list[str], added: int
+) -> None:
+    reports, store = Reports(), CountingStore()
+    protected = protect(
+        app,
+        issuer=trusting(),
+        rules=Policy({"/x": DPOP_RULE}, report_only=True),
+        dpop=DPoP(BASE, replay=store),
+        on_decision=reports,
+    )
+    made = request(TOKENS["jkt"][1], sent)
+    assert made.copy().get_response(protected).text == caller
+    assert (reports.reasons, store.added) == (reasons, added)
+    if added:
+        # A replay is reported, and passes without its caller.
+        assert made.copy().get_response(protected).text == "anonymous"
+        assert reports.reasons == ["proof_replayed", "missing_token"]
+
+
+# --- the verifier outside WSGI
+
+URL = f"{BASE}/x"
+PROVING = Verifier(trusting(), dpop=DPoP(BASE, replay=None), client_certificates=True)
+
+
+def outcome(judge: Verifier, token: str, **evidence: Any) -> str:
+    """Return the bindings that were proven, or the reason of the refusal."""
+    try:
+        return " ".join(sorted(judge.verify(token, **evidence).possession.bindings)) or "unbound"
+    except AuthError as error:
+        return error.reason
+
+
+def proven(token: str, key: DPoPKey = KEY, **changes: Any) -> dict[str, Any]:
+    return {"proof": key.proof("GET", URL, token, **changes), "method": "GET", "url": URL}
+
+
+OUTSIDE: list[Any] = [
+    ("unbound", "unbound", {}, "unbound"),
+    ("unbound with a proof", "unbound", proven, "token_not_bound"),
+    ("unbound with a certificate", "unbound", {"certificate": CERTIFICATE.der}, "unbound"),
+    ("jkt alone", "jkt", {}, "token_bound"),
+    ("jkt with a certificate", "jkt", {"certificate": CERTIFICATE.der}, "token_bound"),
+    ("jkt with its proof", "jkt", proven, "dpop"),
+    ("jkt with a proof of another key", "jkt", lambda token: proven(token, OTHER_KEY),
+     "binding_mismatch"),
+    ("jkt, another method", "jkt", lambda token: {**proven(token), "method": "POST"},
+     "proof_mismatch"),
+    ("jkt, another URL", "jkt", lambda token: {**proven(token), "url": f"{BASE}/y"},
+     "proof_mismatch"),
+    ("jkt, a URL of another API", "jkt",
+     lambda token: {**proven(token, htu="https://evil.example.com/x"),
+                    "url": "https://evil.example.com/x"}, "proof_mismatch"),
+    ("jkt, a query", "jkt", lambda token: {**proven(token), "url": f"{URL}?a=1"}, "dpop"),
+    ("jkt, an empty proof", "jkt", lambda token: {**proven(token), "proof": ""}, "proof_missing"),
+    ("x5t alone", "x5t", {}, "token_bound"),
+    ("x5t with its certificate", "x5t", {"certificate": CERTIFICATE.der}, "mtls"),
+    ("x5t with another certificate", "x5t", {"certificate": OTHER_CERTIFICATE.der},
+     "binding_mismatch"),
+    ("both, proven", "both", lambda token: {**proven(token), "certificate": CERTIFICATE.der},
+     "dpop mtls"),
+    ("both, one proven", "both", proven, "token_bound"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("token", "evidence", "expected"), [pytest.param(*row, id=name) for name, *row in OUTSIDE]
+)
+def test_evidence_is_judged_outside_wsgi(token: str, evidence: Any, expected: str) -> None:
+    text = TOKENS[token][1]
+    given = evidence(text) if callable(evidence) else evidence
+    assert outcome(PROVING, text, **given) == expected
+    # Without possession, every bound token is refused as before, whatever comes with it.
+    plain = outcome(READY, text, **given)
+    if token != "unbound":
+        assert plain == (
+            "token_not_bound" if token == "x5t" and "proof" in given else "token_bound"
+        )
+
+
+def test_a_replay_is_refused_outside_wsgi() -> None:
+    judge = Verifier(trusting(), dpop=DPoP(BASE))
+    token = TOKENS["jkt"][1]
+    evidence = proven(token)
+    assert [outcome(judge, token, **evidence) for _ in range(2)] == ["dpop", "proof_replayed"]
+    unchecked = Verifier(trusting(), dpop=DPoP(BASE, replay=None))
+    assert [outcome(unchecked, token, **evidence) for _ in range(2)] == ["dpop", "dpop"]
+
+
+def test_a_store_that_cannot_be_reached_is_503_outside_wsgi_too() -> None:
+    class Unreachable(MemoryStore):
+        def add(self, *arguments: Any, **options: Any) -> bool:
+            raise StoreUnavailable("gone")
+
+    judge = Verifier(trusting(), dpop=DPoP(BASE, replay=Unreachable()))
+    token = TOKENS["jkt"][1]
+    assert outcome(judge, token, **proven(token)) == "store_unavailable"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param({"proof": "a.b.c"}, id="no method and no URL"),
+        pytest.param({"proof": "a.b.c", "method": "GET"}, id="no URL"),
+        pytest.param({"proof": b"a.b.c", "method": "GET", "url": URL}, id="bytes"),
+        pytest.param({"certificate": CERTIFICATE.pem}, id="a PEM"),
+    ],
+)
+def test_evidence_of_another_form_is_a_value_error(arguments: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"proof|certificate"):
+        PROVING.verify(TOKENS["jkt"][1], **arguments)
+
+
+# --- what the application sees
+
+
+@pytest.mark.parametrize(
+    ("token", "sent", "auth_type"),
+    [
+        ("unbound", BEARER, "Bearer"),
+        ("x5t", BEARER_CERTIFICATE, "Bearer"),
+        ("jkt", WITH_PROOF, "DPoP"),
+        ("both", Sent("DPoP", "good", "good"), "DPoP"),
+    ],
+)
+def test_auth_type_is_the_scheme_of_the_token(token: str, sent: Sent, auth_type: str) -> None:
+    seen: list[Any] = []
+
+    def recording(environ: dict[str, Any], start_response: Any) -> Any:
+        seen.append((environ.get("REMOTE_USER"), environ.get("AUTH_TYPE")))
+        return app(environ, start_response)
+
+    protected = protect(
+        recording,
+        issuer=trusting(),
+        rules={"/x": OPTIONAL},
+        remote_user=lambda auth: auth.subject or "",
+        **PROOFS,
+        **CERTIFICATES,
+    )
+    request(TOKENS[token][1], sent).get_response(protected)
+    request("", Sent()).get_response(protected)
+    assert seen == [("user-1", auth_type), (None, None)]
+
+
+def test_a_step_up_offers_the_scheme_of_the_proven_token() -> None:
+    protected = protect(app, issuer=trusting(), rules={"/x": acr("phr")}, **PROOFS, **CERTIFICATES)
+    for token, sent, scheme in (
+        ("jkt", WITH_PROOF, ["DPoP"]),
+        ("x5t", BEARER_CERTIFICATE, ["Bearer"]),
+        ("unbound", BEARER, ["Bearer", "DPoP"]),
+    ):
+        response = request(TOKENS[token][1], sent).get_response(protected)
+        assert response.json["error"] == "insufficient_user_authentication"
+        sent_challenges = challenges(response)
+        assert [each.scheme for each in sent_challenges] == scheme
+        assert {each.parameters["acr_values"] for each in sent_challenges} == {"phr"}
+
+
+def test_the_auth_tells_what_was_proven() -> None:
+    seen: list[Any] = []
+
+    def recording(environ: dict[str, Any], start_response: Any) -> Any:
+        seen.append(get_auth(environ))
+        return app(environ, start_response)
+
+    protected = protect(recording, issuer=trusting(), rules={"/x": OPTIONAL}, **PROOFS)
+    request(TOKENS["jkt"][1], WITH_PROOF).get_response(protected)
+    [auth] = seen
+    assert (auth.possession.bindings, auth.possession.nonce_age) == ({"dpop"}, None)
+
+
+def test_a_certificate_callback_that_returns_no_bytes_is_503(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    protected = protect(app, issuer=trusting(), rules={"/x": AUTHENTICATED}, **CERTIFICATES)
+    made = request(TOKENS["x5t"][1], BEARER)
+    made.environ[CERTIFICATE_KEY] = CERTIFICATE.pem
+    response = made.get_response(protected)
+    assert (response.status_int, response.json["reason"]) == (503, "certificate_unavailable")
+    assert response.headers["Retry-After"] == "1"
+    assert "BEGIN" not in caplog.text
