@@ -17,6 +17,7 @@ WORDS = {
     "how-to/revocation.md": "blacklist blocklist denylist logout",
     "command-line.md": "bash cli explain fish tab-completion zsh",
     "deployment.md": "docker kubernetes nginx wsgipassauthorization",
+    "fapi.md": "bank banking open-banking psd2",
     "key-sources.md": "certificate jwks jwks_uri kid rotate rotation",
     "metrics.md": "audit log logging monitoring",
     "migration.md": "drf jwt_required permission_classes simplejwt",
