@@ -8,6 +8,7 @@ from jwt_wsgi.errors import InvalidToken
 from jwt_wsgi.possession.confirmation import Confirmation, read_confirmation
 
 _UNDERSTOOD = ("jkt", "x5t#S256")
+_NO_CONFIRMATION = Confirmation(None, None, frozenset())
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class BindingReport:
 
     def as_json(self) -> dict[str, Any]:
         """Return the members for a JSON document."""
-        confirmation = self.confirmation or Confirmation()
+        confirmation = self.confirmation or _NO_CONFIRMATION
         return {
             "jkt": confirmation.jkt,
             "x5t#S256": confirmation.x5t,
@@ -36,7 +37,7 @@ class BindingReport:
 
     def lines(self) -> list[str]:
         """Return sentences about the binding."""
-        confirmation = self.confirmation or Confirmation()
+        confirmation = self.confirmation or _NO_CONFIRMATION
         sentences: list[str] = []
         if confirmation.jkt is not None:
             sentences.append(
