@@ -296,7 +296,7 @@ def test_the_metrics_are_those_that_prometheus_is_told() -> None:
     metrics.watch("here", RemoteJWKS("https://issuer.test/"))
     names = {family.name + "_total" * (family.type == "counter") for family in registry.collect()}
     assert told.keys() == names
-    assert told["jwt_wsgi_decisions_total"] == {"verdict", "reason", "issuer"}
+    assert told["jwt_wsgi_decisions_total"] == {"verdict", "reason", "issuer", "binding"}
     assert told["jwt_wsgi_fetches_total"] == {"location", "outcome"}
 
 

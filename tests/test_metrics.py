@@ -31,6 +31,7 @@ from jwt_wsgi import (
     report_only,
     scope,
 )
+from jwt_wsgi.auth import Possession
 from jwt_wsgi.errors import REASONS, AuthError
 from jwt_wsgi.jwks.events import Fetched
 from jwt_wsgi.metrics import Labels, labels, named
@@ -156,24 +157,40 @@ both = pytest.mark.parametrize(
 NAMED = "https://named.test/"
 
 
-def auth(issuer: str) -> Auth:
-    return Auth(token="a.b.c", issuer=issuer, claims={"sub": "user-1"})
+def auth(issuer: str, *bindings: str) -> Auth:
+    possession = Possession(frozenset(bindings))
+    return Auth(token="a.b.c", issuer=issuer, claims={"sub": "user-1"}, possession=possession)
 
 
 @pytest.mark.parametrize(
     ("decision", "counted"),
     [
-        pytest.param(Decision(None, auth(NAMED), "/a"), ("allowed", "none", NAMED), id="allowed"),
-        pytest.param(Decision(), ("allowed", "none", "none"), id="allowed to anyone"),
+        pytest.param(
+            Decision(None, auth(NAMED), "/a"), ("allowed", "none", NAMED, "none"), id="allowed"
+        ),
+        pytest.param(Decision(), ("allowed", "none", "none", "none"), id="allowed to anyone"),
         pytest.param(
             Decision(Forbidden(), auth("https://x/")),
-            ("refused", "denied", "other"),
+            ("refused", "denied", "other", "none"),
             id="another issuer",
         ),
         pytest.param(
             Decision(None, auth(NAMED), "/a", Forbidden()),
-            ("would_refuse", "denied", NAMED),
+            ("would_refuse", "denied", NAMED, "none"),
             id="only reported",
+        ),
+        pytest.param(
+            Decision(None, auth(NAMED, "dpop")), ("allowed", "none", NAMED, "dpop"), id="a proof"
+        ),
+        pytest.param(
+            Decision(Forbidden(), auth(NAMED, "mtls")),
+            ("refused", "denied", NAMED, "mtls"),
+            id="a certificate",
+        ),
+        pytest.param(
+            Decision(None, auth(NAMED, "mtls", "dpop")),
+            ("allowed", "none", NAMED, "dpop_mtls"),
+            id="both",
         ),
     ],
 )
@@ -183,7 +200,7 @@ def test_labels(decision: Decision, counted: Labels) -> None:
 
 @pytest.mark.parametrize("reason", REASONS)
 def test_every_reason_is_a_label_unchanged(reason: str) -> None:
-    assert labels(Decision(AuthError(reason)), ()) == ("refused", reason, "none")
+    assert labels(Decision(AuthError(reason)), ()) == ("refused", reason, "none", "none")
 
 
 def test_an_issuer_may_be_named_by_the_object_or_its_name(trusted: Issuer) -> None:
@@ -326,7 +343,7 @@ def test_the_text_that_prometheus_reads(trusted: Issuer) -> None:
     metrics.on_decision({}, Decision(Forbidden(), auth(trusted.issuer)))
     lines = generate_latest(registry).decode().splitlines()
     assert (
-        f'jwt_wsgi_decisions_total{{issuer="{trusted.issuer}",reason="denied",verdict="refused"}} 1.0'
+        f'jwt_wsgi_decisions_total{{binding="none",issuer="{trusted.issuer}",reason="denied",verdict="refused"}} 1.0'
         in lines
     )
     assert f'jwt_wsgi_keys_usable{{location="{KEYS}"}} 0.0' in lines
@@ -381,7 +398,10 @@ def test_counts_of_several_processes_are_added_without_the_gauges(tmp_path: Path
     for _ in range(2):
         run(WORKER)
     lines = run(READER).splitlines()
-    assert 'jwt_wsgi_decisions_total{issuer="none",reason="denied",verdict="refused"} 2.0' in lines
+    assert (
+        'jwt_wsgi_decisions_total{binding="none",issuer="none",reason="denied",verdict="refused"} 2.0'
+        in lines
+    )
     assert 'jwt_wsgi_fetches_total{location="https://issuer.test/",outcome="ok"} 2.0' in lines
     assert 'jwt_wsgi_fetch_duration_seconds_sum{location="https://issuer.test/"} 1.0' in lines
     assert not any("jwt_wsgi_keys" in line for line in lines)

@@ -1,13 +1,16 @@
 """Counts of decisions and fetches, for Prometheus and for OpenTelemetry.
 
 Both adapters count the same events under the same labels. The number of label combinations is
-bounded by the verdicts, the closed list of reasons, the issuers that are named at construction and
-the outcomes of a fetch. No path, subject or other text of a request becomes a label.
+bounded by the verdicts, the closed list of reasons, the issuers that are named at construction, the
+bindings of a token and the outcomes of a fetch. No path, subject or other text of a request becomes
+a label.
 """
 
 from collections.abc import Collection, Iterable
 from typing import Final, NamedTuple
 
+from jwt_wsgi.auth import Auth
+from jwt_wsgi.bindings import BINDINGS
 from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.middleware.decisions import Decision, fields
 
@@ -15,6 +18,8 @@ from jwt_wsgi.middleware.decisions import Decision, fields
 NO_ISSUER: Final = "none"
 #: The issuer of a decision about a token from an issuer that is not named.
 OTHER_ISSUER: Final = "other"
+#: The binding of a token of which no key was proven.
+NO_BINDING: Final = "none"
 #: The reason of a request that was allowed.
 NO_REASON: Final = "none"
 
@@ -24,12 +29,14 @@ class Labels(NamedTuple):
 
     `verdict` is `allowed`, `refused` or `would_refuse`. `reason` is one of
     `jwt_wsgi.errors.REASONS`, or `none`. `issuer` is one of the named issuers, `other`, or `none`
-    if no token was verified.
+    if no token was verified. `binding` names the keys of the token that the request proved: `dpop`,
+    `mtls`, `dpop_mtls` for both, or `none`.
     """
 
     verdict: str
     reason: str
     issuer: str
+    binding: str
 
 
 def named(issuers: Iterable[str | Issuer]) -> frozenset[str]:
@@ -61,6 +68,7 @@ def labels(decision: Decision, issuers: Collection[str]) -> Labels:
         verdict=str(record["verdict"]),
         reason=record["reason"] or NO_REASON,
         issuer=_issuer_label(record["issuer"], issuers),
+        binding=_binding_label(decision.auth),
     )
 
 
@@ -70,3 +78,10 @@ def _issuer_label(issuer: str | None, issuers: Collection[str]) -> str:
     if issuer in issuers:
         return issuer
     return OTHER_ISSUER
+
+
+def _binding_label(auth: Auth | None) -> str:
+    if auth is None:
+        return NO_BINDING
+    proven = auth.possession.bindings
+    return "_".join(name for name in BINDINGS if name in proven) or NO_BINDING

@@ -41,9 +41,9 @@ _GAUGES = (
 class OpenTelemetryMetrics:
     """The hooks `on_decision` and `on_fetch` for a meter, and gauges of watched key sources.
 
-    The counter `jwt_wsgi.decisions` has the attributes `verdict`, `reason` and `issuer`, the
-    counter `jwt_wsgi.fetches` has `location` and `outcome`. `jwt_wsgi.fetch.duration` is a
-    histogram in seconds with the attribute `location`.
+    The counter `jwt_wsgi.decisions` has the attributes `verdict`, `reason`, `issuer` and
+    `binding`, the counter `jwt_wsgi.fetches` has `location` and `outcome`.
+    `jwt_wsgi.fetch.duration` is a histogram in seconds with the attribute `location`.
 
     Args:
         issuers: The issuers that are counted by name. All others are counted as `other`.

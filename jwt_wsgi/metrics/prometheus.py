@@ -26,8 +26,8 @@ _GAUGES = {
 class PrometheusMetrics:
     """The hooks `on_decision` and `on_fetch` for a registry, and gauges of watched key sources.
 
-    The counter `jwt_wsgi_decisions_total` has the labels `verdict`, `reason` and `issuer`, the
-    counter `jwt_wsgi_fetches_total` has `location` and `outcome`.
+    The counter `jwt_wsgi_decisions_total` has the labels `verdict`, `reason`, `issuer` and
+    `binding`, the counter `jwt_wsgi_fetches_total` has `location` and `outcome`.
     `jwt_wsgi_fetch_duration_seconds` is a histogram with the label `location`.
 
     Args:
