@@ -27,6 +27,7 @@ from jwt_wsgi import (
     protect,
     report_only,
     scope,
+    sender_constrained,
 )
 from jwt_wsgi.policy import implication
 from jwt_wsgi.policy.algebra import MAX_CONDITIONS, MAX_DEPTH, Requirement
@@ -35,6 +36,8 @@ from jwt_wsgi.testing import LocalIssuer
 
 A, B, C = scope("a"), scope("b"), scope("c")
 ACME, ONE = claim("org", "acme"), issued_by("https://one.test/")
+
+BOUND, DPOP, MTLS = sender_constrained(), sender_constrained("dpop"), sender_constrained("mtls")
 
 Doubts = set[tuple[str, str]]
 
@@ -56,6 +59,13 @@ FINDINGS: list[Any] = [
     ("F1 another scope around a scope", {"/": B, "/admin": A}, NONE),
     ("F1 one of two scopes around one", {"/": A | B, "/admin": A}, NONE),
     ("weaker above: DENY within PUBLIC", {"/": PUBLIC, "/admin": DENY}, {("weaker_above", "/admin")}),
+    ("weaker above: everyone around a bound token", {"/": PUBLIC, "/pay": BOUND}, {("weaker_above", "/pay")}),
+    ("weaker above: a bound token that is only reported", {"/": report_only(BOUND), "/pay": DPOP},
+     {("weaker_above", "/pay")}),
+    ("F1 any token around a bound one", {"/": AUTHENTICATED, "/pay": BOUND}, NONE),
+    ("a tail behind a weaker binding that nobody wrote", {"/": BOUND, "/f/{path...}": DPOP},
+     {("tail_stricter", "/f/{path...}")}),
+    ("a tail behind a stricter binding that nobody wrote", {"/": DPOP, "/f/{path...}": BOUND}, NONE),
     ("as strict above", {"/": A, "/admin": A}, NONE),
     ("stricter above", {"/": A & B, "/public": A, "/open": PUBLIC}, NONE),
     ("denied above", {"/": DENY, "/admin": A}, NONE),
@@ -274,6 +284,11 @@ IMPLIED = [
     (claim("sub", path_param("a")), claim("sub", path_param("b")), False), (acr("x"), acr("x"), True),
     (acr("x"), A, False), (DENY, A, True), (A, DENY, False), (DENY, DENY, True), (A, PUBLIC, True), (PUBLIC, A, False),
     (PUBLIC, OPTIONAL, True), (OPTIONAL, PUBLIC, True), (DENY, PUBLIC, True), (PUBLIC, DENY, False),
+    (BOUND, BOUND, True), (DPOP, BOUND, True), (MTLS, BOUND, True), (BOUND, DPOP, False), (DPOP, MTLS, False),
+    (DPOP, DPOP, True), (DPOP & MTLS, BOUND, True), (DPOP | MTLS, BOUND, True), (DPOP | A, BOUND, False),
+    (A & DPOP, A & BOUND, True), (A & BOUND, A & DPOP, False), (BOUND, AUTHENTICATED, True), (AUTHENTICATED, BOUND, False),
+    (A, BOUND, False), (BOUND, A, False), (DENY, BOUND, True), (BOUND, PUBLIC, True), (DPOP, A | BOUND, True),
+    (report_only(DPOP), BOUND, False), (DPOP & report_only(A), BOUND, True),
     (report_only(A), A, False), (A & report_only(B), A, True), (A, report_only(B), True),
 ]  # fmt: skip
 

@@ -29,6 +29,7 @@ from jwt_wsgi import (
     permission,
     report_only,
     scope,
+    sender_constrained,
 )
 from jwt_wsgi.coverage import CoveredBy, assert_covered, coverage
 from jwt_wsgi.policy.openapi_scopes import MAX_ALTERNATIVES, scope_alternatives
@@ -90,6 +91,9 @@ SECURITY = [
     ("any token or a scope", A | AUTHENTICATED, [{"s": ["a"]}, {"s": []}]),
     ("a claim", claim("org", "acme"), [{"s": []}]),
     ("a scope and a claim", A & claim("org", "acme"), [{"s": ["a"]}]),
+    ("a bound token", sender_constrained(), [{"s": []}]),
+    ("a scope and a bound token", A & sender_constrained("dpop"), [{"s": ["a"]}]),
+    ("a scope or a bound token", A | sender_constrained("mtls"), [{"s": ["a"]}, {"s": []}]),
     ("a permission", permission("write"), [{"s": []}]),
     ("a role and a login", has("roles", "admin") & acr("phr"), [{"s": []}]),
 ]

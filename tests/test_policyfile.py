@@ -23,6 +23,7 @@ from jwt_wsgi import (
     permission,
     report_only,
     scope,
+    sender_constrained,
 )
 from jwt_wsgi.policy.algebra import MAX_CONDITIONS, MAX_DEPTH
 from jwt_wsgi.policyfile import parse_policy, parse_requirement, read_policy
@@ -47,6 +48,10 @@ REQUIREMENTS: list[Any] = [
     issued_by("https://one.test/"),
     acr("phr", "urn:x"),
     fresh(300),
+    sender_constrained(),
+    sender_constrained("dpop"),
+    A & (sender_constrained("mtls") | sender_constrained("dpop")),
+    report_only(sender_constrained()),
     A & B | claim("x", 'it\'s "quoted" \\ é'),
     A & (B | AUTHENTICATED),
     report_only(A | B),

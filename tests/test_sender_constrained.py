@@ -628,15 +628,12 @@ def test_a_proof_serves_one_stack_of_two_with_the_same_store() -> None:
 
 
 def test_an_outer_layer_sees_nothing_of_a_public_path() -> None:
-    class Forbidding:
+    class Forbidding(MemoryStore):
         def add(self, *arguments: Any, **options: Any) -> bool:
             raise AssertionError("the store was asked")
 
     protected = protect(
-        app,
-        issuer=trusting(),
-        rules={"/x": PUBLIC},
-        dpop=DPoP(BASE, replay=Forbidding()),  # type: ignore[arg-type]
+        app, issuer=trusting(), rules={"/x": PUBLIC}, dpop=DPoP(BASE, replay=Forbidding())
     )
     assert request(TOKENS["jkt"][1], WITH_PROOF).get_response(protected).text == "anonymous"
 
