@@ -418,6 +418,8 @@ def test_what_a_stack_can_never_satisfy_is_refused_with_a_remedy_that_works(
     for remedy in remedies:
         assert all(f"{name}=" in str(refused.value) for name in remedy)
         protect(app, **{**options, **remedy})
+    # It does not name what the stack already has.
+    assert not any(f"{name}=" in str(refused.value) for name in stack)
 
 
 @pytest.mark.parametrize(
