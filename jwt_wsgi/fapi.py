@@ -86,13 +86,13 @@ def check_proof_algorithms(issuers: Collection[Issuer], dpop: DPoP) -> None:
     tokens of FAPI 2.0 are narrowed for each request.
 
     Args:
-        issuers: All issuers of the stack; empty if a resolver knows more.
+        issuers: All issuers of the stack, which has no resolver.
         dpop: The options for DPoP.
 
     Raises:
         ValueError: Every issuer has the profile, and `dpop` names an algorithm that it forbids.
     """
-    if dpop.has_default_algorithms or not issuers:
+    if dpop.has_default_algorithms:
         return
     forbidden = [alg for alg in dpop.algorithms if alg not in FAPI2_ALGORITHMS]
     if forbidden and all(issuer.is_fapi2 for issuer in issuers):
