@@ -306,7 +306,11 @@ def _serve_demo(host: str, port: int) -> None:
         # The empty settings hide a configuration for another issuer.
         settings = {name.lower(): "" for name in NAMES}
         settings |= {"issuer_base_url": local.issuer, "audience": local.audience}
-        application = with_console(router(), local, _issuer(configuration(settings)), RULES)
+        # A browser may use each name of loopback, and its proofs contain that name.
+        base_urls = [_base_url(name, port) for name in LOOPBACK]
+        dpop = DPoP(base_urls, nonces=DPoPNonces(os.urandom(32)))
+        issuer = _issuer(configuration(settings))
+        application = with_console(router(), local, issuer, RULES, dpop)
         recipe = _recipe(local, _base_url(host, port))
         # The console recognizes proxies by their headers, so waitress must not remove them.
         _serve(application, host, port, recipe, clear_proxies=False)
