@@ -25,6 +25,8 @@ try:
     from jwt_wsgi import (
         AUTHENTICATED,
         PUBLIC,
+        DPoP,
+        DPoPNonces,
         Issuer,
         Policy,
         RemoteJWKS,
@@ -33,6 +35,7 @@ try:
         protect,
         scope,
     )
+    from jwt_wsgi.client_certificates import ClientCertificate, parse_client_certificate
     from jwt_wsgi.policyfile import read_policy
     from jwt_wsgi.sources import TokenSource, parse_sources
 except ModuleNotFoundError as error:
@@ -69,6 +72,11 @@ NAMES = (
     "HOST",
     "PORT",
     "POLICY_FILE",
+    "DPOP_BASE_URLS",
+    "DPOP_REQUIRED",
+    "DPOP_NONCE_SECRETS",
+    "CLIENT_CERTIFICATE",
+    "TRUSTED_PROXIES",
     "AUTH0_DOMAIN",
     "API_IDENTIFIER",
 )
@@ -146,6 +154,8 @@ def main(global_config: Mapping[str, str] | None = None, **settings: str) -> WSG
         issuer=_issuer(values),
         rules=_policy(values.get("POLICY_FILE")),
         token_sources=_sources(values.get("TOKEN_SOURCES")),
+        dpop=_dpop(values),
+        client_certificate=_client_certificate(values),
     )
 
 
@@ -219,6 +229,36 @@ def _sources(text: str | None) -> tuple[TokenSource, ...] | None:
         return parse_sources(text)
 
 
+def _dpop(values: Mapping[str, str]) -> DPoP | None:
+    if "DPOP_BASE_URLS" not in values:
+        for name in ("DPOP_REQUIRED", "DPOP_NONCE_SECRETS"):
+            if name in values:
+                raise ValueError(f"{name} without DPOP_BASE_URLS: set this API's public URL there")
+        return None
+    required = _boolean("DPOP_REQUIRED", values.get("DPOP_REQUIRED", "false"))
+    secrets = values.get("DPOP_NONCE_SECRETS", "").split()
+    with _translate_errors("DPOP_NONCE_SECRETS"):
+        nonces = DPoPNonces(secrets) if secrets else None
+    with _translate_errors("DPOP_BASE_URLS"):
+        return DPoP(values["DPOP_BASE_URLS"].split(), required=required, nonces=nonces)
+
+
+def _boolean(name: str, text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise ValueError(f"{name}={text!r}: write true or false")
+    return text.lower() == "true"
+
+
+def _client_certificate(values: Mapping[str, str]) -> ClientCertificate | None:
+    proxies = values.get("TRUSTED_PROXIES", "").split()
+    if "CLIENT_CERTIFICATE" in values:
+        with _translate_errors("CLIENT_CERTIFICATE"):
+            return parse_client_certificate(values["CLIENT_CERTIFICATE"], proxies)
+    if proxies:
+        raise ValueError("TRUSTED_PROXIES without CLIENT_CERTIFICATE: name the header there")
+    return None
+
+
 def _policy(file: str | None) -> Policy:
     if not file:
         return Policy(RULES)
@@ -266,7 +306,11 @@ def _serve_demo(host: str, port: int) -> None:
         # The empty settings hide a configuration for another issuer.
         settings = {name.lower(): "" for name in NAMES}
         settings |= {"issuer_base_url": local.issuer, "audience": local.audience}
-        application = with_console(router(), local, _issuer(configuration(settings)), RULES)
+        # A browser may use each name of loopback, and its proofs contain that name.
+        base_urls = [_base_url(name, port) for name in LOOPBACK]
+        dpop = DPoP(base_urls, nonces=DPoPNonces(os.urandom(32)))
+        issuer = _issuer(configuration(settings))
+        application = with_console(router(), local, issuer, RULES, dpop)
         recipe = _recipe(local, _base_url(host, port))
         # The console recognizes proxies by their headers, so waitress must not remove them.
         _serve(application, host, port, recipe, clear_proxies=False)

@@ -20,14 +20,14 @@ async function call(button) {
   byId("answer").setAttribute("aria-busy", "true");
   let show;
   try {
-    const token = await tokenOf(button.dataset.token);
-    const headers = token === null ? {} : { Authorization: `Bearer ${token}` };
-    const response = await fetch(path, { headers, cache: "no-store", credentials: "omit" });
-    const body = await response.text();
-    const explanation = await post("/console/explanation", { path }, headers);
+    const kind = button.dataset.token;
+    const exchange = await (pageKey === null ? callAsBearer(path, kind) : callBound(path, kind, pageKey));
+    const last = exchange.at(-1);
     show = () => {
-      showAnswer(path, button.textContent, response, body, explanation, token !== null);
-      showToken(path, token);
+      showAnswer(path, button.textContent, last);
+      showExchange(exchange);
+      showProof(last.headers.DPoP);
+      showToken(path, last);
     };
   } catch (error) {
     show = () => showProblem(error);
@@ -39,6 +39,19 @@ async function call(button) {
   scrollIntoView(byId("answer"));
 }
 
+async function callAsBearer(path, kind) {
+  const token = await tokenOf(kind);
+  return [await send(path, token, token === null ? {} : { Authorization: `Bearer ${token}` })];
+}
+
+async function send(path, token, headers) {
+  // The call uses up the proof, so the explanation comes first.
+  const explanation = await post("/console/explanation", { path }, headers);
+  const response = await fetch(path, { headers, cache: "no-store", credentials: "omit" });
+  nonce = response.headers.get("DPoP-Nonce") ?? nonce;
+  return { token, headers, explanation, response, body: await response.text() };
+}
+
 // On a phone the answer is below the buttons. Where the answer is visible, nothing moves.
 function scrollIntoView(answer) {
   if (answer.getBoundingClientRect().top < innerHeight / 2) return;
@@ -46,14 +59,14 @@ function scrollIntoView(answer) {
   answer.scrollIntoView({ block: "start", behavior: reducedMotion ? "auto" : "smooth" });
 }
 
-async function tokenOf(kind) {
+async function tokenOf(kind, jkt) {
   if (kind === "none") return null;
   if (kind === "pasted") return pastedToken();
-  return (await post("/console/token", { kind })).token;
+  return (await post("/console/token", { kind, jkt })).token;
 }
 
 function pastedToken() {
-  const token = byId("pasted").value.trim().replace(/^bearer\s+/i, "");
+  const token = byId("pasted").value.trim().replace(/^(bearer|dpop)\s+/i, "");
   if (token === "") throw new Error("Paste a token into the field first.");
   if (/[^\x20-\x7e]/.test(token)) throw new Error("This text cannot be sent: a token is one line of ASCII characters.");
   return token;
@@ -85,17 +98,22 @@ function showProblem(error) {
   markPipeline([], false);
 }
 
-function showAnswer(path, buttonText, response, body, explanation, hasToken) {
+function showAnswer(path, buttonText, { token, response, body, explanation }) {
   reveal(true);
   byId("request").textContent = `GET ${path}`;
   byId("with").textContent = `· ${buttonText.toLowerCase()}`;
   byId("status").textContent = `${response.status} ${response.statusText}`.trim();
   byId("status").className = response.ok ? "status good" : "status bad";
-  byId("challenge").textContent = response.headers.get("WWW-Authenticate") ?? "none";
+  byId("challenge").textContent = challenges(response).join("\n") || "none";
   byId("body").textContent = formatBody(body);
-  byId("summary").textContent = summarize(explanation, hasToken);
+  byId("summary").textContent = summarize(explanation, token !== null);
   byId("checks").replaceChildren(...checksByLayer(explanation.steps));
   markPipeline(explanation.steps, response.ok);
+}
+
+// The browser joins the headers of several schemes with commas.
+function challenges(response) {
+  return (response.headers.get("WWW-Authenticate") ?? "").split(/, (?=\w+ realm=)/);
 }
 
 function summarize({ steps, reason }, hasToken) {
@@ -184,16 +202,22 @@ function pipelineState(layer, steps, isAnswered) {
 
 // The token: decoded here, and not verified. Only the layers verify.
 
-function showToken(path, token) {
-  const header = token === null ? "" : ` -H ${quote(`Authorization: Bearer ${token}`)}`;
-  const command = `curl -i ${quote(location.origin + path)}`;
-  copies.curl = command + header;
-  // The page shows the beginning of the token only; the button copies all of it.
-  const shown = token === null ? "" : ` -H ${quote(`Authorization: Bearer ${token.slice(0, 8)}…`)}`;
-  byId("curl").textContent = command + shown;
+function showToken(path, { token, headers }) {
+  const start = `curl -i ${quote(location.origin + path)}`;
+  const header = (name, value) => ` -H ${quote(`${name}: ${value}`)}`;
+  const lines = Object.entries(headers);
+  copies.curl = start + lines.map(([name, value]) => header(name, value)).join("");
+  // The page shows the beginning of the token and of the proof only; the button copies all of it.
+  byId("curl").textContent = start + lines.map(([name, value]) => header(name, beginning(value))).join("");
+  byId("curl-note").hidden = headers.DPoP === undefined;
   byId("token").hidden = token === null;
   byId("copied").textContent = "";
   if (token !== null) showClaims(token);
+}
+
+function beginning(value) {
+  const [, scheme, credential] = value.match(/^((?:Bearer |DPoP )?)(.*)$/s);
+  return `${scheme}${credential.slice(0, 8)}…`;
 }
 
 function quote(text) {
@@ -202,24 +226,13 @@ function quote(text) {
 
 function showClaims(token) {
   copies.token = token;
-  const claims = decodeClaims(token);
+  const claims = decodePart(token, 1);
   copies.claims = claims === null ? "" : JSON.stringify(claims, null, 2);
   document.querySelector("[data-copy=claims]").hidden = claims === null;
   byId("token-note").textContent = claims === null
     ? "This text is not a JWT with claims."
     : "Anyone can read these claims. Decoding them verifies nothing.";
   byId("claims").replaceChildren(...Object.entries(claims ?? {}).flatMap(claimRow));
-}
-
-function decodeClaims(token) {
-  try {
-    const payload = token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
-    const bytes = Uint8Array.from(atob(payload), (character) => character.charCodeAt(0));
-    const claims = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-    return typeof claims === "object" && !Array.isArray(claims) ? claims : null;
-  } catch {
-    return null;
-  }
 }
 
 function claimRow([name, value]) {
@@ -249,4 +262,5 @@ for (const button of buttons) button.addEventListener("click", () => call(button
 for (const button of document.querySelectorAll("[data-copy]")) {
   button.addEventListener("click", () => copy(button));
 }
+byId("bind").addEventListener("change", switchBinding);
 form.addEventListener("submit", (event) => event.preventDefault());

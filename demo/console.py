@@ -5,6 +5,7 @@ The console mints tokens. It therefore answers only requests on loopback
 """
 
 import html
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,11 +13,14 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from webob import Request, Response
 
-from jwt_wsgi import PUBLIC, Issuer, Policy, protect
+from jwt_wsgi import PUBLIC, DPoP, Issuer, Policy, Verifier, protect
 from jwt_wsgi.explain import Explainer, Step
 from jwt_wsgi.jose.strict_json import read_object
 from jwt_wsgi.testing import LocalIssuer
 from jwt_wsgi.testing.loopback import is_local, is_proxied
+
+#: The claim `cnf` of a token, or None for a token that is not bound.
+Confirmation = dict[str, str] | None
 
 HERE = Path(__file__).parent
 
@@ -33,6 +37,7 @@ FILES = {
     "/": File("console.html", "text/html"),
     "/console.css": File("console.css", "text/css"),
     "/console.js": File("console.js", "text/javascript"),
+    "/console-proof.js": File("console-proof.js", "text/javascript"),
     "/console.svg": File("console.svg", "image/svg+xml"),
 }
 #: The rules that the console adds to those of the API; `{$}` excludes the paths beneath.
@@ -44,6 +49,9 @@ RULES = {
 }
 #: A path without a rule, to show the policy's default.
 ELSEWHERE = "/elsewhere"
+
+# The base64url of a SHA-256 (RFC 7638 §3).
+_THUMBPRINT = re.compile(r"[A-Za-z0-9_-]{43}")
 
 #: The maximum size of a request body, in bytes.
 MAX_BODY = 4096
@@ -61,7 +69,7 @@ HEADERS = {
 
 
 def with_console(
-    api: WSGIApplication, local: LocalIssuer, issuer: Issuer, rules: dict[str, Any]
+    api: WSGIApplication, local: LocalIssuer, issuer: Issuer, rules: dict[str, Any], dpop: DPoP
 ) -> WSGIApplication:
     """Return the protected API with the console beside its endpoints.
 
@@ -70,10 +78,13 @@ def with_console(
         local: The issuer that signs tokens for the page.
         issuer: The issuer that the API trusts.
         rules: The rules of the API.
+        dpop: How the API checks proofs.
     """
     policy = Policy({**rules, **RULES})
-    console = Console(api, local, Explainer(issuer, policy), Policy(rules))
-    return protect(console, issuer=issuer, rules=policy)
+    verifier = Verifier(issuer, dpop=dpop)
+    explainer = Explainer.of(protect(api, issuer=verifier, rules=policy))
+    console = Console(api, local, explainer, Policy(rules))
+    return protect(console, issuer=verifier, rules=policy)
 
 
 class Console:
@@ -119,10 +130,14 @@ class Console:
         if kind not in self._token_factories:
             choices = ", ".join(self._token_factories)
             return _message(f"This kind of token is unknown: choose from {choices}.", 400)
-        return Response(json_body={"token": self._token_factories[kind]()})
+        jkt = _member(request, "jkt")
+        if jkt is not None and _THUMBPRINT.fullmatch(jkt) is None:
+            return _message("The thumbprint of a key has 43 characters of base64url.", 400)
+        confirmation = None if jkt is None else {"jkt": jkt}
+        return Response(json_body={"token": self._token_factories[kind](confirmation)})
 
     def _explain(self, request: Request) -> Response:
-        """Explain a GET of the path in the body with the Authorization header of this request."""
+        """Explain a GET of the path in the body with the credentials of this request."""
         path = _member(request, "path")
         if path is None:
             return _message("The path must be a text.", 400)
@@ -137,15 +152,17 @@ class Console:
         return Response(json_body={"reason": explanation.reason, "steps": steps})
 
 
-def _token_factories(local: LocalIssuer) -> dict[str, Callable[[], str]]:
-    """Return a function for each kind of token that makes a fresh one."""
+def _token_factories(local: LocalIssuer) -> dict[str, Callable[[Confirmation], str]]:
+    """Return a function for each kind of token that makes a fresh one, bound to a key or not."""
     forger = LocalIssuer(local.issuer, audience=local.audience)
     return {
-        "good": lambda: local.token("read:messages"),
-        "unscoped": lambda: local.token("openid"),
-        "expired": lambda: local.token("read:messages", expires_in=-3600),
+        "good": lambda cnf: local.token("read:messages", cnf=cnf),
+        "unscoped": lambda cnf: local.token("openid", cnf=cnf),
+        "expired": lambda cnf: local.token("read:messages", cnf=cnf, expires_in=-3600),
         # The header names the issuer's key, but another key signs.
-        "forged": lambda: forger.token("read:messages", header={"kid": local.key().kid}),
+        "forged": lambda cnf: forger.token(
+            "read:messages", cnf=cnf, header={"kid": local.key().kid}
+        ),
     }
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from wsgiref.types import WSGIApplication
 
+from jwt_wsgi.client_certificates import ClientCertificate, parse_client_certificate
 from jwt_wsgi.http.urls import PlainHTTPError
 from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.jose.header_members import parse_members
@@ -25,6 +26,8 @@ from jwt_wsgi.jwks.static import SharedSecret, StaticJWKS
 from jwt_wsgi.middleware.challenges import validate_realm
 from jwt_wsgi.middleware.protect import protect
 from jwt_wsgi.policyfile import read_policy
+from jwt_wsgi.possession.dpop import DPoP
+from jwt_wsgi.possession.nonces import DPoPNonces
 from jwt_wsgi.sources import TokenSource, parse_sources
 
 _NUMBER = re.compile(r"\d{1,9}(\.\d{1,9})?")
@@ -45,11 +48,29 @@ _ISSUER_SETTINGS = (
     "allow_id_tokens",
     "header",
     "padded",
+    "sender_constrained",
+    "accept_unproven_binding",
 )
 _BOOLEANS = {"true": True, "false": False}
 _DEFAULT_LEEWAY = 30.0
 _SOURCE_SETTINGS = ("token_sources", "cookie_origins")
-_SETTINGS = (*_REQUIRED, *_KEY_SETTINGS, *_ISSUER_SETTINGS, *_SOURCE_SETTINGS, "realm")
+_DPOP_SETTINGS = ("dpop_base_urls", "dpop_required", "dpop_nonce_secret_files")
+_OTHERS = (*_SOURCE_SETTINGS, *_DPOP_SETTINGS, "client_certificate", "trusted_proxies", "realm")
+_SETTINGS = (*_REQUIRED, *_KEY_SETTINGS, *_ISSUER_SETTINGS, *_OTHERS)
+_BASE_URL = "write the public URL of this API, such as dpop_base_urls = https://api.example.com"
+#: setting -> the setting without which it has no meaning, and the remedy.
+_COMPANIONS = {
+    "cookie_origins": (
+        "token_sources",
+        "name the cookie there, such as token_sources = bearer cookie:__Host-session",
+    ),
+    "dpop_required": ("dpop_base_urls", _BASE_URL),
+    "dpop_nonce_secret_files": ("dpop_base_urls", _BASE_URL),
+    "trusted_proxies": (
+        "client_certificate",
+        "name the header there, such as client_certificate = client-cert-header",
+    ),
+}
 
 
 def filter_app_factory(
@@ -65,11 +86,15 @@ def filter_app_factory(
             `audience` and `policy` (a file, see `jwt_wsgi.policyfile`) are required. One of
             `jwks_uri`, `jwks_file` and `secret_file` names the keys; without one they are
             discovered. `algorithms`, `leeway` (seconds), `max_age` (seconds), `profile`,
-            `scope_claim`, `types`, `allow_id_tokens` and `padded` ("true" or "false") are options
-            of `Issuer`; so is `header`, written as `NAME=VALUE`, several separated by spaces.
-            `realm` is the option of `protect`. `token_sources` names places of the token
-            (`bearer`, `header:NAME`, `cookie:NAME`), and `cookie_origins` the `origins` of its
-            cookies (see `jwt_wsgi.sources`).
+            `scope_claim`, `types`, `allow_id_tokens`, `padded`, `sender_constrained` and
+            `accept_unproven_binding` (the last four "true" or "false") are options of `Issuer`; so
+            is `header`, written as `NAME=VALUE`, several separated by spaces. `realm` is the option
+            of `protect`. `token_sources` names places of the token (`bearer`, `header:NAME`,
+            `cookie:NAME`), and `cookie_origins` the `origins` of its cookies (`jwt_wsgi.sources`).
+            `dpop_base_urls` and `dpop_required` are options of `DPoP`, and
+            `dpop_nonce_secret_files` names files, each with a secret of its nonces.
+            `client_certificate` and `trusted_proxies` are the arguments of
+            `jwt_wsgi.client_certificates.parse_client_certificate`.
 
     Raises:
         ValueError: A setting is missing, unknown or invalid. The text names the setting, its value
@@ -93,6 +118,7 @@ def filter_factory(
     _check_names(settings, global_conf or {})
     values = {name: value.strip() for name, value in settings.items() if value.strip()}
     _check_required(values)
+    _check_companions(values)
     here = Path((global_conf or {}).get("here", ""))
     with _translate_errors("policy", values):
         policy = read_policy(here / values["policy"])
@@ -100,11 +126,31 @@ def filter_factory(
     with _translate_errors("", values):
         realm = validate_realm(values.get("realm", "api"))
     sources = _sources(values)
-    return lambda app: protect(app, issuer=issuer, rules=policy, realm=realm, token_sources=sources)
+    dpop = _dpop(values, here)
+    client_certificate = _client_certificate(values)
+
+    def protected(app: WSGIApplication) -> WSGIApplication:
+        with _translate_errors("", values):
+            return protect(
+                app,
+                issuer=issuer,
+                rules=policy,
+                realm=realm,
+                token_sources=sources,
+                dpop=dpop,
+                client_certificate=client_certificate,
+            )
+
+    return protected
 
 
 def _check_names(settings: Mapping[str, str], global_conf: Mapping[str, str]) -> None:
     for name in settings:
+        if name == "dpop_nonce_secrets":
+            raise ValueError(
+                "jwt-wsgi: dpop_nonce_secrets is not a setting, because many people read an .ini "
+                "file: write each secret into a file, and name it in dpop_nonce_secret_files"
+            )
         if name not in _SETTINGS:
             choices = ", ".join(_SETTINGS)
             raise ValueError(f"jwt-wsgi: unknown setting {name!r}: choose from {choices}")
@@ -123,17 +169,36 @@ def _check_required(values: Mapping[str, str]) -> None:
             raise ValueError(f"jwt-wsgi: {name} is not set: write {remedy}")
 
 
+def _check_companions(values: Mapping[str, str]) -> None:
+    for name, (companion, remedy) in _COMPANIONS.items():
+        if name in values and companion not in values:
+            raise ValueError(f"jwt-wsgi: {name} without {companion}: {remedy}")
+
+
 def _sources(values: Mapping[str, str]) -> tuple[TokenSource, ...] | None:
-    origins = values.get("cookie_origins", "").split()
-    if "token_sources" in values:
-        with _translate_errors("token_sources", values):
-            return parse_sources(values["token_sources"], origins)
-    if origins:
-        raise ValueError(
-            "jwt-wsgi: cookie_origins without token_sources: name the cookie there, "
-            "such as token_sources = bearer cookie:__Host-session"
-        )
-    return None
+    if "token_sources" not in values:
+        return None
+    with _translate_errors("token_sources", values):
+        return parse_sources(values["token_sources"], values.get("cookie_origins", "").split())
+
+
+def _dpop(values: Mapping[str, str], here: Path) -> DPoP | None:
+    if "dpop_base_urls" not in values:
+        return None
+    required = _boolean(values, "dpop_required")
+    files = values.get("dpop_nonce_secret_files", "").split()
+    with _translate_errors("dpop_nonce_secret_files", values):
+        nonces = DPoPNonces([_secret(here / file) for file in files]) if files else None
+    with _translate_errors("dpop_base_urls", values):
+        return DPoP(values["dpop_base_urls"].split(), required=required, nonces=nonces)
+
+
+def _client_certificate(values: Mapping[str, str]) -> ClientCertificate | None:
+    if "client_certificate" not in values:
+        return None
+    proxies = values.get("trusted_proxies", "").split()
+    with _translate_errors("client_certificate", values):
+        return parse_client_certificate(values["client_certificate"], proxies)
 
 
 def _issuer(values: Mapping[str, str], here: Path) -> Issuer:
@@ -146,6 +211,8 @@ def _issuer(values: Mapping[str, str], here: Path) -> Issuer:
     keys = _keys(values, here)
     allow_id_tokens = _boolean(values, "allow_id_tokens")
     padded = _boolean(values, "padded")
+    sender_constrained = _boolean(values, "sender_constrained")
+    accept_unproven_binding = _boolean(values, "accept_unproven_binding")
     with _translate_errors("header", values):
         header = parse_members(values.get("header", "").split())
     types = values["types"].split() if "types" in values else None
@@ -164,6 +231,8 @@ def _issuer(values: Mapping[str, str], here: Path) -> Issuer:
             allow_id_tokens=allow_id_tokens,
             header=header,
             padded=padded,
+            sender_constrained=sender_constrained,
+            accept_unproven_binding=accept_unproven_binding,
         )
 
 
@@ -202,12 +271,19 @@ def _keys(values: Mapping[str, str], here: Path) -> KeySource:
 
 
 def _keys_from_file(name: str, file: Path) -> KeySource:
+    if name == "secret_file":
+        return SharedSecret(_secret(file))
     try:
-        if name == "jwks_file":
-            return StaticJWKS(file)
-        return SharedSecret(file.read_bytes().strip())
+        return StaticJWKS(file)
     except OSError as error:
         raise ValueError(f"it cannot be read ({error.strerror})") from None
+
+
+def _secret(file: Path) -> bytes:
+    try:
+        return file.read_bytes().strip()
+    except OSError as error:
+        raise ValueError(f"{file.name} cannot be read ({error.strerror})") from None
 
 
 @contextmanager

@@ -10,15 +10,17 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 import requests
+from client_tls import Authority
 from ports import free_port
 from running_app import APP, DEADLINE, SILENT, Running, environment, running
 from webtest import TestApp
 
 import app
-from jwt_wsgi.testing import LocalIssuer
+from jwt_wsgi.testing import DPoPKey, LocalIssuer
 
 NAME = "https://tenant.example.com/"
 AUDIENCE = "https://api.example.com"
@@ -195,6 +197,58 @@ def test_a_policy_file_replaces_the_rules(tenant, jwks_uri, tmp_path):
     api.get("/api/public", headers=bearer(tenant.token()), status=200)
     api.get("/api/private", headers=bearer(tenant.token("b")), status=403)
     api.get("/api/private-scoped", headers=bearer(tenant.token("read:messages")), status=403)
+
+
+BASE_URL = "https://api.example.com"
+DPOP_KEY = DPoPKey()
+
+
+def proven(tenant: LocalIssuer, nonce: str | None = None) -> dict[str, str]:
+    """Return the headers of a request with a bound token and a new proof."""
+    bound = tenant.token(cnf=DPOP_KEY)
+    proof = DPOP_KEY.proof("GET", f"{BASE_URL}/api/private", bound, nonce)
+    return {"Authorization": f"DPoP {bound}", "DPoP": proof}
+
+
+def test_dpop_is_checked_where_base_urls_are_set(tenant, jwks_uri):
+    settings = {"issuer_base_url": NAME, "audience": AUDIENCE, "jwks_uri": jwks_uri}
+    api = TestApp(app.main(dpop_base_urls=f"https://other.example.com {BASE_URL}", **settings))
+    api.get("/api/private", headers=proven(tenant), status=200)
+    api.get("/api/private", headers=bearer(tenant.token()), status=200)
+    api.get("/api/private", headers=bearer(tenant.token(cnf=DPOP_KEY)), status=401)
+    required = TestApp(app.main(dpop_base_urls=BASE_URL, dpop_required="true", **settings))
+    required.get("/api/private", headers=proven(tenant), status=200)
+    required.get("/api/private", headers=bearer(tenant.token()), status=401)
+    usual = TestApp(app.main(**settings))
+    usual.get("/api/private", headers=proven(tenant), status=401)
+
+
+def test_the_secrets_of_nonces_are_rotated_in_one_setting(tenant, jwks_uri):
+    settings = {"issuer_base_url": NAME, "audience": AUDIENCE, "jwks_uri": jwks_uri}
+    settings["dpop_base_urls"] = BASE_URL
+    before = TestApp(app.main(dpop_nonce_secrets=SECRET, **settings))
+    refused = before.get("/api/private", headers=proven(tenant), status=401)
+    nonce = refused.headers["DPoP-Nonce"]
+    rotated = TestApp(app.main(dpop_nonce_secrets=f"{SECRET[::-1]} {SECRET}", **settings))
+    rotated.get("/api/private", headers=proven(tenant, nonce), status=200)
+    other = TestApp(app.main(dpop_nonce_secrets=SECRET[::-1], **settings))
+    other.get("/api/private", headers=proven(tenant, nonce), status=401)
+
+
+def test_the_certificate_of_the_client_comes_from_the_named_place(tenant, jwks_uri):
+    client = Authority("clients").issue("client")
+    headers = bearer(tenant.token(cnf=client.der))
+    settings = {"issuer_base_url": NAME, "audience": AUDIENCE, "jwks_uri": jwks_uri}
+    variable = TestApp(app.main(client_certificate="environ:SSL_CLIENT_CERT", **settings))
+    environ = {"SSL_CLIENT_CERT": client.pem}
+    variable.get("/api/private", headers=headers, extra_environ=environ, status=200)
+    variable.get("/api/private", headers=headers, status=401)
+    settings |= {"client_certificate": "escaped-pem:Client-Pem", "trusted_proxies": "10.0.3.7"}
+    header = TestApp(app.main(**settings))
+    sent = {**headers, "Client-Pem": quote(client.pem)}
+    proxy, stranger = {"REMOTE_ADDR": "10.0.3.7"}, {"REMOTE_ADDR": "10.0.3.8"}
+    header.get("/api/private", headers=sent, extra_environ=proxy, status=200)
+    header.get("/api/private", headers=sent, extra_environ=stranger, status=401)
 
 
 @pytest.mark.parametrize("name", ["issuer_url", "ISSUER_BASE_URL"])
@@ -384,6 +438,46 @@ def test_ctrl_c_ends_the_server_cleanly(tmp_path, arguments, host):
             "TOKEN_SOURCES: 'session' is not a source: write bearer, header:NAME or cookie:NAME",
             id="no source",
         ),
+        pytest.param(
+            {**TRUST, "DPOP_REQUIRED": "true"},
+            "DPOP_REQUIRED without DPOP_BASE_URLS: set",
+            id="proofs without a URL",
+        ),
+        pytest.param(
+            {**TRUST, "DPOP_NONCE_SECRETS": SECRET},
+            "DPOP_NONCE_SECRETS without DPOP_BASE_URLS: set",
+            id="nonces without a URL",
+        ),
+        pytest.param(
+            {**TRUST, "DPOP_BASE_URLS": "http://api.example.com"},
+            "DPOP_BASE_URLS: .*'http://api.example.com'",
+            id="base URL over http",
+        ),
+        pytest.param(
+            {**TRUST, "DPOP_BASE_URLS": BASE_URL, "DPOP_REQUIRED": "1"},
+            "DPOP_REQUIRED='1': write true or false",
+            id="proofs required by a number",
+        ),
+        pytest.param(
+            {**TRUST, "DPOP_BASE_URLS": BASE_URL, "DPOP_NONCE_SECRETS": "hunter2"},
+            "DPOP_NONCE_SECRETS: .*7 bytes are too short",
+            id="nonce secret too short",
+        ),
+        pytest.param(
+            {**TRUST, "CLIENT_CERTIFICATE": "nginx"},
+            "CLIENT_CERTIFICATE: 'nginx' is not a source of client certificates: write",
+            id="no source of certificates",
+        ),
+        pytest.param(
+            {**TRUST, "CLIENT_CERTIFICATE": "client-cert-header"},
+            "CLIENT_CERTIFICATE: .*without trusted proxies",
+            id="certificate header of anyone",
+        ),
+        pytest.param(
+            {**TRUST, "TRUSTED_PROXIES": "10.0.3.7"},
+            "TRUSTED_PROXIES without CLIENT_CERTIFICATE: name",
+            id="proxies without a certificate",
+        ),
         pytest.param({**TRUST, "PORT": "abc"}, "PORT='abc': write a number", id="port a word"),
         pytest.param({**TRUST, "PORT": "65536"}, "PORT='65536': write a number", id="port too big"),
         pytest.param(
@@ -446,7 +540,8 @@ def complaint_of(settings: dict[str, str]) -> str:
     )
     assert (ended.returncode, ended.stdout) == (2, ""), ended
     assert ended.stderr.count("\n") == 1
-    assert settings.get("SECRET", "no secret") not in ended.stderr
+    for name in ("SECRET", "DPOP_NONCE_SECRETS"):
+        assert settings.get(name, "no secret") not in ended.stderr
     return ended.stderr
 
 

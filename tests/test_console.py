@@ -17,10 +17,11 @@ from webtest import TestApp
 
 import app
 from demo.console import ELSEWHERE, FILES, HEADERS, MAX_BODY, RULES, with_console
-from jwt_wsgi import Issuer, StaticJWKS
-from jwt_wsgi.testing import LocalIssuer
+from jwt_wsgi import DPoP, DPoPNonces, Issuer, StaticJWKS
+from jwt_wsgi.testing import DPoPKey, LocalIssuer
 
 HOST = "127.0.0.1:3010"
+BASE_URL = f"http://{HOST}"
 OWN = {"Host": HOST, "Origin": f"http://{HOST}", "Content-Type": "application/json"}
 
 
@@ -32,7 +33,8 @@ def local() -> LocalIssuer:
 @pytest.fixture(scope="module")
 def console(local: LocalIssuer) -> TestApp:
     issuer = Issuer(local.issuer, audience=local.audience, keys=StaticJWKS(local.jwks))
-    application = with_console(app.router(), local, issuer, app.RULES)
+    dpop = DPoP(BASE_URL, nonces=DPoPNonces(b"n" * 32))
+    application = with_console(app.router(), local, issuer, app.RULES, dpop)
     return TestApp(application, extra_environ={"REMOTE_ADDR": "127.0.0.1"})
 
 
@@ -81,7 +83,7 @@ def test_no_file_names_another_host_or_has_inline_code(console, path):
     text = console.get(path, headers={"Host": HOST}).text.replace("http://www.w3.org/2000/svg", "")
     assert "//" not in re.sub(r"^\s*//.*$", "", text, flags=re.MULTILINE)
     assert not re.search(
-        r"<style|style=|\son\w+=|<script(?! src=\"/console\.js\" defer></script>)", text
+        r"<style|style=|\son\w+=|<script(?! src=\"/console(-proof)?\.js\" defer></script>)", text
     )
     assert not re.search(
         r"innerHTML|outerHTML|insertAdjacent|document\.write|eval|url\(|@import", text
@@ -147,6 +149,58 @@ def test_a_token_of_each_kind_gets_the_expected_answer(console, kind, status, re
     assert [step["passed"] for step in explanation["steps"]].count(False) == (reason is not None)
     for segment in token.split("."):
         assert segment not in json.dumps(explanation)
+
+
+KEY = DPoPKey()
+
+
+@pytest.mark.parametrize("kind", ["good", "unscoped", "expired", "forged"])
+def test_a_token_of_each_kind_is_bound_to_the_key_that_the_page_names(console, kind):
+    asked = {"kind": kind, "jkt": KEY.thumbprint}
+    assert claims(post(console, "/console/token", asked)["token"])["cnf"] == {"jkt": KEY.thumbprint}
+    assert "cnf" not in claims(mint(console, kind))
+
+
+@pytest.mark.parametrize("jkt", ["", "A" * 42, "A" * 44, "A" * 42 + "=", "A" * 42 + "\n"])
+def test_another_text_is_not_the_thumbprint_of_a_key(console, jkt):
+    answer = post(console, "/console/token", {"kind": "good", "jkt": jkt}, 400)
+    assert list(answer) == ["message"]
+
+
+def proven(console: TestApp) -> dict[str, str]:
+    """Return the headers of a call with a bound token and a proof with a nonce."""
+    bound = post(console, "/console/token", {"kind": "good", "jkt": KEY.thumbprint})["token"]
+    nonce = console.get("/api/private", status=401).headers["DPoP-Nonce"]
+    proof = KEY.proof("GET", f"{BASE_URL}/api/private", bound, nonce)
+    return {"Authorization": f"DPoP {bound}", "DPoP": proof}
+
+
+def test_an_explanation_shows_possession_and_replay_and_uses_up_no_proof(console):
+    headers = proven(console)
+
+    def explained() -> dict[str, Any]:
+        answer = post(console, "/console/explanation", {"path": "/api/private"}, **headers)
+        steps = {step["name"]: step["passed"] for step in answer["steps"]}
+        return {"reason": answer["reason"], **{name: steps[name] for name in SHOWN}}
+
+    good = {"reason": None, "possession": True, "replay": True}
+    assert [explained(), explained()] == [good, good]
+    assert console.get("/api/private", headers=headers).status_int == 200
+    assert explained() == {"reason": "proof_replayed", "possession": True, "replay": False}
+    assert (
+        console.get("/api/private", headers=headers, status=401).json["reason"] == "proof_replayed"
+    )
+
+
+SHOWN = ("possession", "replay")
+
+
+def test_no_part_of_a_proof_is_in_an_explanation(console):
+    headers = {**proven(console), "Authorization": f"DPoP {mint(console, 'good')}"}
+    for path in ("/api/private", "/api/private-scoped"):
+        explanation = post(console, "/console/explanation", {"path": path}, **headers)
+        for segment in headers["DPoP"].split("."):
+            assert segment not in json.dumps(explanation)
 
 
 def test_tokens_are_fresh_and_short_lived(console):

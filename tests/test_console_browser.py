@@ -29,6 +29,9 @@ BUTTONS = [
     "No token", "A good token", "A token without the scope", "An expired token", "A forged token", "The pasted token",
 ]  # fmt: skip
 FIELD = "Or your own token"
+SWITCH = "Bind the token to a key of this page"
+#: The algorithms of proofs stand in every challenge of DPoP.
+ALGS = 'algs="ES256 ES384 ES512 PS256 PS384 PS512 RS256 RS384 RS512 EdDSA Ed25519"'
 LAYERS = ["TokenExtractor", "TokenVerifier", "ScopeAuthorizer"]
 
 
@@ -112,7 +115,7 @@ CALLS = [
         PRIVATE,
         "No token",
         "401 Unauthorized",
-        'Bearer realm="api"',
+        f'Bearer realm="api" DPoP realm="api", {ALGS}',
         "rule",
         id="private, no token",
     ),
@@ -128,7 +131,8 @@ CALLS = [
         SCOPED,
         "No token",
         "401 Unauthorized",
-        'Bearer realm="api", scope="read:messages"',
+        'Bearer realm="api", scope="read:messages" '
+        f'DPoP realm="api", scope="read:messages", {ALGS}',
         "rule",
         id="no token",
     ),
@@ -146,7 +150,8 @@ CALLS = [
         SCOPED,
         "An expired token",
         "401 Unauthorized",
-        'Bearer realm="api", error="invalid_token", error_description="The token has expired"',
+        'Bearer realm="api", error="invalid_token", error_description="The token has expired", '
+        f'scope="read:messages" DPoP realm="api", scope="read:messages", {ALGS}',
         "expiry",
         id="an expired token",
     ),
@@ -154,7 +159,8 @@ CALLS = [
         SCOPED,
         "A forged token",
         "401 Unauthorized",
-        'Bearer realm="api", error="invalid_token", error_description="The token\'s signature is invalid"',
+        'Bearer realm="api", error="invalid_token", error_description="The token\'s signature is invalid", '
+        f'scope="read:messages" DPoP realm="api", scope="read:messages", {ALGS}',
         "signature",
         id="a forged token",
     ),
@@ -390,7 +396,7 @@ def test_the_answer_of_an_earlier_call_is_not_shown(page, demo):
         page.get_by_role("button", name="A good token").click()
     page.get_by_role("button", name="No token").click()
     expect(answer(page).get_by_role("status")).to_contain_text("401 Unauthorized")
-    with page.expect_response(f"{demo}/console/explanation"):
+    with page.expect_response(f"{demo}/api/private-scoped"):
         routes[0].continue_()
     page.evaluate(
         "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
@@ -398,13 +404,217 @@ def test_the_answer_of_an_earlier_call_is_not_shown(page, demo):
     expect(answer(page).get_by_role("status")).to_contain_text("401 Unauthorized")
 
 
+# --- a token that is bound to a key of the page
+
+THEFTS = ["The bound token as Bearer", "The token with another key", "A proof that was used before"]
+
+
+def bind(page: Page) -> str:
+    """Turn the switch, and return the thumbprint that the page shows."""
+    page.get_by_role("switch", name=SWITCH).check()
+    told = page.get_by_role("group", name="Proof of possession").get_by_role("status")
+    expect(told).to_contain_text("The page has made a key.")
+    return told.inner_text().split()[-1]
+
+
+def exchange(page: Page) -> list[str]:
+    """Return the requests with a proof, and their answers, in words."""
+    items = answer(page).get_by_role("list", name="The exchange").get_by_role("listitem")
+    return items.all_inner_texts()
+
+
+def step(page: Page, name: str) -> Locator:
+    steps = answer(page).get_by_role("list", name="TokenVerifier").get_by_role("listitem")
+    return steps.filter(has=page.get_by_text(name, exact=True))
+
+
+def test_without_the_switch_there_is_no_proof(page):
+    expect(page.get_by_role("switch", name=SWITCH)).not_to_be_checked()
+    for name in THEFTS:
+        expect(page.get_by_role("button", name=name, exact=True)).to_be_hidden()
+    shown = call(page, SCOPED, "A good token")
+    for heading in ("The exchange", "The proof, decoded"):
+        expect(shown.get_by_role("heading", name=heading)).to_be_hidden()
+    expect(step(page, "possession")).to_contain_text("an unbound token")
+
+
+def test_a_bound_token_meets_the_nonce_once(page, demo, width, clipboard):
+    thumbprint = bind(page)
+    with page.expect_response(
+        lambda answered: answered.url == f"{demo}/api/private-scoped" and answered.status == 401
+    ) as challenged:
+        shown = call(page, SCOPED, "A good token")
+    expect(shown.get_by_role("status")).to_contain_text("All three layers accepted the request.")
+    nonce = challenged.value.headers["dpop-nonce"]
+    first, second = exchange(page)
+    assert first.startswith("401 Unauthorized, proof_nonce_required. The proof had no nonce.")
+    assert first.endswith(f" The answer brings the nonce {nonce}.")
+    assert second == "200 OK. The proof had the last nonce."
+    assert json.loads(clipboard("Copy claims"))["cnf"] == {"jkt": thumbprint}
+    for name in ("possession", "replay"):
+        expect(step(page, name).get_by_role("img", name="passed", exact=True)).to_have_count(1)
+    expect(step(page, "possession")).to_contain_text("proven by dpop")
+    call(page, PRIVATE, "A good token")
+    assert exchange(page) == ["200 OK. The proof had the last nonce."]
+    assert fits(page)
+
+
+def test_the_proof_is_decoded_without_its_signature(page, demo, width):
+    bind(page)
+    with page.expect_request(
+        lambda request: request.url == f"{demo}/api/private" and "dpop" in request.headers
+    ) as sent:
+        shown = call(page, PRIVATE, "A good token")
+    expect(shown.get_by_role("heading", name="The proof, decoded")).to_be_visible()
+    names = shown.locator("#proof-claims dt").all_inner_texts()
+    values = shown.locator("#proof-claims dd").all_inner_texts()
+    rows = dict(zip(names, values, strict=True))
+    assert list(rows) == ["typ", "alg", "jwk", "jti", "htm", "htu", "iat", "ath", "nonce"]
+    assert json.loads(rows["jwk"]).keys() == {"crv", "kty", "x", "y"}
+    assert (rows["htm"], rows["htu"]) == ('"GET"', f'"{demo}/api/private"')
+    assert "UTC" in rows["iat"]
+    visible = page.locator("body").inner_text()
+    assert sent.value.headers["dpop"].split(".")[2] not in visible
+    assert sent.value.headers["authorization"].split(".")[2] not in visible
+
+
+@pytest.mark.parametrize(
+    ("button", "says", "failing", "outcomes"),
+    [
+        pytest.param("The bound token as Bearer", "token_bound", "possession", [], id="as Bearer"),
+        pytest.param(
+            "The token with another key",
+            "binding_mismatch",
+            "possession",
+            ["401 Unauthorized, binding_mismatch."],
+            id="another key",
+        ),
+        pytest.param(
+            "A proof that was used before",
+            "proof_replayed",
+            "replay",
+            [
+                "401 Unauthorized, proof_nonce_required.",
+                "200 OK.",
+                "401 Unauthorized, proof_replayed. The request had the same proof again.",
+            ],
+            id="a used proof",
+        ),
+    ],
+)
+def test_a_thief_is_refused_and_the_page_shows_by_which_check(
+    page, width, button, says, failing, outcomes
+):
+    bind(page)
+    shown = call(page, SCOPED, button)
+    expect(shown.get_by_role("status")).to_contain_text("401 Unauthorized")
+    expect(shown.get_by_role("status")).to_contain_text(
+        f"TokenVerifier refused the request: {says}."
+    )
+    expect(step(page, failing).get_by_role("img", name="failed", exact=True)).to_have_count(1)
+    # A verified token that is bound needs this scheme, so no other is offered.
+    expect(shown.locator("#challenge")).to_have_text(re.compile("^DPoP realm=((?!Bearer).)*$"))
+    shown_outcomes = exchange(page)
+    assert len(shown_outcomes) == len(outcomes)
+    for text, outcome in zip(shown_outcomes, outcomes, strict=True):
+        assert text.startswith(outcome)
+    assert fits(page)
+
+
+@pytest.mark.parametrize("button", ["An expired token", "A forged token", "No token"])
+def test_the_other_tokens_are_refused_as_ever(page, button):
+    bind(page)
+    says = {"An expired token": "token_expired", "A forged token": "signature_invalid"}
+    shown = call(page, SCOPED, button)
+    expect(shown.get_by_role("status")).to_contain_text(says.get(button, "missing_token"))
+    assert len(exchange(page)) == (0 if button == "No token" else 1)
+
+
+def test_each_turn_of_the_switch_makes_a_new_key(page):
+    first = bind(page)
+    call(page, SCOPED, "A good token")
+    page.get_by_role("switch", name=SWITCH).uncheck()
+    expect(page.get_by_role("button", name=THEFTS[0], exact=True)).to_be_hidden()
+    expect(page.locator("#key")).to_be_empty()
+    expect(call(page, SCOPED, "A good token").locator("#exchange")).to_be_hidden()
+    assert bind(page) != first
+    call(page, SCOPED, "A good token")
+    assert len(exchange(page)) == 2
+
+
+def test_a_switch_that_is_turned_back_at_once_stays_off(page):
+    page.evaluate(
+        "() => { const bind = document.getElementById('bind'); bind.click(); bind.click(); }"
+    )
+    page.evaluate("() => newKey()")
+    expect(page.get_by_role("switch", name=SWITCH)).not_to_be_checked()
+    expect(call(page, SCOPED, "A good token").locator("#exchange")).to_be_hidden()
+
+
+def test_a_browser_that_makes_no_keys_leaves_the_switch_off(page):
+    page.evaluate("() => Object.defineProperty(crypto, 'subtle', { value: undefined })")
+    page.get_by_role("switch", name=SWITCH).click()
+    told = page.get_by_role("group", name="Proof of possession").get_by_role("status")
+    expect(told).to_contain_text("makes no keys")
+    expect(page.get_by_role("switch", name=SWITCH)).not_to_be_checked()
+
+
+def test_the_copied_curl_line_repeats_the_proof_and_is_refused(page, clipboard):
+    bind(page)
+    shown = call(page, PRIVATE, "A good token")
+    expect(shown.get_by_text("this line repeats the proof")).to_be_visible()
+    _, _, url, *headers = shlex.split(clipboard("Copy curl"))
+    sent = dict(header.split(": ", 1) for header in headers[1::2])
+    assert sent.keys() == {"Authorization", "DPoP"}
+    with requests.Session() as http:
+        http.trust_env = False
+        assert http.get(url, headers=sent, timeout=DEADLINE).json()["reason"] == "proof_replayed"
+    call(page, PRIVATE, "No token")
+    expect(shown.get_by_text("this line repeats the proof")).to_be_hidden()
+
+
+def test_the_keyboard_turns_the_switch_and_reaches_the_thefts(page, width):
+    for key in ("Tab", "ArrowDown", "ArrowDown", "Tab", "Space"):
+        page.keyboard.press(key)
+    expect(page.get_by_role("group", name="What a thief can try")).to_be_visible()
+    order = []
+    for _ in range(len(BUTTONS) + len(THEFTS) + 1):
+        page.keyboard.press("Tab")
+        role, name, visible = page.evaluate(FOCUSED)
+        assert visible, f"nobody sees that {name} has the focus"
+        order.append((role, name))
+    names = [*BUTTONS[:-1], *THEFTS]
+    assert order == [
+        *[("button", name) for name in names],
+        ("textbox", FIELD),
+        ("button", BUTTONS[-1]),
+    ]
+    page.get_by_role("button", name=THEFTS[-1], exact=True).focus()
+    page.keyboard.press("Enter")
+    expect(answer(page).get_by_role("status")).to_contain_text("proof_replayed")
+
+
+def test_every_text_about_proofs_has_contrast_and_fits_the_width(page, width, scheme):
+    bind(page)
+    for button in THEFTS:
+        call(page, PUBLIC, button)
+        call(page, SCOPED, button)
+        seen, pale = page.evaluate(PALE)
+        assert (pale, seen > 60) == ([], True)
+        assert fits(page)
+    for button in page.get_by_role("button").all():
+        box = button.bounding_box()
+        assert box is not None
+        assert box["height"] >= 44
+
+
 # --- by keyboard
 
 FOCUSED = """() => {
   const element = document.activeElement;
   const named = element.labels?.length ? element.labels[0].innerText : element.innerText;
-  const role = { BUTTON: "button", TEXTAREA: "textbox", INPUT: "radio" }[element.tagName] ?? element.tagName;
-  const shown = element.type === "radio" ? element.closest("label") : element;
+  const role = element.role ?? { BUTTON: "button", TEXTAREA: "textbox", INPUT: "radio" }[element.tagName] ?? element.tagName;
+  const shown = element.tagName === "INPUT" ? element.closest("label") : element;
   const { outlineStyle, outlineWidth } = getComputedStyle(shown);
   return [role, named.replace(/\\s+/g, " ").trim(), outlineStyle === "solid" && parseFloat(outlineWidth) >= 2];
 }"""
@@ -412,13 +622,14 @@ FOCUSED = """() => {
 
 def test_the_keyboard_reaches_every_control_in_order(page, width):
     order = []
-    for _ in range(len(BUTTONS) + 2):
+    for _ in range(len(BUTTONS) + 3):
         page.keyboard.press("Tab")
         role, name, visible = page.evaluate(FOCUSED)
         assert visible, f"nobody sees that {name} has the focus"
         order.append((role, name))
     assert order == [
         ("radio", PUBLIC),
+        ("switch", SWITCH),
         *[("button", name) for name in BUTTONS[:-1]],
         ("textbox", FIELD),
         ("button", BUTTONS[-1]),
@@ -430,7 +641,7 @@ def test_the_keyboard_alone_makes_a_call(page):
     for _ in range(2):
         page.keyboard.press("ArrowDown")
     assert page.evaluate(FOCUSED)[1] == SCOPED
-    for _ in range(4):
+    for _ in range(5):
         page.keyboard.press("Tab")
     assert page.evaluate(FOCUSED)[1] == "An expired token"
     page.keyboard.press("Enter")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -18,13 +19,14 @@ from typing import Any
 
 import pytest
 import requests
+from client_tls import Authority
 from paste.deploy import loadapp
 from ports import free_port, listens
 from webtest import TestApp
 
-from jwt_wsgi import Issuer
+from jwt_wsgi import DPoPNonces, Issuer
 from jwt_wsgi.paste import _DEFAULT_LEEWAY, filter_app_factory, filter_factory
-from jwt_wsgi.testing import LocalIssuer, SigningKey
+from jwt_wsgi.testing import DPoPKey, LocalIssuer, SigningKey
 
 ROOT = Path(__file__).parent.parent
 EXAMPLE = ROOT / "examples" / "paste"
@@ -285,6 +287,97 @@ def test_the_realm_and_the_scope_claim_are_used(conf: dict[str, str], local: Loc
     assert api.get("/scoped", headers=local.headers(roles=["a"])).text == "in"
 
 
+BASE_URL = "https://api.test"
+DPOP_KEY = DPoPKey()
+
+
+def proven(issuer: LocalIssuer, nonce: str | None = None, path: str = "/") -> dict[str, str]:
+    """Return the headers of a request with a bound token and a new proof."""
+    bound = issuer.token(cnf=DPOP_KEY)
+    proof = DPOP_KEY.proof("GET", BASE_URL + path, bound, nonce)
+    return {"Authorization": f"DPoP {bound}", "DPoP": proof}
+
+
+def test_proofs_are_checked_against_the_base_urls(conf: dict[str, str], local: LocalIssuer) -> None:
+    both = protected(conf, local, dpop_base_urls=f"https://other.test  {BASE_URL}")
+    assert both.get("/", headers=proven(local)).text == "in"
+    assert both.get("/", headers=local.headers()).text == "in"
+    headers = {"Authorization": proven(local)["Authorization"].replace("DPoP", "Bearer")}
+    assert both.get("/", headers=headers, status=401).json["reason"] == "token_bound"
+    other = protected(conf, local, dpop_base_urls="https://other.test")
+    answer = other.get("/", headers=proven(local), status=401)
+    assert answer.json["reason"] == "proof_mismatch"
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        pytest.param({"dpop_required": "true"}, id="by the stack"),
+        pytest.param({"sender_constrained": "true"}, id="by the issuer"),
+    ],
+)
+def test_bound_tokens_can_be_required(
+    settings: dict[str, str], conf: dict[str, str], local: LocalIssuer
+) -> None:
+    api = protected(conf, local, dpop_base_urls=BASE_URL, **settings)
+    assert api.get("/", headers=proven(local)).text == "in"
+    answer = api.get("/", headers=local.headers(), status=401)
+    assert answer.json["reason"] == "token_not_bound"
+
+
+def test_bindings_that_are_not_checked_can_be_accepted(
+    conf: dict[str, str], local: LocalIssuer
+) -> None:
+    bound = local.headers(cnf=DPOP_KEY)
+    assert protected(conf, local).get("/", headers=bound, status=401)
+    lenient = protected(conf, local, accept_unproven_binding="true")
+    assert lenient.get("/", headers=bound).text == "in"
+
+
+def test_the_secrets_of_nonces_come_from_files(conf: dict[str, str], local: LocalIssuer) -> None:
+    here = Path(conf["here"])
+    (here / "new").write_bytes(b"n" * 32 + b"\n")
+    (here / "old").write_bytes(b"o" * 32)
+    settings = {"dpop_base_urls": BASE_URL, "dpop_nonce_secret_files": "old"}
+    before = protected(conf, local, **settings)
+    answer = before.get("/", headers=proven(local), status=401)
+    assert answer.json["reason"] == "proof_nonce_required"
+    nonce = answer.headers["DPoP-Nonce"]
+    rotated = protected(conf, local, **{**settings, "dpop_nonce_secret_files": "new old"})
+    assert rotated.get("/", headers=proven(local, nonce)).text == "in"
+    # A line break at the end of the file is not part of the secret.
+    assert DPoPNonces([b"n" * 32]).age(
+        rotated.get("/", headers=proven(local), status=401).headers["DPoP-Nonce"], time.time(), 30
+    )
+
+
+def test_the_certificate_of_the_client_has_a_place(
+    conf: dict[str, str], local: LocalIssuer
+) -> None:
+    client = Authority("clients").issue("client")
+    headers = local.headers(cnf=client.der)
+    variable = protected(conf, local, client_certificate="environ:SSL_CLIENT_CERT")
+    environ = {"SSL_CLIENT_CERT": client.pem}
+    assert variable.get("/", headers=headers, extra_environ=environ).text == "in"
+    assert variable.get("/", headers=headers, status=401).json["reason"] == "token_bound"
+    sent = {**headers, "Client-Cert": f":{base64.b64encode(client.der).decode()}:"}
+    header = protected(
+        conf, local, client_certificate="client-cert-header", trusted_proxies="10.0.3.7 10.0.4.0/24"
+    )
+    for proxy in ("10.0.3.7", "10.0.4.9"):
+        assert header.get("/", headers=sent, extra_environ={"REMOTE_ADDR": proxy}).text == "in"
+    stranger = {"REMOTE_ADDR": "192.0.2.1"}
+    answer = header.get("/", headers=sent, extra_environ=stranger, status=401)
+    assert answer.json["reason"] == "token_bound"
+
+
+def test_a_rule_that_the_section_cannot_satisfy_is_refused_at_load(conf: dict[str, str]) -> None:
+    (Path(conf["here"]) / "policy.toml").write_text("[rules]\n'/' = 'sender_constrained()'\n")
+    with pytest.raises(ValueError, match=r"^jwt-wsgi: .*sender_constrained"):
+        filter_app_factory(app, conf, **NEEDED)
+    assert filter_app_factory(app, conf, **NEEDED, dpop_base_urls=BASE_URL)
+
+
 def test_a_secret_comes_from_a_file_and_serves_hs256_by_default(conf: dict[str, str]) -> None:
     issuer = LocalIssuer(algorithms=("HS256", "HS512"), keys=[key("HS256"), key("HS512")])
     (Path(conf["here"]) / "secret").write_bytes(SECRET + b"\n")
@@ -349,6 +442,50 @@ WRONG = {
     "origins without a cookie": (
         {"token_sources": "bearer", "cookie_origins": "https://app.test"},
         "token_sources = bearer: origins without a cookie",
+    ),
+    "nonce secrets in the file": (
+        {"dpop_nonce_secrets": "hunter2"},
+        "dpop_nonce_secrets is not a setting, because many .* dpop_nonce_secret_files",
+    ),
+    "proofs without a URL": (
+        {"dpop_required": "true"},
+        "dpop_required without dpop_base_urls: write the public URL",
+    ),
+    "nonces without a URL": (
+        {"dpop_nonce_secret_files": "short"},
+        "dpop_nonce_secret_files without dpop_base_urls: write the public URL",
+    ),
+    "a base URL over http": (
+        {"dpop_base_urls": "http://api.test"},
+        "dpop_base_urls = http://api.test: ",
+    ),
+    "no truth value for proofs": (
+        {"dpop_base_urls": "https://api.test", "dpop_required": "yes"},
+        "dpop_required = yes: write true or false",
+    ),
+    "a short secret of nonces": (
+        {"dpop_base_urls": "https://api.test", "dpop_nonce_secret_files": "short"},
+        "dpop_nonce_secret_files = short: .*5 bytes are too short",
+    ),
+    "no such secret of nonces": (
+        {"dpop_base_urls": "https://api.test", "dpop_nonce_secret_files": "short none"},
+        r"dpop_nonce_secret_files = short none: none cannot be read \(No such file",
+    ),
+    "no source of certificates": (
+        {"client_certificate": "nginx"},
+        "client_certificate = nginx: 'nginx' is not a source of client certificates",
+    ),
+    "a certificate in a header of anyone": (
+        {"client_certificate": "client-cert-header"},
+        "client_certificate = client-cert-header: .*without trusted proxies",
+    ),
+    "proxies without a certificate": (
+        {"trusted_proxies": "10.0.3.7"},
+        "trusted_proxies without client_certificate: name the header there",
+    ),
+    "two demands that exclude each other": (
+        {"sender_constrained": "true", "accept_unproven_binding": "true"},
+        ".*accept_unproven_binding",
     ),
     "no padding": ({"padded": "="}, "padded = =: write true or false"),
     "a member without a value": ({"header": "signer"}, "header = signer: .*write NAME=VALUE"),
@@ -432,6 +569,11 @@ def test_an_error_names_the_setting_and_the_remedy(
 
 def test_no_secret_is_in_an_error(conf: dict[str, str]) -> None:
     (Path(conf["here"]) / "short").write_text("hunter2")
-    with pytest.raises(ValueError, match="secret_file") as refused:
-        filter_factory(conf, **NEEDED, secret_file="short")
-    assert "hunter2" not in str(refused.value)
+    for settings in (
+        {"secret_file": "short"},
+        {"dpop_base_urls": BASE_URL, "dpop_nonce_secret_files": "short"},
+        {"dpop_nonce_secrets": "hunter2"},
+    ):
+        with pytest.raises(ValueError, match="secret") as refused:
+            filter_factory(conf, **NEEDED, **settings)
+        assert "hunter2" not in str(refused.value)

@@ -18,6 +18,7 @@ from jwt_wsgi.client_certificates.servers import (
     from_environ,
     from_gunicorn,
 )
+from jwt_wsgi.client_certificates.texts import parse_client_certificate
 
 __all__ = [
     "ClientCertHeader",
@@ -29,4 +30,5 @@ __all__ = [
     "from_environ",
     "from_escaped_pem",
     "from_gunicorn",
+    "parse_client_certificate",
 ]
