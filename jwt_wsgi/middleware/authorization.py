@@ -8,7 +8,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from jwt_wsgi.auth import AUTH_KEY, CHALLENGE_KEY, REALM_KEY, RULE_KEY, Auth, environ_of, get_auth
 from jwt_wsgi.callbacks import check_callables
 from jwt_wsgi.errors import AuthError, InvalidRequest
-from jwt_wsgi.middleware.challenges import options_of, validate_realm
+from jwt_wsgi.middleware.challenges import ChallengeOptions, options_of, validate_realm
 from jwt_wsgi.middleware.decisions import Decision, OnDecision, add_offer, is_observed, report
 from jwt_wsgi.middleware.responses import OnError, answer_auth_errors, refuse
 from jwt_wsgi.nesting import copy_with
@@ -69,7 +69,10 @@ class ScopeAuthorizer:
         if RULE_KEY in environ:
             del environ[RULE_KEY]
         environ[REALM_KEY] = self._realm
-        environ[CHALLENGE_KEY] = options_of(environ)
+        options = environ.get(CHALLENGE_KEY)
+        # The verifier of the same stack has left them already.
+        if type(options) is not ChallengeOptions or options.realm != self._realm:
+            environ[CHALLENGE_KEY] = options_of(environ)
         auth = environ.get(AUTH_KEY)
         if not isinstance(auth, Auth):
             auth = None

@@ -183,7 +183,11 @@ class TokenVerifier:
             if not self._allow_anonymous:
                 raise MissingToken
             return
-        auth = self.verifier.verify_request(credentials.token, self._evidence(credentials, environ))
+        evidence = NO_EVIDENCE
+        # Most requests bring along nothing but a bearer token.
+        if self.client_certificate is not None or credentials.scheme != BEARER_SCHEME:
+            evidence = self._evidence(credentials, environ)
+        auth = self.verifier.verify_request(credentials.token, evidence)
         environ[AUTH_KEY] = auth
         if self._remote_user is not None:
             _set_remote_user(auth, self._remote_user, environ)
@@ -193,8 +197,6 @@ class TokenVerifier:
         certificate = None
         if self.client_certificate is not None:
             certificate = partial(read_certificate, self.client_certificate, environ)
-        elif credentials.scheme == BEARER_SCHEME:
-            return NO_EVIDENCE
         get = environ.get
         return Evidence(
             credentials.scheme,
