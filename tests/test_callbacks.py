@@ -144,6 +144,7 @@ CALLBACKS: dict[str, Callable[[Any], Any]] = {
     "protect(clock)": lambda f: protect(app, issuer=TRUSTED, rules=RULES, clock=f),
     "Explainer(get_token)": lambda f: Explainer(TRUSTED, RULES, get_token=f),
     "Explainer(is_revoked)": lambda f: Explainer(TRUSTED, RULES, is_revoked=f),
+    "Explainer(client_certificate)": lambda f: Explainer(TRUSTED, RULES, client_certificate=f),
     "Explainer(clock)": lambda f: Explainer(TRUSTED, RULES, clock=f),
 }
 
