@@ -29,7 +29,7 @@ from werkzeug.local import LocalProxy
 
 import app as sample
 from demo.console import FILES, with_console
-from jwt_wsgi import AUTHENTICATED, PUBLIC, Auth, Policy, ScopeAuthorizer, scope
+from jwt_wsgi import AUTHENTICATED, PUBLIC, Auth, DPoP, Policy, ScopeAuthorizer, scope
 from jwt_wsgi.policy.algebra import Request, Requirement
 from jwt_wsgi.policyfile import read_policy
 from jwt_wsgi.testing import LocalIssuer
@@ -195,7 +195,9 @@ def of_paste() -> Any:
 
 def of_demo() -> Any:
     local = LocalIssuer(audience=AUDIENCE)
-    return with_console(sample.router(), local, local.trusted(), sample.RULES)
+    return with_console(
+        sample.router(), local, local.trusted(), sample.RULES, DPoP("http://127.0.0.1")
+    )
 
 
 def of_testing_page() -> Any:
