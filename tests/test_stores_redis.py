@@ -363,7 +363,15 @@ UNFIT: dict[str, tuple[Callable[[], Any], str]] = {
     "a replica": (lambda: of_sentinel("slave_for"), "master_for"),
     "a Sentinel with longer time-outs": (
         lambda: of_sentinel(sentinel={"socket_timeout": 5, "protocol": 2}),
-        "socket_timeout",
+        "socket_timeout.*sentinel_kwargs",
+    ),
+    "a Sentinel with redis-py's retries": (
+        lambda: of_sentinel(sentinel={**bounds(0.1), "protocol": 2}),
+        "Retry.*sentinel_kwargs",
+    ),
+    "a Sentinel with longer waits in maintenance": (
+        lambda: of_sentinel(sentinel={**bounds(0.1), "retry": REDIS_RETRY}),
+        "protocol=2 in sentinel_kwargs",
     ),
     "a pipeline": (lambda: by_redis(1, 0.1).pipeline(), "synchronous client"),
     "a client of asyncio": (lambda: redis.asyncio.Redis(**bounds(0.1)), "synchronous client"),

@@ -163,7 +163,8 @@ def _check_cluster(client: Client, timeout: float) -> None:
 def _check_pool(pool: Any, timeout: float) -> None:
     """Check the options of a pool's connections, and those of the Sentinels that it asks."""
     connection = _sample_connection(pool)
-    _check_connection(connection, timeout)
+    place = " after '?' in from_url('unix://…')" if hasattr(connection, "path") else ""
+    _check_connection(connection, timeout, place)
     if hasattr(pool, "timeout") and not _is_within(pool.timeout, timeout):
         raise _invalid_client(f"set the pool's timeout to {timeout} or less")
     # redis-py keeps a cache in the pool, valkey-py in the connections.
@@ -176,7 +177,8 @@ def _check_pool(pool: Any, timeout: float) -> None:
                 "take the client of Sentinel.master_for: a replica may lag behind"
             )
         for sentinel in pool.sentinel_manager.sentinels:
-            _check_connection(_sample_connection(sentinel.connection_pool), timeout)
+            connection = _sample_connection(sentinel.connection_pool)
+            _check_connection(connection, timeout, " in sentinel_kwargs")
 
 
 def _sample_connection(pool: Any) -> Any:
@@ -190,21 +192,17 @@ def _sample_connection(pool: Any) -> Any:
         raise _invalid_client("correct its options; it cannot make a connection") from None
 
 
-def _check_connection(connection: Any, timeout: float) -> None:
+def _check_connection(connection: Any, timeout: float, place: str) -> None:
+    """Check the options of connections, which are set at this place."""
     for option in ("socket_timeout", "socket_connect_timeout"):
         if not _is_within(getattr(connection, option, None), timeout):
-            raise _invalid_client(f"set {option} to {timeout} or less{_by_url(connection)}")
+            raise _invalid_client(f"set {option} to {timeout} or less{place}")
     if _retries(connection.retry) != 0:
-        raise _invalid_client("set retry=Retry(NoBackoff(), 0)")
+        raise _invalid_client(f"set retry=Retry(NoBackoff(), 0){place}")
     if connection.encoder.decode_responses:
         raise _invalid_client("leave decode_responses out: values are bytes")
     if not _is_steady(connection, timeout):
-        raise _invalid_client("set protocol=2: during maintenance the client would wait longer")
-
-
-def _by_url(connection: Any) -> str:
-    """Return where to set the option of a socket's connection, whose client has none for it."""
-    return ", after '?' in from_url('unix://…')" if hasattr(connection, "path") else ""
+        raise _invalid_client(f"set protocol=2{place}: in maintenance the client waits longer")
 
 
 def _is_within(seconds: object, timeout: float) -> bool:
