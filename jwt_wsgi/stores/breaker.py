@@ -74,7 +74,7 @@ class Breaker:
             was_failing = self._is_failing
             self._is_failing = False
         if was_failing:
-            logger.warning("the store %s works again: it no longer %s", self._store, self._problem)
+            logger.warning("the store %s works again (was: %s)", self._store, self._problem)
 
 
 def _list_types(error: BaseException | None) -> str:
