@@ -215,6 +215,18 @@ def test_a_url_is_taken_without_connecting_and_without_showing_secrets(url: str)
     assert "secret" not in repr(RedisStore(url)).replace("%40", "").replace("%2F", "")
 
 
+NAMES = {
+    "redis://localhost": "at localhost:6379",
+    "redis://api:secret@redis.example.com:6380/3": "at redis.example.com:6380",
+    "unix:///run/redis.sock?password=secret": "at /run/redis.sock",
+}
+
+
+@pytest.mark.parametrize(("url", "name"), NAMES.items(), ids=NAMES)
+def test_a_store_is_named_by_its_location(url: str, name: str) -> None:
+    assert repr(RedisStore(url, prefix="p:")) == f"<RedisStore {name}, prefix='p:'>"
+
+
 def test_the_scheme_tells_if_the_connection_is_encrypted() -> None:
     with answering(b"+OK\r\n") as server:
         for scheme in ("rediss", "valkeys"):
@@ -679,28 +691,28 @@ def test_a_server_that_refuses_everything_is_unavailable(answer: bytes) -> None:
 ODD = {
     "a number": b":1\r\n",
     "another word": b"+QUEUED\r\n",
-    "a text": b"$2\r\nOK\r\n",
-    "a list": b"*1\r\n$1\r\n1\r\n",
     "no known type": b"?1\r\n",
     "another protocol": b"HTTP/1.1 400 Bad Request\r\n\r\n",
 }
 
 
-@pytest.mark.parametrize("answer", [*ODD.values(), b"$-1\r\n"], ids=[*ODD, "nothing"])
-def test_an_odd_answer_to_a_write_is_unavailable(answer: bytes) -> None:
-    with answering(answer) as server:
-        for write in ("set", "add"):
-            store = RedisStore(server.url, timeout=PATIENT)
-            if write == "add" and answer in (b"$-1\r\n", b"$2\r\nOK\r\n"):
-                continue
-            if write == "set" and answer == b"$2\r\nOK\r\n":
-                continue
-            with pytest.raises(StoreUnavailable):
-                getattr(store, write)("a", b"", 1)
+@pytest.mark.parametrize("call", [CALLS["set"], CALLS["add"]], ids=["set", "add"])
+@pytest.mark.parametrize("answer", [*ODD.values(), b"*1\r\n$1\r\n1\r\n"], ids=[*ODD, "a list"])
+def test_an_odd_answer_to_a_write_is_unavailable(
+    answer: bytes, call: Callable[[RedisStore], object]
+) -> None:
+    with answering(answer) as server, pytest.raises(StoreUnavailable):
+        call(RedisStore(server.url, timeout=PATIENT))
+
+
+def test_a_set_that_wrote_nothing_is_unavailable() -> None:
+    with answering(b"$-1\r\n") as server, pytest.raises(StoreUnavailable):
+        RedisStore(server.url, timeout=PATIENT).set("a", b"", 1)
 
 
 ODD_VALUES = {
-    **{name: octets for name, octets in ODD.items() if name != "a list"},
+    **ODD,
+    "a text": b"$2\r\nOK\r\n",
     "nothing": b"$-1\r\n",
     "too few": b"*1\r\n$1\r\n1\r\n",
     "too many": b"*3\r\n$1\r\n1\r\n$1\r\n2\r\n$1\r\n3\r\n",

@@ -104,8 +104,9 @@ def describe(client: Client) -> str:
     if hasattr(pool, "sentinel_manager"):
         return f"of the service {pool.service_name}"
     options = pool.connection_kwargs
-    location = options.get("path") or f"{options.get('host')}:{options.get('port')}"
-    return f"at {location}"
+    if "path" in options:
+        return f"at {options['path']}"
+    return f"at {options.get('host', 'localhost')}:{options.get('port', 6379)}"
 
 
 def _check_url(url: str) -> SplitResult:
@@ -153,7 +154,7 @@ def _check_cluster(client: Client, timeout: float) -> None:
         attempts = _retries(client.retry)
     if attempts != 0:
         raise _invalid_client(
-            "set retry=Retry(NoBackoff(), 0), or cluster_error_retry_attempts=0 before redis-py 6"
+            "set retry=Retry(NoBackoff(), 0), or with valkey-py cluster_error_retry_attempts=0"
         )
     connect = getattr(client, "get_redis_connection", None) or client.get_valkey_connection
     for node in client.get_nodes():
