@@ -16,8 +16,7 @@ import pytest
 from jwt_wsgi.stores import Store
 
 PassTime = Callable[[float], object]
-#: An expiry, in seconds, that a test may wait for, and one that ends after every test.
-SHORT = 0.05
+#: An expiry, in seconds, that ends after every test.
 LONG = 600.0
 
 
@@ -44,6 +43,8 @@ class StoreContract:
 
     #: The threads that add one key at the same time.
     simultaneous = 1000
+    #: An expiry, in seconds, that a test may let pass.
+    short = 0.05
 
     @pytest.fixture
     def store(self) -> Store:
@@ -85,17 +86,17 @@ class StoreContract:
         assert store.get_many(["A", "a ", "a\0", ""]) == [None] * 4
 
     def test_set_replaces_value_and_expiry(self, store: Store, pass_time: PassTime) -> None:
-        store.set("later", b"1", SHORT)
+        store.set("later", b"1", self.short)
         store.set("later", b"2", LONG)
-        store.set("never", b"1", SHORT)
+        store.set("never", b"1", self.short)
         store.set("never", b"2", None)
         store.set("sooner", b"1", LONG)
-        store.set("sooner", b"2", SHORT)
+        store.set("sooner", b"2", self.short)
         store.set("no longer never", b"1", None)
-        store.set("no longer never", b"2", SHORT)
+        store.set("no longer never", b"2", self.short)
         keys = ["later", "never", "sooner", "no longer never"]
         assert store.get_many(keys) == [b"2"] * 4
-        pass_time(2 * SHORT)
+        pass_time(2 * self.short)
         assert store.get_many(keys) == [b"2", b"2", None, None]
 
     def test_add_writes_once(self, store: Store) -> None:
@@ -116,24 +117,24 @@ class StoreContract:
         assert store.get_many(["a"]) == [b"2"]
 
     def test_a_key_can_be_added_again_when_it_has_expired(self, store: Store, pass_time: PassTime) -> None:  # fmt: skip
-        store.add("a", b"1", SHORT)
-        store.set("b", b"1", SHORT)
-        pass_time(2 * SHORT)
+        store.add("a", b"1", self.short)
+        store.set("b", b"1", self.short)
+        pass_time(2 * self.short)
         assert store.get_many(["a", "b"]) == [None, None]
         assert store.add("a", b"2", LONG)
         assert store.add("b", b"2", LONG)
         assert store.get_many(["a", "b"]) == [b"2", b"2"]
 
     def test_adding_again_does_not_extend_the_expiry(self, store: Store, pass_time: PassTime) -> None:  # fmt: skip
-        store.add("a", b"1", SHORT)
+        store.add("a", b"1", self.short)
         store.add("a", b"1", LONG)
-        pass_time(2 * SHORT)
+        pass_time(2 * self.short)
         assert store.add("a", b"1", LONG)
 
     def test_a_lease_is_given_back_by_a_short_expiry(self, store: Store, pass_time: PassTime) -> None:  # fmt: skip
         assert store.add("lease", b"", LONG)
         store.set("lease", b"", 0.001)
-        pass_time(SHORT)
+        pass_time(self.short)
         assert store.add("lease", b"", LONG)
 
     def test_owners_share_the_keys(self, store: Store) -> None:

@@ -23,6 +23,9 @@ EXCEPTIONS = {
         "jwt_wsgi.cli": "`jwt-wsgi issuer` is a server",
         "jwt_wsgi.testing": "`LocalIssuer.serve` is a server",
     },
+    "Only stores uses a client of Redis or Valkey": {
+        "jwt_wsgi.stores": "it is the floor of these clients"
+    },
     "The pure code knows neither WSGI nor a clock": {
         "jwt_wsgi.__main__": "it reads the arguments of the process",
         "jwt_wsgi.cache": "it takes a lock",

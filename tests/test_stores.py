@@ -229,6 +229,13 @@ def test_an_owner_of_more_than_a_tenth_is_refused_once_the_store_is_half_full(cl
     assert store.add("of nobody", b"", 10)
 
 
+def test_an_empty_name_is_an_owner_like_any_other(clock: Clock) -> None:
+    store = MemoryStore(100, clock=clock)
+    fill(store, 50, owner="")
+    with pytest.raises(StoreUnavailable):
+        store.add("new", b"", 10, "")
+
+
 def test_an_owner_may_hold_a_tenth_and_the_next_entry(clock: Clock) -> None:
     store = MemoryStore(100, clock=clock)
     fill(store, 80)

@@ -17,6 +17,8 @@ from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.policy.findings import ACCEPTABLE_CODES, Finding
 from jwt_wsgi.policy.policy import Policy
 from jwt_wsgi.policyfile import parse_policy
+from jwt_wsgi.stores import RedisStore
+from jwt_wsgi.verifier import Verifier
 
 MAX_FILE_BYTES = 1_048_576
 
@@ -96,16 +98,21 @@ def check(
     Each issuer's provider is recognised by its name and its metadata, with the preset or the lines
     for it and what goes wrong with its tokens. Without FILE, only the issuers are checked.
 
-    With --app, check the policy and the issuers of an application. Its module is imported, so its
-    code runs.
+    With --app, check the policy, the issuers and the shared stores of an application. Its module is
+    imported, so its code runs.
 
     The exit status is 0 if nothing is found, and 1 if something is. An --accept that matches no
-    finding counts as one, so that it does not hide a later finding.
+    finding counts as one, so that it does not hide a later finding. Warnings about a store leave it
+    as it is: a server may keep its settings to itself.
     """
     policy: PolicyReport | None
+    warnings: list[str] = []
     if application is not None and file is None:
         options.check_alone({"--preset": preset, "--issuer": names or None})
-        policy, trusted = _of_application(application, accepted)
+        policy, verifier = _of_application(application, accepted)
+        trusted = list(verifier.issuers)
+        if not offline:
+            warnings = _check_stores(verifier)
     elif application is None and (file is not None or names or preset is not None):
         trusted = _named_issuers(names, preset, options, needs_audience=file is not None)
         policy = _check_file(file, accepted, issuer_count=max(1, len(trusted)))
@@ -116,9 +123,9 @@ def check(
     with printing_to_errors():
         issuers = [report for issuer in trusted for report in check_issuer(issuer, offline=offline)]
     if as_json:
-        print_json(_document(policy, issuers))
+        print_json(_document(policy, warnings, issuers))
     else:
-        _print_answer(policy, issuers)
+        _print_answer(policy, warnings, issuers)
     is_good = (policy is None or policy.is_good) and not any(issuer.problems for issuer in issuers)
     raise click.exceptions.Exit(0 if is_good else 1)
 
@@ -146,10 +153,8 @@ def _check_file(
     return None
 
 
-def _of_application(
-    application: str, accepted: tuple[str, ...]
-) -> tuple[PolicyReport, list[Issuer]]:
-    """Return the report on an application's policy, and the issuers that it trusts."""
+def _of_application(application: str, accepted: tuple[str, ...]) -> tuple[PolicyReport, Verifier]:
+    """Return the report on an application's policy, and its verifier."""
     stack = load_stack(application)
     if stack.authorizer is None or stack.verifier is None:
         raise click.UsageError(
@@ -158,7 +163,13 @@ def _of_application(
     verifier = stack.verifier.verifier
     policy = stack.authorizer.policy
     report = _lint(application, policy, accepted, issuer_count=verifier.trusted)
-    return replace(report, possession=report_possession(stack)), list(verifier.issuers)
+    return replace(report, possession=report_possession(stack)), verifier
+
+
+def _check_stores(verifier: Verifier) -> list[str]:
+    """Return what may make the shared stores of an application forget entries."""
+    replay = None if verifier.dpop is None else verifier.dpop.replay
+    return replay.warnings() if isinstance(replay, RedisStore) else []
 
 
 def _check_policy(file: BinaryIO, accepted: tuple[str, ...], *, issuer_count: int) -> PolicyReport:
@@ -196,7 +207,9 @@ def _names(finding: Finding) -> set[str]:
     return {finding.code, f"{finding.code}:{finding.rule}"}
 
 
-def _document(report: PolicyReport | None, issuers: list[IssuerReport]) -> dict[str, Any]:
+def _document(
+    report: PolicyReport | None, warnings: list[str], issuers: list[IssuerReport]
+) -> dict[str, Any]:
     if report is None:
         report = PolicyReport(None)
     rules: list[dict[str, str]] = []
@@ -212,13 +225,19 @@ def _document(report: PolicyReport | None, issuers: list[IssuerReport]) -> dict[
         "findings": [finding._asdict() for finding in report.findings],
         "unused": report.unused,
         "possession": None if report.possession is None else report.possession.as_json(),
+        "warnings": warnings,
         "issuers": [issuer.as_json() for issuer in issuers],
     }
 
 
-def _print_answer(policy: PolicyReport | None, issuers: list[IssuerReport]) -> None:
+def _print_answer(
+    policy: PolicyReport | None, warnings: list[str], issuers: list[IssuerReport]
+) -> None:
     if policy is not None:
         _print_policy(policy)
+    for warning in warnings:
+        print_line()
+        print_line(escape(f"Warning: {warning}", 2000), "yellow")
     for position, issuer in enumerate(issuers):
         if position > 0 or policy is not None:
             print_line()

@@ -8,8 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from jwt_wsgi.callbacks import check_callables
-from jwt_wsgi.options import is_finite_number
-from jwt_wsgi.stores.store import StoreUnavailable
+from jwt_wsgi.stores.store import StoreUnavailable, check_ttl
 
 #: Expired entries that one call drops, so that they become fewer although each call may add one.
 _DROPPED_PER_CALL: Final = 2
@@ -82,7 +81,7 @@ class MemoryStore:
             ValueError: `ttl` is not a positive finite number.
         """
         if ttl is not None:
-            _check_ttl(ttl)
+            check_ttl(ttl)
         with self._own_lock():
             now = self._start_call()
             if key not in self._entries:
@@ -106,7 +105,7 @@ class MemoryStore:
             StoreUnavailable: The store is full of live entries, or the owner holds too many.
             ValueError: `ttl` is not a positive finite number.
         """
-        _check_ttl(ttl)
+        check_ttl(ttl)
         share = _NOBODY if owner is None else _hash_owner(owner)
         with self._own_lock():
             now = self._start_call()
@@ -228,8 +227,3 @@ def _live_value(entry: _Entry | None, now: float) -> bytes | None:
         return None
     expires, _, value, _ = entry
     return value if now < expires else None
-
-
-def _check_ttl(ttl: float) -> None:
-    if not is_finite_number(ttl) or ttl <= 0:
-        raise ValueError(f"ttl={ttl!r:.200}: write a positive number of seconds")

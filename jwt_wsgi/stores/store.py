@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
+from jwt_wsgi.options import is_finite_number
+
 
 class StoreUnavailable(Exception):
     """The store cannot be reached or is full, so its answer is unknown."""
@@ -43,3 +45,13 @@ class Store(Protocol):
                 keep one owner from filling it.
         """
         ...
+
+
+def check_ttl(ttl: float) -> None:
+    """Check the seconds until an entry expires.
+
+    Raises:
+        ValueError: It is not a positive finite number.
+    """
+    if not is_finite_number(ttl) or ttl <= 0:
+        raise ValueError(f"ttl={ttl!r:.200}: write a positive number of seconds")
