@@ -505,7 +505,7 @@ def test_check_reports_a_bad_policy(tmp_path, text, message):
     assert message in result.output
     answer = run("check", file, "--json").json
     assert answer.keys() == {
-        "policy", "problem", "rules", "default", "findings", "unused", "possession", "issuers",
+        "policy", "problem", "rules", "default", "findings", "unused", "warnings", "possession", "issuers",
     }  # fmt: skip
     assert bool(answer["problem"]) != bool(answer["findings"])
 
