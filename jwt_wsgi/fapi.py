@@ -15,7 +15,7 @@ _CRYPTOGRAPHY: Final = "FAPI 2.0 Security Profile §5.4.1"
 #: It speaks of authorization servers. Resource servers check the same dates.
 _CLOCK_OFFSETS: Final = "FAPI 2.0 Security Profile §5.3.2.1"
 #: The remedies for a stack that checks no keys, for each way to build one.
-_CHECK_KEYS: Final = (
+CHECK_KEYS: Final = (
     "give the stack dpop=DPoP(...) or client_certificate=... (a Verifier: dpop=DPoP(...) or "
     "client_certificates=True)"
 )
@@ -44,7 +44,7 @@ def check_fits(issuer: Issuer, judge: PossessionJudge, *, checks_revocation: boo
     if not provable(demand, judge.bindings):
         raise ValueError(
             f"Issuer({issuer.issuer!r}, sender_constrained=True): this stack checks no possession; "
-            f"{_CHECK_KEYS}"
+            f"{CHECK_KEYS}"
         )
 
 
@@ -52,7 +52,7 @@ def _check_fapi2(issuer: Issuer, judge: PossessionJudge, *, checks_revocation: b
     name = f"Issuer({issuer.issuer!r}, profile='fapi2')"
     if not judge.bindings:
         raise ValueError(
-            f"{name}: accepts sender-constrained tokens only ({_RESOURCE_SERVERS}); {_CHECK_KEYS}"
+            f"{name}: accepts sender-constrained tokens only ({_RESOURCE_SERVERS}); {CHECK_KEYS}"
         )
     if not checks_revocation:
         raise ValueError(

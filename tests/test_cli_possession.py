@@ -24,9 +24,9 @@ BASE = "https://api.example.com"
 URL = f"{BASE}/api/private"
 LOCAL = LocalIssuer(algorithms=("ES256",))
 KEY = DPoPKey()
-BOUND = LOCAL.token("read:messages", cnf=KEY)
+BOUND = LOCAL.token("read:messages", cnf=KEY, expires_in=86400)
 CLIENT = Authority("clients").issue("client")
-BY_CERTIFICATE = LOCAL.token(cnf=CLIENT.der)
+BY_CERTIFICATE = LOCAL.token(cnf=CLIENT.der, expires_in=86400)
 CALL = ("GET", "/api/private")
 
 APP = f"""
@@ -151,9 +151,9 @@ DESCRIPTIONS: dict[str, tuple[tuple[object, ...], str, str | None]] = {
     "bound, and no proof": (DESCRIBED, f"DPoP {BOUND}", "proof_missing"),
     "bound, under Bearer": (DESCRIBED, BOUND, "token_bound"),
     "no DPoP in the API": ((), f"Bearer {BOUND}", "token_bound"),
-    "unbound, and DPoP required": ((*DESCRIBED, "--dpop-required"), LOCAL.token(), "token_not_bound"),
-    "unbound, and possible": (DESCRIBED, LOCAL.token(), None),
-    "unbound, and the issuer binds": ((*DESCRIBED, "--sender-constrained"), LOCAL.token(), "token_not_bound"),
+    "unbound, and DPoP required": ((*DESCRIBED, "--dpop-required"), LOCAL.token(expires_in=86400), "token_not_bound"),
+    "unbound, and possible": (DESCRIBED, LOCAL.token(expires_in=86400), None),
+    "unbound, and the issuer binds": ((*DESCRIBED, "--sender-constrained"), LOCAL.token(expires_in=86400), "token_not_bound"),
     "an answer of the type DPoP": (
         DESCRIBED, json.dumps({"access_token": BOUND, "token_type": "DPoP"}), "proof_missing",
     ),
@@ -168,7 +168,7 @@ DESCRIPTIONS: dict[str, tuple[tuple[object, ...], str, str | None]] = {
     "a certificate in DER": (("--certificate", "client.der"), BY_CERTIFICATE, None),
     "no certificate": (("--client-certificates",), BY_CERTIFICATE, "token_bound"),
     "a certificate for another token": (
-        ("--certificate", "client.pem"), LOCAL.token(cnf={"x5t#S256": "x"}), "binding_mismatch",
+        ("--certificate", "client.pem"), LOCAL.token(cnf={"x5t#S256": "x"}, expires_in=86400), "binding_mismatch",
     ),
     "an old proof": ((*DESCRIBED, "--proof", proof(iat=1)), BOUND, "proof_expired"),
     "an algorithm": (
@@ -340,7 +340,7 @@ OTHER = DPoPKey()
 PROOFS: dict[str, tuple[Callable[[], str], str | None, dict[str, bool | None]]] = {
     "good": (proof, BOUND, {}),
     "alone": (proof, None, {"ath": None, "binding": None}),
-    "of an unbound token": (proof, LOCAL.token(), {"ath": False, "binding": False}),
+    "of an unbound token": (proof, LOCAL.token(expires_in=86400), {"ath": False, "binding": False}),
     "of another token": (lambda: proof(token="x"), BOUND, {"ath": False}),
     "of another key": (lambda: OTHER.proof("GET", URL, BOUND), BOUND, {"binding": False}),
     "without ath": (lambda: proof(token=None), BOUND, {"ath": False}),

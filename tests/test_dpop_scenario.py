@@ -27,7 +27,7 @@ from jwt_wsgi.testing import LocalIssuer
 LOCAL = LocalIssuer()
 KEY, OTHER = RawKey(), RawKey()
 PATH = "/orders?page=2"
-TOKEN = LOCAL.token(cnf={"jkt": KEY.thumbprint})
+TOKEN = LOCAL.token(cnf={"jkt": KEY.thumbprint}, expires_in=86400)
 
 Headers = list[tuple[str, str]]
 

@@ -25,7 +25,7 @@ URL = f"{BASE}/orders"
 LOCAL = LocalIssuer(algorithms=("ES256",))
 KEY = DPoPKey()
 OTHER = DPoPKey()
-BOUND = LOCAL.token("read", cnf=KEY)
+BOUND = LOCAL.token("read", cnf=KEY, expires_in=86400)
 RULES = {"/orders": scope("read"), "/bound": scope("read") & sender_constrained()}
 
 
@@ -126,7 +126,7 @@ def test_without_a_replay_check_there_is_no_step_for_it() -> None:
 
 
 Make = Callable[[], dict[str, Any]]
-GOOD = LOCAL.token("read")
+GOOD = LOCAL.token("read", expires_in=86400)
 
 
 def with_proof(*arguments: Any, key: DPoPKey = KEY, token: str = BOUND, **claims: Any) -> Make:
@@ -192,7 +192,7 @@ def test_each_refusal_of_a_proof_has_its_step_and_is_the_stacks(case: str) -> No
 AUTHORITY = Authority("clients")
 CERTIFICATE = AUTHORITY.issue("client").der
 ANOTHER = AUTHORITY.issue("other").der
-BY_CERTIFICATE = LOCAL.token("read", cnf=CERTIFICATE)
+BY_CERTIFICATE = LOCAL.token("read", cnf=CERTIFICATE, expires_in=86400)
 
 
 @pytest.mark.parametrize(

@@ -81,8 +81,8 @@ def verifier(**options: Any) -> Verifier:
 
 
 BOTH = verifier(dpop=DPoP(BASE), client_certificates=True)
-PLAIN = LOCAL.token()
-WITH_CERTIFICATE = LOCAL.token(cnf=CLIENT)
+PLAIN = LOCAL.token(expires_in=86400)
+WITH_CERTIFICATE = LOCAL.token(cnf=CLIENT, expires_in=86400)
 CALLS: dict[str, tuple[Verifier, str, dict[str, Any], str | set[str]]] = {
     "an unbound token": (BOTH, PLAIN, {}, set()),
     "an unbound token and a certificate": (BOTH, PLAIN, {"certificate": CLIENT}, set()),

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import click
 
+from jwt_wsgi.fapi import CHECK_KEYS
 from jwt_wsgi.http.client import Fetcher
 from jwt_wsgi.http.fetching import Fetch
 from jwt_wsgi.jwks.static import MAX_FILE_BYTES
@@ -21,9 +22,7 @@ _REMEDIES = {
     "with allow_http=True": "with --allow-http",
     "use SharedSecret": "use --secret-env",
     "pass it to StaticJWKS": "write its public part to a file, and name that with --jwks",
-    "give it dpop=DPoP(...) or client_certificate=...": (
-        "write --dpop-base-url URL or --client-certificates"
-    ),
+    CHECK_KEYS: "write --dpop-base-url URL or --client-certificates",
     "or ANY_AUDIENCE for anyone's": "or --any-audience",
 }
 
