@@ -8,6 +8,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -396,3 +397,23 @@ def test_the_functions_themselves_name_the_same_entry() -> None:
     for check in (lambda: check_unused(store, used), lambda: use_proof(store, used, 10)):
         with pytest.raises(InvalidProof, match="proof_replayed"):
             check()
+
+
+def test_an_outage_is_logged_once_until_the_store_works_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Failing(MemoryStore):
+        is_down = True
+
+        def add(self, key: str, value: bytes, ttl: float, owner: str | None = None) -> bool:
+            if self.is_down:
+                raise StoreUnavailable("no answer")
+            return super().add(key, value, ttl, owner)
+
+    store = Failing()
+    verifier = Verifier(LOCAL.trusted(), dpop=DPoP(BASE, replay=store), clock=lambda: NOW)
+    for is_down in (True, True, False, True, True):
+        store.is_down = is_down
+        with suppress(TemporarilyUnavailable):
+            verifier.verify(TOKEN, proof=KEY.proof("GET", URL, TOKEN), method="GET", url=URL)
+    assert [record.name for record in caplog.records] == ["jwt_wsgi.possession"] * 2

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from jwt_wsgi.auth import NO_POSSESSION, Possession
 from jwt_wsgi.bindings import BOUND, DPOP, DPOP_SCHEME, MTLS, UNBOUND, Alternatives, Binding
-from jwt_wsgi.errors import InvalidProof, InvalidToken, KeysUnavailable
+from jwt_wsgi.errors import InvalidProof, InvalidToken, KeysUnavailable, TemporarilyUnavailable
 from jwt_wsgi.jose.certificates import certificate_thumbprint
 from jwt_wsgi.possession.confirmation import Confirmation
 from jwt_wsgi.possession.dpop import DPoP
@@ -66,6 +66,7 @@ class PossessionJudge:
 
     def __init__(self, dpop: DPoP | None, *, client_certificates: bool) -> None:
         self.dpop = dpop
+        self._store_failed = False
         self.bindings: Binding = frozenset()
         self.demand = UNBOUND
         if dpop is not None:
@@ -131,10 +132,21 @@ class PossessionJudge:
         """
         if self.dpop is None or self.dpop.replay is None:
             return
-        if keep:
-            use_proof(self.dpop.replay, used_proof, self.dpop.remembered_for)
-        else:
-            check_unused(self.dpop.replay, used_proof)
+        try:
+            if keep:
+                use_proof(self.dpop.replay, used_proof, self.dpop.remembered_for)
+            else:
+                check_unused(self.dpop.replay, used_proof)
+        except TemporarilyUnavailable as error:
+            self._report_outage(error)
+            raise
+        self._store_failed = False
+
+    def _report_outage(self, error: TemporarilyUnavailable) -> None:
+        """Log the failure of the store once, and not for every request until it works again."""
+        if not self._store_failed:
+            logger.error("the store of used proofs is unavailable (%s); answering 503", error.found)
+        self._store_failed = True
 
     def _check_scheme(self, bound_to: Confirmation, evidence: Evidence) -> None:
         """Check that the token may travel under this scheme (RFC 9449 §7.1 and §7.2)."""

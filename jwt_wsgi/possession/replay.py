@@ -1,15 +1,12 @@
 """The replay check: each proof is accepted once (RFC 9449 §11.1)."""
 
 import hashlib
-import logging
 from typing import Final, NamedTuple
 
 from jwt_wsgi.callbacks import refuse_deferred
 from jwt_wsgi.errors import InvalidProof, TemporarilyUnavailable
 from jwt_wsgi.jose import encoding
 from jwt_wsgi.stores import Store, StoreUnavailable
-
-logger = logging.getLogger("jwt_wsgi.possession")
 
 #: The purpose of the entries, in front of what is hashed.
 _PURPOSE: Final = b"jwt-wsgi dpop proof\0"
@@ -80,5 +77,4 @@ def _replayed() -> InvalidProof:
 def _unavailable(error: Exception) -> TemporarilyUnavailable:
     # Other exceptions than the contract's may quote what the store was given.
     problem = str(error) if isinstance(error, StoreUnavailable) else type(error).__name__
-    logger.error("the store of used proofs is unavailable (%s); answering 503", problem)
-    return TemporarilyUnavailable("store_unavailable")
+    return TemporarilyUnavailable("store_unavailable", expected="a store", found=problem)
