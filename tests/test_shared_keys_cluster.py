@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,7 +21,10 @@ from jwt_wsgi.testing import SigningKey
 
 pytest.importorskip("jwt_wsgi.stores.redis")
 
-from store_servers import SERVERS, StoreServer, serving
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+from store_servers import StoreServer, serving
 
 from jwt_wsgi.stores import RedisStore
 
@@ -28,12 +32,12 @@ pytestmark = pytest.mark.slow
 
 SECRET = "s" * 32
 KEYS = {kid: SigningKey("ES256", kid) for kid in "ab"}
-Start = Callable[..., WorkerProcess]
+Start = Callable[..., list[WorkerProcess]]
 
 
-@pytest.fixture(scope="module", params=SERVERS)
-def running_store(request: pytest.FixtureRequest) -> Iterator[StoreServer]:
-    with serving(request.param) as server:
+@pytest.fixture(scope="module")
+def running_store() -> Iterator[StoreServer]:
+    with serving("valkey") as server:
         yield server
 
 
@@ -61,15 +65,10 @@ def issuer(endpoint: FaultServer) -> Iterator[FaultServer]:
 def start(store: StoreServer, issuer: FaultServer) -> Iterator[Start]:
     with contextlib.ExitStack() as stack:
 
-        def begin(**options: Any) -> WorkerProcess:
-            given = {
-                "uri": issuer.url(),
-                "store": store.url,
-                "secret": SECRET,
-                "timeout": 20,
-                **options,
-            }
-            return stack.enter_context(WorkerProcess(**given))
+        def begin(count: int = 1, **options: Any) -> list[WorkerProcess]:
+            given = {"uri": issuer.url(), "store": store.url, "secret": SECRET, "timeout": 20}
+            processes = [WorkerProcess(**{**given, **options}) for _ in range(count)]
+            return [stack.enter_context(process) for process in processes]
 
         yield begin
 
@@ -85,21 +84,37 @@ def ask_all(workers: list[WorkerProcess], *command: str) -> list[Any]:
     return [worker.answer() for worker in workers]
 
 
-def source(issuer: FaultServer, store: StoreServer, **options: Any) -> RemoteJWKS:
-    given = {"store": RedisStore(store.url), "sealing_keys": [SECRET], "timeout": 20, **options}
-    return RemoteJWKS(issuer.url(), **given)
+@pytest.fixture
+def source(issuer: FaultServer, store: StoreServer) -> Iterator[Callable[[], RemoteJWKS]]:
+    """Return a function that makes a source of this process."""
+    with contextlib.ExitStack() as stack:
+
+        def make() -> RemoteJWKS:
+            client = redis.Redis(
+                port=store.port,
+                socket_timeout=0.25,
+                socket_connect_timeout=0.25,
+                retry=Retry(NoBackoff(), 0),
+                protocol=2,
+            )
+            stack.callback(client.close)
+            shared = RedisStore(client)
+            return RemoteJWKS(issuer.url(), store=shared, sealing_keys=[SECRET], timeout=20)
+
+        yield make
 
 
 def entry(store: StoreServer) -> bytes:
-    """Return the name of the one set that is in the store."""
-    [name] = [name for name in store.control.keys() if name.endswith(b":set")]
+    """Return the name of the one set that is in the store, once it is there."""
+    eventually(lambda: store.control.keys("*:set"))
+    [name] = store.control.keys("*:set")
     return bytes(name)
 
 
 @pytest.mark.parametrize("fault", ["fine", "late"])
 def test_eight_cold_workers_make_one_fetch(fault: str, start: Start, issuer: FaultServer) -> None:
     issuer.fail(fault)
-    workers = [start() for _ in range(8)]
+    workers = start(8)
     assert ask_all(workers, "warm") == [True] * 8
     assert issuer.counted() == 1
     outcomes = sorted(outcome for worker in workers for outcome in worker.outcomes)
@@ -107,30 +122,34 @@ def test_eight_cold_workers_make_one_fetch(fault: str, start: Start, issuer: Fau
 
 
 def test_a_rotation_costs_one_fetch(start: Start, issuer: FaultServer) -> None:
-    workers = [start() for _ in range(8)]
+    workers = start(8)
     ask_all(workers, "warm")
     publish(issuer, "a", "b")
     assert ask_all(workers, "find", "b") == ["found"] * 8
     assert issuer.counted() == 2
 
 
-def test_a_cold_start_works_while_the_issuer_is_down(start: Start, issuer: FaultServer) -> None:
-    with start() as worker:
-        assert worker.ask("find", "a") == "found"
+def test_a_cold_start_works_while_the_issuer_is_down(
+    start: Start, store: StoreServer, issuer: FaultServer
+) -> None:
+    first = start()[0]
+    assert first.ask("find", "a") == "found"
+    assert entry(store)
+    first.process.kill()
     issuer.fail(REFUSE)
-    workers = [start() for _ in range(3)]
+    workers = start(3)
     assert ask_all(workers, "find", "a") == ["found"] * 3
     assert issuer.counted() == 1
 
 
 def test_a_lease_whose_holder_was_killed_expires(start: Start, issuer: FaultServer) -> None:
     issuer.fail("hang_before_headers")
-    holder = start(timeout=1)
+    holder = start(timeout=1)[0]
     holder.tell("warm")
     eventually(lambda: issuer.counted() == 1)
     holder.process.kill()
     issuer.fail("fine")
-    other = start(timeout=10)
+    other = start(timeout=10)[0]
     began = time.monotonic()
     assert other.ask("find", "a") == "found"
     assert time.monotonic() - began < 9
@@ -141,13 +160,13 @@ def test_a_revocation_reaches_other_processes_within_seconds(
     start: Start, issuer: FaultServer
 ) -> None:
     publish(issuer, "a", "b")
-    workers = [start() for _ in range(3)]
+    workers = start(3)
     ask_all(workers, "warm")
     workers[0].ask("revoke", "b")
     began = time.monotonic()
     eventually(lambda: ask_all(workers, "find", "b") == ["unknown"] * 3, pause=0.1)
     assert time.monotonic() - began < 15
-    assert start().ask("find", "b") == "unknown"
+    assert start()[0].ask("find", "b") == "unknown"
     assert ask_all(workers, "find", "a") == ["found"] * 3
     assert issuer.counted() == 1
 
@@ -157,7 +176,7 @@ def test_workers_fetch_for_themselves_while_the_store_is_stopped(
 ) -> None:
     store.stop()
     try:
-        workers = [start() for _ in range(3)]
+        workers = start(3)
         assert ask_all(workers, "find", "a") == ["found"] * 3
         assert issuer.counted() == 3
         assert [len(worker.warnings) for worker in workers] == [1] * 3
@@ -167,14 +186,14 @@ def test_workers_fetch_for_themselves_while_the_store_is_stopped(
         lambda: ask_all(workers, "find", "a") == ["found"] * 3 and store.control.keys("*:set"),
         pause=0.2,
     )
-    assert start().ask("find", "a") == "found"
+    assert start()[0].ask("find", "a") == "found"
     assert issuer.counted() == 3, "a worker has written the set that it holds"
 
 
 def test_a_store_that_hangs_delays_the_first_fetch_within_its_time_out(
     start: Start, store: StoreServer, issuer: FaultServer
 ) -> None:
-    worker = start(timeout=10)
+    worker = start(timeout=10)[0]
     with store.hanging():
         began = time.monotonic()
         assert worker.ask("find", "a") == "found"
@@ -186,20 +205,21 @@ def test_a_store_that_hangs_delays_the_first_fetch_within_its_time_out(
 def test_a_poisoned_store_costs_one_line_and_a_fetch(
     poison: bytes, start: Start, store: StoreServer, issuer: FaultServer
 ) -> None:
-    start().ask("warm")
+    start()[0].ask("warm")
     store.control.set(entry(store), poison)
-    worker = start()
+    worker = start()[0]
     assert worker.ask("find", "a") == "found"
     eventually(lambda: store.control.get(entry(store)) != poison)
     assert (issuer.counted(), len(worker.warnings)) == (2, 1)
 
 
 def test_a_set_that_was_sealed_with_another_secret_is_not_believed(
-    start: Start, issuer: FaultServer
+    start: Start, store: StoreServer, issuer: FaultServer
 ) -> None:
-    start(secret="x" * 32).ask("warm")
+    start(secret="x" * 32)[0].ask("warm")
+    assert entry(store)
     publish(issuer, "b")
-    assert start().ask("find", "b") == "found"
+    assert start()[0].ask("find", "b") == "found"
     assert issuer.counted() == 2
 
 
@@ -207,12 +227,13 @@ def test_a_set_of_another_issuer_does_not_pass(
     start: Start, store: StoreServer, issuer: FaultServer
 ) -> None:
     issuer.publish({"keys": [KEYS["b"].jwk]}, "/other")
-    start(uri=issuer.url(path="/other")).ask("warm")
+    start(uri=issuer.url(path="/other"))[0].ask("warm")
     other = entry(store)
-    start().ask("warm")
-    [own] = [name for name in store.control.keys() if name.endswith(b":set") and name != other]
+    start()[0].ask("warm")
+    eventually(lambda: len(store.control.keys("*:set")) == 2)
+    [own] = [name for name in store.control.keys("*:set") if name != other]
     store.control.copy(other, own, replace=True)
-    worker = start()
+    worker = start()[0]
     assert (worker.ask("find", "b"), worker.ask("find", "a")) == ("unknown", "found")
     assert len(worker.warnings) == 1
 
@@ -220,7 +241,7 @@ def test_a_set_of_another_issuer_does_not_pass(
 def test_a_rollback_is_refused_by_workers_that_have_seen_more(
     start: Start, store: StoreServer, issuer: FaultServer
 ) -> None:
-    worker = start()
+    worker = start()[0]
     worker.ask("warm")
     name = entry(store)
     before = store.control.get(name)
@@ -238,32 +259,29 @@ def test_a_rollback_is_refused_by_workers_that_have_seen_more(
 def test_a_set_from_the_future_is_refused(
     start: Start, store: StoreServer, issuer: FaultServer
 ) -> None:
-    start().ask("warm")
+    start()[0].ask("warm")
     name = entry(store)
     body = json.dumps({"keys": [KEYS["b"].jwk]}).encode()
     shared = SharedSet(time.time() + 3600, 600, frozenset(), body)
     seal = Seal(f"uri {issuer.url()}", [SECRET.encode()], 524288)
     store.control.set(name, seal.close(shared))
-    assert start().ask("find", "a") == "found"
+    assert start()[0].ask("find", "a") == "found"
     assert issuer.counted() == 2
 
 
 def test_the_set_expires_in_the_store_with_its_stale_window(
     start: Start, store: StoreServer
 ) -> None:
-    start(cache_ttl=100, stale_for=50).ask("warm")
-    eventually(lambda: store.control.keys("*:set"))
+    start(cache_ttl=100, stale_for=50)[0].ask("warm")
     assert 100 < store.control.ttl(entry(store)) <= 150
-    assert not store.control.keys("*:lease")
+    eventually(lambda: not store.control.keys("*:lease"))
 
 
 @pytest.mark.filterwarnings("ignore:This process .*fork:DeprecationWarning")
 def test_forked_workers_share_what_their_parent_fetched(
-    store: StoreServer, issuer: FaultServer
+    source: Callable[[], RemoteJWKS], issuer: FaultServer
 ) -> None:
-    import os
-
-    keys = source(issuer, store, stale_for=0)
+    keys = source()
     assert keys.warm_up().usable
     idle()
     children = []
@@ -272,16 +290,18 @@ def test_forked_workers_share_what_their_parent_fetched(
         if pid == 0:
             status = 1
             with contextlib.suppress(KeysUnavailable):
-                fresh = source(issuer, store)
-                status = int(not (keys.find("a", "ES256") and fresh.find("a", "ES256")))
+                found = keys.find("a", "ES256") and source().find("a", "ES256")
+                status = int(not found)
             os._exit(status)
         children.append(pid)
     ends = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in children]
     assert (ends, issuer.counted()) == ([0] * 4, 1)
 
 
-def test_threads_of_a_cold_process_make_one_fetch(store: StoreServer, issuer: FaultServer) -> None:
-    sources = [source(issuer, store) for _ in range(4)]
+def test_threads_of_a_cold_process_make_one_fetch(
+    source: Callable[[], RemoteJWKS], issuer: FaultServer
+) -> None:
+    sources = [source() for _ in range(4)]
     together = threading.Barrier(16)
     answers: list[bool] = []
 
