@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Any, NoReturn
 
 import pytest
@@ -371,6 +372,24 @@ def test_a_request_that_joins_a_look_fetches_for_its_own_kid(
     eventually(lambda: second.source._worker._waiting == 2)
     go_on.set()
     assert (for_b.result(), for_c.result(), cluster.fetches) == (FOUND, FOUND, 3)
+
+
+def test_a_set_of_the_store_settles_no_kid_that_it_lacks(cluster: Cluster) -> None:
+    first, second = cluster.warm(), cluster.warm()
+    cluster.clock.advance(1)
+    cluster.endpoint.answer = jwks("a", "b")
+    assert first.ask("b") == FOUND
+    cluster.endpoint.answer = jwks("a", "b", "c")
+    source = second.source
+    with source._worker.lock:
+        # The request for "c" comes first, and the one for "b" starts before it has the lock.
+        last_lease = source._schedule.last_lease
+        assert source._worker.start_fetch(lambda: source._is_known("b", "ES256"))
+        deadline = time.monotonic() + 20
+        is_known = partial(source._is_known, "c", "ES256")
+        assert source._worker.look_for(is_known, last_lease, deadline)
+    assert (second.ask("c"), cluster.fetches) == (FOUND, 3)
+    assert second.source.status().attempts == 3
 
 
 def test_an_invalid_signature_takes_over_what_another_worker_fetched(cluster: Cluster) -> None:
@@ -779,7 +798,7 @@ def test_a_revoked_kid_reaches_the_others_with_their_next_look(
 def test_a_revoked_kid_reaches_a_cold_worker_before_its_first_token(cluster: Cluster) -> None:
     cluster.endpoint.answer = jwks("a", "b")
     cluster.warm().source.revoke("b")
-    assert cluster.worker().ask("b") == UNKNOWN
+    assert (cluster.worker().ask("b"), cluster.fetches) == (UNKNOWN, 1)
 
 
 def test_revoked_kids_only_accumulate(cluster: Cluster) -> None:
@@ -926,7 +945,9 @@ def test_workers_without_their_store_have_their_own_budgets(cluster: Cluster) ->
     assert cluster.fetches == 3 + 3 * 2
 
 
-def test_a_store_that_lost_its_set_gets_it_back(cluster: Cluster) -> None:
+def test_a_store_that_lost_its_set_gets_it_back(
+    cluster: Cluster, caplog: pytest.LogCaptureFixture
+) -> None:
     worker = cluster.warm()
     before = cluster.document
     cluster.store.store.set(cluster.key, b"", 0.001)
@@ -939,6 +960,7 @@ def test_a_store_that_lost_its_set_gets_it_back(cluster: Cluster) -> None:
     cluster.endpoint.answer = OSError()
     worker.look()
     assert cluster.document is None, "a set that is too old is not written"
+    assert "the store of the shared key set" not in caplog.text
 
 
 def test_a_slow_store_delays_the_first_fetch_by_three_calls_at_most(cluster: Cluster) -> None:
@@ -1020,7 +1042,9 @@ def test_a_fork_in_the_middle_of_a_call_leaves_the_child_a_working_source(cluste
         cluster.store.before = lambda call, key: None
         cluster.clock.advance(WHEN_DUE)
         worker.look()
-        os._exit(0 if worker.events.outcomes == ["ok", "ok"] and cluster.stored else 1)
+        stored = cluster.stored
+        is_shared = stored is not None and stored.fetched_at == cluster.clock()
+        os._exit(0 if worker.events.outcomes == ["ok", "ok"] and is_shared else 1)
     release.set()
     _, status = os.waitpid(pid, 0)
     assert os.waitstatus_to_exitcode(status) == 0

@@ -245,12 +245,7 @@ class FetchWorker:
             self._announce(result, started_at)
 
     def _obtain(self, lease: int, is_found: Callable[[], bool] | None) -> FetchResult:
-        """Load a key set and put it in force.
-
-        Args:
-            lease: The number of the fetch's lease.
-            is_found: As in `start_fetch`.
-        """
+        """Load a key set and put it in force."""
         loaded = self._loader.load()
         self._install(lease, loaded)
         return FetchResult("ok", len(loaded.keys.keys))
