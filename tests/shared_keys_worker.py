@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from jwt_wsgi import KeysUnavailable, RemoteJWKS
+from jwt_wsgi.stores import RedisStore
 
 TESTS = Path(__file__).resolve().parent
 
@@ -21,8 +22,6 @@ class Commands:
     """What a worker can be told. Every answer is JSON."""
 
     def __init__(self, options: dict[str, Any]) -> None:
-        from jwt_wsgi.stores import RedisStore
-
         self.warnings: list[str] = []
         self.outcomes: list[str] = []
         self.source = RemoteJWKS(

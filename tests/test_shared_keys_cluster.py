@@ -11,22 +11,18 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import redis
 from fault_server import REFUSE, FaultServer
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from shared_keys_worker import WorkerProcess
+from store_servers import StoreServer, serving
 from waiting import eventually, idle
 
 from jwt_wsgi import KeysUnavailable, RemoteJWKS
 from jwt_wsgi.jwks.sealed import Seal, SharedSet
-from jwt_wsgi.testing import SigningKey
-
-pytest.importorskip("jwt_wsgi.stores.redis")
-
-import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
-from store_servers import StoreServer, serving
-
 from jwt_wsgi.stores import RedisStore
+from jwt_wsgi.testing import SigningKey
 
 pytestmark = pytest.mark.slow
 
