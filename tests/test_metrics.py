@@ -311,6 +311,15 @@ def test_fetches_are_counted_and_timed(backend: Any) -> None:
 
 
 @both
+def test_a_set_from_the_store_is_counted_and_not_timed(backend: Any) -> None:
+    counts = backend()
+    counts.metrics.on_fetch(Fetched(KEYS, "ok", 0.25, 2))
+    counts.metrics.on_fetch(Fetched(KEYS, "shared", 0.001, 2))
+    assert counts.fetches() == {(KEYS, "ok"): 1, (KEYS, "shared"): 1}
+    assert counts.durations() == {KEYS: (1, 0.25)}
+
+
+@both
 def test_the_gauges_show_the_status_at_the_time_of_reading(backend: Any) -> None:
     clock, local = Clock(1000.0), LocalIssuer()
     counts = backend()

@@ -344,6 +344,7 @@ def test_every_outcome_has_a_test() -> None:
     """Add a test above for each new outcome."""
     assert set(get_args(Outcome)) == {
         "ok",
+        "shared",  # test_shared_keys.py
         "timeout",
         "unreachable",
         "http_status",

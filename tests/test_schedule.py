@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jwt_wsgi.jwks.burst import Burst
 from jwt_wsgi.jwks.limits import Limits
-from jwt_wsgi.jwks.schedule import Burst, Schedule
+from jwt_wsgi.jwks.schedule import Schedule
 
 NOW = 1000.0
 

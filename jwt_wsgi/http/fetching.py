@@ -7,8 +7,10 @@ from typing import Final, Literal, NamedTuple
 
 NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 
-#: How a fetch may end: one success, and the closed list of failures.
-Outcome = Literal["ok", "timeout", "unreachable", "http_status", "bad_reply", "fetcher_raised"]
+#: How a fetch may end: two kinds of success, and the closed list of failures.
+Outcome = Literal[
+    "ok", "shared", "timeout", "unreachable", "http_status", "bad_reply", "fetcher_raised"
+]
 
 
 class FetchError(Exception):

@@ -52,6 +52,11 @@ class Location:
         if parts.scheme == "http":
             self._allow_http_keys = True
 
+    @property
+    def identity(self) -> str:
+        """A text that no other location has, and that stays the same after discovery."""
+        return f"issuer {self._issuer}" if self._issuer else f"uri {self._uri}"
+
     def find(self, fetch: Callable[[str], Reply]) -> str:
         """Return the URL of the key set; fetch the metadata if it is not known.
 

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Collection
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from jwt_wsgi.callbacks import CallbackFailed, call
 from jwt_wsgi.http.fetching import Outcome
@@ -12,19 +12,22 @@ from jwt_wsgi.jwks.source import KidChanges
 
 logger = logging.getLogger("jwt_wsgi.jwks")
 
+_ENDS: Final = {"ok": "fetch succeeded", "shared": "taken from the store"}
+
 
 class Fetched(NamedTuple):
     """One fetch of a key set, as `on_fetch` receives it.
 
     Attributes:
         location: The URL of the keys, or the issuer if the URL is discovered.
-        outcome: How the fetch ended: `ok`; `timeout` if the reply was not complete in time;
-            `unreachable` if there was no connection; `http_status` for any status but 200;
+        outcome: How the fetch ended: `ok`; `shared` if the key set of another worker was taken
+            from the store, and nothing was fetched; `timeout` if the reply was not complete in
+            time; `unreachable` if there was no connection; `http_status` for any status but 200;
             `bad_reply` if the reply was not a valid key set, or not valid metadata, within
             the bounds; `fetcher_raised` if `fetch` raised another exception, or a callable
             `headers` failed.
         seconds: The duration of the fetch in seconds, on the source's own clock.
-        keys: The number of usable keys in the reply; 0 after a failure.
+        keys: The number of usable keys; 0 after a failure.
     """
 
     location: str
@@ -86,9 +89,9 @@ def log_status(fetched: Fetched, status: KeyStatus) -> None:
     # A list, so that formatters can write it as JSON.
     fields["kids"] = sorted(status.kids)
     logger.info(
-        "keys of %s: fetch %s in %.3g s; %s; the next fetch is due in %.0f s",
+        "keys of %s: %s in %.3g s; %s; the next fetch is due in %.0f s",
         fetched.location,
-        "succeeded" if fetched.outcome == "ok" else f"failed ({fetched.outcome})",
+        _ENDS.get(fetched.outcome, f"fetch failed ({fetched.outcome})"),
         fetched.seconds,
         _described_keys(status),
         status.next_attempt,

@@ -22,10 +22,12 @@ class LoadedKeys(NamedTuple):
     Attributes:
         keys: The usable keys.
         max_age: The lifetime in seconds that the reply grants, or None.
+        body: The document.
     """
 
     keys: KeySet
     max_age: float | None
+    body: bytes
 
 
 class LoadFailure(NamedTuple):
@@ -87,24 +89,29 @@ class KeyLoader:
         uri = self.location.find(partial(self._fetch_document, fetch))
         reply = self._fetch_document(fetch, uri)
         try:
-            keys = self._parse(reply.body)
+            keys = self.parse(reply.body)
         except ValueError as error:
             raise FetchError(str(error)) from None
         for entry in keys.skipped:
             logger.info(
                 "keys of %r: keys[%d] skipped: %s", self.location, entry.position, entry.reason
             )
-        return LoadedKeys(keys, reply.max_age)
+        return LoadedKeys(keys, reply.max_age, reply.body)
 
-    def _fetch_document(self, fetch: Fetch, url: str) -> Reply:
-        return fetch_document(fetch, url, self.max_bytes)
+    def parse(self, document: bytes) -> KeySet:
+        """Return the key set of a document.
 
-    def _parse(self, document: bytes) -> KeySet:
+        Raises:
+            ValueError: It is not a valid key set within the bounds.
+        """
         jwks = read_document(document)
         entries = jwks.get("keys")
         if isinstance(entries, list) and len(entries) > self.max_keys:
             raise ValueError(f"more than {self.max_keys} keys")
         return KeySet.from_jwks(jwks)
+
+    def _fetch_document(self, fetch: Fetch, url: str) -> Reply:
+        return fetch_document(fetch, url, self.max_bytes)
 
 
 def fetch_document(fetch: Fetch, url: str, max_bytes: int) -> Reply:

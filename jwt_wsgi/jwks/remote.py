@@ -20,7 +20,10 @@ from jwt_wsgi.jwks.events import Hooks, OnFetch, OnRotation
 from jwt_wsgi.jwks.limits import Limits
 from jwt_wsgi.jwks.loading import KeyLoader, built_in_client
 from jwt_wsgi.jwks.schedule import KeyStatus, Schedule
+from jwt_wsgi.jwks.shared import SealingKeys, share_keys
+from jwt_wsgi.jwks.sharing import SharingWorker
 from jwt_wsgi.jwks.worker import FetchWorker
+from jwt_wsgi.stores import Store
 
 logger = logging.getLogger("jwt_wsgi.jwks")
 
@@ -61,7 +64,14 @@ class RemoteJWKS:
             in the thread that fetched. Default None.
         on_fetch: A callback that receives a `Fetched` after every fetch, when its result
             is in force. It runs in the thread that fetched. Default None.
+        store: A store in which several workers share the key set, such as a `RedisStore`, so that
+            one of them fetches for all. Default None.
+        sealing_keys: The secrets that seal what is in the store, the same in every worker: one
+            or several, each of at least 32 random bytes. The first signs, and all verify.
+            Needed with `store`, and only then. Default None.
         clock: Returns monotonic seconds. Default `time.monotonic`.
+        wall_clock: Returns the seconds since 1970, for the age of a shared key set. Default
+            `time.time`.
 
     Raises:
         ValueError: An option is not valid.
@@ -86,9 +96,18 @@ class RemoteJWKS:
         public_only: bool = False,
         on_rotation: OnRotation | None = None,
         on_fetch: OnFetch | None = None,
+        store: Store | None = None,
+        sealing_keys: SealingKeys | None = None,
         clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
     ) -> None:
-        check_callables(fetch=fetch, on_rotation=on_rotation, on_fetch=on_fetch, clock=clock)
+        check_callables(
+            fetch=fetch,
+            on_rotation=on_rotation,
+            on_fetch=on_fetch,
+            clock=clock,
+            wall_clock=wall_clock,
+        )
         if fetch is not None and (headers is not None or ca_certs is not None or public_only):
             raise ValueError(
                 "headers, ca_certs and public_only configure the built-in client: "
@@ -105,7 +124,11 @@ class RemoteJWKS:
         self._schedule = Schedule(limits, random.random)
         loader = KeyLoader(uri, fetch, max_bytes=max_bytes, max_keys=max_keys)
         self._fetch = fetch
-        self._worker = FetchWorker(loader, self._schedule, Hooks(on_fetch, on_rotation), clock)
+        hooks = Hooks(on_fetch, on_rotation)
+        self._worker = FetchWorker(loader, self._schedule, hooks, clock)
+        if store is not None or sealing_keys is not None:
+            shared = share_keys(loader, store, sealing_keys, limits, wall_clock)
+            self._worker = SharingWorker(loader, self._schedule, hooks, clock, shared)
 
     @classmethod
     def discovered(cls, issuer: str, *, allow_http: bool = False, **options: Any) -> Self:
@@ -129,12 +152,9 @@ class RemoteJWKS:
         # One look at the clock is enough in nearly every request, because a set stays
         # usable beyond the moment of its refresh.
         now = self._clock()
-        if now < current.refresh_at:
+        if now < current.due_at:
             return current.keys
-        if not self._schedule.is_blocked(now):
-            with self._worker.lock:
-                if self._worker.current is current:
-                    self._worker.start_fetch()
+        self._worker.start_what_is_due(current, now)
         return self._worker.usable_keys()
 
     def find(self, kid: str | None, alg: str) -> tuple[Key, ...]:
@@ -171,7 +191,7 @@ class RemoteJWKS:
         if current is None or not current.keys.find(kid, alg):
             return
         with self._worker.lock:
-            self._worker.start_fetch(on_demand=True)
+            self._worker.start_fetch(lambda: self._is_replaced(current.keys))
 
     def warm_up(self) -> KeyStatus:
         """Fetch the keys unless some are usable, wait like a request, and return the status.
@@ -190,12 +210,16 @@ class RemoteJWKS:
     def revoke(self, kid: str) -> None:
         """Stop using the keys of this `kid` in this process, whatever the issuer publishes.
 
+        With `store`, the workers that share it follow within five seconds, when requests come.
+        The kid is written to the store before the method returns, or later if the store is down.
+
         Args:
             kid: The kid of the keys that must not be used any more.
         """
         with self._worker.lock:
             self._worker.revoke(kid)
         logger.warning("keys of %r: kid %a is revoked in this process", self._location, kid)
+        self._worker.share_revocation()
 
     @property
     def location(self) -> Location:
@@ -221,8 +245,14 @@ class RemoteJWKS:
             return keys.find(kid, alg)
 
     def _is_known(self, kid: str | None, alg: str) -> bool:
+        if kid in self._worker.revoked:
+            return True
         keys = self._worker.usable_keys()
         return keys is not None and (kid in keys.kids or bool(keys.find(kid, alg)))
+
+    def _is_replaced(self, keys: KeySet) -> bool:
+        current = self._worker.current
+        return current is not None and current.keys is not keys
 
     def _wait_for_keys(self, deadline: float) -> None:
         """Wait until a set is usable; fetch one if there is none. Needs the lock.
@@ -231,8 +261,10 @@ class RemoteJWKS:
             KeysUnavailable: No set is usable by `deadline`, a moment of `time.monotonic()`.
         """
         while self._worker.usable_keys() is None:
-            is_fetching = self._worker.ensure_fetch()
-            if not is_fetching or not self._worker.lock.wait(deadline - time.monotonic()):
+            if not self._worker.ensure_fetch():
+                self._worker.start_look()
+                raise self._unavailable()
+            if not self._worker.lock.wait(deadline - time.monotonic()):
                 raise self._unavailable()
 
     def _unavailable(self) -> KeysUnavailable:

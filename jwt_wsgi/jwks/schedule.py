@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from jwt_wsgi.jwks.burst import Burst
 from jwt_wsgi.jwks.limits import Limits
 
 #: Bounds of the lifetime that `Cache-Control` may grant, in seconds.
@@ -63,30 +64,6 @@ class KeyStatus(NamedTuple):
     attempts: int
     successes: int
     failures: int
-
-
-class Burst:
-    """Permits for fetches on demand: some at once, refilled by one per cool-down.
-
-    It is one number, whatever was asked for: the moment at which it will be full again.
-
-    Args:
-        size: The number of permits when it is full, at least 1.
-        cooldown: The seconds after which one more permit is there.
-    """
-
-    def __init__(self, size: int, cooldown: float) -> None:
-        self._cooldown = cooldown
-        self._spread = (size - 1) * cooldown
-        self._full_at = _NEVER
-
-    def is_spent(self, now: float) -> bool:
-        """Return True if no permit is left."""
-        return now < self._full_at - self._spread
-
-    def take(self, now: float) -> None:
-        """Take one permit."""
-        self._full_at = max(self._full_at, now) + self._cooldown
 
 
 class Schedule:
@@ -187,6 +164,17 @@ class Schedule:
             now: Monotonic seconds.
             max_age: The seconds that the reply's `Cache-Control` grants, or None.
         """
+        if not self.end_lease(lease):
+            return False
+        self.start_lifetime(now, self.lifetime(max_age))
+        return True
+
+    def end_lease(self, lease: int) -> bool:
+        """End a fetch that was successful. Return False if a later one already was.
+
+        Args:
+            lease: The number of the fetch's lease.
+        """
         if lease <= self._installed_lease:
             return False
         self._installed_lease = lease
@@ -197,8 +185,32 @@ class Schedule:
         self._successes += 1
         self._back_off_step = 0
         self._back_off_ends = _NEVER
-        self._start_lifetime(now, self._lifetime(max_age))
         return True
+
+    def lifetime(self, max_age: float | None) -> float:
+        """Return the lifetime of a set, in seconds.
+
+        Args:
+            max_age: The seconds that the reply's `Cache-Control` grants, or None.
+        """
+        if max_age is None:
+            return self.limits.cache_ttl
+        floor = min(MIN_LIFETIME, self.limits.cache_ttl)
+        return max(floor, min(MAX_LIFETIME, max_age))
+
+    def start_lifetime(self, fetched_at: float, lifetime: float) -> None:
+        """Begin the lifetime of another set.
+
+        Args:
+            fetched_at: The moment of its fetch, in monotonic seconds.
+            lifetime: Its lifetime, in seconds.
+        """
+        # Spread over 70 to 90 % of the lifetime, so that processes do not fetch all at once.
+        refresh_after = lifetime * (0.7 + 0.2 * self._random())
+        self.refresh_at = fetched_at + refresh_after
+        self.usable_until = fetched_at + lifetime + self.limits.stale_for
+        self._fresh_until = fetched_at + lifetime
+        self._last_success = fetched_at
 
     def record_failure(self, lease: int, now: float, retry_after: float = 0) -> None:
         """Back off after a failed fetch: 1 s doubling to 60 s, each give or take a fifth.
@@ -274,17 +286,3 @@ class Schedule:
         jittered = pause * (0.8 + 0.4 * self._random())
         self._back_off_step = min(self._back_off_step + 1, _MAX_STEP)
         self._back_off_ends = since + max(jittered, min(MAX_BACK_OFF, retry_after))
-
-    def _lifetime(self, max_age: float | None) -> float:
-        if max_age is None:
-            return self.limits.cache_ttl
-        floor = min(MIN_LIFETIME, self.limits.cache_ttl)
-        return max(floor, min(MAX_LIFETIME, max_age))
-
-    def _start_lifetime(self, now: float, lifetime: float) -> None:
-        # Spread over 70 to 90 % of the lifetime, so that processes do not fetch all at once.
-        refresh_after = lifetime * (0.7 + 0.2 * self._random())
-        self.refresh_at = now + refresh_after
-        self.usable_until = now + lifetime + self.limits.stale_for
-        self._fresh_until = now + lifetime
-        self._last_success = now

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from jwt_wsgi.http.fetching import Outcome
 from jwt_wsgi.jose.keys import KeySet
@@ -25,23 +25,37 @@ class CurrentKeys(NamedTuple):
         keys: The key set.
         refresh_at: The moment from which it should be fetched again.
         usable_until: The moment from which it may not be used any more.
+        due_at: The moment from which there is something to do: a fetch, or a look at what other
+            workers share.
     """
 
     keys: KeySet
     refresh_at: float
     usable_until: float
+    due_at: float
 
 
-class _FetchResult(NamedTuple):
+class FetchResult(NamedTuple):
+    """The end of a fetch.
+
+    Attributes:
+        outcome: The outcome that `Fetched` reports.
+        key_count: The number of usable keys; 0 after a failure.
+    """
+
     outcome: Outcome
     key_count: int = 0
-    changes: KidChanges = KidChanges()
+
+
+#: Moments that are later than any other.
+_NEVER: Final = float("inf")
 
 
 class FetchWorker:
     """Fetches keys in the background and holds the current ones.
 
-    Call every method but `usable_keys` under the lock: `with worker.lock:`.
+    Call every method but `usable_keys`, `start_what_is_due` and `share_revocation` under the lock:
+    `with worker.lock:`.
 
     Args:
         loader: Loads the key set.
@@ -53,6 +67,8 @@ class FetchWorker:
         lock: The lock; waiting threads are notified when a fetch has ended.
         current: The key set in force, or None. It may be read without the lock.
         revoked: The kids that are not used in this process. It may be read without the lock.
+        look_at: The moment of the next look at what other workers share. It may be read without
+            the lock.
     """
 
     def __init__(
@@ -61,6 +77,7 @@ class FetchWorker:
         self.lock = ProcessLock(self._forget_parent)
         self.current: CurrentKeys | None = None
         self.revoked: frozenset[str] = frozenset()
+        self.look_at = _NEVER
         self._loader = loader
         self._location = loader.location
         self._schedule = schedule
@@ -68,6 +85,7 @@ class FetchWorker:
         self._clock = clock
         self._last_error: str | None = None
         self._waiting = 0
+        self._changes: list[KidChanges] = []
 
     def usable_keys(self) -> KeySet | None:
         """Return the current set, or None if there is none or it is too old."""
@@ -90,27 +108,52 @@ class FetchWorker:
             keys = without_kids(self.current.keys, self.revoked)
             self.current = self.current._replace(keys=keys)
 
+    def start_look(self) -> None:
+        """Look at what other workers share, if it is time. They share nothing with this one."""
+
+    def share_revocation(self) -> None:
+        """Tell other workers which kids are revoked. They share nothing with this one."""
+
+    def start_what_is_due(self, current: CurrentKeys, now: float) -> None:
+        """Start a fetch if one is due and allowed. Takes the lock.
+
+        Args:
+            current: The key set that the caller has seen.
+            now: The moment at which it has.
+        """
+        if now < current.refresh_at or self._schedule.is_blocked(now):
+            return
+        with self.lock:
+            if self.current is current:
+                self.start_fetch()
+
     def ensure_fetch(self) -> bool:
         """Return True if a fetch is in flight; start one if that is allowed."""
         return self._is_fetching() or self.start_fetch()
 
-    def start_fetch(self, *, on_demand: bool = False) -> bool:
+    def start_fetch(self, is_found: Callable[[], bool] | None = None) -> bool:
         """Start a fetch. Return False if none may start now.
 
         Args:
-            on_demand: True if a token that could not be verified has caused it.
+            is_found: For a token that could not be verified: returns True if the current keys
+                have what it needs.
         """
         now = self._expire_lease()
-        lease = self._schedule.start(now, on_demand=on_demand)
+        lease = self._schedule.start(now, on_demand=is_found is not None)
         if lease is None:
             return False
+        if not self._start_thread(self._run_fetch, lease, is_found):
+            self._schedule.record_failure(lease, now)
+            return False
+        return True
+
+    def _start_thread(self, target: Callable[..., None], *arguments: object) -> bool:
         try:
             threading.Thread(
-                target=self._run_fetch, args=(lease,), name="jwt_wsgi.jwks", daemon=True
+                target=target, args=arguments, name="jwt_wsgi.jwks", daemon=True
             ).start()
         except RuntimeError as error:
             self._log_later(logging.ERROR, f"cannot start a thread to fetch: {error}")
-            self._schedule.record_failure(lease, now)
             return False
         return True
 
@@ -148,9 +191,13 @@ class FetchWorker:
             return False
         if self._is_fetching():
             return True
-        if self._schedule.last_lease > last_lease:
+        if self._last_load_lease() > last_lease:
             return False
-        return self.start_fetch(on_demand=True)
+        return self.start_fetch(is_found)
+
+    def _last_load_lease(self) -> int:
+        """Return the lease of the last fetch that asked the issuer."""
+        return self._schedule.last_lease
 
     def _is_fetching(self) -> bool:
         return self._schedule.in_flight(self._expire_lease())
@@ -180,24 +227,30 @@ class FetchWorker:
     def _forget_parent(self) -> None:
         # The parent's threads do not exist in this process.
         self._waiting = 0
+        self._changes = []
         self._schedule.drop_lease()
 
     # The thread. It takes the lock itself, and never while it fetches or calls a hook.
 
-    def _run_fetch(self, lease: int) -> None:
+    def _run_fetch(self, lease: int, is_found: Callable[[], bool] | None) -> None:
         started_at = self._clock()
         try:
-            loaded = self._loader.load()
+            result = self._obtain(lease, is_found)
         except BaseException as error:
             result = self._record_failure(lease, LoadFailure.of(error))
             self._announce(result, started_at)
             if not isinstance(error, Exception):
                 raise
         else:
-            result = self._install(lease, loaded)
             self._announce(result, started_at)
 
-    def _record_failure(self, lease: int, failure: LoadFailure) -> _FetchResult:
+    def _obtain(self, lease: int, is_found: Callable[[], bool] | None) -> FetchResult:
+        """Load a key set and put it in force."""
+        loaded = self._loader.load()
+        self._install(lease, loaded)
+        return FetchResult("ok", len(loaded.keys.keys))
+
+    def _record_failure(self, lease: int, failure: LoadFailure) -> FetchResult:
         self._location.forget()
         with self.lock:
             consequence = self._consequence()
@@ -206,30 +259,33 @@ class FetchWorker:
             self._last_error = failure.reason
             self._schedule.record_failure(lease, self._clock(), failure.retry_after)
             self.lock.notify_all()
-        return _FetchResult(failure.outcome)
+        return FetchResult(failure.outcome)
 
-    def _install(self, lease: int, loaded: LoadedKeys) -> _FetchResult:
-        """Put the loaded keys in force, unless a later fetch has already brought some."""
+    def _install(self, lease: int, loaded: LoadedKeys) -> bool:
+        """Put the loaded keys in force. Return False if a later fetch has already brought some."""
         with self.lock:
-            before = self.current
-            if self._schedule.record_success(lease, self._clock(), loaded.max_age):
+            is_latest = self._schedule.record_success(lease, self._clock(), loaded.max_age)
+            if is_latest:
                 self._replace_keys(without_kids(loaded.keys, self.revoked))
-            after = self.current
             self.lock.notify_all()
-        changes = KidChanges()
-        if before is not None and after is not None:
-            changes = changed_kids(before.keys, after.keys)
-        return _FetchResult("ok", len(loaded.keys.keys), changes)
+        return is_latest
 
     def _replace_keys(self, keys: KeySet) -> None:
-        # A cached token is valid while the set is the same object, so equal keys keep it.
-        if self.current is not None and same_keys(self.current.keys, keys):
-            keys = self.current.keys
-        self.current = CurrentKeys(keys, self._schedule.refresh_at, self._schedule.usable_until)
+        before = self.current
+        if before is not None:
+            # A cached token is valid while the set is the same object, so equal keys keep it.
+            if same_keys(before.keys, keys):
+                keys = before.keys
+            self._changes.append(changed_kids(before.keys, keys))
+        refresh_at = self._schedule.refresh_at
+        due_at = min(refresh_at, self.look_at)
+        self.current = CurrentKeys(keys, refresh_at, self._schedule.usable_until, due_at)
 
-    def _announce(self, result: _FetchResult, started_at: float) -> None:
+    def _announce(self, result: FetchResult, started_at: float) -> None:
         with self.lock:
             status = self.status()
+            changes = self._changes
+            self._changes = []
         seconds = self._clock() - started_at
         fetched = Fetched(repr(self._location), result.outcome, seconds, result.key_count)
         log_status(fetched, status)
@@ -237,4 +293,5 @@ class FetchWorker:
         try:
             self._hooks.announce_fetch(fetched)
         finally:
-            self._hooks.announce_rotation(self._location, result.changes)
+            for change in changes:
+                self._hooks.announce_rotation(self._location, change)

@@ -84,7 +84,8 @@ class OpenTelemetryMetrics:
     def on_fetch(self, fetched: Fetched) -> None:
         """Count one fetch, for `RemoteJWKS(on_fetch=...)`."""
         self._fetches.add(1, {"location": fetched.location, "outcome": fetched.outcome})
-        self._durations.record(fetched.seconds, {"location": fetched.location})
+        if fetched.outcome != "shared":
+            self._durations.record(fetched.seconds, {"location": fetched.location})
 
     def watch(self, location: str, keys: RemoteJWKS) -> None:
         """Observe a key source whenever the meter is read.

@@ -70,7 +70,8 @@ class PrometheusMetrics:
     def on_fetch(self, fetched: Fetched) -> None:
         """Count one fetch, for `RemoteJWKS(on_fetch=...)`."""
         self._fetches.labels(fetched.location, fetched.outcome).inc()
-        self._durations.labels(fetched.location).observe(fetched.seconds)
+        if fetched.outcome != "shared":
+            self._durations.labels(fetched.location).observe(fetched.seconds)
 
     def watch(self, location: str, keys: RemoteJWKS) -> None:
         """Read the gauges of a key source whenever the registry is read.

@@ -5,11 +5,10 @@ import math
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Final
 
 from jwt_wsgi.jose import encoding
-from jwt_wsgi.options import is_finite_number
+from jwt_wsgi.options import check_secrets, is_finite_number
 
 _VERSION: Final = b"\x01"
 #: The time as a double: the age is then exact, and needs no rounding.
@@ -19,8 +18,6 @@ _TIME_END: Final = len(_VERSION) + _TIME.size
 _PURPOSE: Final = b"jwt-wsgi DPoP nonce\x00"
 #: Characters of a nonce: 41 octets in base64url.
 _NONCE_CHARACTERS: Final = 55
-_MIN_SECRET_BYTES: Final = 32
-_MAX_SECRETS: Final = 8
 _MAX_LIFETIME: Final = 86400
 
 
@@ -54,7 +51,7 @@ class DPoPNonces:
     ) -> None:
         if not is_finite_number(lifetime) or not 1 <= lifetime <= _MAX_LIFETIME:
             raise ValueError(f"lifetime={lifetime!r:.200}: write 1 to {_MAX_LIFETIME} seconds")
-        object.__setattr__(self, "_secrets", _check_secrets(secrets))
+        object.__setattr__(self, "_secrets", check_secrets(secrets=secrets))
         object.__setattr__(self, "lifetime", lifetime)
 
     def issue(self, now: float) -> str:
@@ -113,29 +110,3 @@ def _decode(nonce: str) -> bytes:
 
 def _sign(stamp: bytes, secret: bytes) -> bytes:
     return hmac.digest(secret, _PURPOSE + stamp, "sha256")
-
-
-def _check_secrets(secrets: object) -> tuple[bytes, ...]:
-    if isinstance(secrets, bytes | str):
-        secrets = (secrets,)
-    if not isinstance(secrets, Iterable):
-        raise ValueError("secrets=…: write one secret or several, as bytes or str")
-    keys = tuple(map(_check_secret, islice(secrets, _MAX_SECRETS + 1)))
-    if not 1 <= len(keys) <= _MAX_SECRETS:
-        raise ValueError(f"secrets=…: write 1 to {_MAX_SECRETS} secrets")
-    if len(set(keys)) < len(keys):
-        raise ValueError("secrets=…: remove the secret that is there twice")
-    return keys
-
-
-def _check_secret(secret: object) -> bytes:
-    if isinstance(secret, str):
-        # `encode` would quote a text that has no UTF-8 in its error.
-        secret = secret.encode("utf-8", "surrogatepass")
-    if not isinstance(secret, bytes):
-        raise ValueError("secrets=…: write each secret as bytes or str")
-    if len(secret) < _MIN_SECRET_BYTES:
-        raise ValueError(
-            f"secrets=…: {len(secret)} bytes are too short; write {_MIN_SECRET_BYTES} random bytes"
-        )
-    return secret
