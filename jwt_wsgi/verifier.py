@@ -35,7 +35,8 @@ class Verifier:
             are not known at construction: a callable that takes the unverified `iss` and returns
             the `Issuer` of exactly that name, or None.
         is_revoked: Called last, with the `Auth` of every token that is otherwise good; a true
-            result refuses the token. If it raises, the request is answered with 503.
+            result refuses the token. An `AuthError` that it raises is the answer; if it raises
+            anything else, the request is answered with 503.
         max_token_bytes: The longest token that is decoded, in bytes.
         max_remembered: How many verified tokens are cached; 0 caches none. Times, predicates and
             revocation are checked for every request.
@@ -184,8 +185,8 @@ class Verifier:
 
         Args:
             recorder: Called as `recorder(name, *values)` after each group of checks that passed:
-                "header", "issuer", "signature", "claims" and "possession". The values are those
-                that were compared.
+                "header", "issuer", "signature", "claims" and "possession", and where revocation is
+                checked, "predicates" and "revocation". The values are those that were compared.
             clock: Returns the time to judge tokens at; None is this verifier's own clock.
         """
         verifier = copy.copy(self)
@@ -239,7 +240,9 @@ class Verifier:
         if profile.header_predicates:
             check_header_predicates(auth.header, profile)
         if self._is_revoked is not None:
+            self._checks.record("predicates", profile)
             check_revocation(auth, self._is_revoked)
+            self._checks.record("revocation")
         if used_proof is not None:
             self._judge.spend(used_proof, keep=self._spends_proofs)
         return auth
