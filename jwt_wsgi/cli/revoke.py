@@ -11,7 +11,7 @@ from jwt_wsgi.cli.output import escape, print_json, print_line
 from jwt_wsgi.cli.shared_options import json_option, usage_errors
 from jwt_wsgi.cli.tokens import read_token, token_options
 from jwt_wsgi.revocation import DenyList
-from jwt_wsgi.stores import RedisStore, Store, StoreUnavailable
+from jwt_wsgi.stores import Store, StoreUnavailable
 
 _NOT_VERIFIED: Final = "The token was not verified: what its claims name is denied."
 
@@ -179,6 +179,9 @@ def _denial_of(
 
 
 def _open_store(url: str, prefix: str) -> Store:
+    # The other commands need no client library.
+    from jwt_wsgi.stores import RedisStore
+
     try:
         return RedisStore(url, prefix=prefix)
     except ValueError:

@@ -19,8 +19,17 @@ class Answer(NamedTuple):
     body: bytes = b""
 
 
-def _compose(status: HTTPStatus, *headers: tuple[str, str], body: bytes = b"") -> Answer:
-    common = (("Content-Length", str(len(body))), ("Cache-Control", "no-store"))
+def _compose(
+    status: HTTPStatus,
+    *headers: tuple[str, str],
+    content_type: str = "text/plain",
+    body: bytes = b"",
+) -> Answer:
+    common = (
+        ("Content-Type", content_type),
+        ("Content-Length", str(len(body))),
+        ("Cache-Control", "no-store"),
+    )
     return Answer(f"{status.value} {status.phrase}", (*common, *headers), body)
 
 
@@ -43,8 +52,8 @@ def refused(form: EventForm, refusal: EventRefused) -> Answer:
     else:
         members = {"err": refusal.code, "description": refusal.description}
     body = f"{json.dumps(members)}\n".encode("ascii")
-    headers = (("Content-Type", "application/json"), ("Content-Language", "en"))
-    return _compose(HTTPStatus.BAD_REQUEST, *headers, body=body)
+    language = ("Content-Language", "en")
+    return _compose(HTTPStatus.BAD_REQUEST, language, content_type="application/json", body=body)
 
 
 def unavailable(retry_after: float) -> Answer:
