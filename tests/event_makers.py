@@ -71,13 +71,19 @@ class Maker:
 class Receiving:
     """A receiver with a store in memory, whose deny list is asked without a cache."""
 
-    def __init__(self, clock: Clock, *issuers: Any, store: MemoryStore | None = None) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        *issuers: Any,
+        store: MemoryStore | None = None,
+        audience: str = RECEIVER,
+    ) -> None:
         self.store = MemoryStore(clock=clock) if store is None else store
         self.deny = DenyList(self.store, cache_ttl=0, clock=clock)
         self.clock = clock
         self.events: list[ReceivedEvent] = []
         self.receiver = EventReceiver(
-            issuers, self.deny, audience=RECEIVER, on_event=self.events.append, clock=clock
+            issuers, self.deny, audience=audience, on_event=self.events.append, clock=clock
         )
         self._http = TestApp(self.receiver)
 
