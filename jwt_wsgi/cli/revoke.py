@@ -1,5 +1,6 @@
 """`revoke`: a denial in the store that the deny lists of all workers read."""
 
+import time
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
@@ -11,13 +12,15 @@ from jwt_wsgi.cli.output import escape, print_json, print_line
 from jwt_wsgi.cli.shared_options import json_option, usage_errors
 from jwt_wsgi.cli.tokens import read_token, token_options
 from jwt_wsgi.revocation import DenyList
+from jwt_wsgi.revocation.denials import expires_at
+from jwt_wsgi.revocation.deny_list import MARGIN
 from jwt_wsgi.stores import Store, StoreUnavailable
 
 _NOT_VERIFIED: Final = "The token was not verified: what its claims name is denied."
 
 
 class Denial(NamedTuple):
-    """What is to be denied.
+    """A denial that is to be written.
 
     Attributes:
         kind: `token`, `subject`, `session`, `client` or `key`.
@@ -25,6 +28,7 @@ class Denial(NamedTuple):
         issuer: The issuer, or None for a token that names none.
         value: The `jti`, `sub`, `sid`, client or `kid`, or None for a token without `jti`.
         write: Writes it to a deny list.
+        has_expired: True for a token that nothing accepts any more, and that is not written.
     """
 
     kind: str
@@ -32,6 +36,7 @@ class Denial(NamedTuple):
     issuer: str | None
     value: str | None
     write: Callable[[DenyList], None]
+    has_expired: bool = False
 
 
 @click.command(short_help="Deny a token, user, session, client or key in the shared store.")
@@ -103,7 +108,11 @@ def write_denial(denial: Denial, store: Store, lifetime: float, *, as_json: bool
                 "the store is unavailable, and nothing is certain to be denied: repeat the command"
             ) from None
     if as_json:
-        print_json({"denied": denial.kind, "issuer": denial.issuer, "value": denial.value})
+        document = {"denied": denial.kind, "issuer": denial.issuer, "value": denial.value}
+        print_json({**document, "written": not denial.has_expired})
+        return
+    if denial.has_expired:
+        print_line(f"Nothing was written: it has expired, {denial.description}.")
         return
     print_line(f"Denied {denial.description}.")
     if denial.kind == "token":
@@ -131,7 +140,9 @@ def denial_of_token(token: str) -> Denial:
     description = f"one token of {decoded.size} bytes"
     if issuer is not None and jti is not None:
         description = f"the token {escape(jti)} of {escape(issuer)}"
-    return Denial("token", description, issuer, jti, write)
+    exp = expires_at(claims)
+    has_expired = exp is not None and exp + MARGIN <= time.time()
+    return Denial("token", description, issuer, jti, write, has_expired)
 
 
 def denial_of_target(kind: str, issuer: str, value: str) -> Denial:

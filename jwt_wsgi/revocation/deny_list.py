@@ -24,7 +24,7 @@ _DENIED: Final = b"1"
 
 
 class DenyList:
-    """What is revoked, for `is_revoked`: shared by all workers, and asked once a request at most.
+    """A list of what is revoked, for `is_revoked`. All workers share it through a store.
 
     Tokens, users, sessions, clients and keys are hashed before they are stored. Whoever can write
     to the store can delete denials.
