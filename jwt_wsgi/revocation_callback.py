@@ -44,3 +44,21 @@ def check_revocation(auth: Auth, is_revoked: IsRevoked) -> None:
         raise KeysUnavailable("revocation_unknown") from None
     if revoked:
         raise InvalidToken("token_revoked")
+
+
+def reporting(is_revoked: IsRevoked, recorder: Callable[[str], object]) -> IsRevoked:
+    """Return the same callback, which reports when it is called and when it has returned.
+
+    Args:
+        is_revoked: The user's callback.
+        recorder: Called with "predicates" before, and with "revocation" afterwards, unless the
+            callback raised.
+    """
+
+    def reported(auth: Auth) -> object:
+        recorder("predicates")
+        revoked = is_revoked(auth)
+        recorder("revocation")
+        return revoked
+
+    return reported

@@ -20,7 +20,7 @@ from jwt_wsgi.jose.header_members import check_header_predicates
 from jwt_wsgi.possession.dpop import DPoP
 from jwt_wsgi.possession.evidence import NO_EVIDENCE, Evidence, evidence_of
 from jwt_wsgi.possession.judgement import PossessionJudge
-from jwt_wsgi.revocation_callback import IsRevoked, check_revocation
+from jwt_wsgi.revocation_callback import IsRevoked, check_revocation, reporting
 from jwt_wsgi.token_checks import Recorder, TokenChecks, VerifiedToken
 
 #: Bytes that a confirmation adds to a cached token.
@@ -186,7 +186,8 @@ class Verifier:
         Args:
             recorder: Called as `recorder(name, *values)` after each group of checks that passed:
                 "header", "issuer", "signature", "claims" and "possession", and where revocation is
-                checked, "predicates" and "revocation". The values are those that were compared.
+                checked, "predicates" before `is_revoked` is called and "revocation" after it has
+                returned. The values are those that were compared.
             clock: Returns the time to judge tokens at; None is this verifier's own clock.
         """
         verifier = copy.copy(self)
@@ -194,6 +195,8 @@ class Verifier:
         verifier._cache = TokenCache(0, 0)  # noqa: SLF001 (its own class)
         verifier._checks = self._checks.recorded(recorder)  # noqa: SLF001 (its own class)
         verifier._spends_proofs = False  # noqa: SLF001 (its own class)
+        if self._is_revoked is not None:
+            verifier._is_revoked = reporting(self._is_revoked, recorder)  # noqa: SLF001 (its own)
         return verifier
 
     def _remember(self, token: str, verified: VerifiedToken) -> None:
@@ -240,9 +243,7 @@ class Verifier:
         if profile.header_predicates:
             check_header_predicates(auth.header, profile)
         if self._is_revoked is not None:
-            self._checks.record("predicates", profile)
             check_revocation(auth, self._is_revoked)
-            self._checks.record("revocation")
         if used_proof is not None:
             self._judge.spend(used_proof, keep=self._spends_proofs)
         return auth
