@@ -80,11 +80,25 @@ def call(
 
 
 def ask(
-    callback: Callable[..., Any], *arguments: object, name: str, consequence: str, logger: Logger
+    callback: Callable[..., Any],
+    *arguments: object,
+    name: str,
+    consequence: str,
+    logger: Logger,
+    passing: tuple[type[Exception], ...] = (),
 ) -> bool:
     """Call a user's callback and return the truth of its result.
 
-    Arguments and exceptions are those of `call`. A result whose truth cannot be told is a failure.
+    The other arguments and the exceptions are those of `call`. A result whose truth cannot be told
+    is a failure.
+
+    Args:
+        callback: The user's function.
+        *arguments: What it is called with.
+        name: The callback's name in the log.
+        consequence: What happens if it fails, for the log.
+        logger: Where a failure is logged, at ERROR.
+        passing: The exceptions of the callback that are answers, and are raised as they are.
     """
     try:
         result = callback(*arguments)
@@ -92,6 +106,8 @@ def ask(
             return result
         refuse_deferred(result)
         return bool(result)
+    except passing:
+        raise
     except Exception as error:  # noqa: BLE001 (a user's callback may raise anything)
         raise _log_failure(error, name, consequence, logger) from None
     except BaseException as error:

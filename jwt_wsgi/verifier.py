@@ -20,7 +20,7 @@ from jwt_wsgi.jose.header_members import check_header_predicates
 from jwt_wsgi.possession.dpop import DPoP
 from jwt_wsgi.possession.evidence import NO_EVIDENCE, Evidence, evidence_of
 from jwt_wsgi.possession.judgement import PossessionJudge
-from jwt_wsgi.revocation_callback import IsRevoked, check_revocation
+from jwt_wsgi.revocation_callback import IsRevoked, check_revocation, reporting
 from jwt_wsgi.token_checks import Recorder, TokenChecks, VerifiedToken
 
 #: Bytes that a confirmation adds to a cached token.
@@ -35,7 +35,8 @@ class Verifier:
             are not known at construction: a callable that takes the unverified `iss` and returns
             the `Issuer` of exactly that name, or None.
         is_revoked: Called last, with the `Auth` of every token that is otherwise good; a true
-            result refuses the token. If it raises, the request is answered with 503.
+            result refuses the token. An `AuthError` that it raises is the answer; if it raises
+            anything else, the request is answered with 503.
         max_token_bytes: The longest token that is decoded, in bytes.
         max_remembered: How many verified tokens are cached; 0 caches none. Times, predicates and
             revocation are checked for every request.
@@ -184,8 +185,9 @@ class Verifier:
 
         Args:
             recorder: Called as `recorder(name, *values)` after each group of checks that passed:
-                "header", "issuer", "signature", "claims" and "possession". The values are those
-                that were compared.
+                "header", "issuer", "signature", "claims" and "possession", and where revocation is
+                checked, "predicates" before `is_revoked` is called and "revocation" after it has
+                returned. The values are those that were compared.
             clock: Returns the time to judge tokens at; None is this verifier's own clock.
         """
         verifier = copy.copy(self)
@@ -193,6 +195,8 @@ class Verifier:
         verifier._cache = TokenCache(0, 0)  # noqa: SLF001 (its own class)
         verifier._checks = self._checks.recorded(recorder)  # noqa: SLF001 (its own class)
         verifier._spends_proofs = False  # noqa: SLF001 (its own class)
+        if self._is_revoked is not None:
+            verifier._is_revoked = reporting(self._is_revoked, recorder)  # noqa: SLF001 (its own)
         return verifier
 
     def _remember(self, token: str, verified: VerifiedToken) -> None:

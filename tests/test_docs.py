@@ -29,6 +29,8 @@ from jwt_wsgi.http.fetching import Outcome
 from jwt_wsgi.metrics.opentelemetry import OpenTelemetryMetrics
 from jwt_wsgi.metrics.prometheus import PrometheusMetrics
 from jwt_wsgi.policy import lint
+from jwt_wsgi.revocation.event_types import KINDS
+from jwt_wsgi.revocation.receiver import Outcome as EventOutcome
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -161,6 +163,8 @@ def test_every_constant_has_its_heading(name: str) -> None:
         "jwt_wsgi.jose.verify",
         "jwt_wsgi.middleware.decisions.Decision",
         "jwt_wsgi.jwks.events.Fetched",
+        "jwt_wsgi.revocation.DenyList.revoke_subject",
+        "jwt_wsgi.revocation.EventReceiver",
         "jwt_wsgi.RemoteJWKS.status",
     ],
 )
@@ -298,13 +302,21 @@ def test_the_metrics_are_those_that_prometheus_is_told() -> None:
     assert told.keys() == names
     assert told["jwt_wsgi_decisions_total"] == {"verdict", "reason", "issuer", "binding"}
     assert told["jwt_wsgi_fetches_total"] == {"location", "outcome"}
+    assert told["jwt_wsgi_events_total"] == {"kind", "outcome"}
+
+
+def test_the_kinds_and_outcomes_of_events_are_the_closed_lists() -> None:
+    text = section(page("metrics.md"), "Security events")
+    assert [quoted(cells[0]) for cells in rows(text)] == list(get_args(EventOutcome))
+    [kinds] = re.findall(r"^`kind` is (.*?)\.", text, re.MULTILINE)
+    assert tuple(re.findall(r"`([^`]+)`", kinds)) == KINDS
 
 
 def test_the_metrics_are_those_that_opentelemetry_is_told() -> None:
     reader = InMemoryMetricReader()
     metrics = OpenTelemetryMetrics(meter_provider=MeterProvider([reader]))
     text = section(page("metrics.md"), "OpenTelemetry")
-    instruments = {metrics._decisions, metrics._fetches, metrics._durations}
+    instruments = {metrics._decisions, metrics._fetches, metrics._durations, metrics._events}
     named = {instrument.name for instrument in instruments}  # type: ignore[attr-defined]
     metrics.watch("here", RemoteJWKS("https://issuer.test/", fetch=lambda url: b"{}"))
     read: Any = reader.get_metrics_data()

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from conftest import Clock
+from event_makers import RECEIVER, Maker
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from prometheus_client import CollectorRegistry, generate_latest
@@ -38,6 +39,8 @@ from jwt_wsgi.metrics import Labels, labels, named
 from jwt_wsgi.metrics.opentelemetry import OpenTelemetryMetrics
 from jwt_wsgi.metrics.prometheus import PrometheusMetrics
 from jwt_wsgi.middleware.decisions import Decision
+from jwt_wsgi.revocation import DenyList, EventReceiver
+from jwt_wsgi.stores import MemoryStore
 from jwt_wsgi.testing import LocalIssuer
 
 KEYS = "https://issuer.test/.well-known/jwks.json"
@@ -65,6 +68,10 @@ class Prometheus:
     def fetches(self) -> dict[tuple[str, str], float]:
         found = self._samples("jwt_wsgi_fetches_total")
         return {(labels["location"], labels["outcome"]): value for labels, value in found}
+
+    def events(self) -> dict[tuple[str, str], float]:
+        found = self._samples("jwt_wsgi_events_total")
+        return {(labels["kind"], labels["outcome"]): value for labels, value in found}
 
     def durations(self) -> dict[str, tuple[float, float]]:
         counts = {
@@ -115,6 +122,10 @@ class OpenTelemetry:
     def fetches(self) -> dict[tuple[str, str], float]:
         points = self._points().get("jwt_wsgi.fetches", [])
         return {(p.attributes["location"], p.attributes["outcome"]): p.value for p in points}
+
+    def events(self) -> dict[tuple[str, str], float]:
+        points = self._points().get("jwt_wsgi.events", [])
+        return {(p.attributes["kind"], p.attributes["outcome"]): p.value for p in points}
 
     def durations(self) -> dict[str, tuple[float, float]]:
         points = self._points().get("jwt_wsgi.fetch.duration", [])
@@ -295,6 +306,32 @@ def test_no_request_can_create_a_label(backend: Any, local: LocalIssuer, trusted
     assert counts.decisions() == {
         ("allowed", "none", "other"): 50,
         ("refused", "kid_unknown", "none"): 50,
+    }
+
+
+# --- security events
+
+
+@both
+def test_events_are_counted_by_kind_and_outcome(backend: Any) -> None:
+    counts = backend()
+    local = LocalIssuer(algorithms=["ES256"])
+    deny = DenyList(MemoryStore())
+    receiver = EventReceiver(
+        local.trusted(), deny, audience=RECEIVER, on_event=counts.metrics.on_event
+    )
+    http = TestApp(receiver)
+    maker = Maker(local, Clock())
+    for body in (maker.event(), maker.event(), maker.event(aud="x"), "x", maker.event(exp=1)):
+        http.post("/", body, content_type="application/secevent+jwt", expect_errors=True)
+    for invented in range(10):
+        event = maker.event(events={f"https://example.com/{invented}": {}})
+        http.post("/", event, content_type="application/secevent+jwt")
+    assert counts.events() == {
+        ("session-revoked", "accepted"): 1,
+        ("session-revoked", "repeated"): 1,
+        ("unread", "refused"): 3,
+        ("other", "accepted"): 10,
     }
 
 

@@ -13,6 +13,7 @@ from jwt_wsgi.cli.issuer import issuer
 from jwt_wsgi.cli.keys import keys
 from jwt_wsgi.cli.output import escape_error
 from jwt_wsgi.cli.proof import proof
+from jwt_wsgi.cli.revoke import revoke
 from jwt_wsgi.cli.routes import routes
 
 #: The exit status after Ctrl-C, as shells report it: 128 plus SIGINT.
@@ -58,5 +59,5 @@ def program() -> None:
     """
 
 
-for command in (explain, inspect, keys, check, routes, issuer, proof):
+for command in (explain, inspect, keys, check, routes, revoke, issuer, proof):
     program.add_command(command)

@@ -60,7 +60,10 @@ ADVICE: dict[str, str] = {
         "Synchronize the clocks (NTP), first the clock of the API. A small difference can be "
         "allowed with Issuer(leeway=...)."
     ),
-    "token_too_old": "Get a new token; Issuer(max_age=...) limits the age of tokens.",
+    "token_too_old": (
+        "Get a new token; Issuer(max_age=...) limits the age of tokens, and "
+        "DenyList(max_token_lifetime=...) their lifetime."
+    ),
     "claim_missing": (
         "Have the issuer add what is expected, or stop requiring it in Issuer(claims=...), "
         "Issuer(header=...) or the profile."
@@ -114,11 +117,11 @@ ADVICE: dict[str, str] = {
     ),
     "store_unavailable": (
         "Restore the shared store, or give MemoryStore more entries; the log of "
-        "jwt_wsgi.possession says which it is."
+        "jwt_wsgi.possession (proofs) or jwt_wsgi.verifier (revocation) says which it is."
     ),
     "token_revoked": "Have the user log in again; this token was revoked for good.",
     "revocation_unknown": (
-        "Restore the store that is_revoked asks, and read the log of jwt_wsgi.verifier, which "
+        "Correct the function is_revoked, or restore what it asks; the log of jwt_wsgi.verifier "
         "names the exception."
     ),
     "insufficient_scope": (

@@ -135,6 +135,9 @@ class TokenTrace:
 
     def _failed_step(self, refusal: AuthError) -> str:
         """Return the step that a refusal fails: its own, or the first that did not pass."""
+        if "predicates" in self._passed and "revocation" not in self._passed:
+            # Only `is_revoked` was called since, and it may raise any refusal.
+            return "revocation"
         if refusal.reason in _FAILED_STEPS and not self._is_about_claims(refusal):
             return _FAILED_STEPS[refusal.reason]
         if "claims" in self._passed:
@@ -212,6 +215,14 @@ def _possession_steps(confirmation: Confirmation | None, possession: Possession)
     yield Step("possession", True, f"bound by {bound_by}", f"proven by {proven}")
 
 
+def _predicate_steps() -> Iterator[Step]:
+    yield Step("predicates", True)
+
+
+def _revocation_steps() -> Iterator[Step]:
+    yield Step("revocation", True, "not revoked")
+
+
 #: The groups of checks that the verifier reports, and the steps that each of them makes.
 _STEPS: dict[str, Callable[..., Iterator[Step]]] = {
     "header": _header_steps,
@@ -219,6 +230,8 @@ _STEPS: dict[str, Callable[..., Iterator[Step]]] = {
     "signature": _signature_steps,
     "claims": _claims_steps,
     "possession": _possession_steps,
+    "predicates": _predicate_steps,
+    "revocation": _revocation_steps,
 }
 
 

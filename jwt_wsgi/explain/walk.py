@@ -5,13 +5,7 @@ from dataclasses import dataclass, field
 from wsgiref.types import WSGIEnvironment
 
 from jwt_wsgi.auth import AUTH_KEY, CREDENTIALS_KEY, OFFERED_KEY, RULE_KEY, Auth, Credentials
-from jwt_wsgi.errors import (
-    AuthError,
-    InvalidProof,
-    InvalidRequest,
-    InvalidToken,
-    TemporarilyUnavailable,
-)
+from jwt_wsgi.errors import AuthError, InvalidRequest, MissingToken
 from jwt_wsgi.explain.token import Step, TokenTrace, in_words
 from jwt_wsgi.middleware.decisions import Decision, excerpt
 from jwt_wsgi.policy.algebra import PUBLIC
@@ -74,10 +68,10 @@ class Observation:
     def token_error(self) -> AuthError | None:
         """The refusal or reported refusal of the token itself, or None."""
         error = _error_of(self.token_decision)
-        is_about_token = isinstance(error, InvalidToken | InvalidProof | TemporarilyUnavailable)
-        if is_about_token and error is not self.credentials:
-            return error
-        return None
+        # `is_revoked` may raise any refusal of a token.
+        if isinstance(error, MissingToken) or error is self.credentials:
+            return None
+        return error
 
     @property
     def was_verified(self) -> bool:

@@ -13,6 +13,7 @@ from jwt_wsgi.jwks.remote import RemoteJWKS
 from jwt_wsgi.jwks.schedule import KeyStatus
 from jwt_wsgi.metrics import labels, named
 from jwt_wsgi.middleware.decisions import Decision
+from jwt_wsgi.revocation import ReceivedEvent
 
 
 class _Gauge(NamedTuple):
@@ -39,11 +40,12 @@ _GAUGES = (
 
 
 class OpenTelemetryMetrics:
-    """The hooks `on_decision` and `on_fetch` for a meter, and gauges of watched key sources.
+    """The hooks `on_decision`, `on_fetch` and `on_event` for a meter, and gauges of key sources.
 
     The counter `jwt_wsgi.decisions` has the attributes `verdict`, `reason`, `issuer` and
-    `binding`, the counter `jwt_wsgi.fetches` has `location` and `outcome`.
-    `jwt_wsgi.fetch.duration` is a histogram in seconds with the attribute `location`.
+    `binding`, the counter `jwt_wsgi.fetches` has `location` and `outcome`, and the counter
+    `jwt_wsgi.events` has `kind` and `outcome`. `jwt_wsgi.fetch.duration` is a histogram in seconds
+    with the attribute `location`.
 
     Args:
         issuers: The issuers that are counted by name. All others are counted as `other`.
@@ -68,6 +70,9 @@ class OpenTelemetryMetrics:
         self._durations = meter.create_histogram(
             "jwt_wsgi.fetch.duration", "s", "duration of fetches of key sets"
         )
+        self._events = meter.create_counter(
+            "jwt_wsgi.events", "{event}", "security events and logout tokens by outcome"
+        )
         for gauge in _GAUGES:
             meter.create_observable_gauge(
                 f"jwt_wsgi.keys.{gauge.name}",
@@ -86,6 +91,10 @@ class OpenTelemetryMetrics:
         self._fetches.add(1, {"location": fetched.location, "outcome": fetched.outcome})
         if fetched.outcome != "shared":
             self._durations.record(fetched.seconds, {"location": fetched.location})
+
+    def on_event(self, event: ReceivedEvent) -> None:
+        """Count one delivery, for `EventReceiver(on_event=...)`."""
+        self._events.add(1, {"kind": event.kind, "outcome": event.outcome})
 
     def watch(self, location: str, keys: RemoteJWKS) -> None:
         """Observe a key source whenever the meter is read.

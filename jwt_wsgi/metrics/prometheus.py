@@ -12,6 +12,7 @@ from jwt_wsgi.jwks.events import Fetched
 from jwt_wsgi.jwks.remote import RemoteJWKS
 from jwt_wsgi.metrics import Labels, labels, named
 from jwt_wsgi.middleware.decisions import Decision
+from jwt_wsgi.revocation import ReceivedEvent
 
 _USABLE = "jwt_wsgi_keys_usable"
 _AGE = "jwt_wsgi_keys_age_seconds"
@@ -24,10 +25,11 @@ _GAUGES = {
 
 
 class PrometheusMetrics:
-    """The hooks `on_decision` and `on_fetch` for a registry, and gauges of watched key sources.
+    """The hooks `on_decision`, `on_fetch` and `on_event` for a registry, and gauges of key sources.
 
     The counter `jwt_wsgi_decisions_total` has the labels `verdict`, `reason`, `issuer` and
-    `binding`, the counter `jwt_wsgi_fetches_total` has `location` and `outcome`.
+    `binding`, the counter `jwt_wsgi_fetches_total` has `location` and `outcome`, and the counter
+    `jwt_wsgi_events_total` has `kind` and `outcome`.
     `jwt_wsgi_fetch_duration_seconds` is a histogram with the label `location`.
 
     Args:
@@ -59,6 +61,12 @@ class PrometheusMetrics:
             ("location",),
             registry=registry,
         )
+        self._events = Counter(
+            "jwt_wsgi_events",
+            "Security events and logout tokens by outcome.",
+            ("kind", "outcome"),
+            registry=registry,
+        )
         self._key_sources = _KeySources()
         registry.register(self._key_sources)
 
@@ -72,6 +80,10 @@ class PrometheusMetrics:
         self._fetches.labels(fetched.location, fetched.outcome).inc()
         if fetched.outcome != "shared":
             self._durations.labels(fetched.location).observe(fetched.seconds)
+
+    def on_event(self, event: ReceivedEvent) -> None:
+        """Count one delivery, for `EventReceiver(on_event=...)`."""
+        self._events.labels(event.kind, event.outcome).inc()
 
     def watch(self, location: str, keys: RemoteJWKS) -> None:
         """Read the gauges of a key source whenever the registry is read.

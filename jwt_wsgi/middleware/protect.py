@@ -57,7 +57,8 @@ def protect(
         remote_user: Takes the `Auth` and returns the value of `REMOTE_USER`. Without it, that
             variable is left alone.
         is_revoked: Called with the `Auth` of every token that is otherwise good; a true result
-            refuses it, and whatever it raises is answered with 503.
+            refuses it. An `AuthError` that it raises is the answer, and anything else that it
+            raises is answered with 503. `jwt_wsgi.revocation.DenyList` is ready-made.
         dpop: How DPoP proofs are checked, `DPoP("https://api.example.com")` (RFC 9449). Without it,
             the scheme DPoP is that of others, and tokens that are bound by DPoP are refused.
         client_certificate: Takes the environ and returns the client's certificate as DER, or None

@@ -48,7 +48,8 @@ class TokenVerifier:
         report_only: Takes the environ; where the result is true, a bad token is reported and
             ignored.
         is_revoked: Called with the `Auth` of every token that is otherwise good; a true result
-            refuses it, and whatever it raises is answered with 503. A ready `Verifier` has its own.
+            refuses it. An `AuthError` that it raises is the answer, and anything else that it
+            raises is answered with 503. A ready `Verifier` has its own.
         scopes_asked: Takes the environ and returns the scopes that the request's rule names, so
             that a refusal of the token names them, too: `policy.scopes_asked`.
         possession_asked: Takes the environ and returns the keys whose possession the rule demands,
