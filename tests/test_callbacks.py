@@ -126,6 +126,7 @@ CALLBACKS: dict[str, Callable[[Any], Any]] = {
     "RemoteJWKS(on_rotation)": lambda f: remote(on_rotation=f),
     "RemoteJWKS(on_fetch)": lambda f: remote(on_fetch=f),
     "RemoteJWKS(clock)": lambda f: remote(clock=f),
+    "RemoteJWKS(wall_clock)": lambda f: remote(wall_clock=f),
     "RemotePEM(headers)": lambda f: RemotePEM(PEM_URL, headers=f),
     "RemotePEM(fetch)": lambda f: RemotePEM(PEM_URL, fetch=f),
     "RemotePEM(on_fetch)": lambda f: RemotePEM(PEM_URL, on_fetch=f),
