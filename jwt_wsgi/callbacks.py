@@ -80,11 +80,17 @@ def call(
 
 
 def ask(
-    callback: Callable[..., Any], *arguments: object, name: str, consequence: str, logger: Logger
+    callback: Callable[..., Any],
+    *arguments: object,
+    name: str,
+    consequence: str,
+    logger: Logger,
+    passing: tuple[type[Exception], ...] = (),
 ) -> bool:
     """Call a user's callback and return the truth of its result.
 
     Arguments and exceptions are those of `call`. A result whose truth cannot be told is a failure.
+    Exceptions of the types `passing` are no failure: they reach the caller.
     """
     try:
         result = callback(*arguments)
@@ -92,6 +98,8 @@ def ask(
             return result
         refuse_deferred(result)
         return bool(result)
+    except passing:
+        raise
     except Exception as error:  # noqa: BLE001 (a user's callback may raise anything)
         raise _log_failure(error, name, consequence, logger) from None
     except BaseException as error:
