@@ -1,4 +1,4 @@
-"""One bounded GET over urllib3: limited in bytes and in time.
+"""One bounded GET or POST over urllib3: limited in bytes and in time.
 
 Import this module only where a fetch is possible: urllib3 takes longer to import than
 most of the package.
@@ -12,15 +12,16 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from http import HTTPStatus
 from typing import Final
 from urllib.parse import SplitResult, unquote, urlsplit
 
 import urllib3
 
 from jwt_wsgi.http.causes import describe_failure
-from jwt_wsgi.http.connections import FindAddresses, pool_classes
+from jwt_wsgi.http.connections import FindAddresses, StaleConnection, pool_classes
 from jwt_wsgi.http.deadline import Deadline
-from jwt_wsgi.http.fetching import DeadlineFetcher, Fetch, FetchError, Reply
+from jwt_wsgi.http.fetching import NO_HEADERS, DeadlineFetcher, Fetch, FetchError, Reply, Send
 from jwt_wsgi.http.headers import Headers, check_headers, request_headers
 from jwt_wsgi.http.resolving import SYSTEM_RESOLVER, Resolver
 from jwt_wsgi.http.statuses import describe_status
@@ -33,6 +34,11 @@ _SECONDS: Final = re.compile(r"\d{1,9}")
 
 _CHUNK_BYTES: Final = 65536
 
+# The bytes of an error that are read at most.
+_ERROR_BYTES: Final = 4096
+
+# The connections to one host that stay open between two requests.
+_KEPT_CONNECTIONS: Final = 8
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
@@ -41,7 +47,8 @@ _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 class Fetcher(DeadlineFetcher):
     """Fetches documents over one pooled client per process, which the first call makes.
 
-    It follows no redirect, does not retry and decodes no content. Each address of a host is
+    It follows no redirect, does not retry (but for a kept connection that the server has closed
+    meanwhile) and decodes no content. Each address of a host is
     tried in turn. Proxies are those of the environment, and none is used for loopback.
 
     Args:
@@ -84,17 +91,34 @@ class Fetcher(DeadlineFetcher):
         """Return a fetcher of several documents that share one deadline, from now on."""
         return partial(self._fetch, Deadline(self.timeout))
 
-    def _fetch(self, deadline: Deadline, url: str) -> Reply:
-        late = f"the reply was not complete within {self.timeout} s"
+    def begin_sending(self, seconds: float) -> Send:
+        """Return a sender of several requests that share one deadline.
+
+        A form is sent by POST. The headers that come with a request replace those of the
+        fetcher.
+
+        Args:
+            seconds: The seconds until the deadline, from now on.
+        """
+        return partial(self._fetch, Deadline(seconds))
+
+    def _fetch(
+        self,
+        deadline: Deadline,
+        url: str,
+        form: bytes | None = None,
+        own_headers: Mapping[str, str] = NO_HEADERS,
+    ) -> Reply:
+        late = f"the reply was not complete within {deadline.seconds:.3g} s"
         if deadline.has_passed:
             raise FetchError(late, outcome="timeout")
-        headers = request_headers(self.headers)
+        headers = request_headers(self.headers, own_headers)
         try:
             with (
                 self._client(urlsplit(url), deadline) as client,
-                _get(client, url, headers, deadline) as response,
+                _send_again_if_stale(client, url, form, headers, deadline) as response,
             ):
-                body = self._read_body(response)
+                body = self._read_body(response, is_form=form is not None)
                 return Reply(body, _granted_lifetime(response.headers), response.headers)
         except (urllib3.exceptions.ReadTimeoutError, TimeoutError) as error:
             raise FetchError(late, outcome="timeout") from error
@@ -114,7 +138,7 @@ class Fetcher(DeadlineFetcher):
         rows = self.resolver.find_public_addresses(url.hostname or "", port, deadline.seconds_left)
         return _make_client(None, ca_certs, lambda _host, _port, _seconds: rows)
 
-    def _read_body(self, response: urllib3.BaseHTTPResponse) -> bytes:
+    def _read_body(self, response: urllib3.BaseHTTPResponse, *, is_form: bool) -> bytes:
         headers = response.headers
         if response.status != 200:
             raise FetchError(
@@ -123,6 +147,7 @@ class Fetcher(DeadlineFetcher):
                 retry_after=_seconds_in(headers, "Retry-After"),
                 outcome="http_status",
                 headers=headers,
+                body=_error_of(response) if is_form else b"",
             )
         encoding = headers.get("Content-Encoding", "identity")
         if encoding.strip().lower() not in ("", "identity"):
@@ -137,6 +162,17 @@ class Fetcher(DeadlineFetcher):
             if len(body) > self.max_bytes:
                 raise FetchError(f"more than {self.max_bytes} bytes", headers=headers)
         return bytes(body)
+
+
+def _error_of(response: urllib3.BaseHTTPResponse) -> bytes:
+    """Return the beginning of the reply that refuses a form (RFC 6749 §5.2)."""
+    if response.status != HTTPStatus.BAD_REQUEST:
+        return b""
+    try:
+        return response.read1(_ERROR_BYTES)
+    except (urllib3.exceptions.HTTPError, OSError):
+        # The status says enough.
+        return b""
 
 
 def _server_of(url: str) -> str:
@@ -157,12 +193,37 @@ def _check_ca_certs(ca_certs: str | os.PathLike[str]) -> None:
         ) from None
 
 
-def _get(
-    client: urllib3.PoolManager, url: str, headers: dict[str, str], deadline: Deadline
+def _send_again_if_stale(
+    client: urllib3.PoolManager,
+    url: str,
+    form: bytes | None,
+    headers: dict[str, str],
+    deadline: Deadline,
+) -> urllib3.BaseHTTPResponse:
+    """Send a request, once more if the server has closed the kept connection meanwhile.
+
+    Such a request was not answered, and what is sent here may be sent twice.
+    """
+    try:
+        return _send(client, url, form, headers, deadline)
+    except urllib3.exceptions.ProtocolError as error:
+        if not any(isinstance(cause, StaleConnection) for cause in error.args):
+            raise
+    client.clear()
+    return _send(client, url, form, headers, deadline)
+
+
+def _send(
+    client: urllib3.PoolManager,
+    url: str,
+    form: bytes | None,
+    headers: dict[str, str],
+    deadline: Deadline,
 ) -> urllib3.BaseHTTPResponse:
     return client.request(
-        "GET",
+        "GET" if form is None else "POST",
         url,
+        body=form,
         headers=headers,
         timeout=deadline,
         redirect=False,
@@ -183,9 +244,11 @@ def _pooled_client(
 def _make_client(
     proxy: str | None, ca_certs: str | None, find: FindAddresses
 ) -> urllib3.PoolManager:
-    client = urllib3.PoolManager(ca_certs=ca_certs)
+    client = urllib3.PoolManager(ca_certs=ca_certs, maxsize=_KEPT_CONNECTIONS)
     if proxy is not None:
-        client = urllib3.ProxyManager(proxy, proxy_headers=_proxy_headers(proxy), ca_certs=ca_certs)
+        client = urllib3.ProxyManager(
+            proxy, proxy_headers=_proxy_headers(proxy), ca_certs=ca_certs, maxsize=_KEPT_CONNECTIONS
+        )
     client.pool_classes_by_scheme = pool_classes(find)
     return client
 
