@@ -14,7 +14,7 @@ WORDS = {
     "how-to/providers.md": "auth0 aws azure b2c cognito entra firebase google keycloak microsoft "
     "okta roles",
     "how-to/report-only.md": "dry-run shadow",
-    "how-to/revocation.md": "back-channel backchannel blacklist blocklist caep denylist logout risc ssf",
+    "how-to/revocation.md": "back-channel blacklist blocklist caep denylist logout risc ssf",
     "command-line.md": "bash cli explain fish tab-completion zsh",
     "deployment.md": "docker kubernetes nginx wsgipassauthorization",
     "fapi.md": "bank banking open-banking psd2",
