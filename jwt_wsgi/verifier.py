@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, cast
 
 from jwt_wsgi.auth import NO_POSSESSION, Auth
-from jwt_wsgi.bindings import DPOP_SCHEME, UNBOUND, Alternatives, require_both
+from jwt_wsgi.bindings import UNBOUND, Alternatives, require_both
 from jwt_wsgi.cache import HeaderCache, TokenCache
 from jwt_wsgi.callbacks import check_callables
 from jwt_wsgi.errors import AuthError
@@ -23,7 +23,7 @@ from jwt_wsgi.possession.evidence import NO_EVIDENCE, Evidence, evidence_of
 from jwt_wsgi.possession.judgement import PossessionJudge
 from jwt_wsgi.revocation_callback import IsRevoked, check_revocation, reporting
 from jwt_wsgi.token_checks import Recorder, TokenChecks
-from jwt_wsgi.token_facts import TrustedIssuer, VerifiedToken
+from jwt_wsgi.token_facts import VerifiedToken
 
 #: Bytes that a confirmation adds to a cached token.
 _CONFIRMATION_BYTES = 350
@@ -85,6 +85,7 @@ class Verifier:
         self.dpop = dpop
         self.client_certificates = client_certificates
         self._judge = PossessionJudge(dpop, client_certificates=client_certificates)
+        self._demands_possession = self._judge.demand != UNBOUND
         self._is_revoked = is_revoked
         self._issuers = IssuerRegistry(issuers, check=self._check_issuer)
         self.issuers = tuple(self._issuers.configured.values())
@@ -244,11 +245,16 @@ class Verifier:
             check_times(dates, profile, now)
         possession = NO_POSSESSION
         used_proof = None
-        if confirmation is not None or self._must_prove(issuer, evidence):
+        if (
+            confirmation is not None
+            or evidence is not NO_EVIDENCE
+            or self._demands_possession
+            or issuer.binding_rules.sender_constrained
+        ):
             proven = self._judge.judge(token, confirmation, evidence, issuer.binding_rules, now)
             possession = proven.possession
             used_proof = proven.used_proof
-        self._checks.record("possession", confirmation, possession)
+            self._checks.record("possession", confirmation, possession)
         auth = Auth(token, issuer.issuer, scopes, now, claims, None, possession, answer)
         if profile.predicates:
             check_predicates(auth.claims, profile)
@@ -262,12 +268,6 @@ class Verifier:
         if used_proof is not None:
             self._judge.spend(used_proof, keep=self._spends_proofs)
         return auth
-
-    def _must_prove(self, issuer: TrustedIssuer, evidence: Evidence) -> bool:
-        """Return True if a token that is not bound must be judged all the same."""
-        if evidence.scheme == DPOP_SCHEME or self._judge.demand is not UNBOUND:
-            return True
-        return issuer.binding_rules.sender_constrained
 
     def _is_current(self, verified: VerifiedToken) -> bool:
         """True if the issuer still holds the same keys, and its name still means this issuer."""

@@ -125,7 +125,9 @@ class TokenTrace:
         steps["predicates"] = Step("predicates", True, f"{count} satisfied")
         steps["revocation"] = Step("revocation", True, "not revoked")
         steps["replay"] = Step("replay", True, "a new proof, or none")
-        return {**self._passed, **steps}
+        # The verifier does not judge a token that is not bound and need not be.
+        unbound = Step("possession", True, "none is demanded", "an unbound token")
+        return {"possession": unbound, **self._passed, **steps}
 
 
 def _header_steps(token: str, allowed: frozenset[str], alg: str) -> Iterator[Step]:
