@@ -81,6 +81,21 @@ def test_repr_names_the_base_urls() -> None:
     assert "nnnn" not in repr(DPoP(BASE, nonces=NONCES))
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        BASE,
+        f"{BASE}/v1",
+        f"{BASE}:8443",
+        f"{BASE}/a%20b",
+        "https://[2001:db8::1]:8443/v1",
+        "http://127.0.0.1:8000",
+    ],
+)
+def test_repr_shows_a_base_url_as_it_is_written(url: str) -> None:
+    assert repr(url) in repr(DPoP(url))
+
+
 class AsyncStore:
     """A store for asyncio, whose every answer is true."""
 

@@ -167,8 +167,8 @@ def test_an_entry_outlives_the_proof_on_every_clock(
 ) -> None:
     dpop = DPoP(BASE, max_age=max_age, leeway=leeway)
     assert dpop.remembered_for == kept
-    # A proof with a date to come is first seen by a worker whose clock is behind by the leeway, and
-    # is good for another one, whose clock is right, until its age is the greatest.
+    # A proof with a date to come is first seen by a worker whose clock is ahead by half the leeway,
+    # and is good for another one, whose clock is behind by the other half, until it is too old.
     assert kept > max_age + 2 * leeway
 
 
@@ -182,6 +182,17 @@ def test_a_replay_is_noticed_as_long_as_any_clock_accepts_the_proof(passed: floa
     # The clock of this worker is behind as far as it may be.
     late = verifier_with(store, now=min(NOW + passed, NOW + 330))
     assert reason(late, proof) == "proof_replayed"
+
+
+@pytest.mark.parametrize(("ahead", "behind"), [(30, 0), (0, 30), (15, 15)])
+def test_a_replay_is_noticed_where_two_clocks_differ_by_the_leeway(ahead: int, behind: int) -> None:
+    clock = Clock(0)
+    store = MemoryStore(clock=clock)
+    proof = KEY.proof("GET", URL, TOKEN, iat=NOW + ahead + 30)
+    assert verify(verifier_with(store, now=NOW + ahead), proof)
+    clock.advance(300 + 30 + ahead + behind)
+    last = verifier_with(store, now=NOW + 300 + 30 + ahead)
+    assert reason(last, proof) == "proof_replayed"
 
 
 # --- last of all

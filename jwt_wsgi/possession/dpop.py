@@ -102,7 +102,8 @@ class DPoP:
         self.nonces = nonces
         self.replay = _check_store(replay)
         self.known_headers = ProofHeaders()
-        # Seconds that a used proof is remembered, whatever the clock of the worker says.
+        # A worker may accept a proof `leeway` before its date, and the clocks of two workers may
+        # differ by `leeway`.
         self.remembered_for = self.max_age + 2 * self.leeway + 1
         self._limits = ProofLimits(
             frozenset(self.algorithms), self.max_age, self.leeway, self.nonces

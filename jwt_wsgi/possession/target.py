@@ -4,7 +4,7 @@ import ipaddress
 import re
 from collections.abc import Iterable
 from typing import Final, NamedTuple
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote, unquote_to_bytes
 
 from jwt_wsgi.http.urls import is_loopback
 
@@ -44,6 +44,11 @@ class Target(NamedTuple):
     host: str
     port: int
     path: bytes
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        port = "" if self.port == _DEFAULT_PORTS[self.scheme] else f":{self.port}"
+        return f"{self.scheme}://{host}{port}{quote(self.path)}"
 
 
 def parse_target(text: str) -> Target | None:
