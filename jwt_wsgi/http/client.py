@@ -1,4 +1,4 @@
-"""One bounded GET over urllib3: limited in bytes and in time.
+"""One bounded GET or POST over urllib3: limited in bytes and in time.
 
 Import this module only where a fetch is possible: urllib3 takes longer to import than
 most of the package.
@@ -20,7 +20,7 @@ import urllib3
 from jwt_wsgi.http.causes import describe_failure
 from jwt_wsgi.http.connections import FindAddresses, pool_classes
 from jwt_wsgi.http.deadline import Deadline
-from jwt_wsgi.http.fetching import DeadlineFetcher, Fetch, FetchError, Reply
+from jwt_wsgi.http.fetching import NO_HEADERS, DeadlineFetcher, Fetch, FetchError, Reply, Send
 from jwt_wsgi.http.headers import Headers, check_headers, request_headers
 from jwt_wsgi.http.resolving import SYSTEM_RESOLVER, Resolver
 from jwt_wsgi.http.statuses import describe_status
@@ -33,6 +33,8 @@ _SECONDS: Final = re.compile(r"\d{1,9}")
 
 _CHUNK_BYTES: Final = 65536
 
+# The connections to one host that stay open between two requests.
+_KEPT_CONNECTIONS: Final = 8
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
@@ -84,15 +86,32 @@ class Fetcher(DeadlineFetcher):
         """Return a fetcher of several documents that share one deadline, from now on."""
         return partial(self._fetch, Deadline(self.timeout))
 
-    def _fetch(self, deadline: Deadline, url: str) -> Reply:
-        late = f"the reply was not complete within {self.timeout} s"
+    def begin_sending(self, seconds: float) -> Send:
+        """Return a sender of several requests that share one deadline.
+
+        A form is sent by POST. The headers that come with a request replace those of the
+        fetcher.
+
+        Args:
+            seconds: The seconds until the deadline, from now on.
+        """
+        return partial(self._fetch, Deadline(seconds))
+
+    def _fetch(
+        self,
+        deadline: Deadline,
+        url: str,
+        form: bytes | None = None,
+        own_headers: Mapping[str, str] = NO_HEADERS,
+    ) -> Reply:
+        late = f"the reply was not complete within {deadline.seconds:.3g} s"
         if deadline.has_passed:
             raise FetchError(late, outcome="timeout")
-        headers = request_headers(self.headers)
+        headers = request_headers(self.headers, own_headers)
         try:
             with (
                 self._client(urlsplit(url), deadline) as client,
-                _get(client, url, headers, deadline) as response,
+                _send(client, url, form, headers, deadline) as response,
             ):
                 body = self._read_body(response)
                 return Reply(body, _granted_lifetime(response.headers), response.headers)
@@ -157,12 +176,17 @@ def _check_ca_certs(ca_certs: str | os.PathLike[str]) -> None:
         ) from None
 
 
-def _get(
-    client: urllib3.PoolManager, url: str, headers: dict[str, str], deadline: Deadline
+def _send(
+    client: urllib3.PoolManager,
+    url: str,
+    form: bytes | None,
+    headers: dict[str, str],
+    deadline: Deadline,
 ) -> urllib3.BaseHTTPResponse:
     return client.request(
-        "GET",
+        "GET" if form is None else "POST",
         url,
+        body=form,
         headers=headers,
         timeout=deadline,
         redirect=False,
@@ -183,9 +207,11 @@ def _pooled_client(
 def _make_client(
     proxy: str | None, ca_certs: str | None, find: FindAddresses
 ) -> urllib3.PoolManager:
-    client = urllib3.PoolManager(ca_certs=ca_certs)
+    client = urllib3.PoolManager(ca_certs=ca_certs, maxsize=_KEPT_CONNECTIONS)
     if proxy is not None:
-        client = urllib3.ProxyManager(proxy, proxy_headers=_proxy_headers(proxy), ca_certs=ca_certs)
+        client = urllib3.ProxyManager(
+            proxy, proxy_headers=_proxy_headers(proxy), ca_certs=ca_certs, maxsize=_KEPT_CONNECTIONS
+        )
     client.pool_classes_by_scheme = pool_classes(find)
     return client
 

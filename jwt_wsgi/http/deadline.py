@@ -29,10 +29,14 @@ class Deadline(urllib3.Timeout):
 
     Args:
         seconds: Seconds from now on.
+
+    Attributes:
+        seconds: As the argument.
     """
 
     def __init__(self, seconds: float) -> None:
         super().__init__()
+        self.seconds = seconds
         self._moment = time.monotonic() + seconds
 
     @property

@@ -3,7 +3,10 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, Self
+
+from jwt_wsgi.callbacks import refuse_deferred
+from jwt_wsgi.options import is_finite_number
 
 NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -57,6 +60,11 @@ class Reply(NamedTuple):
 Fetch = Callable[[str], Reply | bytes]
 
 
+#: A user's own sender: takes a URL, the body of a form (None fetches the document), and headers to
+#: send; returns the document. Any exception is a failed exchange.
+Send = Callable[[str, bytes | None, Mapping[str, str]], Reply | bytes]
+
+
 class DeadlineFetcher(ABC):
     """A fetcher that can fetch several documents within one deadline."""
 
@@ -65,3 +73,70 @@ class DeadlineFetcher(ABC):
     @abstractmethod
     def begin(self) -> Fetch:
         """Return a fetcher of several documents that share one deadline, from now on."""
+
+    @abstractmethod
+    def begin_sending(self, seconds: float) -> Send:
+        """Return a sender of several requests that share one deadline.
+
+        Args:
+            seconds: The seconds until the deadline, from now on.
+        """
+
+
+def check_reply(answer: object, max_bytes: int) -> Reply:
+    """Return what a fetcher returned as a `Reply`, after checks of what a user's own may return.
+
+    Args:
+        answer: What it returned.
+        max_bytes: The largest document that is accepted, in bytes.
+
+    Raises:
+        FetchError: The answer is neither a `Reply` nor bytes within the bound.
+    """
+    reply = answer if isinstance(answer, Reply) else Reply(answer)  # type: ignore[arg-type]
+    # A user's fetch may return anything, of any size.
+    _refuse_awaitable(reply.body)
+    if not isinstance(reply.body, bytes):
+        raise FetchError("fetch did not return bytes")
+    if reply.max_age is not None and not is_finite_number(reply.max_age):
+        raise FetchError("fetch returned a max_age that is neither None nor seconds")
+    if len(reply.body) > max_bytes:
+        raise FetchError(f"more than {max_bytes} bytes")
+    return reply
+
+
+class FetchFailure(NamedTuple):
+    """The failure of one fetch.
+
+    Attributes:
+        outcome: The outcome that the hooks report.
+        reason: The text for the log and for `last_error`.
+        retry_after: The seconds that the server asked to wait, or 0.
+        status: The HTTP status of the reply, or None.
+    """
+
+    outcome: Outcome
+    reason: str
+    retry_after: float
+    status: int | None = None
+
+    @classmethod
+    def of(cls, error: BaseException) -> Self:
+        """Return the failure that an exception of a fetcher stands for."""
+        if not isinstance(error, FetchError):
+            # The text of any other exception may quote a secret, so only its type is named.
+            return cls("fetcher_raised", f"the fetch raised {type(error).__name__}", 0)
+        # A user's fetch may set any attribute to anything.
+        retry_after = error.retry_after if is_finite_number(error.retry_after) else 0
+        status = error.status if type(error.status) is int else None
+        return cls(error.outcome, str(error), retry_after, status)
+
+
+def _refuse_awaitable(body: object) -> None:
+    try:
+        refuse_deferred(body)
+    except TypeError:
+        raise FetchError(
+            "fetch returned an awaitable or a generator: write an ordinary function",
+            outcome="fetcher_raised",
+        ) from None

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from jwt_wsgi.callbacks import CallbackFailed, call, check_callables
-from jwt_wsgi.http.fetching import FetchError
+from jwt_wsgi.http.fetching import NO_HEADERS, FetchError
 
 logger = logging.getLogger("jwt_wsgi.jwks")
 
@@ -48,11 +48,14 @@ def check_headers(headers: object) -> None:
         )
 
 
-def request_headers(headers: Headers | None) -> dict[str, str]:
+def request_headers(
+    headers: Headers | None, own_headers: Mapping[str, str] = NO_HEADERS
+) -> dict[str, str]:
     """Return the headers of a request: the user's, and the default ones that the user did not set.
 
     Args:
         headers: The option `headers`. A callable is called.
+        own_headers: Headers of this very request, which replace all others.
 
     Raises:
         FetchError: The callable raised an exception, or the headers are not valid.
@@ -60,6 +63,10 @@ def request_headers(headers: Headers | None) -> dict[str, str]:
     merged = dict(_DEFAULT_HEADERS)
     for name, value in _read(headers).items():
         merged[_SPELLINGS.get(name.lower(), name)] = value
+    if own_headers:
+        replaced = {name.lower() for name in own_headers}
+        merged = {name: value for name, value in merged.items() if name.lower() not in replaced}
+        merged.update(own_headers)
     return merged
 
 

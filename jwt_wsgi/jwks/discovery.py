@@ -1,10 +1,10 @@
-"""The URL of a key set: configured, or discovered from the issuer's metadata.
+"""The URL of a key set or an endpoint: configured, or discovered from the issuer's metadata.
 
 OpenID Connect Discovery 1.0 §4 and RFC 8414 §3.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
 from jwt_wsgi.http.fetching import FetchError, Reply
@@ -24,27 +24,54 @@ class MetadataURLs(NamedTuple):
     rfc8414: str
 
 
+class Place(NamedTuple):
+    """The thing that is looked for in the metadata, and the words of errors about it.
+
+    Attributes:
+        member: The member of the metadata that has the URL.
+        option: The option that has a configured URL.
+        remedy: What to do if the metadata has no usable URL.
+        reader: What fetches from the URL.
+    """
+
+    member: str
+    option: str
+    remedy: str
+    reader: str
+
+
+#: The key set of an issuer (OpenID Connect Discovery 1.0 §3, RFC 8414 §2).
+KEY_SET: Final = Place(
+    "jwks_uri", "uri", "name the URL of the key set, RemoteJWKS(uri)", "the source of the keys"
+)
+
+
 class Location:
-    """The location of a key set: a URL, or the `jwks_uri` in the issuer's metadata.
+    """The location of a key set or an endpoint: a URL, or the one in the issuer's metadata.
 
     A discovered URL is remembered until `forget` is called.
 
     Args:
-        uri: The URL of the key set, or None to discover it.
+        uri: The URL, or None to discover it.
         issuer: The issuer's URL, used only if `uri` is None.
         allow_http: True to accept plain http anywhere. Default False: only on loopback.
+        place: What is looked for. By default the key set.
 
     Raises:
         ValueError: The URL may not be fetched.
     """
 
-    def __init__(self, uri: str | None, *, issuer: str = "", allow_http: bool = False) -> None:
+    def __init__(
+        self, uri: str | None, *, issuer: str = "", allow_http: bool = False, place: Place = KEY_SET
+    ) -> None:
         self._uri = uri
         self._issuer = issuer
+        self._place = place
         self._allow_http = allow_http
         self._allow_http_keys = allow_http
         if uri is not None:
-            check_url(uri, option="uri", allow_http=allow_http)
+            check_url(uri, option=place.option, allow_http=allow_http)
+            self._issuer = ""
             return
         parts = check_url(issuer, option="issuer", allow_http=allow_http)
         if "?" in issuer:
@@ -58,7 +85,7 @@ class Location:
         return f"issuer {self._issuer}" if self._issuer else f"uri {self._uri}"
 
     def find(self, fetch: Callable[[str], Reply]) -> str:
-        """Return the URL of the key set; fetch the metadata if it is not known.
+        """Return the URL; fetch the metadata if it is not known.
 
         Args:
             fetch: Fetches a document by its URL.
@@ -66,12 +93,15 @@ class Location:
         Raises:
             FetchError: The metadata cannot be fetched or is not valid.
         """
-        if self._uri is None:
-            self._uri = self._read_jwks_uri(self._fetch_metadata(fetch))
-        return self._uri
+        # Another thread may forget the URL at any moment.
+        url = self._uri
+        if url is None:
+            url = self._read_url(self._fetch_metadata(fetch))
+            self._uri = url
+        return url
 
     def forget(self) -> None:
-        """Forget a discovered URL, because its keys could not be fetched."""
+        """Forget a discovered URL, because nothing could be fetched from it."""
         if self._issuer:
             self._uri = None
 
@@ -84,29 +114,29 @@ class Location:
                 raise
         return fetch(urls.rfc8414).body
 
-    def _read_jwks_uri(self, document: bytes) -> str:
+    def _read_url(self, document: bytes) -> str:
         try:
             metadata = read_document(document)
             _check_issuer(metadata.get("issuer"), self._issuer)
-            return self._check_jwks_uri(metadata.get("jwks_uri"))
+            return self._check_url(metadata.get(self._place.member))
         except ValueError as error:
             raise FetchError(f"the metadata: {error}") from None
 
-    def _check_jwks_uri(self, uri: Any) -> str:
-        """Return the `jwks_uri` if it may be fetched."""
-        if uri is None:
-            raise ValueError("it has no jwks_uri: name the URL of the key set, RemoteJWKS(uri)")
+    def _check_url(self, url: Any) -> str:
+        """Return the URL of the metadata if it may be fetched."""
+        member = self._place.member
+        if url is None:
+            raise ValueError(f"it has no {member}: {self._place.remedy}")
         try:
-            parts = check_url(uri, option="jwks_uri", allow_http=self._allow_http)
+            parts = check_url(url, option=member, allow_http=self._allow_http)
         except PlainHTTPError:
-            raise ValueError(_plain_http(uri)) from None
+            raise ValueError(_plain_http(url, self._place)) from None
         except ValueError:
             raise ValueError(
-                f"its jwks_uri {uri!a:.200} is not an https URL: name the URL of the key set, "
-                "RemoteJWKS(uri)"
+                f"its {member} {url!a:.200} is not an https URL: {self._place.remedy}"
             ) from None
-        _check_scheme(uri, parts.scheme, allow_http=self._allow_http_keys)
-        return str(uri)
+        _check_scheme(url, parts.scheme, self._place, allow_http=self._allow_http_keys)
+        return str(url)
 
     def __repr__(self) -> str:
         return self._issuer or str(self._uri)
@@ -135,13 +165,13 @@ def _check_issuer(issuer: object, expected: str) -> None:
         raise ValueError(f"it names the issuer {issuer!a:.200}, not {expected!a} (RFC 8414 §3.3)")
 
 
-def _check_scheme(uri: str, scheme: str, *, allow_http: bool) -> None:
+def _check_scheme(url: str, scheme: str, place: Place, *, allow_http: bool) -> None:
     if scheme != "https" and not allow_http:
-        raise ValueError(_plain_http(uri))
+        raise ValueError(_plain_http(url, place))
 
 
-def _plain_http(uri: str) -> str:
+def _plain_http(url: str, place: Place) -> str:
     return (
-        f"its jwks_uri {uri!a:.200} must be https: the issuer must publish such a URL, or, if the "
-        "network is trusted, the source of the keys needs allow_http=True"
+        f"its {place.member} {url!a:.200} must be https: the issuer must publish such a URL, or, "
+        f"if the network is trusted, {place.reader} needs allow_http=True"
     )

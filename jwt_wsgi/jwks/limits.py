@@ -35,10 +35,10 @@ class Limits:
     max_waiting: int = 2
 
     def __post_init__(self) -> None:
-        _check_positive_seconds("cache_ttl", self.cache_ttl)
-        _check_positive_seconds("timeout", self.timeout)
-        _check_seconds("cooldown", self.cooldown)
-        _check_seconds("stale_for", self.stale_for)
+        check_positive_seconds("cache_ttl", self.cache_ttl)
+        check_positive_seconds("timeout", self.timeout)
+        check_seconds("cooldown", self.cooldown)
+        check_seconds("stale_for", self.stale_for)
         _check_budget(self.requests_per_minute)
         _check_max_waiting(self.max_waiting)
 
@@ -66,12 +66,14 @@ class PerKidLimits(Limits):
         return self.on_demand_budget
 
 
-def _check_positive_seconds(option: str, value: float) -> None:
+def check_positive_seconds(option: str, value: float) -> None:
+    """Raise `ValueError` if an option is not a number of seconds above 0."""
     if not is_finite_number(value) or value < _NANOSECOND:
         raise ValueError(f"{option}={value!r}: write seconds above 0")
 
 
-def _check_seconds(option: str, value: float) -> None:
+def check_seconds(option: str, value: float) -> None:
+    """Raise `ValueError` if an option is not a number of seconds from 0."""
     if not is_finite_number(value) or value < 0:
         raise ValueError(f"{option}={value!r}: write seconds from 0")
 

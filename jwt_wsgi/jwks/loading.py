@@ -3,15 +3,13 @@
 import logging
 import os
 from functools import partial
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
-from jwt_wsgi.callbacks import refuse_deferred
-from jwt_wsgi.http.fetching import DeadlineFetcher, Fetch, FetchError, Outcome, Reply
+from jwt_wsgi.http.fetching import DeadlineFetcher, Fetch, FetchError, Reply, check_reply
 from jwt_wsgi.http.headers import Headers
 from jwt_wsgi.jose.keys import KeySet
 from jwt_wsgi.jose.strict_json import read_document
 from jwt_wsgi.jwks.discovery import Location
-from jwt_wsgi.options import is_finite_number
 
 logger = logging.getLogger("jwt_wsgi.jwks")
 
@@ -28,30 +26,6 @@ class LoadedKeys(NamedTuple):
     keys: KeySet
     max_age: float | None
     body: bytes
-
-
-class LoadFailure(NamedTuple):
-    """The failure of one load.
-
-    Attributes:
-        outcome: The outcome that `Fetched` reports.
-        reason: The text for the log and for `last_error`.
-        retry_after: The seconds that the server asked to wait, or 0.
-    """
-
-    outcome: Outcome
-    reason: str
-    retry_after: float
-
-    @classmethod
-    def of(cls, error: BaseException) -> Self:
-        """Return the failure that an exception from `KeyLoader.load` stands for."""
-        if not isinstance(error, FetchError):
-            # The text of any other exception may quote a secret, so only its type is named.
-            return cls("fetcher_raised", f"the fetch raised {type(error).__name__}", 0)
-        # A user's fetch may set any attribute to anything.
-        retry_after = error.retry_after if is_finite_number(error.retry_after) else 0
-        return cls(error.outcome, str(error), retry_after)
 
 
 class KeyLoader:
@@ -126,17 +100,7 @@ def fetch_document(fetch: Fetch, url: str, max_bytes: int) -> Reply:
         FetchError: The document cannot be fetched, or is not bytes within the bound.
         Exception: Any exception that a user's `fetch` raises.
     """
-    answer = fetch(url)
-    reply = answer if isinstance(answer, Reply) else Reply(answer)
-    # A user's fetch may return anything, of any size.
-    _refuse_awaitable(reply.body)
-    if not isinstance(reply.body, bytes):
-        raise FetchError("fetch did not return bytes")
-    if reply.max_age is not None and not is_finite_number(reply.max_age):
-        raise FetchError("fetch returned a max_age that is neither None nor seconds")
-    if len(reply.body) > max_bytes:
-        raise FetchError(f"more than {max_bytes} bytes")
-    return reply
+    return check_reply(fetch(url), max_bytes)
 
 
 def built_in_client(
@@ -151,16 +115,6 @@ def built_in_client(
     from jwt_wsgi.http.client import Fetcher
 
     return Fetcher(timeout, max_bytes, headers, ca_certs, public_only)
-
-
-def _refuse_awaitable(body: object) -> None:
-    try:
-        refuse_deferred(body)
-    except TypeError:
-        raise FetchError(
-            "fetch returned an awaitable or a generator: write an ordinary function",
-            outcome="fetcher_raised",
-        ) from None
 
 
 def check_bound(option: str, value: int) -> None:

@@ -10,14 +10,14 @@ from functools import partial
 
 from jwt_wsgi.callbacks import check_callables
 from jwt_wsgi.errors import KeysUnavailable
-from jwt_wsgi.http.fetching import Fetch, Outcome
+from jwt_wsgi.http.fetching import Fetch, FetchFailure, Outcome
 from jwt_wsgi.http.headers import Headers
 from jwt_wsgi.jose.jwk import Key
 from jwt_wsgi.jose.keys import KeySet
 from jwt_wsgi.jwks.events import Fetched, Hooks, OnFetch, log_status
 from jwt_wsgi.jwks.kid_cache import KidCache
 from jwt_wsgi.jwks.limits import PerKidLimits
-from jwt_wsgi.jwks.loading import LoadFailure, built_in_client
+from jwt_wsgi.jwks.loading import built_in_client
 from jwt_wsgi.jwks.lock import ProcessLock
 from jwt_wsgi.jwks.pem_documents import (
     LoadedKey,
@@ -269,7 +269,7 @@ class RemotePEM:
             self._lock.notify_all()
 
     def _record_failure(self, lease: int, kid: str, error: BaseException) -> Outcome:
-        failure = LoadFailure.of(error)
+        failure = FetchFailure.of(error)
         if says_no_such_key(error):
             # Strangers cause it, with kids that they invent.
             logger.info("keys of %r: there is no key %s", self._documents, kid)

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from jwt_wsgi.http.back_off import BackOff
 from jwt_wsgi.jwks.burst import Burst
 from jwt_wsgi.jwks.limits import Limits
 
@@ -29,9 +30,6 @@ BUDGET_WINDOW: Final = 60.0
 
 #: How many time-outs a lease lasts. Discovery may fetch two documents before the keys.
 LEASE_TIMEOUTS: Final = 4
-
-# The back-off stops doubling here, far beyond MAX_BACK_OFF.
-_MAX_STEP: Final = 10
 
 # A moment that is earlier than any other.
 _NEVER: Final = float("-inf")
@@ -97,8 +95,7 @@ class Schedule:
         self._installed_lease = 0
 
         # What delays the next fetch.
-        self._back_off_step = 0
-        self._back_off_ends = _NEVER
+        self._back_off = BackOff(MAX_BACK_OFF, random)
         self._burst = Burst(limits.burst, limits.cooldown)
         self._recent_starts: deque[float] = deque()
 
@@ -116,7 +113,7 @@ class Schedule:
 
         It may be called without the lock.
         """
-        return now < self._back_off_ends or self.in_flight(now)
+        return now < self._back_off.ends_at or self.in_flight(now)
 
     def start(self, now: float, *, on_demand: bool = False) -> int | None:
         """Return the number of a new lease, or None if no fetch may start now.
@@ -151,7 +148,7 @@ class Schedule:
             return False
         gave_up_at = self._lease_ends - (LEASE_TIMEOUTS - 1) * self.limits.timeout
         self._lease_ends = None
-        self._back_off(gave_up_at, retry_after=0)
+        self._count_failure(gave_up_at, retry_after=0)
         return True
 
     def record_success(self, lease: int, now: float, max_age: float | None) -> bool:
@@ -183,8 +180,7 @@ class Schedule:
             self._lease_ends = None
         self.last_fetch_failed = False
         self._successes += 1
-        self._back_off_step = 0
-        self._back_off_ends = _NEVER
+        self._back_off.end()
         return True
 
     def lifetime(self, max_age: float | None) -> float:
@@ -225,7 +221,7 @@ class Schedule:
         if lease != self.last_lease or self._lease_ends is None:
             return
         self._lease_ends = None
-        self._back_off(now, retry_after)
+        self._count_failure(now, retry_after)
 
     def drop_lease(self) -> None:
         """Forget the running fetch: its thread did not survive a fork."""
@@ -276,13 +272,10 @@ class Schedule:
     def _next_start(self) -> float:
         """Return the moment from which back-off and budget allow a fetch again."""
         if len(self._recent_starts) < self.limits.requests_per_minute:
-            return self._back_off_ends
-        return max(self._back_off_ends, self._recent_starts[0] + BUDGET_WINDOW)
+            return self._back_off.ends_at
+        return max(self._back_off.ends_at, self._recent_starts[0] + BUDGET_WINDOW)
 
-    def _back_off(self, since: float, retry_after: float) -> None:
+    def _count_failure(self, since: float, retry_after: float) -> None:
         self.last_fetch_failed = True
         self._failures += 1
-        pause = min(MAX_BACK_OFF, 2.0**self._back_off_step)
-        jittered = pause * (0.8 + 0.4 * self._random())
-        self._back_off_step = min(self._back_off_step + 1, _MAX_STEP)
-        self._back_off_ends = since + max(jittered, min(MAX_BACK_OFF, retry_after))
+        self._back_off.begin(since, retry_after)

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final, NamedTuple
 
-from jwt_wsgi.http.fetching import Outcome
+from jwt_wsgi.http.fetching import FetchFailure, Outcome
 from jwt_wsgi.jose.keys import KeySet
 from jwt_wsgi.jwks.events import Fetched, Hooks, log_status
-from jwt_wsgi.jwks.loading import KeyLoader, LoadedKeys, LoadFailure
+from jwt_wsgi.jwks.loading import KeyLoader, LoadedKeys
 from jwt_wsgi.jwks.lock import ProcessLock
 from jwt_wsgi.jwks.schedule import LEASE_TIMEOUTS, KeyStatus, Schedule
 from jwt_wsgi.jwks.source import KidChanges, changed_kids, same_keys, without_kids
@@ -237,7 +237,7 @@ class FetchWorker:
         try:
             result = self._obtain(lease, is_found)
         except BaseException as error:
-            result = self._record_failure(lease, LoadFailure.of(error))
+            result = self._record_failure(lease, FetchFailure.of(error))
             self._announce(result, started_at)
             if not isinstance(error, Exception):
                 raise
@@ -250,7 +250,7 @@ class FetchWorker:
         self._install(lease, loaded)
         return FetchResult("ok", len(loaded.keys.keys))
 
-    def _record_failure(self, lease: int, failure: LoadFailure) -> FetchResult:
+    def _record_failure(self, lease: int, failure: FetchFailure) -> FetchResult:
         self._location.forget()
         with self.lock:
             consequence = self._consequence()
