@@ -27,12 +27,18 @@ from jwt_wsgi.jose.claim_lookup import (
 _REQUIRED_CLAIMS = {
     "jwt": ("exp",),
     "at+jwt": ("iss", "exp", "aud", "sub", "client_id", "iat", "jti"),
+    "introspected": (),
 }
 
 #: The claims that must be strings where they are present.
-_STRING_CLAIMS = {"jwt": ("sub", "jti"), "at+jwt": ("sub", "jti", "client_id")}
+_STRING_CLAIMS = {
+    "jwt": ("sub", "jti"),
+    "at+jwt": ("sub", "jti", "client_id"),
+    "introspected": ("sub", "jti"),
+}
 
-#: The media types of an access token, as `media_type` returns them.
+#: The media types of an access token, as `media_type` returns them. The answer of an introspection
+#: endpoint has no header.
 _ACCEPTED_TYPES = {"jwt": frozenset({"jwt", "at+jwt"}), "at+jwt": frozenset({"at+jwt"})}
 
 #: The types of tokens that are signed by an issuer, and never are access tokens: DPoP proofs
@@ -40,8 +46,9 @@ _ACCEPTED_TYPES = {"jwt": frozenset({"jwt", "at+jwt"}), "at+jwt": frozenset({"at
 #: Back-Channel Logout §2.4).
 NEVER_ACCESS_TOKENS = frozenset({"dpop+jwt", "secevent+jwt", "logout+jwt"})
 
-#: The moment before all others.
+#: The moment before all others, and the one after all others.
 _BEFORE_ALL = float("-inf")
+_AFTER_ALL = float("inf")
 
 #: The claims by which an ID token can be recognised (OpenID Connect Core §2, §3.3.2.11).
 _ID_TOKEN_CLAIMS = ("at_hash", "c_hash", "s_hash")
@@ -56,7 +63,7 @@ _TELLING_CLAIMS = frozenset({*_ID_TOKEN_CLAIMS, _EVENTS})
 class Dates(NamedTuple):
     """The times of a token, in seconds since the epoch; None where the claim is absent."""
 
-    exp: float
+    exp: float | None
     nbf: float | None = None
     iat: float | None = None
 
@@ -78,7 +85,8 @@ class TokenProfile:
         audiences: The accepted audiences; None accepts every audience.
         leeway: The tolerance for clocks that differ, in seconds.
         max_age: The greatest age of a token in seconds, counted from `iat`; None is any age.
-        name: The profile of the token's type: `jwt`, or `at+jwt` for RFC 9068.
+        name: The profile of the token's type: `jwt`, `at+jwt` for RFC 9068, or `introspected` for
+            the answer of an introspection endpoint (RFC 7662), in which every claim is optional.
         types: The accepted media types, as `media_type` returns them; None accepts those of the
             profile.
         allow_id_tokens: True accepts ID tokens too.
@@ -158,7 +166,7 @@ def check_claims(claims: Mapping[str, Any], profile: TokenProfile) -> Dates:
     """
     _check_presence(claims, profile)
     dates = Dates(
-        exp=_read_date(claims, "exp"),
+        exp=_read_date(claims, "exp") if "exp" in claims else None,
         nbf=_read_date(claims, "nbf") if "nbf" in claims else None,
         iat=_read_date(claims, "iat") if "iat" in claims else None,
     )
@@ -181,7 +189,7 @@ def check_times(dates: Dates, profile: TokenProfile, now: float) -> None:
     Raises:
         InvalidToken: The token has expired, is not yet valid, or is too old.
     """
-    if now >= dates.exp + profile.leeway:
+    if dates.exp is not None and now >= dates.exp + profile.leeway:
         raise InvalidToken("token_expired", expected=f"exp after {now}", found=dates.exp)
     begin = dates.begin
     if begin is not None and now < begin - profile.leeway:
@@ -199,11 +207,12 @@ def validity_window(dates: Dates, profile: TokenProfile) -> tuple[float, float]:
     begin = dates.begin
     if begin is None:
         begin = _BEFORE_ALL
+    end = _AFTER_ALL if dates.exp is None else dates.exp
     if profile.max_age is None:
-        return begin, dates.exp
+        return begin, end
     if dates.iat is None:
         return begin, _BEFORE_ALL
-    return begin, min(dates.exp, dates.iat + profile.max_age)
+    return begin, min(end, dates.iat + profile.max_age)
 
 
 def check_predicates(claims: Mapping[str, Any], profile: TokenProfile) -> None:

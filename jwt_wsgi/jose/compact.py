@@ -97,7 +97,7 @@ def parse(
     Raises:
         InvalidToken: `token` is not exactly one compact JWS, or its header is unsupported.
     """
-    _check_text(token, max_bytes)
+    check_text(token, max_bytes)
     signing_input, _, signature = token.rpartition(".")
     protected, dot, payload = signing_input.partition(".")
     if not protected or not dot or not signature or "." in payload:
@@ -182,7 +182,12 @@ def check_signature(compact: Compact, alg: str, keys: tuple[Key, ...]) -> None:
     raise InvalidToken("signature_invalid", found=compact.header.get("kid"))
 
 
-def _check_text(token: str, max_bytes: int) -> None:
+def check_text(token: str, max_bytes: int) -> None:
+    """Check that a token is ASCII text of an acceptable size.
+
+    Raises:
+        InvalidToken: It is not.
+    """
     if not isinstance(token, str):
         raise InvalidToken("token_malformed", expected="text", found=type(token).__name__)
     if not token.isascii():

@@ -3,26 +3,20 @@
 import base64
 import json
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from josepy import jwa
 
 from jwt_wsgi.jose.algorithms import ALGORITHMS, remedy_for
+from jwt_wsgi.jose.signing import signer_for
 
 try:
     from cryptography.hazmat.primitives.asymmetric import mldsa
 except ImportError:  # The module is new in cryptography 47.
     mldsa = None  # type: ignore[assignment]
 
-_HASHES: dict[str, Callable[[], hashes.HashAlgorithm]] = {
-    "256": hashes.SHA256,
-    "384": hashes.SHA384,
-    "512": hashes.SHA512,
-}
 _CURVES: dict[str, ec.EllipticCurve] = {
     "ES256": ec.SECP256R1(),
     "ES384": ec.SECP384R1(),
@@ -71,7 +65,7 @@ class SigningKey:
 
     def sign(self, message: bytes) -> bytes:
         """Return the signature over `message`, in the form that a token has it (RFC 7518 §3)."""
-        signature: bytes = _signer(self.algorithm)(self.private, message)
+        signature: bytes = signer_for(self.algorithm)(self.private, message)
         return signature
 
 
@@ -147,18 +141,6 @@ def _generate_raw(algorithm: str) -> Any:
     if algorithm == "Ed448":
         return ed448.Ed448PrivateKey.generate()
     return ed25519.Ed25519PrivateKey.generate()
-
-
-def _signer(algorithm: str) -> Callable[[Any, bytes], bytes]:
-    if algorithm[:2] == "PS":
-        hash_algorithm = _HASHES[algorithm[2:]]()
-        # RFC 7518 §3.5: the salt is as long as the hash.
-        pss = padding.PSS(mgf=padding.MGF1(hash_algorithm), salt_length=padding.PSS.DIGEST_LENGTH)
-        return lambda key, message: key.sign(message, pss, hash_algorithm)
-    if ALGORITHMS[algorithm].kty in _RAW:
-        return lambda key, message: key.sign(message)
-    signer: Callable[[Any, bytes], bytes] = jwa.JWASignature.from_json(algorithm).sign
-    return signer
 
 
 def _base64url_uint(value: int) -> str:
