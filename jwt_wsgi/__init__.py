@@ -14,7 +14,8 @@ from jwt_wsgi.errors import (
     NonceRequired,
     TemporarilyUnavailable,
 )
-from jwt_wsgi.issuer import ANY_AUDIENCE, Issuer
+from jwt_wsgi.introspection.introspection import Introspection
+from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.jwks.remote import RemoteJWKS
 from jwt_wsgi.jwks.remote_pem import RemotePEM
 from jwt_wsgi.jwks.static import SharedSecret, StaticJWKS
@@ -38,6 +39,7 @@ from jwt_wsgi.policy.requirements import (
 )
 from jwt_wsgi.possession.dpop import DPoP
 from jwt_wsgi.possession.nonces import DPoPNonces
+from jwt_wsgi.token_options import ANY_AUDIENCE
 from jwt_wsgi.verifier import Verifier
 
 __all__ = [
@@ -55,6 +57,7 @@ __all__ = [
     "Forbidden",
     "InsufficientAuthentication",
     "InsufficientScope",
+    "Introspection",
     "InvalidProof",
     "InvalidRequest",
     "InvalidToken",

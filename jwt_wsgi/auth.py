@@ -5,7 +5,7 @@ from typing import Any, Final, NamedTuple
 
 from jwt_wsgi.bindings import Binding
 from jwt_wsgi.jose.encoding import decode
-from jwt_wsgi.jose.strict_json import read_object
+from jwt_wsgi.jose.strict_json import read_document, read_object
 
 CREDENTIALS_KEY = "jwt_wsgi.credentials"
 OFFERED_KEY = "jwt_wsgi.offered"
@@ -61,7 +61,7 @@ class Auth:
     no other request.
 
     Args:
-        token: The token's text, in the compact serialization.
+        token: The token's text: a JWT in the compact serialization, or an opaque token.
         issuer: The trusted issuer.
         scopes: The granted scopes.
         judged_at: When the token was verified, in seconds since the epoch. Where it is
@@ -70,6 +70,8 @@ class Auth:
             first use.
         header: The token's header. Where it is None, it is read from `token` on first use.
         possession: The keys of the token that the request proved.
+        answer: The answer of the introspection endpoint (RFC 7662 §2.2), whose members are the
+            claims. Where it is None, the token is a JWT. With an answer, the header is empty.
 
     Attributes:
         token: The token's text, for calls to another API on the user's behalf.
@@ -80,7 +82,16 @@ class Auth:
             `dpop`, `mtls`, both or neither.
     """
 
-    __slots__ = ("_claims", "_header", "issuer", "judged_at", "possession", "scopes", "token")
+    __slots__ = (
+        "_answer",
+        "_claims",
+        "_header",
+        "issuer",
+        "judged_at",
+        "possession",
+        "scopes",
+        "token",
+    )
 
     def __init__(
         self,
@@ -91,6 +102,7 @@ class Auth:
         claims: dict[str, Any] | None = None,
         header: dict[str, Any] | None = None,
         possession: Possession = NO_POSSESSION,
+        answer: bytes | None = None,
     ) -> None:
         self.token = token
         self.issuer = issuer
@@ -99,20 +111,34 @@ class Auth:
         self._claims = claims
         self._header = header
         self.possession = possession
+        self._answer = answer
 
     @property
     def claims(self) -> dict[str, Any]:
-        """The token's claims, by name (RFC 7519 §4)."""
+        """The token's claims, by name (RFC 7519 §4).
+
+        Of an opaque token they are the members of the endpoint's answer (RFC 7662 §2.2).
+        """
         if self._claims is None:
-            self._claims = _read_segment(self.token.split(".")[1])
+            if self._answer is None:
+                self._claims = _read_segment(self.token.split(".")[1])
+            else:
+                self._claims = read_document(self._answer)
         return self._claims
 
     @property
     def header(self) -> dict[str, Any]:
-        """The token's header (RFC 7515 §4)."""
+        """The token's header (RFC 7515 §4). Of an opaque token it is empty."""
         if self._header is None:
-            self._header = _read_segment(self.token.split(".")[0])
+            self._header = {}
+            if self._answer is None:
+                self._header = _read_segment(self.token.split(".")[0])
         return self._header
+
+    @property
+    def is_introspected(self) -> bool:
+        """True if the claims are the answer of an introspection endpoint, not those of a JWT."""
+        return self._answer is not None
 
     @property
     def subject(self) -> str | None:

@@ -44,6 +44,8 @@ REASONS: dict[str, str] = {
     "proof_replayed": "The DPoP proof was used before",
     "certificate_unavailable": "The client certificate is temporarily unknown",
     "store_unavailable": "A shared store is temporarily unavailable",
+    "token_inactive": "The token is not active",
+    "introspection_unavailable": "The token's status is temporarily unavailable",
     "token_revoked": "The token has been revoked",
     "revocation_unknown": "The token's revocation status is temporarily unknown",
     "insufficient_scope": "The token lacks a required scope",
@@ -80,6 +82,8 @@ class AuthError(Exception):
             challenge offers the schemes that satisfy it.
         token_scheme: The scheme under which the token must be sent, as its verified claim `cnf`
             tells; None where that is unknown.
+        is_introspected: True if an introspection endpoint is asked about such a token, which then
+            need not be a JWT.
 
     Raises:
         ValueError: `reason` is not one of `REASONS`.
@@ -91,6 +95,7 @@ class AuthError(Exception):
 
     demand: Alternatives = UNBOUND
     token_scheme: str | None = None
+    is_introspected: bool = False
 
     def __init__(
         self,

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from typing import Final
 
 from jwt_wsgi.bindings import provable, require_both
+from jwt_wsgi.introspection.introspection import Introspection
 from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.jose.algorithms import FAPI2_ALGORITHMS
 from jwt_wsgi.possession.dpop import DPoP
@@ -27,11 +28,13 @@ SHORTEST_LEEWAY: Final = 10
 LONGEST_LEEWAY: Final = 60
 
 
-def check_fits(issuer: Issuer, judge: PossessionJudge, *, checks_revocation: bool) -> None:
+def check_fits(
+    issuer: Issuer | Introspection, judge: PossessionJudge, *, checks_revocation: bool
+) -> None:
     """Check that a stack can accept the tokens of an issuer at all.
 
     Args:
-        issuer: The issuer.
+        issuer: The issuer, of JWTs or of opaque tokens.
         judge: The judge of possession of the stack.
         checks_revocation: True if the stack checks the revocation of tokens.
 
@@ -39,12 +42,12 @@ def check_fits(issuer: Issuer, judge: PossessionJudge, *, checks_revocation: boo
         ValueError: It cannot. The text names the option and the remedy.
     """
     demand = require_both(judge.demand, issuer.binding_rules.demand)
-    if issuer.is_fapi2:
+    if isinstance(issuer, Issuer) and issuer.is_fapi2:
         _check_fapi2(issuer, judge, checks_revocation=checks_revocation)
     if not provable(demand, judge.bindings):
         raise ValueError(
-            f"Issuer({issuer.issuer!r}, sender_constrained=True): this stack checks no possession; "
-            f"{CHECK_KEYS}"
+            f"{type(issuer).__name__}({issuer.issuer!r}, sender_constrained=True): this stack "
+            f"checks no possession; {CHECK_KEYS}"
         )
 
 
@@ -54,10 +57,10 @@ def _check_fapi2(issuer: Issuer, judge: PossessionJudge, *, checks_revocation: b
         raise ValueError(
             f"{name}: accepts sender-constrained tokens only ({_RESOURCE_SERVERS}); {CHECK_KEYS}"
         )
-    if not checks_revocation:
+    if not checks_revocation and issuer.introspect is None:
         raise ValueError(
             f"{name}: the revocation of tokens must be checked ({_RESOURCE_SERVERS}); give the "
-            "stack is_revoked=..."
+            "stack is_revoked=..., or the issuer introspect=Introspection(...)"
         )
     check_leeway(name, "leeway", issuer.profile.leeway)
     forbidden = sorted(issuer.algorithms.difference(FAPI2_ALGORITHMS))

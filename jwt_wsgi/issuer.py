@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any, Final, Literal
 
 from jwt_wsgi.http.urls import PlainHTTPError
+from jwt_wsgi.introspection.introspection import Introspection
 from jwt_wsgi.jose.algorithms import ALGORITHMS, FAPI2_ALGORITHMS, remedy_for
 from jwt_wsgi.jose.claim_lookup import ClaimName, check_claim_name, required_values
 from jwt_wsgi.jose.claims import NEVER_ACCESS_TOKENS, TokenProfile, media_type
@@ -14,23 +15,14 @@ from jwt_wsgi.jwks.selection import select_keys
 from jwt_wsgi.jwks.source import KeySource
 from jwt_wsgi.options import is_finite_number
 from jwt_wsgi.possession.judgement import BindingRules
+from jwt_wsgi.token_options import ANY_AUDIENCE as ANY_AUDIENCE
+from jwt_wsgi.token_options import Audience, check_flag, check_issuer_name, token_profile
 
 _PROFILES = ("jwt", "at+jwt", "fapi2")
 #: The algorithms that are allowed by default.
 _DEFAULT_ALGORITHMS = ("RS256",)
 #: The section that the errors about "fapi2" name.
 _FAPI2_RESOURCE_SERVERS: Final = "FAPI 2.0 Security Profile §5.3.4"
-#: Seconds; a longer leeway would keep expired tokens alive.
-_MAX_LEEWAY = 300
-
-
-class _AnyAudience:
-    def __repr__(self) -> str:
-        return "ANY_AUDIENCE"
-
-
-#: Waives the audience by name: tokens meant for any API of this issuer are accepted.
-ANY_AUDIENCE: Final = _AnyAudience()
 
 
 class Issuer:
@@ -67,6 +59,9 @@ class Issuer:
             `client_certificate` is not. Whoever holds such a token can use it.
         padded: True if the issuer pads the segments of its tokens (`=`), as load balancers of AWS
             do. Then each segment must have exactly its padding; without it, none may have any.
+        introspect: The `Introspection` whose endpoint is asked as well whether a token is active
+            (RFC 7662), so that a revoked token is refused once its cached answer has ended. The
+            claims of the token are those that count.
 
     Attributes:
         issuer: The issuer's name, as tokens write it in `iss`.
@@ -74,6 +69,7 @@ class Issuer:
         keys: The key source.
         discovers: True if the keys are discovered from `issuer`.
         binding_rules: The rules about tokens that are bound to a key.
+        introspect: The `Introspection` that is asked as well, or None.
         is_fapi2: True for the profile "fapi2".
 
     Raises:
@@ -84,7 +80,7 @@ class Issuer:
         self,
         issuer: str,
         *,
-        audience: str | Iterable[str] | _AnyAudience,
+        audience: Audience,
         keys: KeySource | Sequence[KeySource] | None = None,
         algorithms: Iterable[str] | None = None,
         leeway: float = 30,
@@ -99,10 +95,9 @@ class Issuer:
         padded: bool = False,
         sender_constrained: bool = False,
         accept_unproven_binding: bool = False,
+        introspect: Introspection | None = None,
     ) -> None:
-        if not isinstance(issuer, str) or issuer == "":
-            raise ValueError(f"issuer={issuer!r}: write the tokens' exact iss")
-        self.issuer = issuer
+        self.issuer = check_issuer_name(issuer)
         self.is_fapi2 = profile == "fapi2"
         self.algorithms = _check_algorithms(_or_default(algorithms, is_fapi2=self.is_fapi2))
         self.binding_rules = _binding_rules(
@@ -112,6 +107,9 @@ class Issuer:
         self.profile = _with_types(self.profile, types)
         self.profile = _with_id_tokens(self.profile, allow_id_tokens, is_fapi2=self.is_fapi2)
         self.profile = _with_header(self.profile, header, padded)
+        if introspect is not None and not isinstance(introspect, Introspection):
+            raise ValueError(f"introspect={introspect!r}: write an Introspection, or leave it out")
+        self.introspect = introspect
         self.scope_claim = None
         if scope_claim is not None:
             self.scope_claim = check_claim_name("scope_claim", scope_claim)
@@ -166,13 +164,8 @@ def _or_default(algorithms: Iterable[str] | None, *, is_fapi2: bool) -> Iterable
 def _binding_rules(
     sender_constrained: bool, accept_unproven_binding: bool, *, is_fapi2: bool
 ) -> BindingRules:
-    options = {
-        "sender_constrained": sender_constrained,
-        "accept_unproven_binding": accept_unproven_binding,
-    }
-    for option, value in options.items():
-        if not isinstance(value, bool):
-            raise ValueError(f"{option}={value!r}: write True or False")
+    check_flag("sender_constrained", sender_constrained)
+    check_flag("accept_unproven_binding", accept_unproven_binding)
     if accept_unproven_binding and is_fapi2:
         raise ValueError(
             "accept_unproven_binding=True beside profile='fapi2', which demands the proof "
@@ -195,21 +188,12 @@ def _token_profile(
     profile: str,
     claims: Mapping[ClaimName, Any] | None,
 ) -> TokenProfile:
-    if not is_finite_number(leeway) or not 0 <= leeway <= _MAX_LEEWAY:
-        raise ValueError(f"leeway={leeway!r}: write seconds, 0 to {_MAX_LEEWAY}")
     if max_age is not None and (not is_finite_number(max_age) or not 0 < max_age < 2**53):
         raise ValueError(f"max_age={max_age!r}: write seconds above 0, or leave it out")
     if profile not in _PROFILES:
         raise ValueError(f"profile={profile!r}: write 'jwt', 'at+jwt' or 'fapi2'")
-    fixed, predicates = required_values("claims", claims)
-    return TokenProfile(
-        audiences=_audiences(audience),
-        leeway=leeway,
-        max_age=max_age,
-        name="jwt" if profile == "fapi2" else profile,
-        fixed=fixed,
-        predicates=predicates,
-    )
+    name = "jwt" if profile == "fapi2" else profile
+    return replace(token_profile(name, audience, leeway, claims), max_age=max_age)
 
 
 def _with_types(profile: TokenProfile, types: Iterable[str] | None) -> TokenProfile:
@@ -228,8 +212,7 @@ def _with_types(profile: TokenProfile, types: Iterable[str] | None) -> TokenProf
 def _with_id_tokens(
     profile: TokenProfile, allow_id_tokens: bool, *, is_fapi2: bool
 ) -> TokenProfile:
-    if not isinstance(allow_id_tokens, bool):
-        raise ValueError(f"allow_id_tokens={allow_id_tokens!r}: write True or False")
+    check_flag("allow_id_tokens", allow_id_tokens)
     if not allow_id_tokens:
         return profile
     if is_fapi2:
@@ -252,24 +235,7 @@ def _with_id_tokens(
 def _with_header(
     profile: TokenProfile, header: Mapping[ClaimName, Any] | None, padded: bool
 ) -> TokenProfile:
-    if not isinstance(padded, bool):
-        raise ValueError(f"padded={padded!r}: write True or False")
+    check_flag("padded", padded)
     fixed, predicates = required_values("header", header)
     check_member_names(name for name, _ in (*fixed, *predicates))
     return replace(profile, header_fixed=fixed, header_predicates=predicates, padded=padded)
-
-
-def _audiences(audience: object) -> frozenset[str] | None:
-    if audience is ANY_AUDIENCE:
-        return None
-    names: list[Any] = []
-    if isinstance(audience, str):
-        names = [audience]
-    elif isinstance(audience, Iterable) and not isinstance(audience, Mapping):
-        names = list(audience)
-    if not names or not all(isinstance(name, str) and name for name in names):
-        raise ValueError(
-            f"audience={audience!r}: write the API's identifier, a list of them, "
-            "or ANY_AUDIENCE for anyone's"
-        )
-    return frozenset(names)

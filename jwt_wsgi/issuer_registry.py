@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeVar
 from jwt_wsgi.bindings import UNBOUND, Alternatives, require_either
 from jwt_wsgi.callbacks import CallbackFailed, call, check_callables
 from jwt_wsgi.errors import KeysUnavailable
+from jwt_wsgi.introspection.introspection import Introspection
 from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.jose.algorithms import ALGORITHMS
 from jwt_wsgi.jwks.discovery import Location
@@ -25,6 +26,9 @@ Value = TypeVar("Value")
 
 #: Takes an unverified `iss`; returns the `Issuer` of that name, or None for an untrusted one.
 Resolver = Callable[[str], Issuer | None]
+
+#: Who is trusted: an issuer of JWTs, one of opaque tokens, or a function that knows issuers.
+Trusted = Issuer | Introspection | Resolver
 
 #: How many names that produced a good token are cached.
 MAX_PROVEN = 10_000
@@ -60,18 +64,20 @@ class IssuerRegistry:
     a resolver returns an issuer without `keys`, its keys are discovered at public addresses only.
 
     Args:
-        issuers: An `Issuer`, a resolver, or several of either.
+        issuers: An `Issuer`, a resolver, or several of either; one `Introspection` may be among
+            them, which may have the name of an `Issuer`.
         clock: Returns monotonic seconds.
-        check: Called with each `Issuer` before it is trusted; raises `ValueError` for one that does
+        check: Called with each issuer before it is trusted; raises `ValueError` for one that does
             not fit the stack.
 
     Attributes:
-        configured: The configured issuers by name.
+        configured: The configured issuers of JWTs by name.
+        introspection: The `Introspection` that is asked about opaque tokens, or None.
         resolvers: The resolvers, in the order in which they are asked.
         description: The configured names for a refusal: all of them, or how many there are.
 
     Raises:
-        ValueError: For invalid arguments, or the same issuer twice.
+        ValueError: For invalid arguments, the same issuer twice, or more than one `Introspection`.
     """
 
     def __init__(
@@ -79,7 +85,7 @@ class IssuerRegistry:
         issuers: object,
         clock: Callable[[], float] = time.monotonic,
         *,
-        check: Callable[[Issuer], None] | None = None,
+        check: Callable[[Issuer | Introspection], None] | None = None,
     ) -> None:
         self._check = check
         self._clock = clock
@@ -87,6 +93,7 @@ class IssuerRegistry:
         self._unproven = _Answers()
         self._untrusted: OrderedDict[bytes, float] = OrderedDict()
         self.configured: dict[str, Issuer] = {}
+        self.introspection: Introspection | None = None
         self.resolvers: list[Resolver] = []
         members = tuple(issuers) if isinstance(issuers, Iterable) else (issuers,)
         if not members:
@@ -94,9 +101,10 @@ class IssuerRegistry:
         for member in members:
             self._add(member)
         # Made once: a refusal must not cost more where many issuers are configured.
-        self.description: list[str] | str = sorted(self.configured)[:_MAX_DESCRIBED]
-        if len(self.configured) > _MAX_DESCRIBED:
-            self.description = f"one of {len(self.configured)} configured issuers"
+        names = self.names
+        self.description: list[str] | str = sorted(names)[:_MAX_DESCRIBED]
+        if len(names) > _MAX_DESCRIBED:
+            self.description = f"one of {len(names)} configured issuers"
 
     def _add(self, member: object) -> None:
         if isinstance(member, Issuer):
@@ -106,6 +114,9 @@ class IssuerRegistry:
                 self._check(member)
             self.configured[member.issuer] = member
             return
+        if isinstance(member, Introspection):
+            self._add_introspection(member)
+            return
         if not callable(member) or isinstance(member, type):
             raise ValueError(
                 f"issuers holds {member!r}: write Issuer(url, audience=...), or a resolver of such"
@@ -113,10 +124,29 @@ class IssuerRegistry:
         check_callables(resolver=member)
         self.resolvers.append(member)
 
+    def _add_introspection(self, introspection: Introspection) -> None:
+        if self.introspection is not None:
+            raise ValueError(
+                "issuers holds two Introspections: opaque tokens do not say which one to ask, so a "
+                "stack has one"
+            )
+        if self._check is not None:
+            self._check(introspection)
+        self.introspection = introspection
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of the configured issuers."""
+        names = frozenset(self.configured)
+        return names if self.introspection is None else names | {self.introspection.issuer}
+
     @property
     def algorithms(self) -> frozenset[str]:
-        """The algorithms that any issuer allows; with a resolver, all there are."""
-        if self.resolvers:
+        """The algorithms that any issuer allows; with a resolver, all there are.
+
+        Without any issuer of JWTs, the name of its issuer refuses a JWT, whatever its algorithm.
+        """
+        if self.resolvers or not self.configured:
             return frozenset(ALGORITHMS)
         return frozenset().union(*(issuer.algorithms for issuer in self.configured.values()))
 
@@ -132,7 +162,9 @@ class IssuerRegistry:
         """The keys whose possession the issuers demand; with a resolver, none may be demanded."""
         if self.resolvers:
             return UNBOUND
-        demands = (issuer.binding_rules.demand for issuer in self.configured.values())
+        demands = [issuer.binding_rules.demand for issuer in self.configured.values()]
+        if self.introspection is not None:
+            demands.append(self.introspection.binding_rules.demand)
         return reduce(require_either, demands)
 
     def get(self, name: str) -> Issuer | None:

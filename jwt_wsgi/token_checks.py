@@ -6,42 +6,30 @@ from typing import Any, NamedTuple, Self
 
 from jwt_wsgi.cache import HeaderCache, TokenCache
 from jwt_wsgi.errors import AuthError, InvalidToken
+from jwt_wsgi.introspection.introspection import Introspection
+from jwt_wsgi.introspection.shapes import JWT_DOTS, classify
 from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.issuer_registry import IssuerRegistry
-from jwt_wsgi.jose.claim_lookup import granted_scopes, required_claim
-from jwt_wsgi.jose.claims import Dates, check_audience, check_claims, check_type, validity_window
+from jwt_wsgi.jose.claim_lookup import required_claim
+from jwt_wsgi.jose.claims import check_type
 from jwt_wsgi.jose.compact import (
     Compact,
     check_algorithm,
     check_padding,
     check_signature,
+    check_text,
     parse,
     read_segment,
 )
 from jwt_wsgi.jose.header_members import check_header_values
 from jwt_wsgi.jose.keys import KeySet, describe_keys
+from jwt_wsgi.jose.strict_json import read_document
 from jwt_wsgi.jwks.source import report_accepted_token, report_bad_signature
-from jwt_wsgi.possession.confirmation import Confirmation, read_confirmation, scheme_of
+from jwt_wsgi.possession.confirmation import scheme_of
+from jwt_wsgi.token_facts import VerifiedToken, judge_claims
 
 #: Receives each check that passed: its name, and the values that were compared.
 Recorder = Callable[..., object]
-
-
-class VerifiedToken(NamedTuple):
-    """The facts of a token that stay true as long as its issuer holds the same key set.
-
-    Between `valid_from` and `valid_until` (seconds since the epoch) nothing about its times can be
-    wrong. `keys` is None where the key set changed during verification: the token is then good for
-    this request, and is not cached. `confirmation` tells the keys that the token is bound to.
-    """
-
-    keys: KeySet | None
-    issuer: Issuer
-    dates: Dates
-    scopes: frozenset[str]
-    valid_from: float
-    valid_until: float
-    confirmation: Confirmation | None = None
 
 
 class FreshToken(NamedTuple):
@@ -49,12 +37,14 @@ class FreshToken(NamedTuple):
 
     Attributes:
         verified: The facts that may be cached.
+        issuer: The issuer that signed it.
         claims: The claims, as parsed.
         kid: The token's `kid`, or None.
         alg: The token's algorithm.
     """
 
     verified: VerifiedToken
+    issuer: Issuer
     claims: dict[str, Any]
     kid: Any
     alg: str
@@ -125,7 +115,43 @@ class TokenChecks:
             refusal.token_scheme = scheme_of(claims)
             refusal.demand = issuer.binding_rules.demand
             raise
-        return FreshToken(verified, claims, compact.header.get("kid"), alg)
+        return FreshToken(verified, issuer, claims, compact.header.get("kid"), alg)
+
+    def introspect(self, token: str, now: float) -> VerifiedToken | None:
+        """Return the facts of a token that the endpoint is asked about, or None for another one.
+
+        A JWT is for the `Issuer` that it names. Where there is none of that name, but the
+        `Introspection` has it, the endpoint is asked, as it is about every opaque token. Nothing
+        that one of them refuses is tried with the other.
+
+        Args:
+            token: The token's text.
+            now: The time in seconds since the epoch.
+
+        Raises:
+            InvalidToken: The token is not good.
+            TemporarilyUnavailable: The endpoint does not answer at the moment.
+        """
+        introspection = self._issuers.introspection
+        if introspection is None:
+            return None
+        check_text(token, self._max_token_bytes)
+        if token.count(".") != JWT_DOTS and self.record is _discard:
+            # A short cut: an answer about a text that is not a JWT is cached for no other reason.
+            verified = introspection.find_cached(token, now)
+            if verified is not None:
+                return verified
+        if not self._is_for_endpoint(token, introspection):
+            return None
+        self.record("text", token, introspection)
+        try:
+            verified = introspection.verify(token, now)
+        except AuthError as refusal:
+            refusal.is_introspected = True
+            raise
+        if self.record is not _discard:
+            self._record_answer(introspection, verified)
+        return verified
 
     def confirm(self, token: FreshToken) -> None:
         """Note that a token passed every check, so that its issuer and its key are worth keeping.
@@ -133,26 +159,41 @@ class TokenChecks:
         Args:
             token: The token.
         """
-        issuer = token.verified.issuer
         if self._issuers.resolvers:
-            self._issuers.confirm(issuer)
-        report_accepted_token(issuer.keys, token.kid, token.alg)
+            self._issuers.confirm(token.issuer)
+        report_accepted_token(token.issuer.keys, token.kid, token.alg)
+
+    def _is_for_endpoint(self, token: str, introspection: Introspection) -> bool:
+        """Return True for a token that the endpoint is asked about.
+
+        Raises:
+            InvalidToken: The text is neither a JWT nor one b64token (RFC 6750 §2.1).
+        """
+        shape = classify(token)
+        if not shape.is_jwt:
+            if not shape.is_b64token:
+                expected = "a JWT or one b64token"
+                raise InvalidToken("token_malformed", expected=expected, found="other characters")
+            return True
+        name = shape.issuer
+        return name == introspection.issuer and self._issuers.get(name) is None
+
+    def _record_answer(self, introspection: Introspection, verified: VerifiedToken) -> None:
+        claims = read_document(verified.answer or b"")
+        self.record("answer", introspection, claims)
+        self.record("claims", introspection.profile, claims, verified.dates)
 
     def _check_contents(
         self, compact: Compact, claims: dict[str, Any], issuer: Issuer, keys_before: KeySet | None
     ) -> VerifiedToken:
         """Check what stays true for the token's lifetime, and return the facts."""
-        check_audience(claims, issuer.profile)
-        dates = check_claims(claims, issuer.profile)
-        confirmation = read_confirmation(claims)
+        verified = judge_claims(claims, issuer)
         check_header_values(compact.header, issuer.profile)
-        self.record("claims", issuer.profile, claims, dates)
-        scopes = self._cache.shared_scopes(granted_scopes(claims, issuer.scope_claim))
-        valid_from, valid_until = validity_window(dates, issuer.profile)
+        self.record("claims", issuer.profile, claims, verified.dates)
         keys = keys_before
         if keys is not issuer.keys.held():
             keys = None
-        return VerifiedToken(keys, issuer, dates, scopes, valid_from, valid_until, confirmation)
+        return verified._replace(keys=keys, scopes=self._cache.shared_scopes(verified.scopes))
 
     def _check_origin(self, compact: Compact, alg: str, issuer: Issuer) -> None:
         """Check the algorithm, the type and the signature against this one issuer."""

@@ -3,7 +3,7 @@
 import copy
 import time
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, cast
 
 from jwt_wsgi.auth import NO_POSSESSION, Auth
 from jwt_wsgi.bindings import DPOP_SCHEME, UNBOUND, Alternatives, require_both
@@ -11,8 +11,9 @@ from jwt_wsgi.cache import HeaderCache, TokenCache
 from jwt_wsgi.callbacks import check_callables
 from jwt_wsgi.errors import AuthError
 from jwt_wsgi.fapi import check_fits, check_proof_algorithms
+from jwt_wsgi.introspection.introspection import Introspection
 from jwt_wsgi.issuer import Issuer
-from jwt_wsgi.issuer_registry import IssuerRegistry, Resolver
+from jwt_wsgi.issuer_registry import IssuerRegistry, Trusted
 from jwt_wsgi.jose.algorithms import FAPI2_ALGORITHMS
 from jwt_wsgi.jose.claims import check_predicates, check_times
 from jwt_wsgi.jose.compact import MAX_TOKEN_BYTES
@@ -21,7 +22,8 @@ from jwt_wsgi.possession.dpop import DPoP
 from jwt_wsgi.possession.evidence import NO_EVIDENCE, Evidence, evidence_of
 from jwt_wsgi.possession.judgement import PossessionJudge
 from jwt_wsgi.revocation_callback import IsRevoked, check_revocation, reporting
-from jwt_wsgi.token_checks import Recorder, TokenChecks, VerifiedToken
+from jwt_wsgi.token_checks import Recorder, TokenChecks
+from jwt_wsgi.token_facts import TrustedIssuer, VerifiedToken
 
 #: Bytes that a confirmation adds to a cached token.
 _CONFIRMATION_BYTES = 350
@@ -33,7 +35,8 @@ class Verifier:
     Args:
         issuers: An `Issuer`, a resolver, or several of either. A resolver stands for issuers that
             are not known at construction: a callable that takes the unverified `iss` and returns
-            the `Issuer` of exactly that name, or None.
+            the `Issuer` of exactly that name, or None. One `Introspection` may be among them,
+            which is asked about opaque tokens.
         is_revoked: Called last, with the `Auth` of every token that is otherwise good; a true
             result refuses the token. An `AuthError` that it raises is the answer; if it raises
             anything else, the request is answered with 503.
@@ -49,7 +52,8 @@ class Verifier:
 
     Attributes:
         trusted: How many issuers are trusted; a resolver counts as more than one.
-        issuers: The configured issuers. Those that a resolver knows are not among them.
+        issuers: The configured issuers of JWTs. Those that a resolver knows are not among them.
+        introspection: The `Introspection` that is asked about opaque tokens, or None.
         dpop: The options for DPoP, or None.
         client_certificates: True if tokens may be bound to a client certificate.
         bindings: The bindings of tokens that are checked: `dpop`, `mtls`.
@@ -62,7 +66,7 @@ class Verifier:
 
     def __init__(
         self,
-        issuers: Issuer | Resolver | Iterable[Issuer | Resolver],
+        issuers: Trusted | Iterable[Trusted],
         *,
         is_revoked: IsRevoked | None = None,
         max_token_bytes: int = MAX_TOKEN_BYTES,
@@ -84,9 +88,10 @@ class Verifier:
         self._is_revoked = is_revoked
         self._issuers = IssuerRegistry(issuers, check=self._check_issuer)
         self.issuers = tuple(self._issuers.configured.values())
-        if dpop is not None and not self._issuers.resolvers:
+        self.introspection = self._issuers.introspection
+        if dpop is not None and not self._issuers.resolvers and self.introspection is None:
             check_proof_algorithms(self.issuers, dpop)
-        self.trusted = len(self._issuers.configured) + 2 * len(self._issuers.resolvers)
+        self.trusted = len(self._issuers.names) + 2 * len(self._issuers.resolvers)
         self._cache: TokenCache[VerifiedToken] = TokenCache(max_remembered, max_remembered_bytes)
         headers = HeaderCache(0 if self._cache.is_off else max_remembered_bytes)
         self._checks = TokenChecks(self._issuers, headers, self._cache, max_token_bytes)
@@ -116,7 +121,9 @@ class Verifier:
         """
         if self.dpop is None:
             return ()
-        if self._issuers.resolvers or not all(issuer.is_fapi2 for issuer in self.issuers):
+        if self._issuers.resolvers or self.introspection is not None:
+            return self.dpop.algorithms
+        if not all(issuer.is_fapi2 for issuer in self.issuers):
             return self.dpop.algorithms
         return tuple(alg for alg in self.dpop.algorithms if alg in FAPI2_ALGORITHMS)
 
@@ -170,6 +177,10 @@ class Verifier:
             verified = self._cache.get(token)
             if verified is not None and self._is_current(verified):
                 return self._judge_now(token, verified, evidence)
+        if self.introspection is not None:
+            verified = self._checks.introspect(token, self.clock())
+            if verified is not None:
+                return self._judge_now(token, verified, evidence)
         fresh = self._checks.verify(token)
         auth = self._judge_now(token, fresh.verified, evidence, fresh.claims)
         self._checks.confirm(fresh)
@@ -219,13 +230,14 @@ class Verifier:
             if verified.confirmation is not None:
                 refusal.token_scheme = verified.confirmation.scheme
             refusal.demand = verified.issuer.binding_rules.demand
+            refusal.is_introspected = verified.answer is not None
             raise
 
     def _judge_request(
         self, token: str, verified: VerifiedToken, evidence: Evidence, claims: dict[str, Any] | None
     ) -> Auth:
         """Check times, possession, predicates and revocation, and last that a proof is new."""
-        _, issuer, dates, scopes, valid_from, valid_until, confirmation = verified
+        _, issuer, dates, scopes, valid_from, valid_until, confirmation, answer = verified
         profile = issuer.profile
         now = self.clock()
         if not valid_from <= now < valid_until:
@@ -237,18 +249,21 @@ class Verifier:
             possession = proven.possession
             used_proof = proven.used_proof
         self._checks.record("possession", confirmation, possession)
-        auth = Auth(token, issuer.issuer, scopes, now, claims, None, possession)
+        auth = Auth(token, issuer.issuer, scopes, now, claims, None, possession, answer)
         if profile.predicates:
             check_predicates(auth.claims, profile)
         if profile.header_predicates:
             check_header_predicates(auth.header, profile)
+        if issuer.introspect is not None:
+            issuer.introspect.check_active(token, now)
+            self._checks.record("activity")
         if self._is_revoked is not None:
             check_revocation(auth, self._is_revoked)
         if used_proof is not None:
             self._judge.spend(used_proof, keep=self._spends_proofs)
         return auth
 
-    def _must_prove(self, issuer: Issuer, evidence: Evidence) -> bool:
+    def _must_prove(self, issuer: TrustedIssuer, evidence: Evidence) -> bool:
         """Return True if a token that is not bound must be judged all the same."""
         if evidence.scheme == DPOP_SCHEME or self._judge.demand is not UNBOUND:
             return True
@@ -256,12 +271,13 @@ class Verifier:
 
     def _is_current(self, verified: VerifiedToken) -> bool:
         """True if the issuer still holds the same keys, and its name still means this issuer."""
-        issuer = verified.issuer
+        # Only JWTs stand in this cache: an `Introspection` caches its own answers.
+        issuer = cast("Issuer", verified.issuer)
         if self._issuers.resolvers and self._issuers.get(issuer.issuer) is not issuer:
             return False
         return verified.keys is issuer.keys.held()
 
-    def _check_issuer(self, issuer: Issuer) -> None:
+    def _check_issuer(self, issuer: Issuer | Introspection) -> None:
         """Check that this verifier can do what an issuer demands."""
         check_fits(issuer, self._judge, checks_revocation=self.checks_revocation)
 

@@ -34,6 +34,7 @@ EXCEPTIONS = {
         "jwt_wsgi.coverage": "it reads applications of frameworks",
         "jwt_wsgi.explain": "it answers as the layers do",
         "jwt_wsgi.http": "it talks to the network",
+        "jwt_wsgi.introspection": "it calls an endpoint; gate, judgement and shapes alone are pure",
         "jwt_wsgi.issuer": "its key sources read files and fetch",
         "jwt_wsgi.issuer_registry": "it takes a lock",
         "jwt_wsgi.jwks": "its sources have a clock and threads; the schedule alone is pure",

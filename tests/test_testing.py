@@ -114,7 +114,11 @@ def test_it_publishes_metadata_and_keys_over_http_under_its_own_name() -> None:
     with local.serve() as url:
         assert local.issuer == url
         metadata = requests.get(url + ".well-known/openid-configuration", timeout=5).json()
-        assert metadata == {"issuer": url, "jwks_uri": local.jwks_uri}
+        assert metadata == {
+            "issuer": url,
+            "jwks_uri": local.jwks_uri,
+            "introspection_endpoint": local.introspection_uri,
+        }
         assert requests.get(metadata["jwks_uri"], timeout=5).json() == local.jwks
         assert requests.get(url + "other", timeout=5).status_code == 404
         local.available = False

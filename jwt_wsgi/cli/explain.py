@@ -235,7 +235,7 @@ def _is_replay_unknown(
 def _keys_problem(explanation: Explanation) -> str | None:
     """Return why the keys could not be fetched, if that decided the request."""
     reasons = (explanation.reason, explanation.would_be)
-    if "keys_unavailable" not in reasons or explanation.issuer is None:
+    if "keys_unavailable" not in reasons or not isinstance(explanation.issuer, Issuer):
         return None
     for source in single_sources(explanation.issuer.keys):
         if isinstance(source, RemoteJWKS):

@@ -119,6 +119,14 @@ ADVICE: dict[str, str] = {
         "Restore the shared store, or give MemoryStore more entries; the log of "
         "jwt_wsgi.possession (proofs) or jwt_wsgi.verifier (revocation) says which it is."
     ),
+    "token_inactive": (
+        "Get a new token. If the issuer calls new ones inactive, too, check that they come from "
+        "this issuer, and that the client of Introspection(client_auth=...) may introspect them."
+    ),
+    "introspection_unavailable": (
+        "Make sure that this machine can reach the introspection endpoint, and that client_auth is "
+        "right; the log of jwt_wsgi.introspection says what is in the way."
+    ),
     "token_revoked": "Have the user log in again; this token was revoked for good.",
     "revocation_unknown": (
         "Correct the function is_revoked, or restore what it asks; the log of jwt_wsgi.verifier "

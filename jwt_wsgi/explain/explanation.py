@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from jwt_wsgi.explain.token import Step
+from jwt_wsgi.introspection.introspection import Introspection
 from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.jose.hints import Hint
 
@@ -28,7 +29,8 @@ class Explanation:
         hint: What the refused token seems to be, or None.
         rule: The deciding rule with its requirement, also where the token is refused before the
             rule is asked. None if there is no policy, or the request is ambiguous.
-        issuer: The `Issuer` that the token names, or None.
+        issuer: The `Issuer` that the token names, the `Introspection` that is asked about it, or
+            None.
         note: What is unusual about the way of the request, or None: it does not come to the layers.
         advice: What to do, in one or two sentences; None where nothing is refused.
     """
@@ -39,7 +41,7 @@ class Explanation:
     would_be: str | None = None
     hint: Hint | None = None
     rule: str | None = None
-    issuer: Issuer | None = None
+    issuer: Issuer | Introspection | None = None
     note: str | None = None
     advice: str | None = None
 

@@ -19,8 +19,10 @@ from jwt_wsgi.explain.advice import advice_for
 from jwt_wsgi.explain.credentials import describe_credentials, sources_of
 from jwt_wsgi.explain.explanation import Explanation, Response
 from jwt_wsgi.explain.stack import Observers, Stack, StackCopy, find_stack
-from jwt_wsgi.explain.token import TokenTrace, step_names
+from jwt_wsgi.explain.step_names import step_names
+from jwt_wsgi.explain.token import TokenTrace
 from jwt_wsgi.explain.walk import Observation, deciding_match, describe_rule, steps_of
+from jwt_wsgi.introspection.introspection import Introspection
 from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.jose.hints import Hint
 from jwt_wsgi.middleware.decisions import Decision, token_hint
@@ -44,7 +46,8 @@ class Explainer:
     What is explained is logged like any other request.
 
     Args:
-        issuers: The `Issuer`s that the application itself uses, so that keys are fetched once.
+        issuers: The `Issuer`s that the application itself uses, so that keys are fetched once; its
+            `Introspection` may be among them.
         rules: The application's rules, or its `Policy`.
         get_token: As for `protect`.
         token_sources: As for `protect`.
@@ -70,7 +73,7 @@ class Explainer:
 
     def __init__(
         self,
-        issuers: Issuer | Iterable[Issuer],
+        issuers: Issuer | Introspection | Iterable[Issuer | Introspection],
         rules: Rules | Policy,
         *,
         get_token: GetToken | None = None,

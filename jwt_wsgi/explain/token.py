@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 from jwt_wsgi.auth import Possession
 from jwt_wsgi.errors import AuthError
 from jwt_wsgi.explain.dates import distance, is_number, iso_time, to_moment
+from jwt_wsgi.explain.step_names import DATE_STEPS, FAILED_STEPS, asked_as_well, introspected
+from jwt_wsgi.introspection.introspection import Introspection
 from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.jose.claim_lookup import ABSENT
 from jwt_wsgi.jose.claims import Dates, TokenProfile
@@ -29,66 +31,6 @@ class Step(NamedTuple):
     found: str | None = None
 
 
-#: The steps of a token, in the order in which the verifier makes its checks.
-_NAMES = (
-    "form",
-    "algorithm",
-    "payload",
-    "issuer",
-    "issuer's algorithm",
-    "type",
-    "key",
-    "signature",
-    "audience",
-    "claims",
-    "expiry",
-    "not before",
-    "age",
-    "possession",
-    "predicates",
-)
-
-#: reason -> the step that it fails. The other refusals fail the first step that did not pass.
-_FAILED_STEPS = {
-    "type_mismatch": "type",
-    "kid_unknown": "key",
-    "keys_unavailable": "key",
-    "signature_invalid": "signature",
-    "token_expired": "expiry",
-    "token_not_yet_valid": "not before",
-    "token_too_old": "age",
-    "token_bound": "possession",
-    "token_not_bound": "possession",
-    "binding_mismatch": "possession",
-    "proof_missing": "possession",
-    "proof_malformed": "possession",
-    "proof_algorithm_not_allowed": "possession",
-    "proof_signature_invalid": "possession",
-    "proof_mismatch": "possession",
-    "proof_expired": "possession",
-    "proof_nonce_required": "possession",
-    "certificate_unavailable": "possession",
-    "proof_replayed": "replay",
-    "store_unavailable": "replay",
-    "token_revoked": "revocation",
-    "revocation_unknown": "revocation",
-}
-
-
-#: The steps whose values are dates.
-_DATE_STEPS = frozenset({"expiry", "not before", "age"})
-
-
-def step_names(*, checks_revocation: bool, checks_replay: bool) -> tuple[str, ...]:
-    """Return the names of a token's steps, in their order."""
-    names = list(_NAMES)
-    if checks_revocation:
-        names.append("revocation")
-    if checks_replay:
-        names.append("replay")
-    return tuple(names)
-
-
 class TokenTrace:
     """A recorder for one token: the steps that passed, as `Verifier.recorded` reports them.
 
@@ -101,12 +43,17 @@ class TokenTrace:
         self._passed: dict[str, Step] = {}
         self._profile: TokenProfile | None = None
         self._dates: Dates | None = None
-        self.issuer: Issuer | None = None
+        self.issuer: Issuer | Introspection | None = None
 
     def __call__(self, check: str, *values: Any) -> None:
         """Record that a check of the verifier passed."""
         if check == "issuer":
             [self.issuer] = values
+            if values[0].introspect is not None:
+                self._names = asked_as_well(self._names)
+        if check == "text":
+            _, self.issuer = values
+            self._names = introspected(self._names)
         if check == "claims":
             self._profile, _, self._dates = values
         for step in _STEPS[check](*values):
@@ -136,12 +83,16 @@ class TokenTrace:
     def _failed_step(self, refusal: AuthError) -> str:
         """Return the step that a refusal fails: its own, or the first that did not pass."""
         if "predicates" in self._passed and "revocation" not in self._passed:
+            if "introspection" in self._names and "introspection" not in self._passed:
+                return "introspection"
             # Only `is_revoked` was called since, and it may raise any refusal.
             return "revocation"
-        if refusal.reason in _FAILED_STEPS and not self._is_about_claims(refusal):
-            return _FAILED_STEPS[refusal.reason]
+        if refusal.reason in FAILED_STEPS and not self._is_about_claims(refusal):
+            return FAILED_STEPS[refusal.reason]
         if "claims" in self._passed:
             return "predicates"
+        if isinstance(self.issuer, Introspection):
+            return _failed_step_of_answer(refusal)
         if "signature" in self._passed:
             return "audience" if _is_about_audience(refusal) else "claims"
         if "issuer" in self._passed:
@@ -159,7 +110,7 @@ class TokenTrace:
 
     def _failing_step(self, name: str, refusal: AuthError, now: float) -> Step:
         found = refusal.reason
-        if name in _DATE_STEPS and self._profile is not None and is_number(refusal.found):
+        if name in DATE_STEPS and self._profile is not None and is_number(refusal.found):
             found = f"{refusal.reason}: {_date(refusal.found, now)}"
             return Step(name, False, _expected_date(name, self._profile, now), found)
         if refusal.found is not None:
@@ -198,6 +149,20 @@ def _signature_steps(issuer: Issuer, alg: str, header: Mapping[str, Any]) -> Ite
     yield Step("signature", True, "good")
 
 
+def _text_steps(token: str, _: Introspection) -> Iterator[Step]:
+    yield Step("form", True, "one b64token", f"{len(token)} bytes")
+
+
+def _answer_steps(introspection: Introspection, claims: Mapping[str, Any]) -> Iterator[Step]:
+    yield Step("introspection", True, "active true", "active true")
+    yield Step("type", True, "Bearer or DPoP", _value(claims.get("token_type", ABSENT)))
+    yield Step("issuer", True, excerpt(introspection.issuer), _value(claims.get("iss", ABSENT)))
+
+
+def _activity_steps() -> Iterator[Step]:
+    yield Step("introspection", True, "active true", "active true")
+
+
 def _claims_steps(profile: TokenProfile, claims: Mapping[str, Any], _: Dates) -> Iterator[Step]:
     accepted = "ANY_AUDIENCE"
     if profile.audiences is not None:
@@ -228,6 +193,9 @@ _STEPS: dict[str, Callable[..., Iterator[Step]]] = {
     "header": _header_steps,
     "issuer": _issuer_steps,
     "signature": _signature_steps,
+    "text": _text_steps,
+    "answer": _answer_steps,
+    "activity": _activity_steps,
     "claims": _claims_steps,
     "possession": _possession_steps,
     "predicates": _predicate_steps,
@@ -239,6 +207,15 @@ def _moment_steps(profile: TokenProfile, dates: Dates, now: float) -> Iterator[S
     values = {"expiry": dates.exp, "not before": dates.nbf, "age": dates.iat}
     for name, value in values.items():
         yield Step(name, True, _expected_date(name, profile, now), _date(value, now))
+
+
+def _failed_step_of_answer(refusal: AuthError) -> str:
+    """Return the step that an endpoint's answer fails, or the text of its token."""
+    if refusal.reason == "token_malformed":
+        return "form"
+    if refusal.reason == "issuer_mismatch":
+        return "issuer"
+    return "audience" if _is_about_audience(refusal) else "claims"
 
 
 def _is_about_audience(refusal: AuthError) -> bool:

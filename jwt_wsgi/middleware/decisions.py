@@ -118,6 +118,9 @@ def token_hint(error: AuthError, credentials: object) -> Hint | None:
     """Return what a refused token seems to be, or None if it was not refused for itself."""
     if not isinstance(error, InvalidToken) or not isinstance(credentials, Credentials):
         return None
+    if error.is_introspected:
+        # The hints are about tokens that are sent in place of a JWT.
+        return None
     return hint_for(credentials.token, error.reason)
 
 

@@ -6,7 +6,7 @@ from wsgiref.types import WSGIApplication
 from jwt_wsgi.auth import Auth
 from jwt_wsgi.client_certificates import ClientCertificate
 from jwt_wsgi.issuer import Issuer
-from jwt_wsgi.issuer_registry import Resolver
+from jwt_wsgi.issuer_registry import Trusted
 from jwt_wsgi.middleware.authorization import ScopeAuthorizer
 from jwt_wsgi.middleware.decisions import OnDecision
 from jwt_wsgi.middleware.extraction import GetToken, TokenExtractor
@@ -19,7 +19,7 @@ from jwt_wsgi.revocation_callback import IsRevoked
 from jwt_wsgi.sources import TokenSource
 from jwt_wsgi.verifier import Verifier
 
-_Trusted = str | Issuer | Resolver | Iterable[str | Issuer | Resolver] | Verifier
+_Trusted = str | Trusted | Iterable[str | Trusted] | Verifier
 
 
 def protect(
@@ -45,7 +45,8 @@ def protect(
         app: The WSGI application to protect.
         issuer: Whose tokens are accepted: the https URL of an authorization server, an `Issuer`, a
             resolver (takes the unverified `iss`, returns an `Issuer` or None), several of these, or
-            a ready `Verifier`.
+            a ready `Verifier`. One `Introspection` may be among several: it is asked about opaque
+            tokens.
         rules: Maps paths to requirements, such as `{"/api": scope("read:api")}`; or a `Policy`.
         audience: This API's identifier, or several. It goes with an issuer that is a URL.
         realm: The realm in challenges, printable ASCII.
@@ -117,18 +118,17 @@ def protect(
 
 
 def _issuers(
-    issuer: str | Issuer | Resolver | Iterable[str | Issuer | Resolver],
-    audience: str | Iterable[str] | None,
-) -> list[Issuer | Resolver]:
+    issuer: str | Trusted | Iterable[str | Trusted], audience: str | Iterable[str] | None
+) -> list[Trusted]:
     """Return the members of `issuer`, with an `Issuer` for each URL."""
-    members: list[str | Issuer | Resolver]
+    members: list[str | Trusted]
     if isinstance(issuer, Iterable) and not isinstance(issuer, str):
         members = list(issuer)
     else:
         members = [issuer]
     if audience is not None and not any(isinstance(member, str) for member in members):
         raise ValueError(f"audience={audience!r} beside an Issuer: say it on the Issuer itself")
-    issuers: list[Issuer | Resolver] = []
+    issuers: list[Trusted] = []
     for member in members:
         if isinstance(member, str):
             issuers.append(Issuer(member, audience=audience or ()))

@@ -20,8 +20,7 @@ from jwt_wsgi.bindings import BEARER_SCHEME, DPOP, DPOP_SCHEME, UNBOUND, Alterna
 from jwt_wsgi.callbacks import CallbackFailed, call, check_callables, or_false
 from jwt_wsgi.client_certificates import ClientCertificate
 from jwt_wsgi.errors import AuthError, MissingToken
-from jwt_wsgi.issuer import Issuer
-from jwt_wsgi.issuer_registry import Resolver
+from jwt_wsgi.issuer_registry import Trusted
 from jwt_wsgi.middleware.certificates import read_certificate
 from jwt_wsgi.middleware.challenges import validate_realm
 from jwt_wsgi.middleware.decisions import Decision, OnDecision, add_offer, is_observed, report
@@ -42,7 +41,8 @@ class TokenVerifier:
 
     Args:
         app: The WSGI application inside, usually a `ScopeAuthorizer`.
-        issuers: An `Issuer`, a resolver, several of either, or a ready `Verifier`.
+        issuers: An `Issuer`, an `Introspection`, a resolver, several of these, or a ready
+            `Verifier`.
         allow_anonymous: Pass requests without credentials on, instead of refusing them.
         exempt: Takes the environ; where the result is true, the token is not looked at.
         report_only: Takes the environ; where the result is true, a bad token is reported and
@@ -79,7 +79,7 @@ class TokenVerifier:
     def __init__(
         self,
         app: WSGIApplication,
-        issuers: Issuer | Resolver | Iterable[Issuer | Resolver] | Verifier,
+        issuers: Trusted | Iterable[Trusted] | Verifier,
         *,
         allow_anonymous: bool = False,
         exempt: Callable[[WSGIEnvironment], object] | None = None,

@@ -4,8 +4,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from jwt_wsgi.client_certificates import ClientCertificate
-from jwt_wsgi.issuer import Issuer
-from jwt_wsgi.issuer_registry import Resolver
+from jwt_wsgi.issuer_registry import Trusted
 from jwt_wsgi.middleware.challenges import ChallengeOptions
 from jwt_wsgi.possession.dpop import DPoP
 from jwt_wsgi.revocation_callback import IsRevoked
@@ -13,7 +12,7 @@ from jwt_wsgi.verifier import Verifier
 
 
 def ready_verifier(
-    issuers: Issuer | Resolver | Iterable[Issuer | Resolver] | Verifier,
+    issuers: Trusted | Iterable[Trusted] | Verifier,
     *,
     is_revoked: IsRevoked | None,
     clock: Callable[[], float] | None,

@@ -5,6 +5,7 @@ from typing import Any, Literal, TypedDict
 
 from jwt_wsgi.callbacks import check_callables
 from jwt_wsgi.http.fetching import Fetch
+from jwt_wsgi.introspection.introspection import Introspection
 from jwt_wsgi.issuer import ANY_AUDIENCE, Issuer
 from jwt_wsgi.jose.claim_lookup import ClaimName, same
 from jwt_wsgi.jwks.remote import RemoteJWKS
@@ -28,6 +29,7 @@ class IssuerOptions(TypedDict, total=False):
     padded: bool
     sender_constrained: bool
     accept_unproven_binding: bool
+    introspect: Introspection | None
 
 
 def preset_issuer(

@@ -14,13 +14,13 @@ from jwt_wsgi.options import is_finite_number
 from jwt_wsgi.testing.clients import authorize, authorize_with_proofs, check_proof_options
 from jwt_wsgi.testing.confirmation import confirmation
 from jwt_wsgi.testing.dpop import DPoPKey
-from jwt_wsgi.testing.publishing import KeyPublisher
+from jwt_wsgi.testing.introspection import IntrospectedIssuer
 from jwt_wsgi.testing.shapes import RFC_9068, SHAPES, Parties
 from jwt_wsgi.testing.signing import SigningKey, compact, without_none
 
 
-class LocalIssuer(KeyPublisher):
-    """An issuer with its own keys, which signs RFC 9068 access tokens.
+class LocalIssuer(IntrospectedIssuer):
+    """An issuer with its own keys, which signs RFC 9068 access tokens, and has opaque ones.
 
     Args:
         issuer: The issuer's name, the `iss` of its tokens. By default `https://issuer.test/`,
@@ -43,6 +43,7 @@ class LocalIssuer(KeyPublisher):
         delay: The seconds that every document takes, 0 at the start.
         available: False while it cannot be reached.
         requests: The paths that were fetched, in order.
+        api_client: The name and the secret of the client that its introspection endpoint accepts.
 
     Raises:
         ValueError: `like` or an algorithm is unknown, or `algorithms` is not a list of names.

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -183,13 +183,9 @@ class KeyPublisher:
             LookupError: Nothing is published there.
             ConnectionError: The issuer is unavailable (`outage`).
         """
-        self.requests.append(path)
-        if self.delay:
-            time.sleep(self.delay)
-        if not self.available:
-            raise ConnectionError("the issuer is unavailable (outage)")
-        if self._fixed_body is not None:
-            return self._fixed_body
+        fixed = self.begin_answer(path)
+        if fixed is not None:
+            return fixed
         # Only the end of a path counts: an issuer may have a path, and Entra's keys have several.
         # A query names an application whose keys these are.
         path = path.partition("?")[0]
@@ -200,6 +196,35 @@ class KeyPublisher:
         if path.endswith(METADATA_PATH):
             return json.dumps(self.metadata).encode()
         raise LookupError(path)
+
+    def answer_form(self, path: str, form: bytes, headers: Mapping[str, str]) -> bytes:
+        """Return what is answered to a form: nothing takes one here.
+
+        Args:
+            path: The path of the request.
+            form: The body of the request.
+            headers: The headers of the request.
+
+        Raises:
+            LookupError: Nothing takes forms.
+        """
+        raise LookupError(path)
+
+    def begin_answer(self, path: str) -> bytes | None:
+        """Add a path to `requests`, and fail as the issuer is told to.
+
+        Returns:
+            The body of `answering`, or None where the issuer answers as usual.
+
+        Raises:
+            ConnectionError: The issuer is unavailable (`outage`).
+        """
+        self.requests.append(path)
+        if self.delay:
+            time.sleep(self.delay)
+        if not self.available:
+            raise ConnectionError("the issuer is unavailable (outage)")
+        return self._fixed_body
 
     def _pem_at(self, path: str) -> bytes:
         """Return the key whose own path this is."""
@@ -221,7 +246,7 @@ class KeyPublisher:
         Args:
             port: The port; 0, the default, is any free one.
         """
-        with serve_documents(self.document, port) as url:
+        with serve_documents(self.document, port, self.answer_form) as url:
             if not self._has_fixed_name:
                 self.issuer = url
             yield url
