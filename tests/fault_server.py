@@ -1,5 +1,7 @@
 """A key endpoint in its own process that fails on command and counts its requests.
 
+It is an introspection endpoint, too: `publish_answers` gives the answers to forms, by their tokens.
+
 `FaultServer` starts and controls it over a socket, with one JSON object per line. `FAULTS`
 are the ways to fail. `python tests/fault_server.py FOLDER SECONDS` is the process itself.
 It leaves the root certificate of its TLS ports in FOLDER.
@@ -22,6 +24,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import parse_qs
 
 import trustme
 
@@ -161,6 +164,26 @@ def deep_json(to: Exchange) -> None:
     to.answer(to.body[:-1] + b', "deep": ' + b"[" * 2000 + b"]" * 2000 + b"}")
 
 
+def status_400(to: Exchange) -> None:
+    to.answer(b'{"error": "invalid_request"}', "400 Bad Request")
+
+
+def status_401(to: Exchange) -> None:
+    to.answer(b'{"error": "invalid_client"}', "401 Unauthorized")
+
+
+def status_403(to: Exchange) -> None:
+    to.answer(b"{}", "403 Forbidden")
+
+
+def status_503(to: Exchange) -> None:
+    to.answer(b"{}", "503 Service Unavailable", Retry_After=to.retry_after)
+
+
+def active_as_text(to: Exchange) -> None:
+    to.answer(b'{"active": "true"}')
+
+
 def length_too_long(to: Exchange) -> None:
     to.connection.sendall(to.head(len(to.body) + 10) + to.body)
 
@@ -181,9 +204,13 @@ BAD: dict[str, Callable[[Exchange], None]] = {
         too_large, compressed, many_keys, deep_json, length_too_long, length_too_short,
     )
 }  # fmt: skip
+#: The ways of an introspection endpoint alone.
+ENDPOINT: dict[str, Callable[[Exchange], None]] = {
+    each.__name__: each for each in (status_400, status_401, status_403, status_503, active_as_text)
+}
 #: The port is closed, so the kernel refuses connections.
 REFUSE = "refuse"
-FAULTS = {"fine": fine, "late": late, "late_404": late_404, **SLOW, **BAD}
+FAULTS = {"fine": fine, "late": late, "late_404": late_404, **SLOW, **BAD, **ENDPOINT}
 
 
 # --- the process
@@ -242,6 +269,7 @@ class Site:
     def __init__(self, folder: Path, retry_after: int) -> None:
         self.retry_after = retry_after
         self.published: dict[str, bytes] = {}
+        self.answers: dict[str, dict[str, object]] = {}
         self.faults: dict[str, str] = {}
         self.counts: Counter[str] = Counter()
         self.lock = threading.Lock()
@@ -254,14 +282,17 @@ class Site:
             self.counts[what] += 1
 
     def exchange(self, connection: socket.socket, listener: str) -> None:
-        head = b""
-        while not head.endswith(b"\r\n\r\n") and (piece := connection.recv(65536)):
-            head += piece
-        if not head.endswith(b"\r\n\r\n"):
+        received = b""
+        while b"\r\n\r\n" not in received and (piece := connection.recv(65536)):
+            received += piece
+        head, end, rest = received.partition(b"\r\n\r\n")
+        if not end:
             return
-        path = head.decode("latin-1").split(" ")[1]
+        method, path = head.decode("latin-1").split(" ")[:2]
         self.count(f"{listener} {path}")
         body = self.published.get(path)
+        if method == "POST" and path in self.answers:
+            body = self.answer(path, read_form(connection, head, rest))
         elsewhere = f"http://127.0.0.1:{self.listeners['elsewhere'].port}{path}"
         to = Exchange(connection, body or b"{}", elsewhere, self.retry_after, self.released)
         if body is None:
@@ -269,12 +300,19 @@ class Site:
         else:
             FAULTS[self.faults.get(path, "fine")](to)
 
+    def answer(self, path: str, form: dict[str, list[str]]) -> bytes:
+        [token] = form["token"]
+        return json.dumps(self.answers[path].get(token, {"active": False})).encode()
+
     def obey(self, order: dict[str, Any]) -> Any:
         return getattr(self, f"do_{order.pop('do')}")(**order)
 
     def do_publish(self, path: str, document: dict[str, Any] | str) -> None:
         text = document if isinstance(document, str) else json.dumps(document)
         self.published[path] = text.encode()
+
+    def do_publish_answers(self, path: str, answers: dict[str, object]) -> None:
+        self.answers[path] = answers
 
     def do_fail(self, path: str, fault: str) -> None:
         self.do_release()
@@ -294,12 +332,25 @@ class Site:
         self.do_release()
         self.listeners["plain"].accept_again()
         self.published = {}
+        self.answers = {}
         self.faults = {}
         self.counts = Counter()
 
     def do_counts(self) -> dict[str, int]:
         with self.lock:
             return dict(self.counts)
+
+
+def read_form(connection: socket.socket, head: bytes, body: bytes) -> dict[str, list[str]]:
+    """Return the form of a request, of whose body the beginning was received with the head."""
+    lengths = [
+        int(line.partition(b":")[2])
+        for line in head.split(b"\r\n")
+        if line.lower().startswith(b"content-length:")
+    ]
+    while len(body) < lengths[0] and (piece := connection.recv(65536)):
+        body += piece
+    return parse_qs(body.decode("ascii"))
 
 
 def certified(folder: Path) -> dict[str, ssl.SSLContext]:
@@ -381,6 +432,10 @@ class FaultServer:
     def publish(self, document: dict[str, Any] | str, path: str = "/jwks") -> None:
         """Publish a document: an object as JSON, or a text."""
         self._tell(do="publish", path=path, document=document)
+
+    def publish_answers(self, answers: dict[str, Any], path: str = "/introspect") -> None:
+        """Answer forms by their token; a token that is not among `answers` is not active."""
+        self._tell(do="publish_answers", path=path, answers=answers)
 
     def fail(self, fault: str, path: str = "/jwks") -> None:
         """Answer with this fault from now on; release the hanging requests first."""

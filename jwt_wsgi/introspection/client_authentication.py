@@ -172,8 +172,9 @@ class BearerToken(ClientAuthentication):
     """
 
     def __init__(self, get_token: Callable[[], str]) -> None:
-        if get_token is None:
-            raise ValueError("get_token=None: write a callable")
+        if not callable(get_token):
+            # The value may be the token itself, so the error does not quote it.
+            raise ValueError("get_token: write a function that returns the token")
         check_callables(get_token=get_token)
         self._get_token = get_token
 
