@@ -595,6 +595,28 @@ def test_a_refused_client_is_an_error_in_the_log_that_says_so(
     assert str(status) in record.getMessage()
 
 
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        pytest.param(b'{"error": "invalid_client"}', "introspection_unavailable", id="the client"),
+        pytest.param(
+            b'{"error": "unauthorized_client"}', "introspection_unavailable", id="its rights"
+        ),
+        pytest.param(b'{"error": "invalid_request"}', "token_inactive", id="the token"),
+        pytest.param(b'{"error": 1}', "token_inactive", id="a number"),
+        pytest.param(b"<html>", "token_inactive", id="HTML"),
+        pytest.param(b"", "token_inactive", id="nothing"),
+        pytest.param(None, "token_inactive", id="no bytes"),
+    ],
+)
+def test_a_400_is_about_the_client_where_its_error_says_so(
+    stack: Stack, body: Any, expected: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    stack.server.fault = FetchError("HTTP status 400", status=400, body=body)
+    assert stack.reason("good") == expected
+    assert ("correct client_auth" in caplog.text) is (expected != "token_inactive")
+
+
 def test_failures_back_off_up_to_thirty_seconds(stack: Stack) -> None:
     stack.server.fault = ConnectionError()
     pauses = []
@@ -828,18 +850,21 @@ def test_an_opaque_token_is_bound_by_dpop(proves: str, expected: str | None) -> 
     members = {"cnf": {"jkt": key.thumbprint}, "token_type": "DPoP", "exp": time.time() + 100}
     stack.server.answers["good"] = active(**members)
     prover = DPoPKey() if proves == "another key" else key
-    for _ in range(2):
+
+    def verify() -> Any:
         evidence: dict[str, Any] = {}
         if proves != "nothing":
             url = f"{BASE}/x"
             evidence = {"proof": prover.proof("GET", url, "good"), "method": "GET", "url": url}
-        try:
-            auth = stack.verifier.verify("good", **evidence)
-        except AuthError as error:
-            assert (error.reason, error.token_scheme) == (expected, "DPoP")
-        else:
-            assert expected is None
-            assert auth.possession.bindings == {"dpop"}
+        return stack.verifier.verify("good", **evidence)
+
+    for _ in range(2):
+        if expected is None:
+            assert verify().possession.bindings == {"dpop"}
+            continue
+        with pytest.raises(InvalidToken) as error:
+            verify()
+        assert (error.value.reason, error.value.token_scheme) == (expected, "DPoP")
     assert stack.server.asked == ["good"]
 
 

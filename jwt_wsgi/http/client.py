@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from http import HTTPStatus
 from typing import Final
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -32,6 +33,9 @@ _NOT_CACHED: Final = re.compile(r"(?:^|,)\s*no-(?:store|cache)\b", re.IGNORECASE
 _SECONDS: Final = re.compile(r"\d{1,9}")
 
 _CHUNK_BYTES: Final = 65536
+
+# The bytes of an error that are read at most.
+_ERROR_BYTES: Final = 4096
 
 # The connections to one host that stay open between two requests.
 _KEPT_CONNECTIONS: Final = 8
@@ -113,7 +117,7 @@ class Fetcher(DeadlineFetcher):
                 self._client(urlsplit(url), deadline) as client,
                 _send(client, url, form, headers, deadline) as response,
             ):
-                body = self._read_body(response)
+                body = self._read_body(response, is_form=form is not None)
                 return Reply(body, _granted_lifetime(response.headers), response.headers)
         except (urllib3.exceptions.ReadTimeoutError, TimeoutError) as error:
             raise FetchError(late, outcome="timeout") from error
@@ -133,7 +137,7 @@ class Fetcher(DeadlineFetcher):
         rows = self.resolver.find_public_addresses(url.hostname or "", port, deadline.seconds_left)
         return _make_client(None, ca_certs, lambda _host, _port, _seconds: rows)
 
-    def _read_body(self, response: urllib3.BaseHTTPResponse) -> bytes:
+    def _read_body(self, response: urllib3.BaseHTTPResponse, *, is_form: bool) -> bytes:
         headers = response.headers
         if response.status != 200:
             raise FetchError(
@@ -142,6 +146,7 @@ class Fetcher(DeadlineFetcher):
                 retry_after=_seconds_in(headers, "Retry-After"),
                 outcome="http_status",
                 headers=headers,
+                body=_error_of(response) if is_form else b"",
             )
         encoding = headers.get("Content-Encoding", "identity")
         if encoding.strip().lower() not in ("", "identity"):
@@ -156,6 +161,17 @@ class Fetcher(DeadlineFetcher):
             if len(body) > self.max_bytes:
                 raise FetchError(f"more than {self.max_bytes} bytes", headers=headers)
         return bytes(body)
+
+
+def _error_of(response: urllib3.BaseHTTPResponse) -> bytes:
+    """Return the beginning of the reply that refuses a form (RFC 6749 §5.2)."""
+    if response.status != HTTPStatus.BAD_REQUEST:
+        return b""
+    try:
+        return response.read1(_ERROR_BYTES)
+    except (urllib3.exceptions.HTTPError, OSError):
+        # The status says enough.
+        return b""
 
 
 def _server_of(url: str) -> str:

@@ -25,6 +25,8 @@ class FetchError(Exception):
         retry_after: Seconds that the server asked to wait. Default 0.
         outcome: The outcome that `Fetched` reports. Default `bad_reply`.
         headers: The headers of the reply, empty if there was none.
+        body: The beginning of the reply to a form that has the status 400, where RFC 6749 §5.2
+            puts an error code; empty otherwise.
     """
 
     def __init__(
@@ -34,12 +36,14 @@ class FetchError(Exception):
         retry_after: float = 0,
         outcome: Outcome = "bad_reply",
         headers: Mapping[str, str] = NO_HEADERS,
+        body: bytes = b"",
     ) -> None:
         super().__init__(reason)
         self.status = status
         self.retry_after = retry_after
         self.outcome = outcome
         self.headers = headers
+        self.body = body
 
 
 class Reply(NamedTuple):

@@ -9,13 +9,14 @@ from typing import NamedTuple
 from jwt_wsgi.errors import TemporarilyUnavailable
 from jwt_wsgi.http.fetching import FetchFailure, Outcome
 from jwt_wsgi.introspection.answers import AnswerCache, digest_of
-from jwt_wsgi.introspection.endpoint import Endpoint
+from jwt_wsgi.introspection.endpoint import ClientRefused, Endpoint
 from jwt_wsgi.introspection.events import (
     IntrospectionCall,
     IntrospectionStatus,
     OnFetch,
     announce,
     log_failure,
+    log_refused_client,
 )
 from jwt_wsgi.introspection.gate import Gate
 from jwt_wsgi.introspection.judgement import Answer, Refusal
@@ -195,6 +196,7 @@ class Calls:
             # A call that began late says nothing about the endpoint if it was cut short.
             is_cut_short = failure.outcome == "timeout" and seconds < self._timeout / 2
             refusal = self._end_in_failure(flight, question, failure, is_cut_short=is_cut_short)
+            self._log(error, failure, is_cut_short=is_cut_short)
             self._announce(failure.outcome, started_at, None)
             if not isinstance(error, Exception):
                 raise
@@ -228,16 +230,18 @@ class Calls:
             else:
                 self._gate.fail(flight.place, now, failure.retry_after)
             self._last_error = failure.reason
-            pause = self._gate.next_attempt(now)
             refusal = self._unavailable(now)
             self._land(flight, question)
-        if is_cut_short:
-            logger.info(
-                "introspection at %s: a call had too little time left", self._endpoint.location
-            )
-        else:
-            log_failure(str(self._endpoint.location), failure, pause)
         return refusal
+
+    def _log(self, error: BaseException, failure: FetchFailure, *, is_cut_short: bool) -> None:
+        location = str(self._endpoint.location)
+        if is_cut_short:
+            logger.info("introspection at %s: a call had too little time left", location)
+        elif isinstance(error, ClientRefused):
+            log_refused_client(location, failure)
+        else:
+            log_failure(location, failure, self.status().next_attempt)
 
     def _land(self, flight: _Flight, question: _Question) -> None:
         # A lost call that ends late must not end the flight of a newer one.

@@ -11,7 +11,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Final, NamedTuple
-from urllib.parse import quote_plus
+from urllib.parse import quote
 
 from jwt_wsgi.callbacks import CallbackFailed, call, check_callables
 from jwt_wsgi.http.fetching import FetchError
@@ -70,7 +70,8 @@ class ClientSecretBasic(ClientAuthentication):
 
     def __init__(self, client_id: str, secret: str) -> None:
         self.client_id = _check_text("client_id", client_id)
-        pair = f"{quote_plus(client_id)}:{quote_plus(_check_secret(secret))}"
+        # A blank is written as %20, which every decoder of forms reads, and Authlib's as well.
+        pair = f"{quote(client_id, safe='')}:{quote(_check_secret(secret), safe='')}"
         encoded = base64.b64encode(pair.encode("ascii")).decode("ascii")
         self._headers = {"Authorization": f"Basic {encoded}"}
 

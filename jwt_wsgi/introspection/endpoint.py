@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from jwt_wsgi.http.fetching import DeadlineFetcher, FetchError, Reply, Send, check_reply
 from jwt_wsgi.introspection.client_authentication import ClientAuthentication
 from jwt_wsgi.introspection.judgement import Answer, inactive, judge
+from jwt_wsgi.jose.strict_json import read_document
 from jwt_wsgi.jwks.discovery import Location, Place
 from jwt_wsgi.token_facts import TrustedIssuer
 
@@ -25,17 +26,25 @@ _HEADERS: Final[Mapping[str, str]] = {
     "Content-Type": "application/x-www-form-urlencoded",
 }
 
-#: The statuses from 400 to 499 that do not concern the token, but the endpoint, this API as its
-#: client, or what is between them.
+#: The statuses from 400 to 499 that concern neither the token nor this API as a client, but the
+#: endpoint or what is in front of it.
 _NOT_ABOUT_THE_TOKEN: Final = frozenset(
     {
-        HTTPStatus.UNAUTHORIZED,
-        HTTPStatus.FORBIDDEN,
         HTTPStatus.PROXY_AUTHENTICATION_REQUIRED,
         HTTPStatus.REQUEST_TIMEOUT,
         HTTPStatus.TOO_MANY_REQUESTS,
     }
 )
+
+
+#: The statuses with which an endpoint says that it does not accept this API as its client, and the
+#: error codes of a 400 that say the same (RFC 6749 §5.2).
+_CLIENT_REFUSED: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
+_CLIENT_ERRORS: Final = frozenset({"invalid_client", "unauthorized_client"})
+
+
+class ClientRefused(FetchError):
+    """An answer that does not accept this API as a client. It takes the arguments of its base."""
 
 
 class Endpoint:
@@ -72,6 +81,7 @@ class Endpoint:
             now: The time in seconds since the epoch, to judge the answer at.
 
         Raises:
+            ClientRefused: The endpoint does not accept this API as a client.
             FetchError: The endpoint said nothing about this token.
             Exception: Any exception that a user's `fetch` raises.
         """
@@ -87,6 +97,8 @@ class Endpoint:
             answer = send(url, urlencode(form).encode("ascii"), headers)
             reply = check_reply(answer, self._max_bytes)
         except FetchError as error:
+            if _refuses_client(error):
+                raise ClientRefused(str(error), error.status, outcome=error.outcome) from None
             if _is_about_the_token(error.status):
                 return inactive(f"an answer that refuses the token: {error}")
             raise
@@ -111,6 +123,18 @@ class Endpoint:
             return judge(reply.body, self._issuer, now)
         except ValueError as error:
             raise FetchError(f"the answer: {error}") from None
+
+
+def _refuses_client(error: FetchError) -> bool:
+    if error.status in _CLIENT_REFUSED:
+        return True
+    if error.status != HTTPStatus.BAD_REQUEST or not isinstance(error.body, bytes):
+        return False
+    try:
+        code = read_document(error.body).get("error")
+    except ValueError:
+        return False
+    return isinstance(code, str) and code in _CLIENT_ERRORS
 
 
 def _is_about_the_token(status: object) -> bool:

@@ -3,16 +3,12 @@
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from http import HTTPStatus
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from jwt_wsgi.callbacks import CallbackFailed, call
 from jwt_wsgi.http.fetching import FetchFailure, Outcome
 
 logger = logging.getLogger("jwt_wsgi.introspection")
-
-#: The statuses with which an endpoint says that it does not accept this API as a client.
-CLIENT_REFUSED: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 
 
 class IntrospectionCall(NamedTuple):
@@ -74,6 +70,22 @@ def announce(on_fetch: OnFetch | None, event: IntrospectionCall) -> None:
         )
 
 
+def log_refused_client(location: str, failure: FetchFailure) -> None:
+    """Log that the endpoint does not accept this API as its client.
+
+    Args:
+        location: The URL of the endpoint, or the issuer.
+        failure: The failure.
+    """
+    logger.error(
+        "introspection at %s: HTTP status %s: the endpoint does not accept this API as its client, "
+        "which is a mistake of the configuration: correct client_auth, and check that the client "
+        "may introspect tokens; requests whose token is not cached get 503",
+        location,
+        failure.status,
+    )
+
+
 def log_failure(location: str, failure: FetchFailure, pause: float) -> None:
     """Log a call that failed.
 
@@ -82,15 +94,6 @@ def log_failure(location: str, failure: FetchFailure, pause: float) -> None:
         failure: The failure.
         pause: The seconds until the next call may start.
     """
-    if failure.status in CLIENT_REFUSED:
-        logger.error(
-            "introspection at %s: HTTP status %d: the endpoint does not accept this API as its "
-            "client, which is a mistake of the configuration: correct client_auth, and check that "
-            "the client may introspect tokens; requests whose token is not cached get 503",
-            location,
-            failure.status,
-        )
-        return
     logger.warning(
         "introspection at %s: %s; cached answers stay good, other requests get 503 for %.0f s",
         location,
