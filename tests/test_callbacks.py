@@ -120,6 +120,7 @@ CALLBACKS: dict[str, Callable[[Any], Any]] = {
     "Verifier(clock)": lambda f: Verifier(TRUSTED, clock=f),
     "Issuer(claims)": lambda f: trusting(claims={"sub": f}),
     "Issuer(header)": lambda f: trusting(header={"signer": f}),
+    "Introspection(claims)": lambda f: LOCAL.introspection(claims={"sub": f}),
     "claim(value)": lambda f: claim("sub", f),
     "RemoteJWKS(headers)": lambda f: RemoteJWKS(LOCAL.jwks_uri, headers=f),
     "RemoteJWKS(fetch)": lambda f: remote(fetch=f),
@@ -127,6 +128,11 @@ CALLBACKS: dict[str, Callable[[Any], Any]] = {
     "RemoteJWKS(on_fetch)": lambda f: remote(on_fetch=f),
     "RemoteJWKS(clock)": lambda f: remote(clock=f),
     "RemoteJWKS(wall_clock)": lambda f: remote(wall_clock=f),
+    "Introspection(headers)": lambda f: LOCAL.introspection(fetch=None, headers=f),
+    "Introspection(fetch)": lambda f: LOCAL.introspection(fetch=f),
+    "Introspection(accepts)": lambda f: LOCAL.introspection(accepts=f),
+    "Introspection(on_fetch)": lambda f: LOCAL.introspection(on_fetch=f),
+    "Introspection(clock)": lambda f: LOCAL.introspection(clock=f),
     "RemotePEM(headers)": lambda f: RemotePEM(PEM_URL, headers=f),
     "RemotePEM(fetch)": lambda f: RemotePEM(PEM_URL, fetch=f),
     "RemotePEM(on_fetch)": lambda f: RemotePEM(PEM_URL, on_fetch=f),
@@ -171,7 +177,7 @@ def offered_callbacks() -> Iterator[str]:
 
 def test_every_callback_of_the_package_is_in_this_table() -> None:
     # Values of `claims`, `header` and `claim` have no type of their own: JSON, or a predicate.
-    untyped = {"Issuer(claims)", "Issuer(header)", "claim(value)"}
+    untyped = {"Issuer(claims)", "Issuer(header)", "Introspection(claims)", "claim(value)"}
     assert set(offered_callbacks()) | untyped == set(CALLBACKS)
 
 

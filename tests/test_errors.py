@@ -33,7 +33,7 @@ DOCUMENTED = """
     proof_missing proof_malformed proof_algorithm_not_allowed proof_signature_invalid
     proof_mismatch proof_expired proof_nonce_required proof_replayed
     certificate_unavailable store_unavailable
-    token_revoked revocation_unknown
+    token_inactive introspection_unavailable token_revoked revocation_unknown
     insufficient_scope claim_forbidden denied cross_site no_rule
     insufficient_authentication
     path_ambiguous method_ambiguous mount_unknown

@@ -46,6 +46,7 @@ from jwt_wsgi import (
 from jwt_wsgi.explain import Explainer
 from jwt_wsgi.http.fetching import FetchError, Reply
 from jwt_wsgi.introspection import ClientSecretBasic, IntrospectionCall
+from jwt_wsgi.introspection.answers import AnswerCache
 from jwt_wsgi.testing import DPoPKey, LocalIssuer
 
 NOW = 1_800_000_000
@@ -366,7 +367,7 @@ def test_metadata_without_an_endpoint_says_what_to_do(caplog: pytest.LogCaptureF
 # --- the cache and its counts
 
 
-def test_1000_requests_with_one_token_are_one_call(stack: Stack) -> None:
+def test_a_thousand_requests_with_one_token_are_one_call(stack: Stack) -> None:
     for _ in range(1000):
         assert stack.reason("good") is None
         assert stack.reason("unknown") == "token_inactive"
@@ -440,7 +441,7 @@ def join(threads: list[threading.Thread]) -> None:
 
 
 @pytest.mark.parametrize("token", ["good", "unknown", "late"], ids=str)
-def test_50_threads_with_one_token_share_one_call(token: str) -> None:
+def test_fifty_threads_with_one_token_share_one_call(token: str) -> None:
     stack = Stack(options={"timeout": 60})
     # An answer that only the leeway saves is not cached, but shared.
     stack.server.answers["late"] = active(exp=NOW - 1)
@@ -718,6 +719,36 @@ def test_a_fork_forgets_the_calls_of_its_parent() -> None:
     stack.server.gate.set()
     join(threads)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_another_process_has_no_call_of_this_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    stack = Stack(options={"max_concurrent": 1, "timeout": 20})
+    stack.server.gate = threading.Event()
+    threads = in_threads(1, lambda _: stack.reason("good") and None)
+    eventually(lambda: stack.server.running == 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "getpid", lambda: -1)
+        status = stack.opaque.status()
+    assert (status.in_flight, status.attempts) == (0, 1)
+    stack.server.gate.set()
+    join(threads)
+
+
+def test_an_answer_that_arrives_meanwhile_saves_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    stack = Stack()
+    is_known = AnswerCache.is_known
+    nested: list[str | None] = []
+
+    def ask_meanwhile(cache: AnswerCache, digest: str) -> bool:
+        if not nested:
+            nested.append("begun")
+            nested.append(stack.reason("good"))
+        return is_known(cache, digest)
+
+    monkeypatch.setattr(AnswerCache, "is_known", ask_meanwhile)
+    assert stack.reason("good") is None
+    assert nested == ["begun", None]
+    assert stack.server.asked == ["good"]
 
 
 # --- status, warm-up and hooks

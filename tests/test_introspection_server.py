@@ -143,7 +143,7 @@ def test_authlib_refuses_other_clients_and_the_log_says_so(
 
 
 @pytest.mark.slow
-def test_1000_requests_and_50_threads_are_one_call_of_authlib(server: Server) -> None:
+def test_a_thousand_requests_of_fifty_threads_are_one_call_of_authlib(server: Server) -> None:
     verifier = Verifier(server.introspection(CLIENTS["Post"]))
     token = server.token()
     before = server.calls
