@@ -47,6 +47,7 @@ from jwt_wsgi.explain import Explainer
 from jwt_wsgi.http.fetching import FetchError, Reply
 from jwt_wsgi.introspection import ClientSecretBasic, IntrospectionCall
 from jwt_wsgi.introspection.answers import AnswerCache
+from jwt_wsgi.metrics import named
 from jwt_wsgi.testing import DPoPKey, LocalIssuer
 
 NOW = 1_800_000_000
@@ -479,6 +480,15 @@ def test_threads_that_share_a_call_share_its_failure() -> None:
     join(threads)
     assert reasons == ["introspection_unavailable"] * 10
     assert stack.server.asked == ["good"]
+
+
+def test_nothing_is_kept_of_calls_that_have_ended(stack: Stack) -> None:
+    for number in range(50):
+        stack.reason(f"token{number}")
+    stack.server.fault = ConnectionError()
+    stack.reason("last")
+    assert stack.opaque._calls._flights == {}
+    assert stack.opaque.status().in_flight == 0
 
 
 # --- bounds and failures
@@ -1250,6 +1260,11 @@ def test_any_audience_needs_a_token_type() -> None:
     assert stack.reason("good") == "claim_missing"
     stack.server.answers["typed"] = active(token_type="Bearer")
     assert stack.reason("typed") is None
+
+
+def test_an_introspection_names_an_issuer_for_the_labels_of_metrics(stack: Stack) -> None:
+    assert named([stack.opaque, "https://jwt.example.com/"]) == {NAME, "https://jwt.example.com/"}
+    assert named(stack.opaque) == {NAME}
 
 
 def test_introspection_stands_at_the_top_of_the_package() -> None:

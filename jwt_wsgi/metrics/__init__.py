@@ -11,8 +11,12 @@ from typing import Final, NamedTuple
 
 from jwt_wsgi.auth import Auth
 from jwt_wsgi.bindings import BINDINGS
+from jwt_wsgi.introspection.introspection import Introspection
 from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.middleware.decisions import Decision, fields
+
+#: Issuers, or their exact names; one of them may stand alone.
+NamedIssuers = Iterable[str | Issuer | Introspection] | str | Issuer | Introspection
 
 #: The issuer of a decision without a verified token.
 NO_ISSUER: Final = "none"
@@ -39,21 +43,27 @@ class Labels(NamedTuple):
     binding: str
 
 
-def named(issuers: Iterable[str | Issuer]) -> frozenset[str]:
+def named(issuers: NamedIssuers) -> frozenset[str]:
     """Return the issuer names that may be labels.
 
     Args:
-        issuers: Issuers or their exact names; one of them may stand alone.
+        issuers: Issuers, of JWTs or of opaque tokens, or their exact names; one of them may stand
+            alone.
 
     Raises:
         ValueError: A member is neither an `Issuer` nor a name.
     """
-    members = [issuers] if isinstance(issuers, str | Issuer) else issuers
-    names = [member.issuer if isinstance(member, Issuer) else member for member in members]
+    members = [issuers] if isinstance(issuers, str | Issuer | Introspection) else issuers
+    names = [_name_of(member) for member in members]
     for name in names:
         if not isinstance(name, str) or name == "":
             raise ValueError(f"issuers holds {name!r}: write an Issuer, or its exact name")
     return frozenset(names)
+
+
+def _name_of(member: str | Issuer | Introspection) -> str:
+    """Return the name of an issuer; of anything else, the member itself."""
+    return member.issuer if isinstance(member, Issuer | Introspection) else member
 
 
 def labels(decision: Decision, issuers: Collection[str]) -> Labels:

@@ -1,17 +1,16 @@
 """Metrics for OpenTelemetry, through its API (the extra `opentelemetry`)."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import NamedTuple
 from wsgiref.types import WSGIEnvironment
 
 from opentelemetry.metrics import CallbackOptions, MeterProvider, Observation, get_meter
 
-from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.jwks.events import Fetched
 from jwt_wsgi.jwks.remote import RemoteJWKS
 from jwt_wsgi.jwks.schedule import KeyStatus
-from jwt_wsgi.metrics import labels, named
+from jwt_wsgi.metrics import NamedIssuers, labels, named
 from jwt_wsgi.middleware.decisions import Decision
 from jwt_wsgi.revocation import ReceivedEvent
 
@@ -56,7 +55,7 @@ class OpenTelemetryMetrics:
     """
 
     def __init__(
-        self, *, issuers: Iterable[str | Issuer] = (), meter_provider: MeterProvider | None = None
+        self, *, issuers: NamedIssuers = (), meter_provider: MeterProvider | None = None
     ) -> None:
         self._issuers = named(issuers)
         self._watched: dict[str, RemoteJWKS] = {}

@@ -1,16 +1,15 @@
 """Metrics for Prometheus, through its own client (the extra `prometheus`)."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from wsgiref.types import WSGIEnvironment
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, Metric
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.jwks.events import Fetched
 from jwt_wsgi.jwks.remote import RemoteJWKS
-from jwt_wsgi.metrics import Labels, labels, named
+from jwt_wsgi.metrics import Labels, NamedIssuers, labels, named
 from jwt_wsgi.middleware.decisions import Decision
 from jwt_wsgi.revocation import ReceivedEvent
 
@@ -43,7 +42,7 @@ class PrometheusMetrics:
     """
 
     def __init__(
-        self, *, issuers: Iterable[str | Issuer] = (), registry: CollectorRegistry = REGISTRY
+        self, *, issuers: NamedIssuers = (), registry: CollectorRegistry = REGISTRY
     ) -> None:
         self._issuers = named(issuers)
         self._decisions = Counter(
