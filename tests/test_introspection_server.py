@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 import requests
-from fault_server import BAD, ENDPOINT, SLOW, FaultServer
+from fault_server import BAD, ENDPOINT, SLOW, FaultServer, read_form
 from introspection_server import API_ID, AUDIENCE, CLIENT_ID, SECRET
 from ports import free_port
 from processes import running
@@ -271,6 +273,83 @@ def test_the_users_headers_are_sent_beside_the_own_ones() -> None:
     assert seen[0]["X-Tenant"] == "a"
     assert seen[0]["Authorization"].startswith("Basic ")
     assert seen[0]["Accept"] == "application/json"
+
+
+class Closing:
+    """A server that answers each connection once, and closes it at the next request.
+
+    With `answers` of 0 it closes every connection without an answer.
+    """
+
+    BODY = b'{"active": false}'
+
+    def __init__(self, answers: int = 1) -> None:
+        self.answers = answers
+        self.connections = 0
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.socket.getsockname()[1]}/introspect"
+        self.current = self.socket
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
+
+    def run(self) -> None:
+        while True:
+            try:
+                connection, _ = self.socket.accept()
+            except OSError:
+                return
+            self.connections += 1
+            self.current = connection
+            with connection, suppress(OSError):
+                for _ in range(self.answers):
+                    self.read_request(connection)
+                    head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(self.BODY)}\r\n\r\n"
+                    connection.sendall(head.encode() + self.BODY)
+                self.read_request(connection)
+
+    def read_request(self, connection: socket.socket) -> None:
+        received = b""
+        while b"\r\n\r\n" not in received and (piece := connection.recv(65536)):
+            received += piece
+        head, end, rest = received.partition(b"\r\n\r\n")
+        if end:
+            read_form(connection, head, rest)
+
+    def __enter__(self) -> Closing:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for each in (self.socket, self.current):
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+        self.socket.close()
+        self.thread.join(30)
+
+
+def asked_at(url: str) -> Introspection:
+    return Introspection(
+        url,
+        issuer="https://as.example.com/",
+        audience=AUDIENCE,
+        client_auth=ClientSecretBasic("api", "secret"),
+        timeout=30,
+    )
+
+
+def test_a_kept_connection_that_the_server_closes_costs_nobody_an_answer() -> None:
+    with Closing() as closing:
+        opaque = asked_at(closing.url)
+        verifier = Verifier(opaque)
+        for number in range(4):
+            assert reason(verifier, f"token{number}") == "token_inactive"
+        assert closing.connections == 4
+        assert opaque.status().failures == 0
+
+
+def test_a_new_connection_without_an_answer_is_a_failure_at_once() -> None:
+    with Closing(answers=0) as closing:
+        assert reason(Verifier(asked_at(closing.url)), "token") == "introspection_unavailable"
+        assert closing.connections == 1
 
 
 def test_one_deadline_covers_several_requests_of_a_sender() -> None:

@@ -19,7 +19,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 import urllib3
 
 from jwt_wsgi.http.causes import describe_failure
-from jwt_wsgi.http.connections import FindAddresses, pool_classes
+from jwt_wsgi.http.connections import FindAddresses, StaleConnection, pool_classes
 from jwt_wsgi.http.deadline import Deadline
 from jwt_wsgi.http.fetching import NO_HEADERS, DeadlineFetcher, Fetch, FetchError, Reply, Send
 from jwt_wsgi.http.headers import Headers, check_headers, request_headers
@@ -47,7 +47,8 @@ _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 class Fetcher(DeadlineFetcher):
     """Fetches documents over one pooled client per process, which the first call makes.
 
-    It follows no redirect, does not retry and decodes no content. Each address of a host is
+    It follows no redirect, does not retry (but for a kept connection that the server has closed
+    meanwhile) and decodes no content. Each address of a host is
     tried in turn. Proxies are those of the environment, and none is used for loopback.
 
     Args:
@@ -115,7 +116,7 @@ class Fetcher(DeadlineFetcher):
         try:
             with (
                 self._client(urlsplit(url), deadline) as client,
-                _send(client, url, form, headers, deadline) as response,
+                _send_again_if_stale(client, url, form, headers, deadline) as response,
             ):
                 body = self._read_body(response, is_form=form is not None)
                 return Reply(body, _granted_lifetime(response.headers), response.headers)
@@ -190,6 +191,26 @@ def _check_ca_certs(ca_certs: str | os.PathLike[str]) -> None:
         raise ValueError(
             f"ca_certs={ca_certs!r}: write a file of certificates in PEM ({error})"
         ) from None
+
+
+def _send_again_if_stale(
+    client: urllib3.PoolManager,
+    url: str,
+    form: bytes | None,
+    headers: dict[str, str],
+    deadline: Deadline,
+) -> urllib3.BaseHTTPResponse:
+    """Send a request, once more if the server has closed the kept connection meanwhile.
+
+    Such a request was not answered, and what is sent here may be sent twice.
+    """
+    try:
+        return _send(client, url, form, headers, deadline)
+    except urllib3.exceptions.ProtocolError as error:
+        if not any(isinstance(cause, StaleConnection) for cause in error.args):
+            raise
+    client.clear()
+    return _send(client, url, form, headers, deadline)
 
 
 def _send(

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from typing import Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
@@ -26,6 +26,28 @@ _LONGEST_TRY: Final = 1.0
 FindAddresses = Callable[[str, int, float], Sequence[AddressRow]]
 
 _Connected = TypeVar("_Connected")
+
+
+class StaleConnection(ConnectionResetError):
+    """A kept connection that the server has closed while the next request was on its way."""
+
+
+class _KeptConnection(HTTPConnection):
+    """A connection that knows if it was kept from an earlier request."""
+
+    response_class = DeadlineResponse
+    _is_kept = False
+
+    def getresponse(self) -> Any:
+        """Return the response. Raise `StaleConnection` where a kept connection has none."""
+        try:
+            response = super().getresponse()
+        except (ConnectionResetError, BrokenPipeError) as error:
+            if self._is_kept:
+                raise StaleConnection from error
+            raise
+        self._is_kept = True
+        return response
 
 
 class _Attempt(NamedTuple):
@@ -128,14 +150,12 @@ def pool_classes(find: FindAddresses) -> dict[str, type[HTTPConnectionPool]]:
         find: Finds the addresses of a host.
     """
 
-    class PlainConnection(HTTPConnection):
-        response_class = DeadlineResponse
-
+    class PlainConnection(_KeptConnection):
         def _new_conn(self) -> socket.socket:
+            self._is_kept = False
             return _connect_in_turn(self, find)
 
-    class TLSConnection(HTTPSConnection):
-        response_class = DeadlineResponse
+    class TLSConnection(_KeptConnection, HTTPSConnection):
         _attempt: _Attempt | None = None
 
         def connect(self) -> None:
@@ -158,6 +178,7 @@ def pool_classes(find: FindAddresses) -> dict[str, type[HTTPConnectionPool]]:
                 self._attempt = None
 
         def _new_conn(self) -> socket.socket:
+            self._is_kept = False
             if self._attempt is None:
                 return _connect_in_turn(self, find)
             return _open_socket(self, self._attempt)
