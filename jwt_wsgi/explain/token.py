@@ -83,8 +83,6 @@ class TokenTrace:
     def _failed_step(self, refusal: AuthError) -> str:
         """Return the step that a refusal fails: its own, or the first that did not pass."""
         if "predicates" in self._passed and "revocation" not in self._passed:
-            if "introspection" in self._names and "introspection" not in self._passed:
-                return "introspection"
             # Only `is_revoked` was called since, and it may raise any refusal.
             return "revocation"
         if refusal.reason in FAILED_STEPS and not self._is_about_claims(refusal):
