@@ -562,7 +562,7 @@ def test_a_worker_in_back_off_still_looks(cluster: Cluster) -> None:
     assert worker.ask() == UNAVAILABLE
     fetches = cluster.fetches
     cluster.store_set("a")
-    worker.source._schedule._back_off_ends = cluster.clock() + 60
+    worker.source._schedule._back_off.ends_at = cluster.clock() + 60
     cluster.clock.advance(LOOK)
     assert worker.ask() == UNAVAILABLE, "no request waits for a look"
     assert worker.ask() == FOUND
