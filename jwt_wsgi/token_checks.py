@@ -117,7 +117,9 @@ class TokenChecks:
             raise
         return FreshToken(verified, issuer, claims, compact.header.get("kid"), alg)
 
-    def introspect(self, token: str, now: float) -> VerifiedToken | None:
+    def introspect(
+        self, introspection: Introspection, token: str, now: float
+    ) -> VerifiedToken | None:
         """Return the facts of a token that the endpoint is asked about, or None for another one.
 
         A JWT is for the `Issuer` that it names. Where there is none of that name, but the
@@ -125,6 +127,7 @@ class TokenChecks:
         that one of them refuses is tried with the other.
 
         Args:
+            introspection: The `Introspection` of the stack.
             token: The token's text.
             now: The time in seconds since the epoch.
 
@@ -132,9 +135,6 @@ class TokenChecks:
             InvalidToken: The token is not good.
             TemporarilyUnavailable: The endpoint does not answer at the moment.
         """
-        introspection = self._issuers.introspection
-        if introspection is None:
-            return None
         check_text(token, self._max_token_bytes)
         if token.count(".") != JWT_DOTS and self.record is _discard:
             # A short cut: an answer about a text that is not a JWT is cached for no other reason.

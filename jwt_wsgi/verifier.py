@@ -179,7 +179,7 @@ class Verifier:
             if verified is not None and self._is_current(verified):
                 return self._judge_now(token, verified, evidence)
         if self.introspection is not None:
-            verified = self._checks.introspect(token, self.clock())
+            verified = self._checks.introspect(self.introspection, token, self.clock())
             if verified is not None:
                 return self._judge_now(token, verified, evidence)
         fresh = self._checks.verify(token)

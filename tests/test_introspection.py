@@ -47,6 +47,7 @@ from jwt_wsgi.explain import Explainer
 from jwt_wsgi.http.fetching import FetchError, Reply
 from jwt_wsgi.introspection import ClientSecretBasic, IntrospectionCall
 from jwt_wsgi.introspection.answers import AnswerCache
+from jwt_wsgi.issuer_registry import IssuerRegistry
 from jwt_wsgi.metrics import named
 from jwt_wsgi.testing import DPoPKey, LocalIssuer
 
@@ -298,6 +299,12 @@ def test_a_stack_has_one_introspection_which_may_share_an_issuers_name() -> None
     assert [issuer.issuer for issuer in verifier.issuers] == [NAME]
     with pytest.raises(ValueError, match="two Introspections"):
         Verifier([introspection(server), introspection(server)])
+
+
+def test_refusals_name_the_introspection_among_the_issuers() -> None:
+    registry = IssuerRegistry([introspection(Server()), trusted(LOCAL)])
+    assert registry.names == {NAME, LOCAL.issuer}
+    assert registry.description == [NAME, LOCAL.issuer]
 
 
 @pytest.mark.parametrize(
