@@ -266,7 +266,8 @@ class Verifier:
         if self._is_revoked is not None:
             check_revocation(auth, self._is_revoked)
         if used_proof is not None:
-            self._judge.spend(used_proof, keep=self._spends_proofs)
+            delay = self.clock() - now
+            self._judge.spend(used_proof, keep=self._spends_proofs, delay=delay)
         return auth
 
     def _is_current(self, verified: VerifiedToken) -> bool:

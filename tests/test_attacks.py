@@ -217,7 +217,7 @@ def load_what_there_is(
     try:
         return load(loader)
     except FetchError:
-        return LoadedKeys(KeySet(()), None)
+        return LoadedKeys(KeySet(()), None, b"")
 
 
 ANY_ALGORITHM = without("jose.compact.check_algorithm", lambda header, _: header["alg"])

@@ -25,7 +25,7 @@ from jwt_wsgi.jose import strict_json
 from jwt_wsgi.jose.compact import MAX_TOKEN_BYTES
 from jwt_wsgi.jose.encoding import encode
 from jwt_wsgi.jwks.source import report_accepted_token
-from jwt_wsgi.middleware.extraction import parse_authorization
+from jwt_wsgi.middleware.authorization_header import parse_authorization
 from jwt_wsgi.testing import LocalIssuer
 
 KIB = 1024

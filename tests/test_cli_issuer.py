@@ -87,6 +87,7 @@ def test_a_token_of_a_newer_algorithm_is_verified_by_discovery(served, algorithm
 def test_the_metadata_names_the_token_endpoint(served):
     metadata = ask(served["issuer"] + ".well-known/openid-configuration", method="GET").json()
     algorithms = metadata.pop("dpop_signing_alg_values_supported")
+    assert metadata.pop("introspection_endpoint") == served["issuer"] + "introspect"
     assert metadata == {name: served[name] for name in ("issuer", "jwks_uri", "token_endpoint")}
     assert "ES256" in algorithms
 

@@ -22,7 +22,7 @@ from jwt_wsgi.revocation import DenyList, EventReceiver
 from jwt_wsgi.stores import MemoryStore
 from jwt_wsgi.testing import Clock, LocalIssuer
 
-VECTORS = Path(__file__).parent / "vectors" / "logout_tokens.json"
+VECTORS = Path(__file__).parent / "recorded" / "logout_tokens.json"
 DELIVERIES = json.loads(VECTORS.read_text("utf-8"))["deliveries"]
 
 

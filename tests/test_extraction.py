@@ -25,8 +25,8 @@ from jwt_wsgi import (
     report_only,
     scope,
 )
+from jwt_wsgi.middleware.authorization_header import describe_authorization, parse_authorization
 from jwt_wsgi.middleware.decisions import Decision
-from jwt_wsgi.middleware.extraction import describe_authorization, parse_authorization
 from jwt_wsgi.sources import bearer, from_cookie, from_header
 from jwt_wsgi.testing import LocalIssuer
 

@@ -144,7 +144,7 @@ def test_97_other_places_are_refused_at_construction(name: str) -> None:
     ):
         with pytest.raises(ValueError, match=r"§5\.3\.4.*leave them out"):
             build()
-    TokenExtractor(layer, token_sources=[bearer])
+    TokenExtractor(layer, token_sources=[bearer], dpop=True)
 
 
 def resolve(name: str) -> Issuer | None:

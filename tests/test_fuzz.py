@@ -138,7 +138,7 @@ def raising(error: Exception) -> Callable[..., NoReturn]:
         ),
         pytest.param("signed", "expired", "jwt_wsgi.verifier.check_times", id="signed: the times"),
         pytest.param(
-            "signed", "claims", "jwt_wsgi.token_checks.granted_scopes", id="signed: the scopes"
+            "signed", "claims", "jwt_wsgi.token_facts.granted_scopes", id="signed: the scopes"
         ),
         pytest.param(
             "authorization",
@@ -213,7 +213,7 @@ CLAIMS = {"iss": "https://hs256.test/", "aud": keys.AUDIENCE, "exp": keys.NOW + 
         pytest.param("signed", "expired", "jwt_wsgi.verifier.check_times", lambda *_: None, id="an expired token"),
         pytest.param("signed", "not-yet", "jwt_wsgi.verifier.check_times", lambda *_: None, id="an early token"),
         pytest.param(
-            "signed", "other-audience", "jwt_wsgi.token_checks.check_audience", lambda *_: None, id="another's audience"
+            "signed", "other-audience", "jwt_wsgi.token_facts.check_audience", lambda *_: None, id="another's audience"
         ),
         pytest.param("signed", "nan", "jwt_wsgi.token_checks.read_segment", lambda _: CLAIMS, id="claims nobody signed"),
         pytest.param("keyset", "oct", "jwt_wsgi.jose.jwk.from_entry", any_entry, id="a secret that nobody asked for"),

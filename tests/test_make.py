@@ -297,7 +297,7 @@ def test_ci_installs_node_only_where_it_is_missing(tmp_path):
 def test_ci_installs_the_servers_only_where_they_are_missing(tmp_path):
     log, module, plugin = (tmp_path / name for name in ("log", "mod_wsgi.so", "plugin.so"))
     log.touch()
-    names = "apache2 nginx haproxy uwsgi-core mod_wsgi.so plugin.so"
+    names = "apache2 nginx haproxy uwsgi-core redis-server mod_wsgi.so plugin.so"
     writing = {
         "id": "#!/bin/sh\necho 0\n",
         "apt-get": '#!/bin/sh\necho "apt-get $*" >>"$LOG"\n'
@@ -312,7 +312,7 @@ def test_ci_installs_the_servers_only_where_they_are_missing(tmp_path):
     for _ in range(2):
         subprocess.run([CHECKOUT / ".ci" / "servers"], env=environment, timeout=30, check=True)
     said = log.read_text().splitlines()
-    assert [line.split()[-1] for line in said] == ["update", "uwsgi-plugin-python3"]
+    assert [line.split()[-1] for line in said] == ["update", "redis-server"]
     assert " install --yes --no-install-recommends apache2 libapache2-mod-wsgi-py3 " in said[-1]
 
 

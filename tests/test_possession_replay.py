@@ -428,3 +428,27 @@ def test_an_outage_is_logged_once_until_the_store_works_again(
         with suppress(TemporarilyUnavailable):
             verifier.verify(TOKEN, proof=KEY.proof("GET", URL, TOKEN), method="GET", url=URL)
     assert [record.name for record in caplog.records] == ["jwt_wsgi.possession"] * 2
+
+
+@pytest.mark.parametrize(
+    ("delay", "reason"),
+    [
+        pytest.param(0, "accepted", id="at once"),
+        pytest.param(30.9, "accepted", id="within the time that entries outlive proofs"),
+        pytest.param(31, "proof_expired", id="as long as that time"),
+    ],
+)
+def test_a_slow_callback_lets_no_replay_through(delay: float, reason: str) -> None:
+    clock = Clock(NOW)
+
+    def is_revoked(_: Auth) -> bool:
+        clock.advance(delay)
+        return False
+
+    verifier = Verifier(LOCAL.trusted(), dpop=DPoP(BASE), is_revoked=is_revoked, clock=clock)
+    verdict = "accepted"
+    try:
+        verifier.verify(TOKEN, proof=KEY.proof("GET", URL, TOKEN), method="GET", url=URL)
+    except AuthError as refusal:
+        verdict = refusal.reason
+    assert verdict == reason

@@ -56,6 +56,7 @@ from jwt_wsgi import (
     sender_constrained,
 )
 from jwt_wsgi.middleware.decisions import Decision
+from jwt_wsgi.sources import bearer, from_header
 from jwt_wsgi.stores import MemoryStore, StoreUnavailable
 from jwt_wsgi.testing import DPoPKey, LocalIssuer
 from jwt_wsgi.testing.confirmation import confirmation
@@ -852,3 +853,50 @@ def test_a_certificate_callback_that_returns_no_bytes_is_503(
     assert (response.status_int, response.json["reason"]) == (503, "certificate_unavailable")
     assert response.headers["Retry-After"] == "1"
     assert "BEGIN" not in caplog.text
+
+
+# --- the scheme DPoP, which only the header Authorization carries
+
+
+@pytest.mark.parametrize(
+    ("options", "remedy"),
+    [
+        pytest.param({"get_token": lambda environ: None}, "leave it out", id="get_token"),
+        pytest.param(
+            {"token_sources": [from_header("X-Token")]}, "add bearer", id="another header"
+        ),
+    ],
+)
+@pytest.mark.parametrize(
+    ("rule", "required"),
+    [
+        pytest.param(sender_constrained("dpop"), False, id="a rule"),
+        pytest.param(scope("a"), True, id="the stack"),
+    ],
+)
+def test_a_stack_that_never_reads_authorization_demands_no_dpop(
+    options: dict[str, Any], remedy: str, rule: Any, required: bool
+) -> None:
+    def build(**more: Any) -> Any:
+        return protect(
+            lambda *_: [],
+            issuer=LocalIssuer().trusted(),
+            rules={"/open": PUBLIC, "/": rule},
+            dpop=DPoP("https://api.example.com", required=required),
+            **more,
+        )
+
+    with pytest.raises(ValueError, match=remedy):
+        build(**options)
+    assert build(token_sources=[bearer, from_header("X-Token")])
+    assert build()
+
+
+def test_an_extractor_in_front_of_a_verifier_of_proofs_reads_their_scheme() -> None:
+    layer = TokenVerifier(
+        lambda *_: [], LocalIssuer().trusted(), dpop=DPoP("https://api.example.com")
+    )
+    with pytest.raises(ValueError, match="write TokenExtractor"):
+        TokenExtractor(layer)
+    assert TokenExtractor(layer, dpop=True)
+    assert TokenExtractor(layer, get_token=lambda environ: None)

@@ -273,7 +273,11 @@ def test_keys_are_served_at_the_jwks_uri_of_the_metadata(
         assert issuer.fetch(issuer.jwks_uri.replace("{kid}", key.kid)) == key.pem
     else:
         assert json.loads(issuer.fetch(issuer.jwks_uri)) == issuer.jwks
-    assert issuer.metadata == {"issuer": SHAPES[name].example.issuer, "jwks_uri": issuer.jwks_uri}
+    assert issuer.metadata == {
+        "issuer": SHAPES[name].example.issuer,
+        "jwks_uri": issuer.jwks_uri,
+        "introspection_endpoint": issuer.introspection_uri,
+    }
     assert issuer.jwks_uri.startswith("https://")
 
 

@@ -14,7 +14,7 @@ from jwt_wsgi.bindings import DPOP_SCHEME
 from jwt_wsgi.cli.output import keep_secret
 from jwt_wsgi.cli.pasted import Pasted
 from jwt_wsgi.cli.tokens import Input
-from jwt_wsgi.middleware.extraction import ACCEPTED_SCHEMES, parse_authorization
+from jwt_wsgi.middleware.authorization_header import ACCEPTED_SCHEMES, parse_authorization
 
 _ORIGIN = "http://localhost"
 _PORTS = {"http": "80", "https": "443"}

@@ -18,7 +18,7 @@ from jwt_wsgi.cli.curl import is_curl, parse_curl
 from jwt_wsgi.cli.output import keep_secret
 from jwt_wsgi.cli.pasted import Pasted, is_request, parse_request
 from jwt_wsgi.jose.strict_json import read_document
-from jwt_wsgi.middleware.extraction import ACCEPTED_SCHEMES, parse_authorization
+from jwt_wsgi.middleware.authorization_header import ACCEPTED_SCHEMES, parse_authorization
 
 #: The environment variable that is read unless --token-file or --token-env is used.
 VARIABLE = "JWT_WSGI_TOKEN"

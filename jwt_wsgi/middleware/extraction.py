@@ -1,15 +1,19 @@
 """Layer 1, `TokenExtractor`: who is calling? Finds credentials and verifies none."""
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Self
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from jwt_wsgi.auth import CREDENTIALS_KEY, ELSEWHERE_KEY, OFFERED_KEY, Credentials
-from jwt_wsgi.bindings import BEARER_SCHEME, DPOP_SCHEME
+from jwt_wsgi.bindings import DPOP_SCHEME
 from jwt_wsgi.callbacks import check_callables, refuse_deferred
-from jwt_wsgi.errors import AuthError, InvalidRequest
+from jwt_wsgi.errors import AuthError
+from jwt_wsgi.middleware.authorization_header import (
+    ACCEPTED_SCHEMES,
+    describe_authorization,
+    parse_authorization,
+)
 from jwt_wsgi.middleware.responses import answer_auth_errors, refuse
 from jwt_wsgi.nesting import copy_with
 from jwt_wsgi.readings import Reading, credentials_of, oddity
@@ -17,19 +21,6 @@ from jwt_wsgi.sources import Bearer, TokenSource, bearer, check_sources
 
 #: Reads the token from the environ; returns None where the request has none.
 GetToken = Callable[[WSGIEnvironment], str | None]
-
-# RFC 9110 §11.4: a scheme is a token. Elements that a join left empty may stand before it.
-_SCHEME = re.compile(r"[ \t,]*([!#$%&'*+.^_`|~0-9A-Za-z-]+)")
-# The characters of a token: visible ASCII without the comma (RFC 6750 §2.1).
-_TOKEN_CHARACTERS = bytes(range(0x21, 0x7F)).replace(b",", b"")
-# The names of schemes that are shown. Anything longer or with other characters may be a secret.
-_SHOWN_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,19}")
-#: The accepted schemes by their names in lower case, without DPoP and with it.
-ACCEPTED_SCHEMES: Mapping[bool, Mapping[str, str]] = {
-    False: {"bearer": BEARER_SCHEME},
-    True: {"bearer": BEARER_SCHEME, "dpop": DPOP_SCHEME},
-}
-_BEARER_AFTER_COMMA = re.compile(r",[ \t]*bearer(?:[ \t]|$)", re.IGNORECASE)
 
 
 class TokenExtractor:
@@ -86,6 +77,8 @@ class TokenExtractor:
                 "get_token and token_sources beside Issuer(profile='fapi2'), whose tokens come in "
                 "the header alone (FAPI 2.0 Security Profile §5.3.4): leave them out"
             )
+        if bearer in self.token_sources and not dpop:
+            _check_scheme_is_read(app)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""
@@ -146,6 +139,16 @@ class TokenExtractor:
         if get_token is not None and on_refusal is not None:
             get_token = _observed(get_token, on_refusal)
         return copy_with(self, app=app, _inner=answer_auth_errors(app), get_token=get_token)
+
+
+def _check_scheme_is_read(app: WSGIApplication) -> None:
+    """Check that no verifier waits for a scheme that this layer does not read."""
+    verifier = getattr(app, "verifier", None)
+    if getattr(verifier, "dpop", None) is not None:
+        raise ValueError(
+            "dpop=False in front of a TokenVerifier with dpop=DPoP(...), which would see no proof: "
+            "write TokenExtractor(app, dpop=True)"
+        )
 
 
 def _observed(
@@ -223,69 +226,3 @@ def _read_source(
     if credentials is None:
         return Reading("Authorization", note=describe_authorization(header))
     return Reading("Authorization", refusal=credentials)
-
-
-def parse_authorization(
-    header: str, schemes: Mapping[str, str] = ACCEPTED_SCHEMES[False]
-) -> Credentials | InvalidRequest | None:
-    """Return the credentials in an `Authorization` header (RFC 6750 §2.1, RFC 9449 §7.1).
-
-    Args:
-        header: The value of the header.
-        schemes: The accepted schemes by their names in lower case.
-
-    Returns:
-        None for an empty header, or another scheme's. The `InvalidRequest` itself, not raised,
-        for a header that names an accepted scheme first but is not that scheme and one token.
-    """
-    if not header:
-        return None
-    value = header.strip(" \t")
-    name, _, token = value.partition(" ")
-    scheme = schemes.get(name.lower())
-    if scheme is not None:
-        token = token.lstrip(" ")
-        if _is_one_token(token):
-            return Credentials(scheme, token)
-    first = _SCHEME.match(value)
-    if first is not None:
-        scheme = schemes.get(first[1].lower())
-    if first is None or scheme is None:
-        return None
-    if "," in value:
-        return InvalidRequest(
-            "several_tokens", expected="one token", found="a comma in Authorization"
-        )
-    content = "other characters than a token has" if token else "nothing"
-    return InvalidRequest(
-        "malformed_header", expected=f"{scheme} and one token", found=f"{scheme} and {content}"
-    )
-
-
-def describe_authorization(header: str) -> str:
-    """Return what an `Authorization` header without a Bearer token holds, in words.
-
-    The name of a scheme is the only part of the header that the words quote (RFC 9110 §11.4). It
-    is not quoted where it may be a token, because no scheme stands before it.
-    """
-    if not header:
-        return "no Authorization header"
-    words = header.split(maxsplit=1)
-    if not words:
-        return "an empty Authorization header"
-    if len(words) == 1:
-        return "Authorization without a scheme"
-    scheme, rest = words
-    if rest.lower() == "bearer":
-        return "Authorization with the scheme Bearer after the token"
-    if _SHOWN_SCHEME.fullmatch(scheme) is None:
-        return "Authorization without the name of a scheme"
-    if _BEARER_AFTER_COMMA.search(rest):
-        return f"Authorization with the scheme {scheme}, and Bearer after a comma"
-    return f"Authorization with the scheme {scheme}"
-
-
-def _is_one_token(text: str) -> bool:
-    if not text or not text.isascii():
-        return False
-    return not text.encode("ascii").translate(None, _TOKEN_CHARACTERS)

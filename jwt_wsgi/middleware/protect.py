@@ -1,9 +1,10 @@
 """`protect`: the three layers in one call."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from wsgiref.types import WSGIApplication
 
 from jwt_wsgi.auth import Auth
+from jwt_wsgi.bindings import DPOP
 from jwt_wsgi.client_certificates import ClientCertificate
 from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.issuer_registry import Trusted
@@ -16,7 +17,7 @@ from jwt_wsgi.middleware.verifier_options import ready_verifier
 from jwt_wsgi.policy.policy import Policy, Rules
 from jwt_wsgi.possession.dpop import DPoP
 from jwt_wsgi.revocation_callback import IsRevoked
-from jwt_wsgi.sources import TokenSource
+from jwt_wsgi.sources import TokenSource, bearer
 from jwt_wsgi.verifier import Verifier
 
 _Trusted = str | Trusted | Iterable[str | Trusted] | Verifier
@@ -87,6 +88,9 @@ def protect(
         clock=clock,
     )
     policy.check_possession(verifier.bindings, verifier.demand)
+    if get_token is not None or token_sources is not None:
+        token_sources = None if token_sources is None else list(token_sources)
+        _check_reach(policy, verifier, token_sources)
     authorizer = ScopeAuthorizer(
         app,
         policy,
@@ -115,6 +119,26 @@ def protect(
         token_sources=token_sources,
         dpop=verifier.dpop is not None,
     )
+
+
+def _check_reach(
+    policy: Policy, verifier: Verifier, token_sources: Sequence[TokenSource] | None
+) -> None:
+    """Check that a stack that does not read `Authorization` needs no token under DPoP.
+
+    Raises:
+        ValueError: A rule can be satisfied under DPoP alone.
+    """
+    # An issuer of FAPI 2.0 refuses other places by itself.
+    if verifier.reads_header_only or (token_sources is not None and bearer in token_sources):
+        return
+    option = "get_token" if token_sources is None else "token_sources"
+    remedy = "leave it out" if token_sources is None else "add bearer"
+    for where, requirement in policy.unprovable(verifier.bindings - {DPOP}, verifier.demand):
+        raise ValueError(
+            f"{option}: {where}, {requirement!r}, needs a token under the scheme DPoP, which only "
+            f"the header Authorization carries; {remedy}"
+        )
 
 
 def _issuers(

@@ -14,7 +14,7 @@ from jwt_wsgi.bindings import (
     require_both,
 )
 from jwt_wsgi.errors import InvalidRequest
-from jwt_wsgi.policy.algebra import DENY, OPTIONAL, PUBLIC, Requirement
+from jwt_wsgi.policy.algebra import DENY, OPTIONAL, PUBLIC, Access, Requirement
 from jwt_wsgi.policy.findings import validate_accept, without_accepted
 from jwt_wsgi.policy.lint import Finding, findings
 from jwt_wsgi.policy.matcher import RuleMatcher
@@ -133,14 +133,29 @@ class Policy(RuleMatcher):
         Raises:
             ValueError: A rule demands a key that the stack can never check.
         """
-        for where, requirement in self._requirements():
+        for where, requirement in self.unprovable(bindings, demand):
             total = require_both(requirement.demand, demand)
-            if not provable(total, bindings):
-                remedy = " or ".join(sorted(_options_for(total, bindings)))
-                raise ValueError(
-                    f"{where}: {requirement!r} can never be satisfied, because this stack does not "
-                    f"check the key; give it {remedy}"
-                )
+            remedy = " or ".join(sorted(_options_for(total, bindings)))
+            raise ValueError(
+                f"{where}: {requirement!r} can never be satisfied, because this stack does not "
+                f"check the key; give it {remedy}"
+            )
+
+    def unprovable(
+        self, bindings: Binding, demand: Alternatives
+    ) -> Iterator[tuple[str, Requirement]]:
+        """Yield the requirements that no token can satisfy, each with its place in words.
+
+        Args:
+            bindings: The bindings that the stack checks: `dpop`, `mtls`.
+            demand: The keys whose possession the stack demands of every token, as alternatives.
+        """
+        for where, requirement in self._requirements():
+            # `PUBLIC`, `OPTIONAL` and `DENY` ask for nothing of a token.
+            if isinstance(requirement, Access):
+                continue
+            if not provable(require_both(requirement.demand, demand), bindings):
+                yield where, requirement
 
     def lint(self, *, issuers: int = 1) -> tuple[Finding, ...]:
         """Return findings about rules that may not do what you intended, without the accepted.

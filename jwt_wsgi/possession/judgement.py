@@ -119,19 +119,26 @@ class PossessionJudge:
             raise _not_bound("a token that is bound to a key", bound_to)
         return _proven(bindings, bound_to.jkt, claims)
 
-    def spend(self, used_proof: UsedProof, *, keep: bool) -> None:
+    def spend(self, used_proof: UsedProof, *, keep: bool, delay: float) -> None:
         """Check that a proof is new.
 
         Args:
             used_proof: The proof.
             keep: True remembers it, so that it is never accepted again.
+            delay: The seconds since the proof's age was judged, which callbacks took.
 
         Raises:
-            InvalidProof: It was used before.
+            InvalidProof: It was used before, or is too old by now: an earlier use of it may be
+                forgotten already.
             TemporarilyUnavailable: The store cannot be reached, or has no place for it.
         """
         if self.dpop is None or self.dpop.replay is None:
             return
+        # Entries outlive the proofs by this much.
+        if delay >= self.dpop.leeway + 1:
+            raise InvalidProof(
+                "proof_expired", expected="callbacks that are fast", found=f"{delay:.0f} s"
+            )
         try:
             if keep:
                 use_proof(self.dpop.replay, used_proof, self.dpop.remembered_for)

@@ -9,8 +9,8 @@ from typing import Any
 
 from fuzz.keys import ISSUERS, NOW, really_signed
 from jwt_wsgi import AUTHENTICATED, Credentials, InvalidRequest, Verifier, protect, respond, scope
+from jwt_wsgi.middleware.authorization_header import parse_authorization
 from jwt_wsgi.middleware.decisions import Decision
-from jwt_wsgi.middleware.extraction import parse_authorization
 
 _WORD = re.compile(r"[!-+\--~]+")
 _decided: list[Decision] = []
