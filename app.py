@@ -27,6 +27,7 @@ try:
         PUBLIC,
         DPoP,
         DPoPNonces,
+        Introspection,
         Issuer,
         Policy,
         RemoteJWKS,
@@ -36,8 +37,11 @@ try:
         scope,
     )
     from jwt_wsgi.client_certificates import ClientCertificate, parse_client_certificate
+    from jwt_wsgi.introspection import ClientSecretBasic
     from jwt_wsgi.policyfile import read_policy
+    from jwt_wsgi.revocation import DenyList
     from jwt_wsgi.sources import TokenSource, parse_sources
+    from jwt_wsgi.stores import RedisStore
 except ModuleNotFoundError as error:
     if __name__ != "__main__":
         raise
@@ -77,9 +81,17 @@ NAMES = (
     "DPOP_NONCE_SECRETS",
     "CLIENT_CERTIFICATE",
     "TRUSTED_PROXIES",
+    "STORE_URL",
+    "SEALING_KEYS",
+    "INTROSPECTION_URL",
+    "INTROSPECTION_CLIENT_ID",
+    "INTROSPECTION_CLIENT_SECRET",
     "AUTH0_DOMAIN",
     "API_IDENTIFIER",
 )
+
+#: The value of INTROSPECTION_URL for the endpoint that the issuer's metadata names.
+DISCOVER = "discover"
 
 
 class Router:
@@ -149,13 +161,15 @@ def main(global_config: Mapping[str, str] | None = None, **settings: str) -> WSG
     """
     del global_config
     values = configuration(settings)
+    store = _store(values)
     return protect(
         router(),
-        issuer=_issuer(values),
+        issuer=_issuers(values, store),
         rules=_policy(values.get("POLICY_FILE")),
         token_sources=_sources(values.get("TOKEN_SOURCES")),
-        dpop=_dpop(values),
+        dpop=_dpop(values, store),
         client_certificate=_client_certificate(values),
+        is_revoked=None if store is None else DenyList(store),
     )
 
 
@@ -181,7 +195,63 @@ def _read_dotenv(dotenv: Path) -> dict[str, str | None]:
         raise ValueError(f"cannot read {dotenv}: {error}") from None
 
 
-def _issuer(values: Mapping[str, str]) -> Issuer:
+def _store(values: Mapping[str, str]) -> RedisStore | None:
+    """Return the store that all workers share, or None for a process that is alone."""
+    if "STORE_URL" in values:
+        with _translate_errors("STORE_URL"):
+            return RedisStore(values["STORE_URL"])
+    if "SEALING_KEYS" in values:
+        raise ValueError("SEALING_KEYS without STORE_URL: name the store there, or leave them out")
+    return None
+
+
+def _issuers(
+    values: Mapping[str, str], store: RedisStore | None
+) -> tuple[Issuer | Introspection, ...]:
+    """Return the issuer of the JWTs, and that of the opaque tokens if there are any."""
+    issuer = _issuer(values, store)
+    introspection = _introspection(values)
+    return (issuer,) if introspection is None else (issuer, introspection)
+
+
+def _issuer(values: Mapping[str, str], store: RedisStore | None = None) -> Issuer:
+    name, audience = _names(values)
+    keys = _keys(name, values, store)
+    usual_algorithm = "HS256" if isinstance(keys, SharedSecret) else "RS256"
+    algorithm = values.get("TOKEN_SIGNING_ALG", usual_algorithm)
+    with _translate_errors("TOKEN_SIGNING_ALG"):
+        return Issuer(name, audience=audience, keys=keys, algorithms=[algorithm])
+
+
+def _introspection(values: Mapping[str, str]) -> Introspection | None:
+    """Return the issuer's endpoint for opaque tokens, or None if it issues none."""
+    client = ("INTROSPECTION_CLIENT_ID", "INTROSPECTION_CLIENT_SECRET")
+    if "INTROSPECTION_URL" not in values:
+        for name in client:
+            if name in values:
+                raise ValueError(
+                    f"{name} without INTROSPECTION_URL: set the endpoint's URL there, or {DISCOVER}"
+                )
+        return None
+    missing = [name for name in client if name not in values]
+    if missing:
+        raise ValueError(
+            f"INTROSPECTION_URL without {' and '.join(missing)}: set the client that this API is "
+            "at the endpoint"
+        )
+    endpoint = values["INTROSPECTION_URL"]
+    issuer, audience = _names(values)
+    with _translate_errors("INTROSPECTION_URL"):
+        return Introspection(
+            None if endpoint == DISCOVER else endpoint,
+            issuer=issuer,
+            audience=audience,
+            client_auth=ClientSecretBasic(*(values[name] for name in client)),
+        )
+
+
+def _names(values: Mapping[str, str]) -> tuple[str, str]:
+    """Return the names of the issuer and of this API."""
     name = values.get("ISSUER_BASE_URL") or _auth0_issuer(values.get("AUTH0_DOMAIN"))
     audience = values.get("AUDIENCE") or values.get("API_IDENTIFIER")
     missing = []
@@ -194,11 +264,7 @@ def _issuer(values: Mapping[str, str]) -> Issuer:
             f"set {' and '.join(missing)} in the environment or in .env, or try it with "
             "--demo, which needs no settings"
         )
-    keys = _keys(name, values.get("JWKS_URI"), values.get("SECRET"))
-    usual_algorithm = "HS256" if isinstance(keys, SharedSecret) else "RS256"
-    algorithm = values.get("TOKEN_SIGNING_ALG", usual_algorithm)
-    with _translate_errors("TOKEN_SIGNING_ALG"):
-        return Issuer(name, audience=audience, keys=keys, algorithms=[algorithm])
+    return name, audience
 
 
 def _auth0_issuer(domain: str | None) -> str | None:
@@ -209,17 +275,32 @@ def _auth0_issuer(domain: str | None) -> str | None:
     return f"https://{domain}/"
 
 
-def _keys(issuer: str, uri: str | None, secret: str | None) -> RemoteJWKS | SharedSecret:
+def _keys(
+    issuer: str, values: Mapping[str, str], store: RedisStore | None
+) -> RemoteJWKS | SharedSecret:
+    uri = values.get("JWKS_URI")
+    secret = values.get("SECRET")
     if secret and uri:
         raise ValueError("set SECRET or JWKS_URI, not both: a secret is not published")
+    if secret and "SEALING_KEYS" in values:
+        raise ValueError("SEALING_KEYS with SECRET: leave them out, because no keys are fetched")
     if secret:
         with _translate_errors("SECRET"):
             return SharedSecret(secret)
     if uri:
         with _translate_errors("JWKS_URI"):
-            return RemoteJWKS(uri)
-    with _translate_errors("ISSUER_BASE_URL"):
-        return RemoteJWKS.discovered(issuer)
+            keys = RemoteJWKS(uri)
+    else:
+        with _translate_errors("ISSUER_BASE_URL"):
+            keys = RemoteJWKS.discovered(issuer)
+    if "SEALING_KEYS" not in values:
+        return keys
+    secrets = values["SEALING_KEYS"].split()
+    # The URL is valid, so an error is about the secrets.
+    with _translate_errors("SEALING_KEYS"):
+        if uri:
+            return RemoteJWKS(uri, store=store, sealing_keys=secrets)
+        return RemoteJWKS.discovered(issuer, store=store, sealing_keys=secrets)
 
 
 def _sources(text: str | None) -> tuple[TokenSource, ...] | None:
@@ -229,7 +310,7 @@ def _sources(text: str | None) -> tuple[TokenSource, ...] | None:
         return parse_sources(text)
 
 
-def _dpop(values: Mapping[str, str]) -> DPoP | None:
+def _dpop(values: Mapping[str, str], store: RedisStore | None) -> DPoP | None:
     if "DPOP_BASE_URLS" not in values:
         for name in ("DPOP_REQUIRED", "DPOP_NONCE_SECRETS"):
             if name in values:
@@ -240,7 +321,10 @@ def _dpop(values: Mapping[str, str]) -> DPoP | None:
     with _translate_errors("DPOP_NONCE_SECRETS"):
         nonces = DPoPNonces(secrets) if secrets else None
     with _translate_errors("DPOP_BASE_URLS"):
-        return DPoP(values["DPOP_BASE_URLS"].split(), required=required, nonces=nonces)
+        base_urls = values["DPOP_BASE_URLS"].split()
+        if store is None:
+            return DPoP(base_urls, required=required, nonces=nonces)
+        return DPoP(base_urls, required=required, nonces=nonces, replay=store)
 
 
 def _boolean(name: str, text: str) -> bool:

@@ -17,9 +17,12 @@ import requests
 from client_tls import Authority
 from ports import free_port
 from running_app import APP, DEADLINE, SILENT, Running, environment, running
+from store_servers import serving
 from webtest import TestApp
 
 import app
+from jwt_wsgi.revocation import DenyList
+from jwt_wsgi.stores import RedisStore
 from jwt_wsgi.testing import DPoPKey, LocalIssuer
 
 NAME = "https://tenant.example.com/"
@@ -27,6 +30,8 @@ AUDIENCE = "https://api.example.com"
 SECRET = "an-example-secret-of-more-than-sixty-four-bytes-for-every-hs-algorithm"  # 70 of them
 
 TRUST = {"ISSUER_BASE_URL": NAME, "AUDIENCE": AUDIENCE}
+SHARED = {"STORE_URL": "redis://redis.example.com"}
+CLIENT = {"INTROSPECTION_CLIENT_ID": "api", "INTROSPECTION_CLIENT_SECRET": "hunter2"}
 
 
 @pytest.fixture(autouse=True)
@@ -233,6 +238,67 @@ def test_the_secrets_of_nonces_are_rotated_in_one_setting(tenant, jwks_uri):
     rotated.get("/api/private", headers=proven(tenant, nonce), status=200)
     other = TestApp(app.main(dpop_nonce_secrets=SECRET[::-1], **settings))
     other.get("/api/private", headers=proven(tenant, nonce), status=401)
+
+
+@pytest.fixture(scope="module")
+def store_url() -> Iterator[str]:
+    with serving("valkey") as server:
+        yield server.url
+
+
+def test_stacks_with_one_store_share_used_proofs_and_denials(tenant, jwks_uri, store_url):
+    settings = {"issuer_base_url": NAME, "audience": AUDIENCE, "jwks_uri": jwks_uri}
+    settings |= {"store_url": store_url, "dpop_base_urls": BASE_URL}
+    one, other = (TestApp(app.main(**settings)) for _ in range(2))
+    headers = proven(tenant)
+    one.get("/api/private", headers=headers, status=200)
+    assert other.get("/api/private", headers=headers, status=401).json["reason"] == "proof_replayed"
+    ada = bearer(tenant.token(sub="ada"))
+    one.get("/api/private", headers=ada, status=200)
+    DenyList(RedisStore(store_url)).revoke_subject(NAME, "ada")
+    assert other.get("/api/private", headers=ada, status=401).json["reason"] == "token_revoked"
+    one.get("/api/private", headers=bearer(tenant.token(sub="bob")), status=200)
+
+
+@pytest.mark.parametrize("place", ["JWKS_URI", "metadata"])
+def test_sealed_keys_of_the_store_serve_while_the_issuer_is_down(place, store_url):
+    issuer = LocalIssuer(audience=AUDIENCE)
+    with issuer.serve() as url:
+        settings = {"issuer_base_url": issuer.issuer, "audience": AUDIENCE, "store_url": store_url}
+        if place == "JWKS_URI":
+            settings["jwks_uri"] = f"{url}.well-known/jwks.json"
+        headers = bearer(issuer.token())
+        get = "/api/private"
+        TestApp(app.main(sealing_keys=SECRET, **settings)).get(get, headers=headers, status=200)
+        with issuer.outage():
+            rotated = f"{SECRET[::-1]} {SECRET}"
+            for sealing_keys, status in ((rotated, 200), (SECRET[::-1], 503), ("", 503)):
+                api = TestApp(app.main(sealing_keys=sealing_keys, **settings))
+                api.get(get, headers=headers, status=status)
+
+
+@pytest.mark.parametrize("place", ["INTROSPECTION_URL", "discover"])
+def test_opaque_tokens_pass_beside_jwts_where_an_endpoint_is_set(place):
+    issuer = LocalIssuer(audience=AUDIENCE)
+    client_id, client_secret = issuer.api_client
+    with issuer.serve():
+        settings = {
+            "issuer_base_url": issuer.issuer,
+            "audience": AUDIENCE,
+            "introspection_url": issuer.introspection_uri if place != "discover" else place,
+            "introspection_client_id": client_id,
+            "introspection_client_secret": client_secret,
+        }
+        api = TestApp(app.main(**settings))
+        opaque = issuer.opaque_token("read:messages", sub="ada")
+        for token in (opaque, issuer.token("read:messages", sub="ada")):
+            answer = api.get("/api/private-scoped", headers=bearer(token), status=200)
+            assert answer.json["subject"] == "ada"
+        issuer.revoke(opaque)
+        inactive = TestApp(app.main(**settings)).get(
+            "/api/private", headers=bearer(opaque), status=401
+        )
+        assert inactive.json["reason"] == "token_inactive"
 
 
 def test_the_certificate_of_the_client_comes_from_the_named_place(tenant, jwks_uri):
@@ -478,6 +544,61 @@ def test_ctrl_c_ends_the_server_cleanly(tmp_path, arguments, host):
             "TRUSTED_PROXIES without CLIENT_CERTIFICATE: name",
             id="proxies without a certificate",
         ),
+        pytest.param(
+            {**TRUST, "STORE_URL": "http://redis.example.com"},
+            "STORE_URL: .*begin with redis://",
+            id="store over http",
+        ),
+        pytest.param(
+            {**TRUST, "SEALING_KEYS": SECRET},
+            "SEALING_KEYS without STORE_URL: name the store there",
+            id="seal without a store",
+        ),
+        pytest.param(
+            {**TRUST, **SHARED, "SEALING_KEYS": "hunter2"},
+            "SEALING_KEYS: .*7 bytes are too short",
+            id="sealing key too short",
+        ),
+        pytest.param(
+            {**TRUST, **SHARED, "SEALING_KEYS": f"{SECRET} {SECRET}"},
+            "SEALING_KEYS: .*remove the secret that is there twice",
+            id="sealing key twice",
+        ),
+        pytest.param(
+            {**TRUST, **SHARED, "SEALING_KEYS": SECRET, "SECRET": SECRET},
+            "SEALING_KEYS with SECRET: leave them out",
+            id="seal of a secret",
+        ),
+        pytest.param(
+            {**TRUST, **SHARED, "SEALING_KEYS": SECRET, "JWKS_URI": "http://a.example.com/jwks"},
+            "JWKS_URI: .*must be https",
+            id="seal of keys over http",
+        ),
+        pytest.param(
+            {**TRUST, "INTROSPECTION_URL": "discover"},
+            "INTROSPECTION_URL without INTROSPECTION_CLIENT_ID and INTROSPECTION_CLIENT_SECRET: ",
+            id="endpoint without a client",
+        ),
+        pytest.param(
+            {**TRUST, "INTROSPECTION_URL": "discover", "INTROSPECTION_CLIENT_ID": "api"},
+            "INTROSPECTION_URL without INTROSPECTION_CLIENT_SECRET: set",
+            id="endpoint without a secret",
+        ),
+        pytest.param(
+            {**TRUST, "INTROSPECTION_CLIENT_ID": "api"},
+            "INTROSPECTION_CLIENT_ID without INTROSPECTION_URL: set .* or discover",
+            id="client without an endpoint",
+        ),
+        pytest.param(
+            {**TRUST, "INTROSPECTION_CLIENT_SECRET": "hunter2"},
+            "INTROSPECTION_CLIENT_SECRET without INTROSPECTION_URL: set",
+            id="client secret without an endpoint",
+        ),
+        pytest.param(
+            {**TRUST, **CLIENT, "INTROSPECTION_URL": "http://as.example.com/introspect"},
+            "INTROSPECTION_URL: .*must be https",
+            id="endpoint over http",
+        ),
         pytest.param({**TRUST, "PORT": "abc"}, "PORT='abc': write a number", id="port a word"),
         pytest.param({**TRUST, "PORT": "65536"}, "PORT='65536': write a number", id="port too big"),
         pytest.param(
@@ -510,6 +631,24 @@ def test_wrong_configuration_is_one_line_and_status_2(settings, complaint):
     assert re.match(f"app.py: {complaint}", complaint_of(settings))
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        pytest.param({"STORE_URL": "redis://api:hunter2@host:port"}, id="port of the store"),
+        pytest.param({"STORE_URL": "http://api:hunter2@redis.example.com"}, id="scheme"),
+        pytest.param({"SEALING_KEYS": "hunter2", **SHARED}, id="short seal"),
+        pytest.param({"SEALING_KEYS": "hunter2"}, id="seal without a store"),
+        pytest.param({"INTROSPECTION_CLIENT_SECRET": "hunter2"}, id="secret alone"),
+        pytest.param({"INTROSPECTION_URL": "nowhere", **CLIENT}, id="endpoint no URL"),
+    ],
+)
+def test_no_secret_of_store_or_endpoint_is_in_an_error(settings):
+    values = {name.lower(): value for name, value in {**TRUST, **settings}.items()}
+    with pytest.raises(ValueError, match=next(iter(settings))) as refused:
+        app.main(**values)
+    assert "hunter2" not in str(refused.value)
+
+
 def test_a_python_without_the_packages_names_the_remedy_f8(tmp_path):
     """The demo was installed into `.venv`, but `python` is another Python."""
     command = [sys.executable, "-I", "-S", APP]  # -S hides the installed packages
@@ -540,7 +679,7 @@ def complaint_of(settings: dict[str, str]) -> str:
     )
     assert (ended.returncode, ended.stdout) == (2, ""), ended
     assert ended.stderr.count("\n") == 1
-    for name in ("SECRET", "DPOP_NONCE_SECRETS"):
+    for name in ("SECRET", "DPOP_NONCE_SECRETS", "SEALING_KEYS", "INTROSPECTION_CLIENT_SECRET"):
         assert settings.get(name, "no secret") not in ended.stderr
     return ended.stderr
 
