@@ -58,7 +58,7 @@ NOT_PURE = {
     "jwks": "threads race there; the schedule alone is held to every branch",
     "nesting.py": "frameworks in more versions than the tests have",
     "metrics": "libraries in more versions than the tests have",
-    "paste.py": "a way in, over what is held to every branch",
+    "paste": "a way in, over what is held to every branch",
     "policyfile.py": "a way in, over what is held to every branch",
     "presets": "a way in, over what is held to every branch",
     "testing": "it is for tests",

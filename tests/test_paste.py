@@ -22,16 +22,22 @@ import requests
 from client_tls import Authority
 from paste.deploy import loadapp
 from ports import free_port, listens
+from store_servers import serving
 from webtest import TestApp
 
 from jwt_wsgi import DPoPNonces, Issuer
-from jwt_wsgi.paste import _DEFAULT_LEEWAY, filter_app_factory, filter_factory
+from jwt_wsgi.paste import filter_app_factory, filter_factory
+from jwt_wsgi.paste.issuers import _DEFAULT_LEEWAY
+from jwt_wsgi.revocation import DenyList
+from jwt_wsgi.stores import RedisStore
 from jwt_wsgi.testing import DPoPKey, LocalIssuer, SigningKey
 
 ROOT = Path(__file__).parent.parent
 EXAMPLE = ROOT / "examples" / "paste"
 PAGE = (ROOT / "docs" / "paste.md").read_text("utf-8")
 
+#: What says who the API is at the endpoint.
+CLIENT = {"introspection_client_id": "api", "introspection_client_secret_file": "short"}
 NEEDED = {"issuer": "https://issuer.test/", "audience": "https://api.test", "policy": "policy.toml"}
 
 
@@ -371,6 +377,84 @@ def test_the_certificate_of_the_client_has_a_place(
     assert answer.json["reason"] == "token_bound"
 
 
+@pytest.fixture(scope="module")
+def store_url() -> Iterator[str]:
+    with serving("valkey") as server:
+        yield server.url
+
+
+@pytest.mark.parametrize("setting", ["store_url", "store_url_file"])
+def test_sections_with_one_store_share_proofs_and_denials(
+    setting: str, conf: dict[str, str], local: LocalIssuer, store_url: str
+) -> None:
+    (Path(conf["here"]) / "url").write_text(f"{store_url}\n")
+    settings = {setting: "url" if setting == "store_url_file" else store_url}
+    one, other = (protected(conf, local, dpop_base_urls=BASE_URL, **settings) for _ in range(2))
+    headers = proven(local)
+    assert one.get("/", headers=headers).text == "in"
+    assert other.get("/", headers=headers, status=401).json["reason"] == "proof_replayed"
+    ada = local.headers(sub=setting)
+    assert one.get("/", headers=ada).text == "in"
+    DenyList(RedisStore(store_url)).revoke_subject(local.issuer, setting)
+    assert other.get("/", headers=ada, status=401).json["reason"] == "token_revoked"
+
+
+@pytest.mark.parametrize("place", ["jwks_uri", "metadata"])
+def test_sealed_keys_of_the_store_serve_while_the_issuer_is_down(
+    place: str, conf: dict[str, str], store_url: str
+) -> None:
+    for name in ("new", "old"):
+        (Path(conf["here"]) / name).write_text(name[0] * 32)
+    issuer = LocalIssuer(audience=NEEDED["audience"])
+    with issuer.serve() as url:
+        settings = {**NEEDED, "issuer": issuer.issuer, "store_url": store_url}
+        if place == "jwks_uri":
+            settings["jwks_uri"] = f"{url}.well-known/jwks.json"
+
+        def api(files: str) -> TestApp:
+            return TestApp(filter_app_factory(app, conf, **settings, sealing_key_files=files))
+
+        headers = issuer.headers()
+        assert api("old").get("/", headers=headers).text == "in"
+        with issuer.outage():
+            assert api("new old").get("/", headers=headers).text == "in"
+            for files in ("new", ""):
+                assert api(files).get("/", headers=headers, status=503)
+
+
+@pytest.mark.parametrize("place", ["introspection_uri", "discover"])
+def test_opaque_tokens_pass_where_the_section_has_an_endpoint(
+    place: str, conf: dict[str, str]
+) -> None:
+    issuer = LocalIssuer(audience=NEEDED["audience"])
+    client_id, client_secret = issuer.api_client
+    (Path(conf["here"]) / "secret").write_text(f"{client_secret}\n")
+    with issuer.serve():
+        settings = {
+            **NEEDED,
+            "issuer": issuer.issuer,
+            "scope_claim": "roles",
+            "introspection_url": getattr(issuer, place, place),
+            "introspection_client_id": client_id,
+            "introspection_client_secret_file": "secret",
+        }
+        api = TestApp(filter_app_factory(app, conf, **settings))
+        for make in (issuer.token, issuer.opaque_token):
+            good = {"Authorization": f"Bearer {make(roles=['a'])}"}
+            assert api.get("/scoped", headers=good).text == "in"
+        early = {"Authorization": f"Bearer {issuer.opaque_token(nbf=int(time.time()) + 20)}"}
+        assert api.get("/", headers=early).text == "in"
+        strict = TestApp(filter_app_factory(app, conf, **settings, leeway="5"))
+        assert strict.get("/", headers=early, status=401).json["reason"] == "token_not_yet_valid"
+        bound = TestApp(
+            filter_app_factory(
+                app, conf, **settings, dpop_base_urls=BASE_URL, sender_constrained="true"
+            )
+        )
+        bearer = {"Authorization": f"Bearer {issuer.opaque_token()}"}
+        assert bound.get("/", headers=bearer, status=401).json["reason"] == "token_not_bound"
+
+
 def test_a_rule_that_the_section_cannot_satisfy_is_refused_at_load(conf: dict[str, str]) -> None:
     (Path(conf["here"]) / "policy.toml").write_text("[rules]\n'/' = 'sender_constrained()'\n")
     with pytest.raises(ValueError, match=r"^jwt-wsgi: .*sender_constrained"):
@@ -543,6 +627,71 @@ WRONG = {
         {"algorithms": "HS256"},
         r"algorithms \['HS256'\] with published keys",
     ),
+    "a store over http": ({"store_url": "http://redis.test"}, "store_url: .*begin with redis://"),
+    "a password in the section": (
+        {"store_url": "redis://api:hunter2@redis.test"},
+        "store_url: a user and a password do not belong here, .* name it in store_url_file",
+    ),
+    "a password among the options": (
+        {"store_url": "redis://redis.test?password=hunter2"},
+        "store_url: a user and a password do not belong here",
+    ),
+    "two stores": (
+        {"store_url": "redis://redis.test", "store_url_file": "short"},
+        "store_url and store_url_file are set: leave one of them out",
+    ),
+    "a store in no file": (
+        {"store_url_file": "none"},
+        "store_url_file = none: none cannot be read",
+    ),
+    "a store whose file has no URL": (
+        {"store_url_file": "short"},
+        "store_url_file = short: .*begin with redis://",
+    ),
+    "sealing keys in the section": (
+        {"sealing_keys": "hunter2"},
+        "sealing_keys is not a setting, because many .* sealing_key_files",
+    ),
+    "a seal without a store": (
+        {"sealing_key_files": "short"},
+        "sealing_key_files without store_url or store_url_file: name the store",
+    ),
+    "a sealing key too short": (
+        {"store_url": "redis://redis.test", "sealing_key_files": "short"},
+        "sealing_key_files = short: .*5 bytes are too short",
+    ),
+    "a seal of keys that no one fetches": (
+        {"store_url": "redis://redis.test", "sealing_key_files": "short", "jwks_file": "short"},
+        "sealing_key_files with jwks_file: leave them out",
+    ),
+    "a client's secret in the section": (
+        {"introspection_client_secret": "hunter2"},
+        "introspection_client_secret is not a setting, .* introspection_client_secret_file",
+    ),
+    "an endpoint without a client": (
+        {"introspection_url": "discover"},
+        "introspection_url without introspection_client_id: write",
+    ),
+    "an endpoint without a secret": (
+        {"introspection_url": "discover", "introspection_client_id": "api"},
+        "introspection_url without introspection_client_secret_file: write",
+    ),
+    "a client without an endpoint": (
+        {"introspection_client_id": "api"},
+        "introspection_client_id without introspection_url: write .*discover",
+    ),
+    "a secret without an endpoint": (
+        {"introspection_client_secret_file": "short"},
+        "introspection_client_secret_file without introspection_url: write .*discover",
+    ),
+    "an endpoint over http": (
+        {**CLIENT, "introspection_url": "http://as.test/introspect"},
+        "introspection_url = http://as.test/introspect: must be https, except on loopback",
+    ),
+    "a client's secret that is not text": (
+        {**CLIENT, "introspection_url": "discover", "introspection_client_secret_file": "bytes"},
+        "introspection_client_secret_file = bytes: bytes is not UTF-8",
+    ),
     "leeway in words": ({"leeway": "5m"}, "leeway = 5m: write a number of seconds"),
     "leeway below 0": ({"leeway": "-1"}, "leeway = -1: write a number of seconds"),
     "infinite leeway": ({"leeway": "inf"}, "leeway = inf: write a number of seconds"),
@@ -563,17 +712,26 @@ def test_an_error_names_the_setting_and_the_remedy(
     here = Path(conf["here"])
     (here / "bad.toml").write_text('[rules]\n"/" = "SECRET"\n')
     (here / "short").write_text("short")
+    (here / "bytes").write_bytes(b"\xff")
     with pytest.raises(ValueError, match=f"^jwt-wsgi: {message}"):
         factory(conf, **{**NEEDED, **settings})
 
 
 def test_no_secret_is_in_an_error(conf: dict[str, str]) -> None:
     (Path(conf["here"]) / "short").write_text("hunter2")
+    (Path(conf["here"]) / "url").write_text("http://api:hunter2@redis.test")
     for settings in (
         {"secret_file": "short"},
         {"dpop_base_urls": BASE_URL, "dpop_nonce_secret_files": "short"},
         {"dpop_nonce_secrets": "hunter2"},
+        {"store_url": "redis://api:hunter2@redis.test"},
+        {"store_url": "redis://redis.test?password=hunter2"},
+        {"store_url_file": "url"},
+        {"store_url": "redis://redis.test", "sealing_key_files": "short"},
+        {"sealing_keys": "hunter2"},
+        {"introspection_client_secret": "hunter2"},
+        {**CLIENT, "introspection_url": "nowhere"},
     ):
-        with pytest.raises(ValueError, match="secret") as refused:
+        with pytest.raises(ValueError, match="jwt-wsgi: ") as refused:
             filter_factory(conf, **NEEDED, **settings)
         assert "hunter2" not in str(refused.value)
