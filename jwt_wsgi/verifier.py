@@ -54,6 +54,7 @@ class Verifier:
         trusted: How many issuers are trusted; a resolver counts as more than one.
         issuers: The configured issuers of JWTs. Those that a resolver knows are not among them.
         introspection: The `Introspection` that is asked about opaque tokens, or None.
+        is_revoked: The callback that says whether a token is revoked, or None.
         dpop: The options for DPoP, or None.
         client_certificates: True if tokens may be bound to a client certificate.
         bindings: The bindings of tokens that are checked: `dpop`, `mtls`.
@@ -86,7 +87,7 @@ class Verifier:
         self.client_certificates = client_certificates
         self._judge = PossessionJudge(dpop, client_certificates=client_certificates)
         self._demands_possession = self._judge.demand != UNBOUND
-        self._is_revoked = is_revoked
+        self.is_revoked = is_revoked
         self._issuers = IssuerRegistry(issuers, check=self._check_issuer)
         self.issuers = tuple(self._issuers.configured.values())
         self.introspection = self._issuers.introspection
@@ -102,7 +103,7 @@ class Verifier:
     @property
     def checks_revocation(self) -> bool:
         """True if every token is checked for revocation."""
-        return self._is_revoked is not None
+        return self.is_revoked is not None
 
     @property
     def bindings(self) -> frozenset[str]:
@@ -207,8 +208,8 @@ class Verifier:
         verifier._cache = TokenCache(0, 0)  # noqa: SLF001 (its own class)
         verifier._checks = self._checks.recorded(recorder)  # noqa: SLF001 (its own class)
         verifier._spends_proofs = False  # noqa: SLF001 (its own class)
-        if self._is_revoked is not None:
-            verifier._is_revoked = reporting(self._is_revoked, recorder)  # noqa: SLF001 (its own)
+        if self.is_revoked is not None:
+            verifier.is_revoked = reporting(self.is_revoked, recorder)
         return verifier
 
     def _remember(self, token: str, verified: VerifiedToken) -> None:
@@ -263,8 +264,8 @@ class Verifier:
         if issuer.introspect is not None:
             issuer.introspect.check_active(token, now)
             self._checks.record("activity")
-        if self._is_revoked is not None:
-            check_revocation(auth, self._is_revoked)
+        if self.is_revoked is not None:
+            check_revocation(auth, self.is_revoked)
         if used_proof is not None:
             delay = self.clock() - now
             self._judge.spend(used_proof, keep=self._spends_proofs, delay=delay)

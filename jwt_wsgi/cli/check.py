@@ -1,5 +1,6 @@
 """`check`: the linter's findings on a policy, and problems of the live issuers."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
@@ -12,12 +13,12 @@ from jwt_wsgi.cli.output import escape, print_json, print_line, print_table
 from jwt_wsgi.cli.possession_report import PossessionReport, report_possession
 from jwt_wsgi.cli.provider_presets import preset_option
 from jwt_wsgi.cli.shared_options import json_option
+from jwt_wsgi.cli.shared_state import check_introspections, warn_of_stores
 from jwt_wsgi.explain.dates import pluralize
 from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.policy.findings import ACCEPTABLE_CODES, Finding
 from jwt_wsgi.policy.policy import Policy
 from jwt_wsgi.policyfile import parse_policy
-from jwt_wsgi.stores import RedisStore
 from jwt_wsgi.verifier import Verifier
 
 MAX_FILE_BYTES = 1_048_576
@@ -98,8 +99,8 @@ def check(
     Each issuer's provider is recognised by its name and its metadata, with the preset or the lines
     for it and what goes wrong with its tokens. Without FILE, only the issuers are checked.
 
-    With --app, check the policy, the issuers and the shared stores of an application. Its module is
-    imported, so its code runs.
+    With --app, check the policy, the issuers, the introspection endpoints and the shared stores of
+    an application. Its module is imported, so its code runs.
 
     The exit status is 0 if nothing is found, and 1 if something is. An --accept that matches no
     finding counts as one, so that it does not hide a later finding. Warnings about a store leave it
@@ -107,12 +108,14 @@ def check(
     """
     policy: PolicyReport | None
     warnings: list[str] = []
+    endpoints: Iterable[IssuerReport] = ()
     if application is not None and file is None:
         options.check_alone({"--preset": preset, "--issuer": names or None})
         policy, verifier = _of_application(application, accepted)
         trusted = list(verifier.issuers)
+        endpoints = check_introspections(verifier, offline=offline)
         if not offline:
-            warnings = _check_stores(verifier)
+            warnings = warn_of_stores(verifier)
     elif application is None and (file is not None or names or preset is not None):
         trusted = _named_issuers(names, preset, options, needs_audience=file is not None)
         policy = _check_file(file, accepted, issuer_count=max(1, len(trusted)))
@@ -122,6 +125,7 @@ def check(
         )
     with printing_to_errors():
         issuers = [report for issuer in trusted for report in check_issuer(issuer, offline=offline)]
+        issuers += endpoints
     if as_json:
         print_json(_document(policy, warnings, issuers))
     else:
@@ -164,12 +168,6 @@ def _of_application(application: str, accepted: tuple[str, ...]) -> tuple[Policy
     policy = stack.authorizer.policy
     report = _lint(application, policy, accepted, issuer_count=verifier.trusted)
     return replace(report, possession=report_possession(stack)), verifier
-
-
-def _check_stores(verifier: Verifier) -> list[str]:
-    """Return what may make the shared stores of an application forget entries."""
-    replay = None if verifier.dpop is None else verifier.dpop.replay
-    return replay.warnings() if isinstance(replay, RedisStore) else []
 
 
 def _check_policy(file: BinaryIO, accepted: tuple[str, ...], *, issuer_count: int) -> PolicyReport:

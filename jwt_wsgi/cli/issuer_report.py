@@ -16,7 +16,8 @@ from jwt_wsgi.jwks.source import single_sources
 
 #: The page with the presets and the rows.
 _PAGE = "docs/how-to/providers.md"
-_PROVIDERS = (*PRESETS, *ROWS)
+#: The providers that an issuer may be.
+PROVIDERS = (*PRESETS, *ROWS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ def check_issuer(issuer: Issuer, *, offline: bool) -> Iterator[IssuerReport]:
     """
     sources = [each for each in single_sources(issuer.keys) if isinstance(each, RemoteJWKS)]
     if offline or not sources:
-        recognition = recognise(issuer.issuer, {}, _PROVIDERS)
+        recognition = recognise(issuer.issuer, {}, PROVIDERS)
         yield IssuerReport(issuer.issuer, recognition)
         return
     is_alone = len(single_sources(issuer.keys)) == 1
@@ -69,7 +70,7 @@ def check_issuer(issuer: Issuer, *, offline: bool) -> Iterator[IssuerReport]:
         )
         yield IssuerReport(
             issuer.issuer,
-            recognise(issuer.issuer, published.metadata, _PROVIDERS),
+            recognise(issuer.issuer, published.metadata, PROVIDERS),
             published,
             tuple(problem for problem in problems if problem is not None),
         )

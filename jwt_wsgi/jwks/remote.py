@@ -73,6 +73,9 @@ class RemoteJWKS:
         wall_clock: Returns the seconds since 1970, for the age of a shared key set. Default
             `time.time`.
 
+    Attributes:
+        store: The store in which the key set is shared, or None.
+
     Raises:
         ValueError: An option is not valid.
     """
@@ -118,6 +121,7 @@ class RemoteJWKS:
         limits = Limits(cache_ttl, requests_per_minute, cooldown, stale_for, timeout, max_waiting)
         if fetch is None:
             fetch = built_in_client(2 * timeout, max_bytes, headers, ca_certs, public_only)
+        self.store = store
         self._location = uri
         self._timeout = timeout
         self._clock = clock
