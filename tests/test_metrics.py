@@ -69,6 +69,14 @@ class Prometheus:
         found = self._samples("jwt_wsgi_fetches_total")
         return {(labels["location"], labels["outcome"]): value for labels, value in found}
 
+    def introspections(self) -> dict[tuple[str, str, str], float]:
+        found = self._samples("jwt_wsgi_introspections_total")
+        return {(each["location"], each["outcome"], each["active"]): n for each, n in found}
+
+    def introspection_count(self) -> float:
+        [(_, count)] = self._samples("jwt_wsgi_introspection_duration_seconds_count")
+        return count
+
     def events(self) -> dict[tuple[str, str], float]:
         found = self._samples("jwt_wsgi_events_total")
         return {(labels["kind"], labels["outcome"]): value for labels, value in found}
@@ -122,6 +130,15 @@ class OpenTelemetry:
     def fetches(self) -> dict[tuple[str, str], float]:
         points = self._points().get("jwt_wsgi.fetches", [])
         return {(p.attributes["location"], p.attributes["outcome"]): p.value for p in points}
+
+    def introspections(self) -> dict[tuple[str, str, str], float]:
+        points = self._points()["jwt_wsgi.introspections"]
+        names = ("location", "outcome", "active")
+        return {tuple(p.attributes[name] for name in names): p.value for p in points}
+
+    def introspection_count(self) -> float:
+        [point] = self._points()["jwt_wsgi.introspection.duration"]
+        return point.count
 
     def events(self) -> dict[tuple[str, str], float]:
         points = self._points().get("jwt_wsgi.events", [])
@@ -345,6 +362,33 @@ def test_fetches_are_counted_and_timed(backend: Any) -> None:
         counts.metrics.on_fetch(Fetched(KEYS, outcome, seconds, 2))
     assert counts.fetches() == {(KEYS, "ok"): 2, (KEYS, "timeout"): 1}
     assert counts.durations() == {KEYS: (3, 10.75)}
+
+
+@both
+def test_calls_of_an_endpoint_are_counted_by_what_it_said(backend: Any) -> None:
+    counts, local = backend(), LocalIssuer()
+    opaque = local.introspection(on_fetch=counts.metrics.on_introspection)
+    api = TestApp(protect(app, issuer=opaque, rules={"/": AUTHENTICATED}))
+
+    def send(token: str, status: int) -> None:
+        api.get("/", headers={"Authorization": f"Bearer {token}"}, status=status)
+
+    good = local.opaque_token()
+    for _ in range(3):
+        send(good, 200)
+    send("invented", 401)
+    send("another", 401)
+    with local.outage():
+        send("third", 503)
+    [location] = {each for each, _, _ in counts.introspections()}
+    assert location == local.introspection_uri
+    said = {(outcome, active): n for (_, outcome, active), n in counts.introspections().items()}
+    failed = {outcome: n for (outcome, active), n in said.items() if active == "none"}
+    assert said.pop(("ok", "true")) == 1
+    assert said.pop(("ok", "false")) == 2
+    assert list(failed.values()) == [1]
+    assert len(said) == 1
+    assert counts.introspection_count() == 4
 
 
 @both

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from jwt_wsgi.auth import Auth
 from jwt_wsgi.bindings import BINDINGS
+from jwt_wsgi.introspection.events import IntrospectionCall
 from jwt_wsgi.introspection.introspection import Introspection
 from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.middleware.decisions import Decision, fields
@@ -26,6 +27,8 @@ OTHER_ISSUER: Final = "other"
 NO_BINDING: Final = "none"
 #: The reason of a request that was allowed.
 NO_REASON: Final = "none"
+#: What a call of an introspection endpoint said about its token. A call that failed said nothing.
+_ACTIVITIES: Final = {True: "true", False: "false", None: "none"}
 
 
 class Labels(NamedTuple):
@@ -41,6 +44,28 @@ class Labels(NamedTuple):
     reason: str
     issuer: str
     binding: str
+
+
+class IntrospectionLabels(NamedTuple):
+    """The labels of a call of an introspection endpoint.
+
+    `location` is the configured URL, or the issuer if the URL is discovered. `outcome` is one of
+    `jwt_wsgi.introspection.IntrospectionCall`. `active` is `true` or `false`, as the endpoint said,
+    or `none` if it said nothing.
+    """
+
+    location: str
+    outcome: str
+    active: str
+
+
+def introspection_labels(call: IntrospectionCall) -> IntrospectionLabels:
+    """Return the labels of a call of an introspection endpoint.
+
+    Args:
+        call: The call to count.
+    """
+    return IntrospectionLabels(call.location, call.outcome, _ACTIVITIES[call.active])
 
 
 def named(issuers: NamedIssuers) -> frozenset[str]:

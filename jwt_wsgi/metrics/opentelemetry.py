@@ -7,10 +7,11 @@ from wsgiref.types import WSGIEnvironment
 
 from opentelemetry.metrics import CallbackOptions, MeterProvider, Observation, get_meter
 
+from jwt_wsgi.introspection import IntrospectionCall
 from jwt_wsgi.jwks.events import Fetched
 from jwt_wsgi.jwks.remote import RemoteJWKS
 from jwt_wsgi.jwks.schedule import KeyStatus
-from jwt_wsgi.metrics import NamedIssuers, labels, named
+from jwt_wsgi.metrics import NamedIssuers, introspection_labels, labels, named
 from jwt_wsgi.middleware.decisions import Decision
 from jwt_wsgi.revocation import ReceivedEvent
 
@@ -39,12 +40,13 @@ _GAUGES = (
 
 
 class OpenTelemetryMetrics:
-    """The hooks `on_decision`, `on_fetch` and `on_event` for a meter, and gauges of key sources.
+    """Hooks that count for a meter, and gauges of key sources.
 
     The counter `jwt_wsgi.decisions` has the attributes `verdict`, `reason`, `issuer` and
     `binding`, the counter `jwt_wsgi.fetches` has `location` and `outcome`, and the counter
-    `jwt_wsgi.events` has `kind` and `outcome`. `jwt_wsgi.fetch.duration` is a histogram in seconds
-    with the attribute `location`.
+    `jwt_wsgi.events` has `kind` and `outcome`. The counter `jwt_wsgi.introspections` has
+    `location`, `outcome` and `active`. `jwt_wsgi.fetch.duration` and
+    `jwt_wsgi.introspection.duration` are histograms in seconds with the attribute `location`.
 
     Args:
         issuers: The issuers that are counted by name. All others are counted as `other`.
@@ -72,6 +74,12 @@ class OpenTelemetryMetrics:
         self._events = meter.create_counter(
             "jwt_wsgi.events", "{event}", "security events and logout tokens by outcome"
         )
+        self._introspections = meter.create_counter(
+            "jwt_wsgi.introspections", "{call}", "calls of introspection endpoints by outcome"
+        )
+        self._introspection_durations = meter.create_histogram(
+            "jwt_wsgi.introspection.duration", "s", "duration of calls of introspection endpoints"
+        )
         for gauge in _GAUGES:
             meter.create_observable_gauge(
                 f"jwt_wsgi.keys.{gauge.name}",
@@ -94,6 +102,11 @@ class OpenTelemetryMetrics:
     def on_event(self, event: ReceivedEvent) -> None:
         """Count one delivery, for `EventReceiver(on_event=...)`."""
         self._events.add(1, {"kind": event.kind, "outcome": event.outcome})
+
+    def on_introspection(self, call: IntrospectionCall) -> None:
+        """Count one call of the endpoint, for `Introspection(on_fetch=...)`."""
+        self._introspections.add(1, introspection_labels(call)._asdict())
+        self._introspection_durations.record(call.seconds, {"location": call.location})
 
     def watch(self, location: str, keys: RemoteJWKS) -> None:
         """Observe a key source whenever the meter is read.

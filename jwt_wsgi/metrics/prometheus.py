@@ -7,9 +7,17 @@ from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, M
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from jwt_wsgi.introspection import IntrospectionCall
 from jwt_wsgi.jwks.events import Fetched
 from jwt_wsgi.jwks.remote import RemoteJWKS
-from jwt_wsgi.metrics import Labels, NamedIssuers, labels, named
+from jwt_wsgi.metrics import (
+    IntrospectionLabels,
+    Labels,
+    NamedIssuers,
+    introspection_labels,
+    labels,
+    named,
+)
 from jwt_wsgi.middleware.decisions import Decision
 from jwt_wsgi.revocation import ReceivedEvent
 
@@ -24,12 +32,13 @@ _GAUGES = {
 
 
 class PrometheusMetrics:
-    """The hooks `on_decision`, `on_fetch` and `on_event` for a registry, and gauges of key sources.
+    """Hooks that count for a registry, and gauges of key sources.
 
     The counter `jwt_wsgi_decisions_total` has the labels `verdict`, `reason`, `issuer` and
     `binding`, the counter `jwt_wsgi_fetches_total` has `location` and `outcome`, and the counter
-    `jwt_wsgi_events_total` has `kind` and `outcome`.
-    `jwt_wsgi_fetch_duration_seconds` is a histogram with the label `location`.
+    `jwt_wsgi_events_total` has `kind` and `outcome`. The counter `jwt_wsgi_introspections_total`
+    has `location`, `outcome` and `active`. `jwt_wsgi_fetch_duration_seconds` and
+    `jwt_wsgi_introspection_duration_seconds` are histograms with the label `location`.
 
     Args:
         issuers: The issuers that are counted by name. All others are counted as `other`.
@@ -66,6 +75,18 @@ class PrometheusMetrics:
             ("kind", "outcome"),
             registry=registry,
         )
+        self._introspections = Counter(
+            "jwt_wsgi_introspections",
+            "Calls of introspection endpoints by outcome.",
+            IntrospectionLabels._fields,
+            registry=registry,
+        )
+        self._introspection_durations = Histogram(
+            "jwt_wsgi_introspection_duration_seconds",
+            "Duration of calls of introspection endpoints.",
+            ("location",),
+            registry=registry,
+        )
         self._key_sources = _KeySources()
         registry.register(self._key_sources)
 
@@ -83,6 +104,11 @@ class PrometheusMetrics:
     def on_event(self, event: ReceivedEvent) -> None:
         """Count one delivery, for `EventReceiver(on_event=...)`."""
         self._events.labels(event.kind, event.outcome).inc()
+
+    def on_introspection(self, call: IntrospectionCall) -> None:
+        """Count one call of the endpoint, for `Introspection(on_fetch=...)`."""
+        self._introspections.labels(*introspection_labels(call)).inc()
+        self._introspection_durations.labels(call.location).observe(call.seconds)
 
     def watch(self, location: str, keys: RemoteJWKS) -> None:
         """Read the gauges of a key source whenever the registry is read.
