@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterator
 
+from jwt_wsgi.jose.encoding import decode
 from jwt_wsgi.testing import DPoPKey, LocalIssuer
 from jwt_wsgi.testing.signing import compact
 
@@ -49,6 +50,14 @@ def mint(
 def mint_proofs(token: str, key: DPoPKey, count: int) -> list[str]:
     """Return distinct DPoP proofs for requests with one token (RFC 9449 §4.2)."""
     return [key.proof("GET", f"{AUDIENCE}/api/private-scoped", token) for _ in range(count)]
+
+
+def answer_about(issuer: LocalIssuer) -> dict[str, object]:
+    """Return what an introspection endpoint says of a token with the usual claims (RFC 7662)."""
+    [token] = mint(issuer, 1)
+    payload = token.split(".")[1]
+    claims: dict[str, object] = json.loads(decode(payload))
+    return {"active": True, "token_type": "Bearer", **claims}
 
 
 def minting(

@@ -51,6 +51,7 @@ def stack(scale: Scale, deadline: Deadline) -> Measurements:
     groups = [_algorithm(algorithm, scale) for algorithm in ALGORITHMS]
     groups.append(_refusals(scale))
     groups.append(_proofs(scale))
+    groups.append(_live_checks(scale))
     _measure_rounds(measurements, scale, deadline, groups)
     return measurements
 
@@ -209,6 +210,28 @@ def _proofs(scale: Scale) -> Contenders:
             "base_url": minting.AUDIENCE,
             "warm": warm,
             "tokens": [f"{token} {proof}" for proof in proofs],
+        },
+    }
+
+
+def _live_checks(scale: Scale) -> Contenders:
+    """Return contenders for a seen JWT, for one that a deny list knows, and for an opaque token.
+
+    Each has a stack that accepts exactly what it needs. All answers come from caches.
+    """
+    issuer = minting.local_issuer()
+    jwt = minting.mint(issuer, 1)
+    opaque = [issuer.opaque_token()]
+    whole_stack = {"kind": "stack", "jwks": issuer.jwks}
+    seen_jwt = {**whole_stack, "warm": jwt, "tokens": jwt * scale.tokens}
+    return {
+        "a seen JWT": seen_jwt,
+        "a seen JWT and a deny list": {**seen_jwt, "denials": True},
+        "a seen opaque token": {
+            **whole_stack,
+            "answer": minting.answer_about(issuer),
+            "warm": opaque,
+            "tokens": opaque * scale.tokens,
         },
     }
 

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from benchmarks.measuring import Contender
 from benchmarks.minting import AUDIENCE, ISSUER
-from jwt_wsgi import DPoP, Issuer, StaticJWKS, protect, scope
+from jwt_wsgi import DPoP, Introspection, Issuer, StaticJWKS, protect, scope
+from jwt_wsgi.introspection import ClientSecretBasic
+from jwt_wsgi.revocation import DenyList
+from jwt_wsgi.stores import MemoryStore
 
 ACCEPTED = "200 OK"
 REFUSED = "401 Unauthorized"
 
 #: Seconds that the proofs of a run stay good.
 MAX_PROOF_AGE = 3600
+#: Seconds that answers about a token stay cached, longer than any run.
+CACHED = 3600
 
 #: The environ of waitress for a GET, without the streams.
 ENVIRON: Mapping[str, Any] = {
@@ -54,6 +60,8 @@ def stack(
     rules: int = 1,
     issuers: Sequence[str] = (ISSUER,),
     base_url: str | None = None,
+    answer: Mapping[str, Any] | None = None,
+    denials: bool = False,
 ) -> WSGIApplication:
     """Return the trivial application behind the three layers.
 
@@ -63,15 +71,36 @@ def stack(
         rules: The number of rules that `rule_path` names, beside the rule of the path in `ENVIRON`.
         issuers: The names of the issuers.
         base_url: The base URL of DPoP proofs; without it, none is accepted.
+        answer: The answer of an introspection endpoint about every opaque token; without it, none
+            is accepted.
+        denials: True to ask a deny list about every token.
     """
-    trusted_issuers = [
+    trusted_issuers: list[Issuer | Introspection] = [
         Issuer(name, audience=AUDIENCE, keys=StaticJWKS(jwks), algorithms=[algorithm])
         for name in issuers
     ]
+    if answer is not None:
+        trusted_issuers.append(_introspection(answer))
     numbered_rules = {rule_path(number): scope("read:messages") for number in range(rules)}
     all_rules = {"/api/private-scoped": scope("read:messages"), **numbered_rules}
     dpop = None if base_url is None else DPoP(base_url, max_age=MAX_PROOF_AGE)
-    return protect(trivial, issuer=trusted_issuers, rules=all_rules, dpop=dpop)
+    deny_list = DenyList(MemoryStore(), cache_ttl=CACHED) if denials else None
+    return protect(
+        trivial, issuer=trusted_issuers, rules=all_rules, dpop=dpop, is_revoked=deny_list
+    )
+
+
+def _introspection(answer: Mapping[str, Any]) -> Introspection:
+    """Return an issuer of opaque tokens whose endpoint gives one answer, without a network."""
+    document = json.dumps(answer).encode()
+    return Introspection(
+        f"{ISSUER}introspect",
+        issuer=ISSUER,
+        audience=AUDIENCE,
+        client_auth=ClientSecretBasic("api", "benchmark"),
+        fetch=lambda url, form, headers: document,
+        cache_ttl=CACHED,
+    )
 
 
 def rule_path(number: int) -> str:
