@@ -23,6 +23,7 @@ from store_servers import REDIS, SERVERS, StoreServer, needs_redis, serving
 from waiting import eventually
 
 from jwt_wsgi import AUTHENTICATED, DPoP, protect
+from jwt_wsgi.revocation import DenyList
 from jwt_wsgi.stores import RedisStore
 from jwt_wsgi.testing import DPoPKey, LocalIssuer
 
@@ -71,6 +72,29 @@ def test_a_proof_is_answered_with_503_while_the_store_is_down() -> None:
         token = LOCAL.token(cnf=key)
         server.stop()
         assert status_of(app, token, key.proof("GET", f"{AUDIENCE}/", token))[:3] == "503"
+
+
+@pytest.mark.parametrize(("cache_ttl", "count"), [(0, 20), (3600, 1)], ids=["uncached", "cached"])
+def test_a_deny_list_asks_the_server_once_for_a_request_or_not_at_all(
+    server: StoreServer, cache_ttl: float, count: int
+) -> None:
+    deny = DenyList(RedisStore(server.url, timeout=30), cache_ttl=cache_ttl)
+    app = protect(hello, issuer=LOCAL.trusted(), rules={"/": AUTHENTICATED}, is_revoked=deny)
+    token = LOCAL.token(sub="ada", sid="one", azp="client")
+    # The first connection makes itself known.
+    deny.revoke_subject(ISSUER, "bob")
+    server.control.config_resetstat()
+    statuses: list[str] = []
+    for _ in range(20):
+        headers = {"HTTP_AUTHORIZATION": f"Bearer {token}"}
+        app(environ("/", **headers), lambda status, *rest: statuses.append(status[:3]))
+    calls = {
+        name: values["calls"]
+        for name, values in server.control.info("commandstats").items()
+        if name not in ("cmdstat_info", "cmdstat_config|resetstat")
+    }
+    assert statuses == ["200"] * 20
+    assert calls == {"cmdstat_mget": count}
 
 
 # --- the command `check`
