@@ -316,7 +316,14 @@ def test_the_metrics_are_those_that_opentelemetry_is_told() -> None:
     reader = InMemoryMetricReader()
     metrics = OpenTelemetryMetrics(meter_provider=MeterProvider([reader]))
     text = section(page("metrics.md"), "OpenTelemetry")
-    instruments = {metrics._decisions, metrics._fetches, metrics._durations, metrics._events}
+    instruments = {
+        metrics._decisions,
+        metrics._fetches,
+        metrics._durations,
+        metrics._events,
+        metrics._introspections,
+        metrics._introspection_durations,
+    }
     named = {instrument.name for instrument in instruments}  # type: ignore[attr-defined]
     metrics.watch("here", RemoteJWKS("https://issuer.test/", fetch=lambda url: b"{}"))
     read: Any = reader.get_metrics_data()
