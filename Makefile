@@ -14,6 +14,9 @@ FUZZ_SEED ?= $(shell date +%s)
 # How long the soak is, in seconds, and where its chance begins.
 SOAK_SECONDS ?= 120
 SOAK_SEED ?= $(shell date +%s)
+# The same for the soak of two servers and what they share.
+CLUSTER_SECONDS ?= 120
+CLUSTER_SEED ?= $(shell date +%s)
 # Which functions `make mutmut` mutates, by the names of modules and with stars: MUTMUT='jwt_wsgi.jose.claim_lookup*'.
 MUTMUT ?=
 # The pure code and the layers: the tests take every branch of them. tests/test_floors.py keeps this list whole.
@@ -26,7 +29,7 @@ BENCH := .venv-bench
 BENCH_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help serve check test lint style pytest test-all test-readme conformance fuzz soak mutants mutmut docs bench clean
+.PHONY: help serve check test lint style pytest test-all test-readme conformance fuzz soak soak-cluster mutants mutmut docs bench clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -87,6 +90,9 @@ fuzz: $(VENV)/.fuzz  ## run the fuzzers, and the campaigns of chance at their fu
 
 soak: $(VENV)/.test  ## judge minutes of traffic while keys rotate and their endpoint fails
 	$(BIN)/python tests/soak/run.py $(SOAK_SECONDS) $(SOAK_SEED)
+
+soak-cluster: $(VENV)/.test  ## judge minutes of traffic to two servers while all that they share fails
+	$(BIN)/python tests/cluster/run.py $(CLUSTER_SECONDS) $(CLUSTER_SEED)
 
 mutants: $(VENV)/.test  ## make each mistake of tests/mutants/mutants.toml; a test must fail for it
 	$(BIN)/python tests/mutants/run.py

@@ -15,6 +15,7 @@ from fuzz.run import HARNESSES
 CHECKOUT = Path(__file__).resolve().parent.parent
 INHERITED = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "PYTEST_ARGS", "PYTHON", "VENV")
 INHERITED += ("WORKERS", "MUTMUT", "FUZZ_SECONDS", "DIFFERENTIAL_SEED", "SOAK_SECONDS", "SOAK_SEED")
+INHERITED += ("CLUSTER_SECONDS", "CLUSTER_SEED")
 
 
 def recipe(*arguments: str, status: int = 0, **variables: str) -> str:
@@ -116,6 +117,9 @@ def test_make_serve_prepares_then_runs_the_demo(tmp_path):
         ),
         pytest.param("mutants", ".test", ["python tests/mutants/run.py"], id="mutants"),
         pytest.param("soak", ".test", ["python tests/soak/run.py 7 11"], id="soak"),
+        pytest.param(
+            "soak-cluster", ".test", ["python tests/cluster/run.py 8 12"], id="soak-cluster"
+        ),
         pytest.param("conformance", ".test", ["python tests/conformance.py"], id="conformance"),
         pytest.param(
             "mutmut",
@@ -130,7 +134,13 @@ def test_a_finished_environment_is_not_made_again(tmp_path, target, stamp, left)
     (tmp_path / "bin" / "python").touch()
     (tmp_path / stamp).touch()
     said = recipe(
-        target, f"VENV={tmp_path}", "SOAK_SECONDS=7", "SOAK_SEED=11", "MUTMUT=jwt_wsgi.jose*"
+        target,
+        f"VENV={tmp_path}",
+        "SOAK_SECONDS=7",
+        "CLUSTER_SECONDS=8",
+        "CLUSTER_SEED=12",
+        "SOAK_SEED=11",
+        "MUTMUT=jwt_wsgi.jose*",
     ).splitlines()
     assert said == [f"{tmp_path}/bin/{step}" for step in left]
 
