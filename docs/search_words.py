@@ -15,7 +15,7 @@ WORDS = {
     "okta roles",
     "how-to/report-only.md": "dry-run shadow",
     "how-to/revocation.md": "back-channel backchannel blacklist blocklist caep denylist logout "
-    "risc ssf",
+    "revoke revoked revoking risc ssf",
     "command-line.md": "bash cli explain fish tab-completion zsh",
     "deployment.md": "docker kubernetes nginx wsgipassauthorization",
     "fapi.md": "bank banking open-banking psd2",

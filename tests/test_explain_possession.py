@@ -292,7 +292,9 @@ def _with_verifier_alone() -> Any:
             id="two places",
         ),
         pytest.param(
-            lambda: stack(get_token=lambda environ: None), "a token from get_token", id="get_token"
+            lambda: stack(get_token=lambda environ: None, rules={"/": scope("read")}),
+            "a token from get_token",
+            id="get_token",
         ),
         pytest.param(
             lambda: TokenExtractor(application, dpop=True),

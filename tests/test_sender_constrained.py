@@ -131,7 +131,7 @@ SENT = [Sent()] + [
 def token_of(cnf: Any) -> str:
     """Return a token with the scope `a` and this claim `cnf`, which need not be a good one."""
     if cnf is None or isinstance(cnf, dict):
-        return LOCAL.token("a", cnf=cnf)
+        return LOCAL.token("a", cnf=cnf, expires_in=86400)
     # `cnf=` takes a key, a certificate or an object; no issuer would write another claim.
     now = int(time.time())
     claims = {"iss": LOCAL.issuer, "aud": LOCAL.audience, "sub": "user-1", "cnf": cnf}
