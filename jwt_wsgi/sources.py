@@ -36,9 +36,6 @@ class Bearer:
 
     key: ClassVar[str] = "HTTP_AUTHORIZATION"
 
-    def __str__(self) -> str:
-        return "Bearer and one token"
-
     def __repr__(self) -> str:
         return "bearer"
 

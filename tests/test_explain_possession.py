@@ -309,3 +309,14 @@ def test_the_step_of_the_credentials_names_the_schemes(
 ) -> None:
     explanation = Explainer.of(app()).explain(environ(None))
     assert step(explanation, "credentials").expected == expected
+
+
+def test_an_unbound_token_of_a_stack_that_checks_certificates_needs_no_key() -> None:
+    app = protect(
+        application,
+        issuer=issuer(),
+        rules={"/": AUTHENTICATED},
+        client_certificate=from_environ("SSL_CLIENT_CERT"),
+    )
+    possession = step(Explainer.of(app).explain(environ(GOOD, scheme="Bearer")), "possession")
+    assert (possession.passed, possession.found) == (True, "an unbound token")

@@ -465,3 +465,10 @@ def test_headers_are_read_as_servers_join_them_f12(server: Server) -> None:
     assert outcomes == {
         name: others.get(server.name, usual) for name, (_, _, usual, others) in ARRIVALS.items()
     }
+
+
+@pytest.mark.parametrize("position", [0, 1], ids=["the header first", "the cookie first"])
+def test_the_scheme_of_a_token_is_that_of_its_header(position: int) -> None:
+    readings = [COOKIE]
+    readings.insert(position, BEARER._replace(scheme="DPoP"))
+    assert credentials_of(readings) == Credentials("DPoP", "t")

@@ -259,3 +259,21 @@ def test_the_truth_of_what_exempt_returns_counts(
     answer: object, status: int, trusted: Issuer
 ) -> None:
     assert ask(TokenVerifier(app, trusted, exempt=lambda environ: answer)).status_int == status
+
+
+@pytest.mark.parametrize(
+    "demanded", [None, 7, "read", ["read", 7]], ids=["None", "a number", "one text", "a list"]
+)
+def test_a_challenge_omits_what_a_callback_does_not_say_in_a_list(demanded: Any) -> None:
+    layer = TokenVerifier(
+        lambda *_: [],
+        LocalIssuer().trusted(),
+        scopes_asked=lambda environ: demanded,
+        possession_asked=lambda environ: demanded,
+    )
+    answers: list[Any] = []
+    layer({"REQUEST_METHOD": "GET"}, lambda *answer: answers.append(answer))
+    [(status, headers)] = answers
+    assert status == "401 Unauthorized"
+    challenge = dict(headers)["WWW-Authenticate"]
+    assert ('scope="read"' in challenge) is isinstance(demanded, list)
