@@ -2,8 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
-from functools import wraps
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import click
@@ -15,6 +14,7 @@ from jwt_wsgi.cli.shared_options import (
     ca_certs_option,
     is_url,
     usage_errors,
+    with_options,
 )
 from jwt_wsgi.http.fetching import Fetch
 from jwt_wsgi.issuer import ANY_AUDIENCE, Issuer
@@ -263,18 +263,7 @@ class IssuerOptions:
 
 def issuer_options(command: _Command) -> _Command:
     """Add the options of an issuer; the command takes them as `options`, an `IssuerOptions`."""
-    names = [field.name for field in fields(IssuerOptions)]
-
-    @wraps(command)
-    def with_options(**arguments: Any) -> Any:
-        values = {name: arguments.pop(name) for name in names}
-        return command(options=IssuerOptions(**values), **arguments)
-
-    decorated: _Command = with_options
-    # click shows the options in the reverse order of their decorators.
-    for option in reversed(_OPTIONS):
-        decorated = option(decorated)
-    return decorated
+    return with_options(command, IssuerOptions, "options", _OPTIONS)
 
 
 def _read_secret(variable: str) -> SharedSecret:

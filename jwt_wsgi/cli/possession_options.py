@@ -1,14 +1,13 @@
 """The options that say how an API checks the possession of keys, where no application says it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
-from functools import wraps
+from dataclasses import dataclass
 from typing import Any
 from wsgiref.types import WSGIEnvironment
 
 import click
 
-from jwt_wsgi.cli.shared_options import usage_errors
+from jwt_wsgi.cli.shared_options import usage_errors, with_options
 from jwt_wsgi.client_certificates import ClientCertificate
 from jwt_wsgi.possession.dpop import PROOF_ALGORITHMS, DPoP
 
@@ -119,18 +118,7 @@ class PossessionOptions:
 
 def possession_options(command: _Command) -> _Command:
     """Add the options; the command takes them as `possession`, a `PossessionOptions`."""
-    names = [field.name for field in fields(PossessionOptions)]
-
-    @wraps(command)
-    def with_options(**arguments: Any) -> Any:
-        values = {name: arguments.pop(name) for name in names}
-        return command(possession=PossessionOptions(**values), **arguments)
-
-    decorated: _Command = with_options
-    # click shows the options in the reverse order of their decorators.
-    for option in reversed(_OPTIONS):
-        decorated = option(decorated)
-    return decorated
+    return with_options(command, PossessionOptions, "possession", _OPTIONS)
 
 
 def _no_certificate(_environ: WSGIEnvironment) -> bytes | None:

@@ -1,7 +1,10 @@
 """Options and checks that several commands share: the policy, `--json`, certificates, errors."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import fields
+from functools import wraps
+from typing import Any
 
 import click
 
@@ -11,6 +14,9 @@ from jwt_wsgi.http.fetching import Fetch
 from jwt_wsgi.jwks.static import MAX_FILE_BYTES
 from jwt_wsgi.policy.policy import Policy
 from jwt_wsgi.policyfile import read_policy
+
+#: A command of click, before click has wrapped it.
+Command = Callable[..., Any]
 
 #: Seconds for one reply.
 _TIMEOUT = 10.0
@@ -79,3 +85,26 @@ def built_in_fetcher(ca_certs: str | None) -> Fetch:
 def is_url(location: str) -> bool:
     """Return True for a URL, False for the name of a file."""
     return "://" in location
+
+
+def with_options(command: Command, kind: type[Any], name: str, options: Sequence[Any]) -> Command:
+    """Return a command with more options, which it takes as one value.
+
+    Args:
+        command: The command.
+        kind: The dataclass of the value; its fields are named as the options.
+        name: The parameter of the command that takes the value.
+        options: The options, in the order in which the help shows them.
+    """
+    names = [field.name for field in fields(kind)]
+
+    @wraps(command)
+    def with_value(**arguments: Any) -> Any:
+        values = {each: arguments.pop(each) for each in names}
+        return command(**{name: kind(**values)}, **arguments)
+
+    decorated: Command = with_value
+    # click shows the options in the reverse order of their decorators.
+    for option in reversed(options):
+        decorated = option(decorated)
+    return decorated
