@@ -31,6 +31,8 @@ BUTTONS = [
 FIELD = "Or your own token"
 SWITCH = "Bind the token to a key of this page"
 #: The algorithms of proofs stand in every challenge of DPoP.
+#: Stands for the URL of the metadata, which every challenge names.
+METADATA = 'resource_metadata="…"'
 ALGS = 'algs="ES256 ES384 ES512 PS256 PS384 PS512 RS256 RS384 RS512 EdDSA Ed25519"'
 LAYERS = ["TokenExtractor", "TokenVerifier", "ScopeAuthorizer"]
 
@@ -115,7 +117,7 @@ CALLS = [
         PRIVATE,
         "No token",
         "401 Unauthorized",
-        f'Bearer realm="api" DPoP realm="api", {ALGS}',
+        f'Bearer realm="api", {METADATA} DPoP realm="api", {METADATA}, {ALGS}',
         "rule",
         id="private, no token",
     ),
@@ -131,8 +133,8 @@ CALLS = [
         SCOPED,
         "No token",
         "401 Unauthorized",
-        'Bearer realm="api", scope="read:messages" '
-        f'DPoP realm="api", scope="read:messages", {ALGS}',
+        f'Bearer realm="api", scope="read:messages", {METADATA} '
+        f'DPoP realm="api", scope="read:messages", {METADATA}, {ALGS}',
         "rule",
         id="no token",
     ),
@@ -142,7 +144,7 @@ CALLS = [
         "A token without the scope",
         "403 Forbidden",
         'Bearer realm="api", error="insufficient_scope", '
-        'error_description="The token lacks a required scope", scope="read:messages"',
+        f'error_description="The token lacks a required scope", scope="read:messages", {METADATA}',
         "rule",
         id="without the scope",
     ),
@@ -151,7 +153,7 @@ CALLS = [
         "An expired token",
         "401 Unauthorized",
         'Bearer realm="api", error="invalid_token", error_description="The token has expired", '
-        f'scope="read:messages" DPoP realm="api", scope="read:messages", {ALGS}',
+        f'scope="read:messages", {METADATA} DPoP realm="api", scope="read:messages", {METADATA}, {ALGS}',
         "expiry",
         id="an expired token",
     ),
@@ -160,7 +162,7 @@ CALLS = [
         "A forged token",
         "401 Unauthorized",
         'Bearer realm="api", error="invalid_token", error_description="The token\'s signature is invalid", '
-        f'scope="read:messages" DPoP realm="api", scope="read:messages", {ALGS}',
+        f'scope="read:messages", {METADATA} DPoP realm="api", scope="read:messages", {METADATA}, {ALGS}',
         "signature",
         id="a forged token",
     ),
@@ -170,8 +172,9 @@ CALLS = [
 
 @pytest.mark.parametrize(("endpoint", "button", "status", "challenge", "failing"), CALLS)
 def test_a_button_makes_a_call_and_shows_the_decision_with_reasons(
-    page, width, endpoint, button, status, challenge, failing
+    page, demo, width, endpoint, button, status, challenge, failing
 ):
+    challenge = challenge.replace("…", f"{demo}/.well-known/oauth-protected-resource/api")
     shown = call(page, endpoint, button)
     expect(shown.get_by_role("status")).to_contain_text(status)
     expect(shown.get_by_role("status")).to_contain_text(button.lower())
@@ -657,6 +660,16 @@ def test_the_enter_key_does_not_leave_the_page(page, demo):
     page.get_by_role("radio", name=SCOPED).focus()
     page.keyboard.press("Enter")
     assert page.url == f"{demo}/"
+
+
+def test_the_metadata_of_the_api_is_shown(page, demo, width):
+    shown = page.get_by_role("region", name="What clients read first")
+    expect(shown.locator("#resource")).to_have_text(f"{demo}/api")
+    expect(shown.locator("#metadata")).to_contain_text('"read:messages"')
+    link = shown.get_by_role("link", name="/.well-known/oauth-protected-resource/api")
+    link.scroll_into_view_if_needed()
+    assert fits(page)
+    assert link.get_attribute("href") == "/.well-known/oauth-protected-resource/api"
 
 
 def test_headings_and_controls_have_accessible_names(page):
