@@ -499,6 +499,13 @@ def test_an_inner_stack_without_a_resource_does_not_name_the_outer_metadata() ->
     assert named(call(application, "/mcp", **bearer_of(GOOD))) == {None}
 
 
+def test_a_verifier_without_an_authorizer_hands_its_metadata_to_no_inner_stack() -> None:
+    outer = TokenExtractor(TokenVerifier(inner_stack(), trusted()))
+    application = metadata_around(outer)
+    assert named(call(application, "/mcp")) == {METADATA_URL}
+    assert named(call(application, "/mcp", **bearer_of(GOOD))) == {None}
+
+
 def refusing(environ: dict[str, Any]) -> str | None:
     raise MissingToken
 
