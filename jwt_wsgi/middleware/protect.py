@@ -17,6 +17,7 @@ from jwt_wsgi.middleware.verifier_options import ready_verifier
 from jwt_wsgi.policy.policy import Policy, Rules
 from jwt_wsgi.possession.dpop import DPoP
 from jwt_wsgi.revocation_callback import IsRevoked
+from jwt_wsgi.scope_hierarchy import ScopeImplies, read_hierarchy
 from jwt_wsgi.sources import TokenSource, bearer
 from jwt_wsgi.verifier import Verifier
 
@@ -29,6 +30,7 @@ def protect(
     issuer: _Trusted,
     rules: Rules | Policy,
     audience: str | Iterable[str] | None = None,
+    scope_implies: ScopeImplies | None = None,
     realm: str = "api",
     get_token: GetToken | None = None,
     token_sources: Iterable[TokenSource] | None = None,
@@ -50,6 +52,8 @@ def protect(
             tokens.
         rules: Maps paths to requirements, such as `{"/api": scope("read:api")}`; or a `Policy`.
         audience: This API's identifier, or several. It goes with an issuer that is a URL.
+        scope_implies: Maps a scope to a list of the scopes that it implies, as for `Issuer`. It
+            goes with an issuer that is a URL.
         realm: The realm in challenges, printable ASCII.
         get_token: Takes the environ and returns the token, or None. An empty text is no token. It
             replaces the `Authorization` header.
@@ -72,14 +76,18 @@ def protect(
         clock: Returns the time in seconds since the epoch, for tests.
 
     Raises:
-        ValueError: For invalid arguments, such as `audience` beside an `Issuer`, `clock`,
-            `is_revoked` or `dpop` beside a `Verifier`, which has its own, or `token_sources` beside
-            `get_token`; and for a rule or an issuer that this stack can never satisfy.
+        ValueError: For invalid arguments, such as `audience` or `scope_implies` beside an `Issuer`,
+            `clock`, `is_revoked` or `dpop` beside a `Verifier`, which has its own, or
+            `token_sources` beside `get_token`; and for a rule or an issuer that this stack can
+            never satisfy.
     """
     policy = rules if isinstance(rules, Policy) else Policy(rules)
-    trusted = issuer if isinstance(issuer, Verifier) else _issuers(issuer, audience)
-    if isinstance(issuer, Verifier) and audience is not None:
-        raise ValueError(f"audience={audience!r} beside a Verifier: say it on its issuers")
+    trusted: Verifier | list[Trusted]
+    if isinstance(issuer, Verifier):
+        _refuse_beside("a Verifier: say it on its issuers", audience, scope_implies)
+        trusted = issuer
+    else:
+        trusted = _issuers(issuer, audience, scope_implies)
     verifier = ready_verifier(
         trusted,
         is_revoked=is_revoked,
@@ -95,6 +103,7 @@ def protect(
         app,
         policy,
         issuers=verifier.trusted,
+        scope_implies=verifier.scope_hierarchies,
         realm=realm,
         on_error=on_error,
         on_decision=on_decision,
@@ -142,7 +151,9 @@ def _check_reach(
 
 
 def _issuers(
-    issuer: str | Trusted | Iterable[str | Trusted], audience: str | Iterable[str] | None
+    issuer: str | Trusted | Iterable[str | Trusted],
+    audience: str | Iterable[str] | None,
+    scope_implies: ScopeImplies | None,
 ) -> list[Trusted]:
     """Return the members of `issuer`, with an `Issuer` for each URL."""
     members: list[str | Trusted]
@@ -150,12 +161,32 @@ def _issuers(
         members = list(issuer)
     else:
         members = [issuer]
-    if audience is not None and not any(isinstance(member, str) for member in members):
-        raise ValueError(f"audience={audience!r} beside an Issuer: say it on the Issuer itself")
+    if not any(isinstance(member, str) for member in members):
+        _refuse_beside("an Issuer: say it on the Issuer itself", audience, scope_implies)
+    # Read once, because lists that can be read only once hold for every URL.
+    implied = read_hierarchy(scope_implies).implied_scopes
     issuers: list[Trusted] = []
     for member in members:
         if isinstance(member, str):
-            issuers.append(Issuer(member, audience=audience or ()))
+            issuers.append(Issuer(member, audience=audience or (), scope_implies=implied))
         else:
             issuers.append(member)
     return issuers
+
+
+def _refuse_beside(
+    place: str, audience: str | Iterable[str] | None, scope_implies: ScopeImplies | None
+) -> None:
+    """Refuse the options of an issuer that is a URL where there is none.
+
+    Args:
+        place: What stands there instead, and the remedy.
+        audience: The option of this name.
+        scope_implies: The option of this name.
+
+    Raises:
+        ValueError: One of the options is given.
+    """
+    for option, value in (("audience", audience), ("scope_implies", scope_implies)):
+        if value is not None:
+            raise ValueError(f"{option}={value!r} beside {place}")
