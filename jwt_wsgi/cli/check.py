@@ -19,9 +19,13 @@ from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.policy.findings import ACCEPTABLE_CODES, Finding
 from jwt_wsgi.policy.policy import Policy
 from jwt_wsgi.policyfile import parse_policy
+from jwt_wsgi.scope_hierarchy import ScopeHierarchy
 from jwt_wsgi.verifier import Verifier
 
 MAX_FILE_BYTES = 1_048_576
+
+#: The scopes that imply others, for each issuer; None where they are unknown.
+_Hierarchies = tuple[ScopeHierarchy, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +122,9 @@ def check(
             warnings = warn_of_stores(verifier)
     elif application is None and (file is not None or names or preset is not None):
         trusted = _named_issuers(names, preset, options, needs_audience=file is not None)
-        policy = _check_file(file, accepted, issuer_count=max(1, len(trusted)))
+        hierarchy = options.scope_hierarchy()
+        hierarchies = None if hierarchy is None else (hierarchy,)
+        policy = _check_file(file, accepted, hierarchies, issuer_count=max(1, len(trusted)))
     else:
         raise click.UsageError(
             "FILE: write the policy's file, or --app; one of the two, or --issuer alone"
@@ -147,11 +153,15 @@ def _named_issuers(
 
 
 def _check_file(
-    file: BinaryIO | None, accepted: tuple[str, ...], *, issuer_count: int
+    file: BinaryIO | None,
+    accepted: tuple[str, ...],
+    hierarchies: _Hierarchies,
+    *,
+    issuer_count: int,
 ) -> PolicyReport | None:
     """Return the report on the policy, or None without one."""
     if file is not None:
-        return _check_policy(file, accepted, issuer_count=issuer_count)
+        return _check_policy(file, accepted, hierarchies, issuer_count=issuer_count)
     if accepted:
         raise click.UsageError("--accept: leave it out, or write the policy's FILE")
     return None
@@ -166,11 +176,14 @@ def _of_application(application: str, accepted: tuple[str, ...]) -> tuple[Policy
         )
     verifier = stack.verifier.verifier
     policy = stack.authorizer.policy
-    report = _lint(application, policy, accepted, issuer_count=verifier.trusted)
+    hierarchies = verifier.scope_hierarchies
+    report = _lint(application, policy, accepted, hierarchies, issuer_count=verifier.trusted)
     return replace(report, possession=report_possession(stack)), verifier
 
 
-def _check_policy(file: BinaryIO, accepted: tuple[str, ...], *, issuer_count: int) -> PolicyReport:
+def _check_policy(
+    file: BinaryIO, accepted: tuple[str, ...], hierarchies: _Hierarchies, *, issuer_count: int
+) -> PolicyReport:
     content = file.read(MAX_FILE_BYTES + 1)
     if len(content) > MAX_FILE_BYTES:
         return PolicyReport(
@@ -182,16 +195,22 @@ def _check_policy(file: BinaryIO, accepted: tuple[str, ...], *, issuer_count: in
         return PolicyReport(file.name, problem="not UTF-8; save the file as UTF-8")
     except ValueError as error:
         return PolicyReport(file.name, problem=str(error))
-    return _lint(file.name, policy, accepted, issuer_count=issuer_count)
+    return _lint(file.name, policy, accepted, hierarchies, issuer_count=issuer_count)
 
 
 def _lint(
-    name: str, policy: Policy, accepted: tuple[str, ...], *, issuer_count: int
+    name: str,
+    policy: Policy,
+    accepted: tuple[str, ...],
+    hierarchies: _Hierarchies,
+    *,
+    issuer_count: int,
 ) -> PolicyReport:
     """Return the findings of the linter that are not accepted."""
-    findings = policy.lint(issuers=issuer_count)
+    findings = policy.lint(issuers=issuer_count, scope_implies=hierarchies)
     # As in `Policy(accept=...)`: with one issuer, `any_issuer` may be accepted beforehand.
-    possible = {name for each in policy.lint(issuers=max(issuer_count, 2)) for name in _names(each)}
+    of_several = policy.lint(issuers=max(issuer_count, 2), scope_implies=hierarchies)
+    possible = {name for each in of_several for name in _names(each)}
     return PolicyReport(
         name,
         policy,
