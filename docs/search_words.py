@@ -24,7 +24,7 @@ WORDS = {
     "key-sources.md": "certificate jwks jwks_uri kid rotate rotation",
     "metrics.md": "audit log logging monitoring",
     "migration.md": "drf jwt_required permission_classes simplejwt",
-    "policy-reference.md": "permissions public endpoint slash",
+    "policy-reference.md": "hierarchy permissions public endpoint slash",
     "testing.md": "fixture mock unittest",
     "verdicts-and-reasons.md": "bearer invalid_request invalid_token clock kid_unknown opaque skew",
 }

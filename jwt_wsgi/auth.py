@@ -74,11 +74,13 @@ class Auth:
         possession: The keys of the token that the request proved.
         answer: The answer of the introspection endpoint (RFC 7662 §2.2), whose members are the
             claims. Where it is None, the token is a JWT. With an answer, the header is empty.
+        effective_scopes: The granted scopes, with all that they imply (`Issuer(scope_implies=)`).
+            Where they are None, the granted scopes imply no others.
 
     Attributes:
         token: The token's text, for calls to another API on the user's behalf.
         issuer: The trusted issuer, equal to the claim `iss`.
-        scopes: The granted scopes.
+        effective_scopes: The granted scopes, with all that they imply. Rules compare these.
         judged_at: When the token was verified, in seconds since the epoch, or None.
         possession: The keys of the token that the request proved. `possession.bindings` holds
             `dpop`, `mtls`, both or neither.
@@ -88,10 +90,11 @@ class Auth:
         "_answer",
         "_claims",
         "_header",
+        "_scopes",
+        "effective_scopes",
         "issuer",
         "judged_at",
         "possession",
-        "scopes",
         "token",
     )
 
@@ -105,15 +108,40 @@ class Auth:
         header: dict[str, Any] | None = None,
         possession: Possession = NO_POSSESSION,
         answer: bytes | None = None,
+        effective_scopes: frozenset[str] | None = None,
     ) -> None:
         self.token = token
         self.issuer = issuer
-        self.scopes = scopes
+        self._scopes = scopes
+        self.effective_scopes = scopes if effective_scopes is None else effective_scopes
         self.judged_at = judged_at
         self._claims = claims
         self._header = header
         self.possession = possession
         self._answer = answer
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        """The granted scopes, as the token says. `has_scope` knows what they imply as well.
+
+        Scopes that are set here are all that the caller has, and imply no others.
+        """
+        return self._scopes
+
+    @scopes.setter
+    def scopes(self, scopes: frozenset[str]) -> None:
+        self._scopes = scopes
+        self.effective_scopes = scopes
+
+    def has_scope(self, name: str) -> bool:
+        """Return True if the token grants a scope, or another one that implies it.
+
+        Its issuer says which scopes imply others (`Issuer(scope_implies=)`).
+
+        Args:
+            name: One scope, such as `read:messages` (RFC 6749 §3.3).
+        """
+        return name in self.effective_scopes
 
     @property
     def claims(self) -> dict[str, Any]:

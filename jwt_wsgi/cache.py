@@ -102,7 +102,14 @@ class TokenCache(Generic[Entry]):
         """Return the object that cached tokens with these scopes share, or `scopes` itself."""
         return self._young.scope_sets.get(scopes, scopes)
 
-    def put(self, token: str, entry: Entry, scopes: Scopes, extra_bytes: int = 0) -> None:
+    def put(
+        self,
+        token: str,
+        entry: Entry,
+        scopes: Scopes,
+        extra_bytes: int = 0,
+        effective_scopes: Scopes | None = None,
+    ) -> None:
         """Cache a value, unless it alone exceeds the bound of a generation.
 
         Args:
@@ -110,6 +117,8 @@ class TokenCache(Generic[Entry]):
             entry: The value.
             scopes: The set of scopes that the value refers to, from `shared_scopes`.
             extra_bytes: What the value takes beside the facts that every token has.
+            effective_scopes: Another set of scopes that it refers to, from `shared_scopes`. None
+                or `scopes` itself is no other one.
         """
         if self.is_off:
             return
@@ -117,23 +126,27 @@ class TokenCache(Generic[Entry]):
             # A fork may have copied a lock that another thread held, and nobody would release it.
             self._own_process()
         with self._lock:
-            size = self._size_of(token, scopes) + extra_bytes
+            scope_sets = {scopes} if effective_scopes is None else {scopes, effective_scopes}
+            size = self._size_of(token, scope_sets) + extra_bytes
             young = self._young
             if young.size + size > self._max_bytes or len(young.entries) >= self._entries:
                 # The generation that starts now shares no scopes yet.
-                size = len(token) + _ENTRY_BYTES + _size_of_scopes(scopes) + extra_bytes
+                size = len(token) + _ENTRY_BYTES + extra_bytes
+                size += sum(map(_size_of_scopes, scope_sets))
                 if size > self._max_bytes:
                     return
                 young = self._start_generation()
-            young.scope_sets.setdefault(scopes, scopes)
+            for each in scope_sets:
+                young.scope_sets.setdefault(each, each)
             young.entries[token] = entry
             young.size += size
 
-    def _size_of(self, token: str, scopes: Scopes) -> int:
+    def _size_of(self, token: str, scope_sets: set[Scopes]) -> int:
         """Return about how many bytes an entry adds to the young generation."""
         size = len(token) + _ENTRY_BYTES
-        if scopes not in self._young.scope_sets:
-            size += _size_of_scopes(scopes)
+        for scopes in scope_sets:
+            if scopes not in self._young.scope_sets:
+                size += _size_of_scopes(scopes)
         return size
 
     def _start_generation(self) -> _Generation[Entry]:

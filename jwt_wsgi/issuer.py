@@ -15,6 +15,7 @@ from jwt_wsgi.jwks.selection import select_keys
 from jwt_wsgi.jwks.source import KeySource
 from jwt_wsgi.options import is_finite_number
 from jwt_wsgi.possession.judgement import BindingRules
+from jwt_wsgi.scope_hierarchy import ScopeImplies, read_hierarchy
 from jwt_wsgi.token_options import ANY_AUDIENCE as ANY_AUDIENCE
 from jwt_wsgi.token_options import Audience, check_flag, check_issuer_name, token_profile
 
@@ -62,6 +63,9 @@ class Issuer:
         introspect: The `Introspection` whose endpoint is asked as well whether a token is active
             (RFC 7662), so that a revoked token is refused once its cached answer has ended. The
             claims of the token are those that count.
+        scope_implies: Maps a scope to a list of the scopes that it implies, such as
+            `{"admin": ["write"], "write": ["read"]}`. A token of this issuer with `admin` then
+            satisfies `scope("read")`, too. Without it, each scope implies itself alone.
 
     Attributes:
         issuer: The issuer's name, as tokens write it in `iss`.
@@ -69,6 +73,7 @@ class Issuer:
         keys: The key source.
         discovers: True if the keys are discovered from `issuer`.
         binding_rules: The rules about tokens that are bound to a key.
+        scope_hierarchy: The scopes that imply others, with all that follows from `scope_implies`.
         introspect: The `Introspection` that is asked as well, or None.
         is_fapi2: True for the profile "fapi2".
 
@@ -96,6 +101,7 @@ class Issuer:
         sender_constrained: bool = False,
         accept_unproven_binding: bool = False,
         introspect: Introspection | None = None,
+        scope_implies: ScopeImplies | None = None,
     ) -> None:
         self.issuer = check_issuer_name(issuer)
         self.is_fapi2 = profile == "fapi2"
@@ -113,6 +119,7 @@ class Issuer:
         self.scope_claim = None
         if scope_claim is not None:
             self.scope_claim = check_claim_name("scope_claim", scope_claim)
+        self.scope_hierarchy = read_hierarchy(scope_implies)
         self.discovers = keys is None
         if keys is None:
             keys = _discovered_keys(issuer, allow_http)

@@ -18,6 +18,7 @@ from jwt_wsgi.jose.algorithms import ALGORITHMS
 from jwt_wsgi.jwks.discovery import Location
 from jwt_wsgi.jwks.remote import RemoteJWKS
 from jwt_wsgi.jwks.source import KeySource
+from jwt_wsgi.scope_hierarchy import NO_HIERARCHY, ScopeHierarchy
 
 logger = logging.getLogger("jwt_wsgi.issuers")
 
@@ -133,6 +134,15 @@ class IssuerRegistry:
         if self._check is not None:
             self._check(introspection)
         self.introspection = introspection
+
+    @property
+    def scope_hierarchies(self) -> tuple[ScopeHierarchy, ...]:
+        """The scopes that imply others, for each issuer; a resolver's are unknown."""
+        hierarchies = [issuer.scope_hierarchy for issuer in self.configured.values()]
+        if self.introspection is not None:
+            hierarchies.append(self.introspection.scope_hierarchy)
+        hierarchies += [NO_HIERARCHY for _ in self.resolvers]
+        return tuple(hierarchies)
 
     @property
     def names(self) -> frozenset[str]:

@@ -54,7 +54,7 @@ class Verifier:
         trusted: How many issuers are trusted; a resolver counts as more than one.
         issuers: The configured issuers of JWTs. Those that a resolver knows are not among them.
         introspection: The `Introspection` that is asked about opaque tokens, or None.
-        has_resolvers: True if a resolver knows more issuers.
+        scope_hierarchies: The scopes that imply others, for each issuer and each resolver.
         is_revoked: The callback that says whether a token is revoked, or None.
         dpop: The options for DPoP, or None.
         client_certificates: True if tokens may be bound to a client certificate.
@@ -92,7 +92,7 @@ class Verifier:
         self._issuers = IssuerRegistry(issuers, check=self._check_issuer)
         self.issuers = tuple(self._issuers.configured.values())
         self.introspection = self._issuers.introspection
-        self.has_resolvers = bool(self._issuers.resolvers)
+        self.scope_hierarchies = self._issuers.scope_hierarchies
         if dpop is not None and not self._issuers.resolvers and self.introspection is None:
             check_proof_algorithms(self.issuers, dpop)
         self.trusted = len(self._issuers.names) + 2 * len(self._issuers.resolvers)
@@ -218,7 +218,7 @@ class Verifier:
         if verified.keys is None:
             return
         extra_bytes = 0 if verified.confirmation is None else _CONFIRMATION_BYTES
-        self._cache.put(token, verified, verified.scopes, extra_bytes)
+        self._cache.put(token, verified, verified.scopes, extra_bytes, verified.effective_scopes)
 
     def _judge_now(
         self,
@@ -241,7 +241,9 @@ class Verifier:
         self, token: str, verified: VerifiedToken, evidence: Evidence, claims: dict[str, Any] | None
     ) -> Auth:
         """Check times, possession, predicates and revocation, and last that a proof is new."""
-        _, issuer, dates, scopes, valid_from, valid_until, confirmation, answer = verified
+        _, issuer, dates, scopes, all_scopes, valid_from, valid_until, confirmation, answer = (
+            verified
+        )
         profile = issuer.profile
         now = self.clock()
         if not valid_from <= now < valid_until:
@@ -258,7 +260,7 @@ class Verifier:
             possession = proven.possession
             used_proof = proven.used_proof
             self._checks.record("possession", confirmation, possession)
-        auth = Auth(token, issuer.issuer, scopes, now, claims, None, possession, answer)
+        auth = Auth(token, issuer.issuer, scopes, now, claims, None, possession, answer, all_scopes)
         if profile.predicates:
             check_predicates(auth.claims, profile)
         if profile.header_predicates:

@@ -335,6 +335,36 @@ def test_types_and_id_tokens_are_options_u6_u8(folder: Path) -> None:
     assert explain_with(folder, *trust, "--allow-id-tokens", token=id_token).json["allowed"]
 
 
+def test_scopes_that_imply_others_are_an_option_and_explained(folder: Path) -> None:
+    trust = ("--issuer", LOCAL.issuer)
+    implied = ("--scope-implies", "all=messages", "--scope-implies", "messages=read:messages")
+    scoped = "/api/private-scoped"
+    token = LOCAL.token("all")
+    refused = explain_with(folder, *trust, token=token, path=scoped).json
+    assert (refused["allowed"], refused["steps"][-1]["found"]) == (False, "scopes ['all']")
+    allowed = explain_with(folder, *trust, *implied, token=token, path=scoped).json
+    assert allowed["allowed"]
+    assert allowed["steps"][-1]["found"] == "scopes ['all']; all implies read:messages"
+
+
+def test_check_shows_an_issuers_hierarchy_and_lints_with_it(folder: Path) -> None:
+    rules = "[rules]\n'/a' = 'scope(\"admin\") & scope(\"read\")'\n'/w' = 'scope(\"write\")'\n"
+    (folder / "scopes.toml").write_text(rules)
+    words = ("check", folder / "scopes.toml", "--scope-implies", "admin=write")
+    words = (*words, "--scope-implies", "write=read")
+    assert run(*words[:2]).status == 0
+    alone = run(*words)
+    assert (alone.status, "redundant_scope" in alone.output) == (1, True)
+    assert run(*words, "--accept", "redundant_scope:/a").status == 0
+    trust = ("--issuer", "https://a.example/", "--audience", "b", "--offline")
+    shown = run(*words, *trust)
+    assert "  Scope admin implies read, write\n  Scope write implies read\n" in shown.output
+    [issuer] = run(*words, *trust, "--json").json["issuers"]
+    assert issuer["scope_implies"] == {"admin": ["read", "write"], "write": ["read"]}
+    many = [word for number in range(25) for word in ("--scope-implies", f"s{number}=read")]
+    assert "and 5 more scopes that imply others" in run(*words[:2], *many, *trust).output
+
+
 def test_the_token_of_a_load_balancer_passes_with_its_preset(folder: Path) -> None:
     balancer = LocalIssuer(like="aws-alb", keys=[LOCAL.key("ES256")])
     header = {"signer": BALANCER}

@@ -56,6 +56,24 @@ CALL = ("GET", "/")
         ),
         pytest.param((*TRUST, "--scope-claim", "", *CALL), "t", "scope_claim", id="an empty claim"),
         pytest.param(
+            (*TRUST, "--scope-implies", "admin", *CALL),
+            "t",
+            "--scope-implies: 'admin': write NAME=NAME",
+            id="an implication of one scope",
+        ),
+        pytest.param(
+            (*TRUST, "--scope-implies", "a=b", "--scope-implies", "b=a", *CALL),
+            "t",
+            "which is a cycle",
+            id="implications in a cycle",
+        ),
+        pytest.param(
+            ("check", "POLICY", "--scope-implies", "a=a"),
+            "",
+            "--scope-implies: scope_implies['a']=",
+            id="a scope that implies itself",
+        ),
+        pytest.param(
             (*TRUST, "--jwks", "/none", *CALL),
             "t",
             "--jwks: /none: cannot be read",

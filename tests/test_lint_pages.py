@@ -78,8 +78,8 @@ def recording(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
         make(self, *arguments, **options)
         recorder.policies.append(self)
 
-    def recorded_lint(self: Policy, *, issuers: int = 1) -> tuple[Finding, ...]:
-        results = lint(self, issuers=issuers)
+    def recorded_lint(self: Policy, **options: Any) -> tuple[Finding, ...]:
+        results = lint(self, **options)
         recorder.add(results)
         return results
 

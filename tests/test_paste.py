@@ -293,6 +293,26 @@ def test_the_realm_and_the_scope_claim_are_used(conf: dict[str, str], local: Loc
     assert api.get("/scoped", headers=local.headers(roles=["a"])).text == "in"
 
 
+def test_scopes_imply_others_as_the_section_says(conf: dict[str, str]) -> None:
+    issuer = LocalIssuer(audience=NEEDED["audience"])
+    client_id, client_secret = issuer.api_client
+    (Path(conf["here"]) / "secret").write_text(client_secret)
+    with issuer.serve():
+        settings = {
+            **NEEDED,
+            "issuer": issuer.issuer,
+            "introspection_url": issuer.introspection_uri,
+            "introspection_client_id": client_id,
+            "introspection_client_secret_file": "secret",
+        }
+        plain = TestApp(filter_app_factory(app, conf, **settings))
+        api = TestApp(filter_app_factory(app, conf, **settings, scope_implies="all=b  b=a all=c"))
+        for make in (issuer.token, issuer.opaque_token):
+            headers = {"Authorization": f"Bearer {make('all')}"}
+            assert api.get("/scoped", headers=headers).text == "in"
+            assert plain.get("/scoped", headers=headers, status=403)
+
+
 BASE_URL = "https://api.test"
 DPOP_KEY = DPoPKey()
 
@@ -630,6 +650,14 @@ WRONG = {
     ),
     "no padding": ({"padded": "="}, "padded = =: write true or false"),
     "a member without a value": ({"header": "signer"}, "header = signer: .*write NAME=VALUE"),
+    "one scope that implies none": (
+        {"scope_implies": "admin"},
+        "scope_implies = admin: 'admin': write NAME=NAME",
+    ),
+    "scopes that imply each other": (
+        {"scope_implies": "a=b b=a"},
+        "scope_implies: .* which is a cycle",
+    ),
     "a member of another option": ({"header": "typ=JWT"}, "header holds 'typ': .*types="),
     "no boolean": ({"allow_id_tokens": "maybe"}, "allow_id_tokens = maybe: write true or false"),
     "an unknown setting": (

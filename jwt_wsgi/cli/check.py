@@ -10,7 +10,13 @@ from jwt_wsgi.cli.applications import app_option, load_stack, printing_to_errors
 from jwt_wsgi.cli.issuer_options import IssuerOptions, issuer_options
 from jwt_wsgi.cli.issuer_report import IssuerReport, check_issuer, print_report
 from jwt_wsgi.cli.output import escape, print_json, print_line
-from jwt_wsgi.cli.policy_report import PolicyReport, check_policy, lint_policy, print_policy
+from jwt_wsgi.cli.policy_report import (
+    Hierarchies,
+    PolicyReport,
+    check_policy,
+    lint_policy,
+    print_policy,
+)
 from jwt_wsgi.cli.possession_report import report_possession
 from jwt_wsgi.cli.provider_presets import preset_option
 from jwt_wsgi.cli.resource_report import (
@@ -114,7 +120,9 @@ def check(
             expectation = expect_of_stack(resource, stack)
     elif application is None and any(each is not None for each in (file, *names, preset, resource)):
         trusted = _named_issuers(names, preset, options, needs_audience=file is not None)
-        policy = _check_file(file, accepted, issuer_count=max(1, len(trusted)))
+        hierarchy = options.scope_hierarchy()
+        hierarchies = None if hierarchy is None else (hierarchy,)
+        policy = _check_file(file, accepted, hierarchies, issuer_count=max(1, len(trusted)))
         if resource is not None:
             policy_of_file = None if policy is None else policy.policy
             expectation = expect_of_options(resource, policy_of_file, trusted)
@@ -157,11 +165,11 @@ def _check_resource(
 
 
 def _check_file(
-    file: BinaryIO | None, accepted: tuple[str, ...], *, issuer_count: int
+    file: BinaryIO | None, accepted: tuple[str, ...], hierarchies: Hierarchies, *, issuer_count: int
 ) -> PolicyReport | None:
     """Return the report on the policy, or None without one."""
     if file is not None:
-        return check_policy(file, accepted, issuer_count=issuer_count)
+        return check_policy(file, accepted, hierarchies, issuer_count=issuer_count)
     if accepted:
         raise click.UsageError("--accept: leave it out, or write the policy's FILE")
     return None
@@ -178,7 +186,8 @@ def _of_application(
         )
     verifier = stack.verifier.verifier
     policy = stack.authorizer.policy
-    report = lint_policy(application, policy, accepted, issuer_count=verifier.trusted)
+    hierarchies = verifier.scope_hierarchies
+    report = lint_policy(application, policy, accepted, hierarchies, issuer_count=verifier.trusted)
     return replace(report, possession=report_possession(stack)), verifier, stack
 
 

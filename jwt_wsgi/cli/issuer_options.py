@@ -23,6 +23,7 @@ from jwt_wsgi.jose.header_members import parse_members
 from jwt_wsgi.jwks.remote import RemoteJWKS
 from jwt_wsgi.jwks.source import KeySource
 from jwt_wsgi.jwks.static import SharedSecret, StaticJWKS
+from jwt_wsgi.scope_hierarchy import ScopeHierarchy, parse_scope_implies, read_hierarchy
 
 _Command = Callable[..., Any]
 
@@ -77,6 +78,13 @@ _OPTIONS = (
         help="The claim that holds the scopes, instead of scope or scp.",
     ),
     click.option(
+        "--scope-implies",
+        "implications",
+        metavar="NAME=NAME",
+        multiple=True,
+        help="A scope and another one that it implies, such as admin=write; repeatable.",
+    ),
+    click.option(
         "--type",
         "types",
         metavar="TEXT",
@@ -121,6 +129,7 @@ class IssuerOptions:
     profile: Literal["jwt", "at+jwt"]
     leeway: float
     scope_claim: str | None
+    implications: tuple[str, ...]
     types: tuple[str, ...]
     allow_id_tokens: bool
     header: tuple[str, ...]
@@ -156,6 +165,7 @@ class IssuerOptions:
             "--profile": self.profile != "jwt",
             "--leeway": self.leeway != _LEEWAY,
             "--scope-claim": self.scope_claim is not None,
+            "--scope-implies": bool(self.implications),
             "--type": bool(self.types),
             "--allow-id-tokens": self.allow_id_tokens,
             "--header": bool(self.header),
@@ -203,6 +213,16 @@ class IssuerOptions:
             options["fetch"] = self.fetcher()
         return preset_issuer(preset, self.audiences, options)
 
+    def scope_hierarchy(self) -> ScopeHierarchy | None:
+        """Return the hierarchy of `--scope-implies`, or None without it.
+
+        Raises `click.UsageError` for invalid values.
+        """
+        if not self.implications:
+            return None
+        with usage_errors("--scope-implies: "):
+            return read_hierarchy(parse_scope_implies(self.implications))
+
     def fetcher(self) -> Fetch:
         """Return the HTTP client that `--ca-certs` makes."""
         return built_in_fetcher(self.ca_certs)
@@ -211,10 +231,12 @@ class IssuerOptions:
         """Return the options of `Issuer` about the form of tokens, and `allow_http`."""
         with usage_errors("--header: "):
             header = parse_members(self.header)
+        hierarchy = self.scope_hierarchy()
         options = {
             "profile": self.profile,
             "leeway": self.leeway,
             "scope_claim": self.scope_claim,
+            "scope_implies": None if hierarchy is None else hierarchy.implied_scopes,
             "types": self.types or None,
             "allow_id_tokens": self.allow_id_tokens,
             "allow_http": self.allow_http,

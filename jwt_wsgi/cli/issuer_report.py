@@ -10,14 +10,18 @@ from jwt_wsgi.cli.output import escape, print_line, show_progress
 from jwt_wsgi.cli.published_keys import PublishedKeys, published_keys_of
 from jwt_wsgi.cli.recognition import Recognition, recognise
 from jwt_wsgi.cli.times import describe_clock_skew
+from jwt_wsgi.explain.dates import pluralize
 from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.jwks.remote import RemoteJWKS
 from jwt_wsgi.jwks.source import single_sources
+from jwt_wsgi.scope_hierarchy import NO_HIERARCHY, ScopeHierarchy
 
 #: The page with the presets and the rows.
 _PAGE = "docs/how-to/providers.md"
 #: The providers that an issuer may be.
 PROVIDERS = (*PRESETS, *ROWS)
+#: How many scopes that imply others are printed.
+_MAX_SCOPES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +33,14 @@ class IssuerReport:
         recognition: The provider that it seems to be.
         published: The keys that it publishes, or None if it was not asked.
         problems: Sentences.
+        scope_hierarchy: The scopes of its tokens that imply others.
     """
 
     name: str
     recognition: Recognition
     published: PublishedKeys | None = None
     problems: tuple[str, ...] = ()
+    scope_hierarchy: ScopeHierarchy = NO_HIERARCHY
 
     def as_json(self) -> dict[str, Any]:
         """Return it as a JSON object."""
@@ -43,6 +49,10 @@ class IssuerReport:
             "issuer": self.name,
             "provider": self.recognition.as_json(),
             "problems": self.problems,
+            "scope_implies": {
+                name: sorted(implied)
+                for name, implied in self.scope_hierarchy.implied_scopes.items()
+            },
             "live": live,
         }
 
@@ -57,7 +67,7 @@ def check_issuer(issuer: Issuer, *, offline: bool) -> Iterator[IssuerReport]:
     sources = [each for each in single_sources(issuer.keys) if isinstance(each, RemoteJWKS)]
     if offline or not sources:
         recognition = recognise(issuer.issuer, {}, PROVIDERS)
-        yield IssuerReport(issuer.issuer, recognition)
+        yield IssuerReport(issuer.issuer, recognition, scope_hierarchy=issuer.scope_hierarchy)
         return
     is_alone = len(single_sources(issuer.keys)) == 1
     for source in sources:
@@ -73,6 +83,7 @@ def check_issuer(issuer: Issuer, *, offline: bool) -> Iterator[IssuerReport]:
             recognise(issuer.issuer, published.metadata, PROVIDERS),
             published,
             tuple(problem for problem in problems if problem is not None),
+            issuer.scope_hierarchy,
         )
 
 
@@ -100,6 +111,7 @@ def print_report(issuer: IssuerReport) -> None:
         usable = f"{len(issuer.published.usable)} of {len(issuer.published.keys)}"
         print_line(escape(f"Issuer {issuer.name}: {usable} keys are usable"))
     _print_provider(issuer.recognition)
+    _print_scopes(issuer.scope_hierarchy)
     for problem in issuer.problems:
         print_line(f"  {escape(problem, 500)}", "red")
     if issuer.published is None:
@@ -107,6 +119,17 @@ def print_report(issuer: IssuerReport) -> None:
     for key in issuer.published.keys:
         if key.why_skipped is not None:
             print_line(escape(f"  keys[{key.position}] is skipped: {key.why_skipped}"))
+
+
+def _print_scopes(hierarchy: ScopeHierarchy) -> None:
+    """Print the scopes that imply others, each with all that it implies."""
+    names = sorted(hierarchy.implied_scopes)[:_MAX_SCOPES]
+    for name in names:
+        implied = ", ".join(sorted(hierarchy.implied_scopes[name]))
+        print_line(f"  {escape(f'Scope {name} implies {implied}', 500)}")
+    omitted = len(hierarchy.implied_scopes) - len(names)
+    if omitted > 0:
+        print_line(f"  and {pluralize(omitted, 'more scope')} that imply others")
 
 
 def _print_provider(recognition: Recognition) -> None:

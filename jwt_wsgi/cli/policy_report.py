@@ -9,8 +9,12 @@ from jwt_wsgi.explain.dates import pluralize
 from jwt_wsgi.policy.findings import Finding
 from jwt_wsgi.policy.policy import Policy
 from jwt_wsgi.policyfile import parse_policy
+from jwt_wsgi.scope_hierarchy import ScopeHierarchy
 
 MAX_FILE_BYTES = 1_048_576
+
+#: The scopes that imply others, for each issuer; None where they are unknown.
+Hierarchies = tuple[ScopeHierarchy, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +43,15 @@ class PolicyReport:
         return self.problem is None and not self.findings and not self.unused
 
 
-def check_policy(file: BinaryIO, accepted: tuple[str, ...], *, issuer_count: int) -> PolicyReport:
+def check_policy(
+    file: BinaryIO, accepted: tuple[str, ...], hierarchies: Hierarchies, *, issuer_count: int
+) -> PolicyReport:
     """Return the report on the policy in a file.
 
     Args:
         file: The file, in TOML.
         accepted: The values of `--accept`.
+        hierarchies: The scopes that imply others, for each issuer; None where they are unknown.
         issuer_count: How many issuers are trusted.
     """
     content = file.read(MAX_FILE_BYTES + 1)
@@ -58,11 +65,16 @@ def check_policy(file: BinaryIO, accepted: tuple[str, ...], *, issuer_count: int
         return PolicyReport(file.name, problem="not UTF-8; save the file as UTF-8")
     except ValueError as error:
         return PolicyReport(file.name, problem=str(error))
-    return lint_policy(file.name, policy, accepted, issuer_count=issuer_count)
+    return lint_policy(file.name, policy, accepted, hierarchies, issuer_count=issuer_count)
 
 
 def lint_policy(
-    name: str, policy: Policy, accepted: tuple[str, ...], *, issuer_count: int
+    name: str,
+    policy: Policy,
+    accepted: tuple[str, ...],
+    hierarchies: Hierarchies,
+    *,
+    issuer_count: int,
 ) -> PolicyReport:
     """Return the findings of the linter that are not accepted.
 
@@ -70,11 +82,13 @@ def lint_policy(
         name: The name of the file, or of the application.
         policy: The policy.
         accepted: The values of `--accept`.
+        hierarchies: The scopes that imply others, for each issuer; None where they are unknown.
         issuer_count: How many issuers are trusted.
     """
-    findings = policy.lint(issuers=issuer_count)
+    findings = policy.lint(issuers=issuer_count, scope_implies=hierarchies)
     # As in `Policy(accept=...)`: with one issuer, `any_issuer` may be accepted beforehand.
-    possible = {name for each in policy.lint(issuers=max(issuer_count, 2)) for name in _names(each)}
+    of_several = policy.lint(issuers=max(issuer_count, 2), scope_implies=hierarchies)
+    possible = {name for each in of_several for name in _names(each)}
     return PolicyReport(
         name,
         policy,

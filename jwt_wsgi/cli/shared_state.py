@@ -62,4 +62,9 @@ def _check_introspection(introspection: Introspection, *, offline: bool) -> Issu
             status = introspection.warm_up()
         if not status.usable:
             problems = (f"introspection: {status.last_error}",)
-    return IssuerReport(introspection.issuer, recognition, problems=problems)
+    return IssuerReport(
+        introspection.issuer,
+        recognition,
+        problems=problems,
+        scope_hierarchy=introspection.scope_hierarchy,
+    )

@@ -134,7 +134,8 @@ ADVICE: dict[str, str] = {
     ),
     "insufficient_scope": (
         "Request a token with the scopes that the rule names. If the issuer does not grant them, "
-        "allow them to the client or user there."
+        "allow them to the client or user there, or say with scope_implies that another scope "
+        "includes them."
     ),
     "claim_forbidden": (
         "Compare the token's claims with the rule; no scope would help. Grant the user what the "

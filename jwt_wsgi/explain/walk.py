@@ -2,14 +2,21 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain
+from typing import Final
 from wsgiref.types import WSGIEnvironment
 
 from jwt_wsgi.auth import AUTH_KEY, CREDENTIALS_KEY, OFFERED_KEY, RULE_KEY, Auth, Credentials
 from jwt_wsgi.errors import AuthError, InvalidRequest, MissingToken
 from jwt_wsgi.explain.token import Step, TokenTrace, in_words
 from jwt_wsgi.middleware.decisions import Decision, excerpt
-from jwt_wsgi.policy.algebra import PUBLIC
+from jwt_wsgi.policy.algebra import PUBLIC, leaves
+from jwt_wsgi.policy.implication import scopes_of
 from jwt_wsgi.policy.policy import Match, Policy
+from jwt_wsgi.scope_hierarchy import NO_HIERARCHY, ScopeHierarchy
+
+#: How many scopes of a rule are explained, and how many others that would imply each of them.
+_MAX_SCOPES: Final = 5
 
 
 @dataclass(slots=True)
@@ -102,7 +109,8 @@ def steps_of(
     elif seen.rule_decision is None:
         yield from _steps_not_made(policy, seen.environ)
     else:
-        yield from _policy_steps(seen, seen.rule_decision)
+        hierarchy = NO_HIERARCHY if trace.issuer is None else trace.issuer.scope_hierarchy
+        yield from _policy_steps(seen, seen.rule_decision, hierarchy)
 
 
 def deciding_match(seen: Observation, policy: Policy | None) -> Match | None:
@@ -160,7 +168,9 @@ def _steps_not_made(policy: Policy, environ: WSGIEnvironment) -> Iterator[Step]:
     yield Step("rule", None, describe_rule(match), "not asked")
 
 
-def _policy_steps(seen: Observation, decision: Decision) -> Iterator[Step]:
+def _policy_steps(
+    seen: Observation, decision: Decision, hierarchy: ScopeHierarchy
+) -> Iterator[Step]:
     error = _error_of(decision)
     match = seen.match
     if match is None:
@@ -171,10 +181,13 @@ def _policy_steps(seen: Observation, decision: Decision) -> Iterator[Step]:
         yield Step("rule")
         return
     yield Step("path", True, "one reading")
-    yield Step("rule", error is None, describe_rule(match), _caller(seen.auth, error))
+    found = _caller(seen.auth, error, match, hierarchy)
+    yield Step("rule", error is None, describe_rule(match), found)
 
 
-def _caller(auth: Auth | None, error: AuthError | None) -> str:
+def _caller(
+    auth: Auth | None, error: AuthError | None, match: Match, hierarchy: ScopeHierarchy
+) -> str:
     """Return what the rule was compared with, in words."""
     if auth is None:
         return "no token"
@@ -182,7 +195,22 @@ def _caller(auth: Auth | None, error: AuthError | None) -> str:
         return f"claims {excerpt(error.found)}"
     if error is not None and error.reason == "token_not_bound":
         return str(error.found)
-    return f"scopes {excerpt(sorted(auth.scopes))}"
+    granted = f"scopes {excerpt(sorted(auth.scopes))}"
+    return "; ".join([granted, *_implications(auth, match, hierarchy)])
+
+
+def _implications(auth: Auth, match: Match, hierarchy: ScopeHierarchy) -> Iterator[str]:
+    """Yield how the scopes that a rule names follow from others, or would, in words."""
+    leaf_scopes = (scopes_of(leaf) for leaf in leaves(match.requirement))
+    names = dict.fromkeys(chain.from_iterable(leaf_scopes))
+    lacking = [name for name in names if name not in auth.scopes]
+    for name in lacking[:_MAX_SCOPES]:
+        implying = hierarchy.implying_scopes(name)
+        if auth.has_scope(name):
+            granted = next(each for each in implying if each in auth.scopes)
+            yield f"{granted} implies {name}"
+        elif implying:
+            yield f"{name} is implied by {' or '.join(implying[:_MAX_SCOPES])}"
 
 
 def _reason_and_value(error: AuthError) -> str:

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from jwt_wsgi.cache import TokenCache
 from jwt_wsgi.introspection.judgement import Answer, Refusal
-from jwt_wsgi.token_facts import VerifiedToken
+from jwt_wsgi.token_facts import VerifiedToken, with_shared_scopes
 
 #: Bytes that the answers about active tokens take at most.
 MAX_BYTES: Final = 2**24
@@ -73,10 +73,10 @@ class AnswerCache:
         if isinstance(answer, Refusal):
             self._put_refused(digest, _Entry(answer, monotonic + self._negative_ttl))
         elif not _has_expired(answer, now):
-            scopes = self._active.shared_scopes(answer.scopes)
-            entry = _Entry(answer._replace(scopes=scopes), monotonic + self._cache_ttl)
+            answer = with_shared_scopes(answer, self._active.shared_scopes)
+            entry = _Entry(answer, monotonic + self._cache_ttl)
             extra_bytes = len(answer.answer or b"") + _ANSWER_BYTES
-            self._active.put(digest, entry, scopes, extra_bytes)
+            self._active.put(digest, entry, answer.scopes, extra_bytes, answer.effective_scopes)
             self._refused.pop(digest, None)
 
     def _put_refused(self, digest: str, entry: _Entry) -> None:

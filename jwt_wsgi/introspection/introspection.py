@@ -24,6 +24,7 @@ from jwt_wsgi.jwks.discovery import Location
 from jwt_wsgi.jwks.limits import check_positive_seconds, check_seconds
 from jwt_wsgi.jwks.loading import check_bound
 from jwt_wsgi.possession.judgement import BindingRules
+from jwt_wsgi.scope_hierarchy import ScopeImplies, read_hierarchy
 from jwt_wsgi.token_facts import VerifiedToken
 from jwt_wsgi.token_options import Audience, check_flag, check_issuer_name, token_profile
 
@@ -54,6 +55,8 @@ class Introspection:
         claims: Maps a member of the answer (a tuple is a path into nested objects) to its required
             value, to a predicate of the value, or to `...`, which requires that it is present.
         scope_claim: The member that grants scopes, instead of `scope` or else `scp`.
+        scope_implies: Maps a scope to a list of the scopes that it implies, as for `Issuer`. It
+            holds for tokens that the endpoint alone judges.
         sender_constrained: True refuses tokens that are not bound to a key, and requests that do
             not prove it.
         timeout: Seconds that a request waits at most, for a place and for the answer. Default 5.
@@ -82,6 +85,7 @@ class Introspection:
         issuer: The issuer's name.
         profile: The requirements for its tokens.
         scope_claim: The member that grants scopes, or None for the usual ones.
+        scope_hierarchy: The scopes that imply others, with all that follows from `scope_implies`.
         binding_rules: The rules about tokens that are bound to a key.
 
     Raises:
@@ -101,6 +105,7 @@ class Introspection:
         leeway: float = 30,
         claims: Mapping[ClaimName, Any] | None = None,
         scope_claim: ClaimName | None = None,
+        scope_implies: ScopeImplies | None = None,
         sender_constrained: bool = False,
         timeout: float = 5.0,
         max_bytes: int = 524288,
@@ -122,6 +127,7 @@ class Introspection:
         self.scope_claim = None
         if scope_claim is not None:
             self.scope_claim = check_claim_name("scope_claim", scope_claim)
+        self.scope_hierarchy = read_hierarchy(scope_implies)
         check_flag("sender_constrained", sender_constrained)
         self.binding_rules = BindingRules(sender_constrained)
         self._accepts = accepts

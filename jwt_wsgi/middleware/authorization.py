@@ -24,6 +24,7 @@ from jwt_wsgi.nesting import copy_with
 from jwt_wsgi.policy.algebra import OPTIONAL, PUBLIC, Request, Requirement, validate_requirement
 from jwt_wsgi.policy.policy import Match, Policy, Rules
 from jwt_wsgi.policy.reporting import ReportOnly
+from jwt_wsgi.scope_hierarchy import ScopeHierarchy, ScopeImplies
 
 logger = logging.getLogger("jwt_wsgi.policy")
 
@@ -38,6 +39,8 @@ class ScopeAuthorizer:
         app: The WSGI application to protect.
         policy: A `Policy`, or the rules for one.
         issuers: How many issuers the verifier in front trusts, for the linter.
+        scope_implies: The option `scope_implies` of these issuers, for the linter: one mapping for
+            all, or a list with one for each. It does not change what tokens may do.
         realm: The realm in challenges, printable ASCII.
         on_error: Called as `on_error(environ, error)`; may return a WSGI application that answers
             in place of the layer. It cannot change the decision.
@@ -59,6 +62,7 @@ class ScopeAuthorizer:
         policy: Policy | Rules,
         *,
         issuers: int = 1,
+        scope_implies: ScopeImplies | Iterable[ScopeImplies | ScopeHierarchy] | None = None,
         realm: str = "api",
         on_error: OnError | None = None,
         on_decision: OnDecision | None = None,
@@ -70,7 +74,7 @@ class ScopeAuthorizer:
         self._realm = validate_realm(realm)
         self._on_error = on_error
         self._on_decision = on_decision
-        for finding in self.policy.lint(issuers=issuers):
+        for finding in self.policy.lint(issuers=issuers, scope_implies=scope_implies):
             logger.warning("%s", finding)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

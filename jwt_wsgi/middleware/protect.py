@@ -19,6 +19,7 @@ from jwt_wsgi.policy.policy import Policy, Rules
 from jwt_wsgi.possession.dpop import DPoP
 from jwt_wsgi.resource.protected_resource import ProtectedResource
 from jwt_wsgi.revocation_callback import IsRevoked
+from jwt_wsgi.scope_hierarchy import ScopeImplies, read_hierarchy
 from jwt_wsgi.sources import TokenSource, bearer
 from jwt_wsgi.verifier import Verifier
 
@@ -31,6 +32,7 @@ def protect(
     issuer: _Trusted,
     rules: Rules | Policy,
     audience: str | Iterable[str] | None = None,
+    scope_implies: ScopeImplies | None = None,
     realm: str = "api",
     get_token: GetToken | None = None,
     token_sources: Iterable[TokenSource] | None = None,
@@ -54,6 +56,8 @@ def protect(
         rules: Maps paths to requirements, such as `{"/api": scope("read:api")}`; or a `Policy`.
         audience: This API's identifier, or several. It goes with an issuer that is a URL. Without
             it, `resource`.
+        scope_implies: Maps a scope to a list of the scopes that it implies, as for `Issuer`. It
+            goes with an issuer that is a URL.
         realm: The realm in challenges, printable ASCII.
         get_token: Takes the environ and returns the token, or None. An empty text is no token. It
             replaces the `Authorization` header.
@@ -79,17 +83,20 @@ def protect(
         clock: Returns the time in seconds since the epoch, for tests.
 
     Raises:
-        ValueError: For invalid arguments, such as `audience` beside an `Issuer`, `clock`,
-            `is_revoked` or `dpop` beside a `Verifier`, which has its own, or `token_sources` beside
-            `get_token`; for a rule or an issuer that this stack can never satisfy; and for a
-            `resource` that no issuer accepts as an audience.
+        ValueError: For invalid arguments, such as `audience` or `scope_implies` beside an `Issuer`,
+            `clock`, `is_revoked` or `dpop` beside a `Verifier`, which has its own, or
+            `token_sources` beside `get_token`; for a rule or an issuer that this stack can never
+            satisfy; and for a `resource` that no issuer accepts as an audience.
     """
     policy = rules if isinstance(rules, Policy) else Policy(rules)
     if resource is not None:
         resource = ready_resource(resource)
-    trusted = issuer if isinstance(issuer, Verifier) else _issuers(issuer, audience, resource)
-    if isinstance(issuer, Verifier) and audience is not None:
-        raise ValueError(f"audience={audience!r} beside a Verifier: say it on its issuers")
+    trusted: Verifier | list[Trusted]
+    if isinstance(issuer, Verifier):
+        _refuse_beside("a Verifier: say it on its issuers", audience, scope_implies)
+        trusted = issuer
+    else:
+        trusted = _issuers(issuer, audience, scope_implies, resource)
     verifier = ready_verifier(
         trusted,
         is_revoked=is_revoked,
@@ -105,6 +112,7 @@ def protect(
         app,
         policy,
         issuers=verifier.trusted,
+        scope_implies=verifier.scope_hierarchies,
         realm=realm,
         on_error=on_error,
         on_decision=on_decision,
@@ -173,6 +181,7 @@ def _check_reach(
 def _issuers(
     issuer: str | Trusted | Iterable[str | Trusted],
     audience: str | Iterable[str] | None,
+    scope_implies: ScopeImplies | None,
     resource: ProtectedResource | None,
 ) -> list[Trusted]:
     """Return the members of `issuer`, with an `Issuer` for each URL."""
@@ -181,14 +190,34 @@ def _issuers(
         members = list(issuer)
     else:
         members = [issuer]
-    if audience is not None and not any(isinstance(member, str) for member in members):
-        raise ValueError(f"audience={audience!r} beside an Issuer: say it on the Issuer itself")
+    if not any(isinstance(member, str) for member in members):
+        _refuse_beside("an Issuer: say it on the Issuer itself", audience, scope_implies)
     if audience is None and resource is not None:
         audience = resource.resource
+    # Read once, because lists that can be read only once hold for every URL.
+    implied = read_hierarchy(scope_implies).implied_scopes
     issuers: list[Trusted] = []
     for member in members:
         if isinstance(member, str):
-            issuers.append(Issuer(member, audience=audience or ()))
+            issuers.append(Issuer(member, audience=audience or (), scope_implies=implied))
         else:
             issuers.append(member)
     return issuers
+
+
+def _refuse_beside(
+    place: str, audience: str | Iterable[str] | None, scope_implies: ScopeImplies | None
+) -> None:
+    """Refuse the options of an issuer that is a URL where there is none.
+
+    Args:
+        place: What stands there instead, and the remedy.
+        audience: The option of this name.
+        scope_implies: The option of this name.
+
+    Raises:
+        ValueError: One of the options is given.
+    """
+    for option, value in (("audience", audience), ("scope_implies", scope_implies)):
+        if value is not None:
+            raise ValueError(f"{option}={value!r} beside {place}")

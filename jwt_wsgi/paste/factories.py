@@ -34,12 +34,12 @@ def filter_app_factory(
             discovered. `algorithms`, `leeway` (seconds), `max_age` (seconds), `profile`,
             `scope_claim`, `types`, `allow_id_tokens`, `padded`, `sender_constrained` and
             `accept_unproven_binding` (the last four "true" or "false") are options of `Issuer`; so
-            is `header`, written as `NAME=VALUE`, several separated by spaces. `realm` is the option
-            of `protect`. `token_sources` names places of the token (`bearer`, `header:NAME`,
-            `cookie:NAME`), and `cookie_origins` the `origins` of its cookies (`jwt_wsgi.sources`).
-            `dpop_base_urls` and `dpop_required` are options of `DPoP`, and
-            `dpop_nonce_secret_files` names files, each with a secret of its nonces.
-            `client_certificate` and `trusted_proxies` are the arguments of
+            is `header`, written as `NAME=VALUE`, several separated by spaces, and `scope_implies`,
+            written as `NAME=NAME`. `realm` is the option of `protect`. `token_sources` names places
+            of the token (`bearer`, `header:NAME`, `cookie:NAME`), and `cookie_origins` the
+            `origins` of its cookies (`jwt_wsgi.sources`). `dpop_base_urls` and `dpop_required` are
+            options of `DPoP`, and `dpop_nonce_secret_files` names files, each with a secret of its
+            nonces. `client_certificate` and `trusted_proxies` are the arguments of
             `jwt_wsgi.client_certificates.parse_client_certificate`. `store_url`, or the URL in the
             file `store_url_file`, is the `RedisStore` of used proofs and of a `DenyList`, and of
             the key set if `sealing_key_files` names its secrets. `introspection_url` (or

@@ -19,6 +19,7 @@ from jwt_wsgi.paste.settings import (
     read_secrets,
     translate_errors,
 )
+from jwt_wsgi.scope_hierarchy import ScopeImplies, parse_scope_implies
 from jwt_wsgi.stores import RedisStore
 
 _DEFAULT_LEEWAY = 30.0
@@ -57,6 +58,7 @@ def _issuer(values: Mapping[str, str], here: Path, store: RedisStore | None) -> 
     accept_unproven_binding = read_boolean(values, "accept_unproven_binding")
     with translate_errors("header", values):
         header = parse_members(values.get("header", "").split())
+    scope_implies = _scope_implies(values)
     types = values["types"].split() if "types" in values else None
     usual_algorithm = "HS256" if isinstance(keys, SharedSecret) else "RS256"
     with translate_errors("", values):
@@ -69,6 +71,7 @@ def _issuer(values: Mapping[str, str], here: Path, store: RedisStore | None) -> 
             max_age=max_age,
             profile=profile,
             scope_claim=values.get("scope_claim"),
+            scope_implies=scope_implies,
             types=types,
             allow_id_tokens=allow_id_tokens,
             header=header,
@@ -81,6 +84,11 @@ def _issuer(values: Mapping[str, str], here: Path, store: RedisStore | None) -> 
 def _leeway(values: Mapping[str, str]) -> float:
     leeway = read_seconds(values, "leeway")
     return _DEFAULT_LEEWAY if leeway is None else leeway
+
+
+def _scope_implies(values: Mapping[str, str]) -> ScopeImplies:
+    with translate_errors("scope_implies", values):
+        return parse_scope_implies(values.get("scope_implies", "").split())
 
 
 def _introspection(values: Mapping[str, str], here: Path) -> Introspection:
@@ -98,6 +106,7 @@ def _introspection(values: Mapping[str, str], here: Path) -> Introspection:
             client_auth=client_auth,
             leeway=leeway,
             scope_claim=values.get("scope_claim"),
+            scope_implies=_scope_implies(values),
             sender_constrained=sender_constrained,
         )
 

@@ -22,6 +22,7 @@ _ISSUER_SETTINGS = (
     "max_age",
     "profile",
     "scope_claim",
+    "scope_implies",
     "types",
     "allow_id_tokens",
     "header",

@@ -1,6 +1,5 @@
 """Making conditions: their texts, the names in them, and what their refusals name. Pure."""
 
-import re
 from collections.abc import Callable
 
 from jwt_wsgi.auth import Auth
@@ -8,9 +7,7 @@ from jwt_wsgi.bindings import UNBOUND, Alternatives
 from jwt_wsgi.policy.access import Request
 from jwt_wsgi.policy.algebra import AtomicCondition
 from jwt_wsgi.policy.shortfall import Distance, Shortfall
-
-# RFC 6749 §3.3: printable ASCII without space, quote and backslash.
-_SCOPE_TOKEN = re.compile(r"[!#-\[\]-~]+")
+from jwt_wsgi.scope_hierarchy import SCOPE_TOKEN
 
 
 def condition_with_remedy(
@@ -35,7 +32,7 @@ def call_text(function: str, *arguments: object) -> str:
 def validate_names(function: str, kind: str, names: tuple[str, ...]) -> tuple[str, ...]:
     """Return the names without repeats; raise `ValueError` for one that is not a scope token."""
     for name in names:
-        if not isinstance(name, str) or not _SCOPE_TOKEN.fullmatch(name):
+        if not isinstance(name, str) or not SCOPE_TOKEN.fullmatch(name):
             raise ValueError(
                 f"{function}({name!r}): one {kind} is printable ASCII without space, quote or "
                 f"backslash (RFC 6749 §3.3); write {function}('a', 'b')"

@@ -5,12 +5,15 @@ from typing import Final, NamedTuple
 
 from jwt_wsgi.policy.rules import Rule
 
+#: The place of a finding that is about the issuers' option of this name.
+_OPTION: Final = "scope_implies"
+
 
 class Finding(NamedTuple):
     """One doubt about a rule.
 
-    `code` is one of `CODES` and stable. `rule` is the rule's key, as it is written. `problem`
-    and `remedy` are for people.
+    `code` is one of `CODES` and stable. `rule` is the rule's key, as it is written, or
+    `scope_implies` for a doubt about that option. `problem` and `remedy` are for people.
     """
 
     code: str
@@ -19,7 +22,8 @@ class Finding(NamedTuple):
     remedy: str
 
     def __str__(self) -> str:
-        return f"{self.code}: rule {self.rule!r} {self.problem}; {self.remedy}"
+        place = self.rule if self.rule == _OPTION else f"rule {self.rule!r}"
+        return f"{self.code}: {place} {self.problem}; {self.remedy}"
 
 
 #: A finding that is intended: its code and the key of its rule.
@@ -65,6 +69,20 @@ CODES: Final[Mapping[str, CodeText]] = {
         problem="asks for a scope that any of the trusted issuers can grant",
         remedy="add & issued_by(...) where only one of them may",
     ),
+    "redundant_scope": CodeText(
+        problem="asks for {scope!r} beside {implying!r}, which implies it",
+        remedy="leave out scope({scope!r}), which no token with {implying!r} lacks",
+    ),
+    "needless_alternative": CodeText(
+        problem="has the alternative {alternative}, and every token that satisfies it satisfies "
+        "{requirement} as well",
+        remedy="leave out {alternative}, or ask for it alone if less must not suffice",
+    ),
+    "unnamed_scope": CodeText(
+        problem="lets scopes imply {names}, which no rule names",
+        remedy="correct the spelling, or leave the scope out; accept this finding if handlers ask "
+        "for it",
+    ),
     "unknown_method": CodeText(
         problem="names {methods}, which no HTTP method of the IANA registry is called",
         remedy="write the methods as clients send them, and none where all are meant",
@@ -89,11 +107,18 @@ _ACCEPT_REMEDY = "write a list of pairs of a code and a rule, such as ('weaker_a
 
 #: The codes that can be accepted. A stale acceptance is removed instead.
 ACCEPTABLE_CODES: Final = tuple(code for code in CODES if code != "stale_acceptance")
+#: The codes whose findings depend on the option `scope_implies` of the issuers.
+HIERARCHY_CODES: Final = frozenset({"redundant_scope", "needless_alternative", "unnamed_scope"})
 
 
 def make_finding(code: str, rule: Rule, **details: object) -> Finding:
     """Return a finding about a rule; `details` fill in the texts of the code."""
     return _make_finding(code, rule.key, details)
+
+
+def make_hierarchy_finding(code: str, **details: object) -> Finding:
+    """Return a finding about the option `scope_implies`; `details` fill in the texts."""
+    return _make_finding(code, _OPTION, details)
 
 
 def without_accepted(
@@ -143,7 +168,7 @@ def _validate_acceptance(pair: object, keys: Collection[str]) -> Acceptance:
             f"accept={(code, key)!r}: {code!r} is not a code that can be accepted; choose from "
             f"{', '.join(ACCEPTABLE_CODES)}"
         )
-    if key not in keys:
+    if key not in keys and (code, key) != ("unnamed_scope", _OPTION):
         raise ValueError(
             f"accept={(code, key)!r}: there is no rule {key!r}; write the rule's key as in rules, "
             "or remove this pair"

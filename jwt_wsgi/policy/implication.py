@@ -12,14 +12,20 @@ from jwt_wsgi.policy.algebra import (
 )
 from jwt_wsgi.policy.reporting import ReportOnly
 from jwt_wsgi.policy.requirements import scope
+from jwt_wsgi.scope_hierarchy import NO_HIERARCHY, ScopeHierarchy
 
 
-def implies(one: Requirement, other: Requirement) -> bool:
+def implies(one: Requirement, other: Requirement, hierarchy: ScopeHierarchy = NO_HIERARCHY) -> bool:
     """Return whether everyone who satisfies `one` also satisfies `other`.
 
     False means only that the form of the two does not show it.
+
+    Args:
+        one: A requirement.
+        other: Another requirement.
+        hierarchy: The scopes that imply others for every trusted issuer.
     """
-    return _Comparison().implies(enforced_part(one), enforced_part(other))
+    return _Comparison(hierarchy).implies(enforced_part(one), enforced_part(other))
 
 
 def admits_everyone(requirement: Requirement) -> bool:
@@ -55,14 +61,15 @@ class _Comparison:
     for every way that leads to the same two parts.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, hierarchy: ScopeHierarchy) -> None:
+        self._hierarchy = hierarchy
         self._known: dict[tuple[int, int], bool] = {}
         # The identity of a requirement is its key, so all of them are kept alive.
         self._compared: list[Requirement] = []
 
     def implies(self, one: Requirement, other: Requirement) -> bool:
         if not one.parts and not _has_parts(other):
-            return _simple_implies(one, other)
+            return _simple_implies(one, other, self._hierarchy)
         key = id(one), id(other)
         if key not in self._known:
             self._compared += (one, other)
@@ -100,7 +107,7 @@ def _necessary_parts(requirement: Requirement) -> list[Requirement]:
     return []
 
 
-def _simple_implies(one: Requirement, other: Requirement) -> bool:
+def _simple_implies(one: Requirement, other: Requirement, hierarchy: ScopeHierarchy) -> bool:
     """Compare two requirements without parts, of which the other names one scope at most."""
     if isinstance(one, Access) or isinstance(other, Access):
         return refuses_everyone(one) or admits_everyone(other)
@@ -110,7 +117,8 @@ def _simple_implies(one: Requirement, other: Requirement) -> bool:
         return True
     if _demands_only_keys(other):
         return implies_demand(one.demand, other.demand)
-    return not set(scopes_of(one)).isdisjoint(scopes_of(other))
+    scopes = hierarchy.effective_scopes(frozenset(scopes_of(one)))
+    return not scopes.isdisjoint(scopes_of(other))
 
 
 def _demands_only_keys(requirement: Requirement) -> bool:

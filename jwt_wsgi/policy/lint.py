@@ -16,10 +16,12 @@ from jwt_wsgi.policy.implication import (
     scopes_of,
 )
 from jwt_wsgi.policy.lint_keys import check_keys
+from jwt_wsgi.policy.lint_scopes import check_scopes
 from jwt_wsgi.policy.patterns import PARAMETER, PatternPath
 from jwt_wsgi.policy.requirements import IssuedBy
 from jwt_wsgi.policy.rules import Rule
 from jwt_wsgi.policy.tree import OTHER_METHODS, Node, Place, innermost, rule_for_method, step
+from jwt_wsgi.scope_hierarchy import ScopeHierarchy, common_hierarchy
 
 __all__ = ["CODES", "Finding", "findings"]
 
@@ -28,7 +30,11 @@ _UNNAMED_SEGMENT: Final = "\0"
 
 
 def findings(
-    root: Node, rules: Sequence[Rule], default: Requirement, issuers: int
+    root: Node,
+    rules: Sequence[Rule],
+    default: Requirement,
+    issuers: int,
+    hierarchies: Sequence[ScopeHierarchy] = (),
 ) -> tuple[Finding, ...]:
     """Return all findings about a policy, at most one of each code for each rule.
 
@@ -37,22 +43,25 @@ def findings(
         rules: The rules, in the order in which they were written.
         default: The requirement for paths that no pattern covers.
         issuers: The number of issuers that are trusted.
+        hierarchies: The scopes that imply others, for each of these issuers.
     """
     results: list[Finding] = []
+    common = common_hierarchy(hierarchies)
     for node in _nodes_below(root):
         enclosing = _enclosing_place(root, node)
         if node.subtree:
-            results += _check_subtree(root, node, enclosing, default)
+            results += _check_subtree(root, node, enclosing, default, common)
         if node.exact:
             results += _check_exact(root, node, node.subtree or enclosing, default)
     results += check_keys(rules)
+    results += check_scopes(rules, default, hierarchies)
     if issuers > 1:
         results += _any_issuer(rules)
     return _without_repeats(results)
 
 
 def _check_subtree(
-    root: Node, node: Node, enclosing: Place, default: Requirement
+    root: Node, node: Node, enclosing: Place, default: Requirement, hierarchy: ScopeHierarchy
 ) -> Iterator[Finding]:
     """Yield the findings about the rules that cover a path and everything below it."""
     yield from _method_hole(node.subtree, enclosing, default)
@@ -62,7 +71,7 @@ def _check_subtree(
             place_before = innermost(root, _unnamed_path(node.path[:-1]))
             before = _requirements_at(place_before, method, node.subtree, default)
             is_written = _has_rule(root, node.path[:-1])
-            stricter = list(_tail_stricter(rule, before, is_written=is_written))
+            stricter = list(_tail_stricter(rule, before, hierarchy, is_written=is_written))
         if stricter:
             yield from stricter
         else:
@@ -143,7 +152,7 @@ def _exact_stricter(rule: Rule, below: Iterable[Requirement]) -> Iterator[Findin
 
 
 def _tail_stricter(
-    rule: Rule, before: Iterable[Requirement], *, is_written: bool
+    rule: Rule, before: Iterable[Requirement], hierarchy: ScopeHierarchy, *, is_written: bool
 ) -> Iterator[Finding]:
     """The path before a tail, with or without a slash, lets callers in whom the rule refuses.
 
@@ -151,7 +160,7 @@ def _tail_stricter(
     that lets everyone in is a finding.
     """
     for requirement in before:
-        is_weaker = not implies(requirement, rule.requirement)
+        is_weaker = not implies(requirement, rule.requirement, hierarchy)
         if _opens(requirement, rule) or (is_weaker and not is_written):
             path = "/" + rule.key.partition("/")[2].rpartition("/")[0]
             yield make_finding("tail_stricter", rule, requirement=requirement, path=path)

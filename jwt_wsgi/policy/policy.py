@@ -15,13 +15,14 @@ from jwt_wsgi.bindings import (
 )
 from jwt_wsgi.errors import InvalidRequest
 from jwt_wsgi.policy.algebra import DENY, OPTIONAL, PUBLIC, Access, Requirement
-from jwt_wsgi.policy.findings import validate_accept, without_accepted
+from jwt_wsgi.policy.findings import HIERARCHY_CODES, validate_accept, without_accepted
 from jwt_wsgi.policy.lint import Finding, findings
 from jwt_wsgi.policy.matcher import RuleMatcher
 from jwt_wsgi.policy.openapi import security_scheme, with_security
 from jwt_wsgi.policy.reporting import ReportOnly
 from jwt_wsgi.policy.rules import Match, Rule, Rules
 from jwt_wsgi.policy.subtree import paths_in_mounts, places_within, scopes_named
+from jwt_wsgi.scope_hierarchy import ScopeHierarchy, ScopeImplies, read_hierarchies
 
 __all__ = ["Match", "Policy", "Rule", "Rules"]
 
@@ -182,18 +183,32 @@ class Policy(RuleMatcher):
             if not provable(require_both(requirement.demand, demand), bindings):
                 yield where, requirement
 
-    def lint(self, *, issuers: int = 1) -> tuple[Finding, ...]:
+    def lint(
+        self,
+        *,
+        issuers: int = 1,
+        scope_implies: ScopeImplies | Iterable[ScopeImplies | ScopeHierarchy] | None = None,
+    ) -> tuple[Finding, ...]:
         """Return findings about rules that may not do what you intended, without the accepted.
 
         Args:
             issuers: The number of issuers that are trusted.
+            scope_implies: The option `scope_implies` of the issuers: one mapping for all, or a list
+                with one for each. By default it is unknown.
+
+        Raises:
+            ValueError: `scope_implies` is invalid.
         """
-        results = findings(self._root, self.rules, self.default, issuers)
+        hierarchies = read_hierarchies(() if scope_implies is None else scope_implies)
+        results = findings(self._root, self.rules, self.default, issuers, hierarchies)
         if not self.accept:
             return results
-        # The policy does not know how many issuers there are when it accepts a finding.
-        possible = findings(self._root, self.rules, self.default, max(issuers, 2))
-        return without_accepted(results, self.accept, possible)
+        # The policy does not know the issuers when it accepts a finding.
+        possible = findings(self._root, self.rules, self.default, max(issuers, 2), hierarchies)
+        accept = self.accept
+        if scope_implies is None:
+            accept = tuple(pair for pair in accept if pair[0] not in HIERARCHY_CODES)
+        return without_accepted(results, accept, possible)
 
     def openapi(
         self,

@@ -1,6 +1,7 @@
 """Refusals: the error for a token that does not satisfy a condition. Pure."""
 
-from typing import Any
+from itertools import islice
+from typing import Any, Final
 
 from jwt_wsgi.auth import Auth
 from jwt_wsgi.errors import (
@@ -15,6 +16,9 @@ from jwt_wsgi.jose.claim_lookup import ClaimName, loggable, lookup
 from jwt_wsgi.policy.access import Requirement, leaves
 from jwt_wsgi.policy.shortfall import Distance, Shortfall
 
+#: How many implied scopes a log shows, so that a refusal costs no more with a large hierarchy.
+_MAX_IMPLIED: Final = 10
+
 
 def refusal_of(condition: Requirement, shortfall: Shortfall, auth: Auth | None) -> AuthError:
     """Return the refusal of a caller who does not satisfy a condition.
@@ -28,7 +32,7 @@ def refusal_of(condition: Requirement, shortfall: Shortfall, auth: Auth | None) 
         return MissingToken(scopes=shortfall.scopes)
     if shortfall.distance is Distance.SCOPE_LACKING:
         return InsufficientScope(
-            scopes=shortfall.scopes, expected=str(condition), found=sorted(auth.scopes)
+            scopes=shortfall.scopes, expected=str(condition), found=_scopes_compared(auth)
         )
     if shortfall.distance is Distance.NOT_BOUND:
         bindings = " and ".join(sorted(auth.possession.bindings))
@@ -49,6 +53,18 @@ def refusal_of(condition: Requirement, shortfall: Shortfall, auth: Auth | None) 
     return Forbidden(
         "claim_forbidden", expected=str(condition), found=_claims_compared(condition, auth)
     )
+
+
+def _scopes_compared(auth: Auth) -> list[str] | dict[str, list[str]]:
+    """Return the scopes that a condition reads, for the log.
+
+    They are those of the token, and beside them a few that these imply.
+    """
+    granted = sorted(auth.scopes)
+    if auth.effective_scopes is auth.scopes:
+        return granted
+    implied = (name for name in auth.effective_scopes if name not in auth.scopes)
+    return {"scopes": granted, "implied": sorted(islice(implied, _MAX_IMPLIED))}
 
 
 def _claims_compared(condition: Requirement, auth: Auth) -> dict[str, Any]:

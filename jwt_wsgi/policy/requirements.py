@@ -28,9 +28,10 @@ class IssuedBy(AtomicCondition):
 
 
 def scope(*names: str) -> Condition:
-    """Require all of these scopes (RFC 6749 §3.3).
+    """Require all of these scopes (RFC 6749 §3.3), or others that imply them.
 
-    For any one of several scopes, write `scope("a") | scope("b")`.
+    The token's issuer says which scopes imply others (`Issuer(scope_implies=)`). For any one of
+    several scopes, write `scope("a") | scope("b")`.
 
     Args:
         *names: The scopes, at least one.
@@ -43,7 +44,7 @@ def scope(*names: str) -> Condition:
     scopes = validate_names("scope", "scope", names)
     return condition_with_remedy(
         call_text("scope", *scopes),
-        lambda auth, request: auth.scopes.issuperset(scopes),
+        lambda auth, request: auth.effective_scopes.issuperset(scopes),
         Shortfall(Distance.SCOPE_LACKING, scopes),
     )
 

@@ -19,6 +19,7 @@ from jwt_wsgi.presets._entra_clouds import (
 from jwt_wsgi.presets._entra_keys import OwnersKeysFetcher
 from jwt_wsgi.presets._preset_issuer import IssuerOptions, preset_issuer, reusable
 from jwt_wsgi.presets._url_parts import GUID, check_guid
+from jwt_wsgi.scope_hierarchy import read_hierarchy
 
 #: The tenant of personal Microsoft accounts. It has keys of its own.
 CONSUMERS: Final = "9188040d-6c67-4c5b-b112-36a304b66dad"
@@ -215,6 +216,8 @@ def _reusable_options(options: IssuerOptions) -> IssuerOptions:
         again["algorithms"] = reusable(again["algorithms"])
     if "types" in again:
         again["types"] = reusable(again["types"])
+    if "scope_implies" in again:
+        again["scope_implies"] = read_hierarchy(again["scope_implies"]).implied_scopes
     return again
 
 

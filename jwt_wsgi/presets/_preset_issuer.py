@@ -10,6 +10,7 @@ from jwt_wsgi.issuer import ANY_AUDIENCE, Issuer
 from jwt_wsgi.jose.claim_lookup import ClaimName, same
 from jwt_wsgi.jwks.remote import RemoteJWKS
 from jwt_wsgi.jwks.source import KeySource
+from jwt_wsgi.scope_hierarchy import ScopeImplies
 
 
 class IssuerOptions(TypedDict, total=False):
@@ -30,6 +31,7 @@ class IssuerOptions(TypedDict, total=False):
     sender_constrained: bool
     accept_unproven_binding: bool
     introspect: Introspection | None
+    scope_implies: ScopeImplies | None
 
 
 def preset_issuer(

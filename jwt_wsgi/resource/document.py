@@ -61,7 +61,7 @@ def _check_audience(resource: ProtectedResource, verifier: Verifier) -> None:
     if verifier.introspection is not None:
         audiences.append(verifier.introspection.profile.audiences)
     # What a resolver's issuers accept is not known before they are asked.
-    if verifier.has_resolvers or any(names is None for names in audiences):
+    if _has_resolvers(verifier) or any(names is None for names in audiences):
         return
     if not any(resource.resource in names for names in audiences if names is not None):
         raise ValueError(
@@ -70,12 +70,23 @@ def _check_audience(resource: ProtectedResource, verifier: Verifier) -> None:
         )
 
 
-def _authorization_servers(resource: ProtectedResource, verifier: Verifier) -> list[str]:
-    if resource.authorization_servers is not None:
-        return list(resource.authorization_servers)
+def _has_resolvers(verifier: Verifier) -> bool:
+    # A resolver counts as more than one issuer.
+    return verifier.trusted > len(_issuer_names(verifier))
+
+
+def _issuer_names(verifier: Verifier) -> list[str]:
+    """Return the names of the configured issuers, each once."""
     names = [issuer.issuer for issuer in verifier.issuers]
     if verifier.introspection is not None:
         names.append(verifier.introspection.issuer)
+    return list(dict.fromkeys(names))
+
+
+def _authorization_servers(resource: ProtectedResource, verifier: Verifier) -> list[str]:
+    if resource.authorization_servers is not None:
+        return list(resource.authorization_servers)
+    names = _issuer_names(verifier)
     remedy = "ProtectedResource(..., authorization_servers=['https://…'])"
     if not names:
         raise ValueError(
@@ -88,7 +99,7 @@ def _authorization_servers(resource: ProtectedResource, verifier: Verifier) -> l
                 f"issuer={name!r:.200}: is not the https URL of an authorization server; name the "
                 f"servers, {remedy}"
             )
-    return list(dict.fromkeys(names))
+    return names
 
 
 def scopes_supported(resource: ProtectedResource, policy: Policy) -> list[str]:
