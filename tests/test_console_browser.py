@@ -663,7 +663,8 @@ def test_the_enter_key_does_not_leave_the_page(page, demo):
 
 
 def test_the_metadata_of_the_api_is_shown(page, demo, width):
-    shown = page.get_by_role("region", name="What clients read first")
+    shown = call(page, SCOPED, "No token")
+    expect(shown.get_by_role("heading", name="What clients read first")).to_be_visible()
     expect(shown.locator("#resource")).to_have_text(f"{demo}/api")
     expect(shown.locator("#metadata")).to_contain_text('"read:messages"')
     link = shown.get_by_role("link", name="/.well-known/oauth-protected-resource/api")
@@ -675,7 +676,7 @@ def test_the_metadata_of_the_api_is_shown(page, demo, width):
 def test_headings_and_controls_have_accessible_names(page):
     assert page.get_by_role("heading", level=1).inner_text() == "jwt-wsgi console"
     headings = [heading.inner_text() for heading in page.get_by_role("heading", level=2).all()]
-    assert headings == ["The pipeline", "Make a call", "The answer", "What clients read first"]
+    assert headings == ["The pipeline", "Make a call", "The answer"]
     expect(page.get_by_role("form", name="Make a call")).to_have_count(1)
     groups = page.get_by_role("group", name="Endpoint and its rule").get_by_role("radio")
     assert groups.count() == 4
