@@ -106,6 +106,11 @@ class Verifier:
         return self.is_revoked is not None
 
     @property
+    def has_resolvers(self) -> bool:
+        """True if a resolver knows issuers that are not in `issuers`."""
+        return bool(self._issuers.resolvers)
+
+    @property
     def bindings(self) -> frozenset[str]:
         """The bindings of tokens that are checked: `dpop`, `mtls`."""
         return self._judge.bindings

@@ -15,6 +15,7 @@ from jwt_wsgi.middleware.authorization import ScopeAuthorizer
 from jwt_wsgi.middleware.cors import CrossOrigin
 from jwt_wsgi.middleware.decisions import OnDecision
 from jwt_wsgi.middleware.extraction import TokenExtractor
+from jwt_wsgi.middleware.resource_metadata import ResourceMetadata
 from jwt_wsgi.middleware.verification import TokenVerifier
 from jwt_wsgi.nesting import DISPATCHER, copy_with, entry_of, inner_apps, is_a, mounts_of, name_of
 from jwt_wsgi.verifier import Verifier
@@ -115,8 +116,8 @@ def find_stack(app: Any) -> Stack:
 class StackCopy:
     """A copy of a stack in which stand-ins take the place of the application.
 
-    CORS, Werkzeug's `ProxyFix` and dispatchers in front of the layers are copied, too, because they
-    decide what the layers see. No other middleware is called.
+    CORS, `ResourceMetadata`, Werkzeug's `ProxyFix` and dispatchers in front of the layers are
+    copied, too, because they decide what the layers see. No other middleware is called.
 
     Args:
         stack: The stack to copy.
@@ -139,7 +140,7 @@ class StackCopy:
         leading = [inner for _, inner in inner_apps(app) if _leads_to_layers(inner)]
         if not leading:
             return self._observers.inside if is_guarded else self._observers.outside
-        if isinstance(app, CrossOrigin):
+        if isinstance(app, CrossOrigin | ResourceMetadata):
             return app.around(self._copy(app.app, is_guarded=is_guarded))
         if mounts_of(app) is not None:
             return self._copy_mounts(app, is_guarded=is_guarded)
