@@ -29,8 +29,19 @@ _SCOPE = re.compile(r"[!#-\[\]-~]+")
 _NOT_PRINTABLE = re.compile(r"[^ -~]")
 _QUOTED_PAIR = re.compile(r'(["\\])')
 
-#: Refusals of which the path or the method is the cause, so no credentials would help.
-_WITHOUT_CHALLENGE: Final = frozenset({"path_ambiguous", "method_ambiguous", "mount_unknown"})
+#: Refusals of which the path, the method or the body is the cause, so no credentials would help.
+_WITHOUT_CHALLENGE: Final = frozenset(
+    {
+        "path_ambiguous",
+        "method_ambiguous",
+        "mount_unknown",
+        "message_malformed",
+        "message_mismatch",
+        "length_required",
+        "message_too_large",
+        "content_type_unsupported",
+    }
+)
 
 #: The order of the challenges, which is that of RFC 9449 §7.1.
 _ORDER: Final = (BEARER_SCHEME, DPOP_SCHEME)
