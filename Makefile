@@ -51,9 +51,9 @@ lint: $(VENV)/.test  ## check style, formatting, types and the direction of impo
 style:  ## count the habits of style in the package, beside their aims
 	$(PYTHON) tests/style.py
 
-# Clients of others send proofs to the API, where npm is.
-pytest: $(VENV)/.test  ## run every test, and check the floors of coverage
-	if command -v npm >/dev/null; then $(MAKE) tests/foreign_dpop/node_modules/.made; fi
+# Clients of others call the API: those in Python, and those in JavaScript where npm is.
+pytest: $(VENV)/.test .venv-mcp-1/.made .venv-mcp-2/.made  ## run every test, and check the floors of coverage
+	if command -v npm >/dev/null; then $(MAKE) tests/foreign_dpop/node_modules/.made tests/foreign_mcp/node_modules/.made; fi
 	$(BIN)/coverage erase
 	$(BIN)/python -m pytest $(PARALLEL) --cov --cov-report= $(PYTEST_ARGS)
 	$(BIN)/coverage report --fail-under=97
@@ -110,11 +110,18 @@ bench: $(BENCH)/.bench  ## measure beside other libraries
 	$(BENCH)/bin/python -m benchmarks $(BENCH_ARGS)
 
 clean:  ## remove the environments, and everything that was built
-	rm -rf .venv .venv-* benchmarks/express/node_modules tests/foreign_dpop/node_modules build dist mutants *.egg-info .coverage*
+	rm -rf .venv .venv-* benchmarks/express/node_modules tests/foreign_dpop/node_modules tests/foreign_mcp/node_modules build dist mutants *.egg-info .coverage*
 
 $(BENCH)/.bench: benchmarks/requirements.txt setup.cfg pyproject.toml
 	test -x $(BENCH)/bin/python || $(PYTHON) -m venv $(BENCH) || { rm -rf $(BENCH); exit 1; }
 	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt --editable '.[app,speed]'
+	touch $@
+
+# The official clients of MCP, each major version in an environment of its own.
+.venv-mcp-%/.made: tests/foreign_mcp/requirements-%.txt
+	rm -rf $(@D)
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 
 %/node_modules/.made: %/package-lock.json

@@ -51,7 +51,7 @@ def application(issuer, resource, folder):
     def message():
         return respond(request.get_json(), request.headers, tools)
 
-    authorizer = ToolAuthorizer(app.wsgi_app, TOOL_RULES, path=path, origins=[])
+    authorizer = ToolAuthorizer(app.wsgi_app, TOOL_RULES, path=path, origins=())
     app.wsgi_app = protect(authorizer, issuer=issuer, resource=resource, rules={path: PATH_RULE})
     return app
 
