@@ -45,7 +45,7 @@ def application(issuer, resource, folder):
     app = Flask(__name__, static_folder=None)
     files = Files(folder)
     tools = {"search_files": (files.search, "text"), "delete_file": (files.delete, "name")}
-    path = urlsplit(resource).path
+    path = urlsplit(resource).path or "/"
 
     @app.post(path)
     def message():

@@ -20,7 +20,7 @@ from request_log import RequestLog, entries
 from running_app import running
 from serving import served
 
-from jwt_wsgi import AUTHENTICATED
+from jwt_wsgi import AUTHENTICATED, Issuer
 
 pytestmark = pytest.mark.slow
 
@@ -73,23 +73,24 @@ class Scene:
         self.log = log
         self.folder = folder
 
-    def journey(self, client: McpClient, calls: list[Call]) -> Journey:
+    def journey(self, client: McpClient, calls: list[Call], path: str = "/mcp") -> Journey:
         """Let a client that knows nothing make calls to a new server."""
         skip_missing(client)
         before = len(entries(self.log))
-        with self._server() as url:
+        with self._server(path) as url:
             report = client.run(url, calls)
         return Journey(client, url, report, entries(self.log)[before:])
 
     @contextmanager
-    def _server(self) -> Iterator[str]:
+    def _server(self, path: str) -> Iterator[str]:
         (self.folder / "old.txt").write_text("an invoice", encoding="utf-8")
         (self.folder / "new.txt").write_text("another invoice", encoding="utf-8")
         stack: list[Any] = []
         with served(lambda environ, start: stack[0](environ, start)) as port:
-            url = f"http://127.0.0.1:{port}/mcp"
-            example = importlib.import_module("mcp_app")
-            app = example.application(self.issuer, url, self.folder)
+            url = f"http://127.0.0.1:{port}{path}"
+            audiences = [url] if path else [url, f"{url}/"]
+            trusted = Issuer(self.issuer, audience=audiences)
+            app = importlib.import_module("mcp_app").application(trusted, url, self.folder)
             stack.append(RequestLog(app, "resource", self.log))
             yield url
 
@@ -216,17 +217,31 @@ def test_a_failure_of_a_tool_is_a_result_that_the_model_can_read(journey: Journe
     assert journey.report["results"][3] == {"is_error": True, "text": "There is no such file."}
 
 
-@pytest.mark.parametrize("client", [PYTHON_1, PYTHON_2], ids=str)
-def test_a_client_that_no_challenge_tells_a_scope_asks_for_all_of_the_issuer(
+@pytest.mark.parametrize("client", CLIENTS, ids=str)
+def test_a_client_that_is_told_no_scope_gets_all_scopes_of_the_issuer(
     scene: Scene, client: McpClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """This is why the path's rule names a scope."""
+    """This is why the path's rule names a scope: some ask for all, others leave the choice."""
     example = importlib.import_module("mcp_app")
     monkeypatch.setattr(example, "PATH_RULE", AUTHENTICATED)
     journey = scene.journey(client, [SEARCH])
     assert "scope" not in challenge(journey.entries[0])
-    [authorization] = journey.to("/authorize/")
-    assert set(authorization["members"]["scope"][0].split()) == set(mcp_authorization_server.SCOPES)
+    everything = set(mcp_authorization_server.SCOPES)
+    assert set(journey.report["scope"].split()) == everything
+    asked = journey.to("/authorize/")[0]["members"].get("scope")
+    is_python = client in (PYTHON_1, PYTHON_2)
+    assert (asked is not None and set(asked[0].split()) == everything) is is_python
+
+
+@pytest.mark.parametrize("client", CLIENTS, ids=str)
+def test_a_server_at_the_root_of_its_host_accepts_its_name_with_a_slash(
+    scene: Scene, client: McpClient
+) -> None:
+    """The first Python client writes the slash, whatever the metadata says. The docs name this."""
+    journey = scene.journey(client, [SEARCH], path="")
+    [asked] = journey.to("/authorize/")[0]["members"]["resource"]
+    assert asked == journey.url + ("/" if client is PYTHON_1 else "")
+    assert journey.report["results"][0]["is_error"] is False
 
 
 def test_the_first_typescript_client_refreshes_where_it_should_step_up(scene: Scene) -> None:
