@@ -14,7 +14,7 @@ from mcp_messages import ToolError, respond
 from jwt_wsgi import protect, scope
 from jwt_wsgi.mcp import ToolAuthorizer
 
-#: Every request needs the scope of the path's rule, and a call needs the scope of its tool beside it.
+# Every request needs the scope of the path, and a call needs the scope of its tool beside it.
 PATH_RULE = scope("files:read")
 TOOL_RULES = {"search_files": scope("files:read"), "delete_file": scope("files:delete")}
 

@@ -9,7 +9,6 @@ HANDSHAKE = ("2025-11-25", "2025-06-18")
 VERSION = "io.modelcontextprotocol/protocolVersion"
 ABOUT = {"capabilities": {"tools": {}}, "serverInfo": {"name": "files", "version": "1.0.0"}}
 FRESH = {"resultType": "complete", "ttlMs": 0, "cacheScope": "private"}
-# The HTTP statuses of errors. A client that began with `initialize` gets 200 instead.
 STATUS = {-32601: 404, -32602: 400, -32020: 400, -32022: 400}
 
 
@@ -35,8 +34,10 @@ def respond(message, headers, tools):
         return {**reply, "result": answer(message["method"], params, tools)}, 200
     except RpcError as error:
         members = dict(zip(("code", "message", "data"), error.args, strict=False))
-        is_modern = headers.get("MCP-Protocol-Version") not in (None, *HANDSHAKE)
-        return {**reply, "error": members}, STATUS[error.args[0]] if is_modern else 200
+        # Clients of earlier revisions end the connection after 404 and 400.
+        is_early = headers.get("MCP-Protocol-Version") in (None, *HANDSHAKE)
+        is_usual = is_early and members["code"] in (-32601, -32602)
+        return {**reply, "error": members}, 200 if is_usual else STATUS[members["code"]]
 
 
 def check_version(method, params, headers):
@@ -76,7 +77,11 @@ def answer(method, params, tools):
 
 def describe(name, function, argument):
     """Return a tool as `tools/list` shows it."""
-    schema = {"type": "object", "properties": {argument: {"type": "string"}}, "required": [argument]}
+    schema = {
+        "type": "object",
+        "properties": {argument: {"type": "string"}},
+        "required": [argument],
+    }
     return {"name": name, "description": function.__doc__, "inputSchema": schema}
 
 

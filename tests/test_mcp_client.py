@@ -7,6 +7,8 @@ in two major versions of two languages, each in an environment of its own.
 from __future__ import annotations
 
 import importlib
+import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,16 +17,21 @@ from typing import Any, NamedTuple
 
 import mcp_authorization_server
 import pytest
+import recipe_pages
 from mcp_clients import CLIENTS, PYTHON_1, PYTHON_2, TYPESCRIPT_1, Call, McpClient
+from ports import free_port
 from request_log import RequestLog, entries
 from running_app import running
 from serving import served
+from waiting import PATIENCE
 
 from jwt_wsgi import AUTHENTICATED, Issuer
 
 pytestmark = pytest.mark.slow
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+#: Opens an address as a browser does, and ends.
+BROWSER = Path(mcp_authorization_server.__file__).parent / "foreign_mcp" / "browser.py"
 METADATA = "/.well-known/oauth-protected-resource/mcp"
 READ = "files:read"
 BOTH = f"{READ} files:delete"
@@ -122,6 +129,33 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
 @pytest.fixture(scope="module", params=CLIENTS, ids=str)
 def journey(request: pytest.FixtureRequest, scene: Scene) -> Journey:
     return scene.journey(request.param, CALLS)
+
+
+def test_the_page_leads_from_nothing_to_a_tool_that_ran(scene: Scene, tmp_path: Path) -> None:
+    """The example runs by its command, and the client of the page in the current version."""
+    skip_missing(PYTHON_2)
+    recipe_pages.write_files("how-to/mcp.md", tmp_path)
+    (tmp_path / "old.txt").write_text("an invoice", encoding="utf-8")
+    port = free_port()
+    url = f"http://127.0.0.1:{port}/mcp"
+    settings = {"ISSUER": scene.issuer, "RESOURCE": url, "FOLDER": str(tmp_path)}
+    command = [EXAMPLES / "mcp_app.py"]
+    with running(tmp_path / "output", *command, PORT=str(port), **settings) as server:
+        server.says(r"Serving on http://")
+        ended = subprocess.run(
+            [PYTHON_2.command[0], "client.py", url],
+            # The browser is a program that follows the redirects to the client's listener.
+            env={**os.environ, "BROWSER": f"{sys.executable} {BROWSER} %s"},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "['search_files', 'delete_file']" in ended.stdout
+    assert "old.txt is deleted." in ended.stdout
+    assert not (tmp_path / "old.txt").exists()
 
 
 def challenge(entry: Entry) -> dict[str, str]:
