@@ -54,6 +54,7 @@ class Verifier:
         trusted: How many issuers are trusted; a resolver counts as more than one.
         issuers: The configured issuers of JWTs. Those that a resolver knows are not among them.
         introspection: The `Introspection` that is asked about opaque tokens, or None.
+        has_resolvers: True if a resolver knows more issuers.
         is_revoked: The callback that says whether a token is revoked, or None.
         dpop: The options for DPoP, or None.
         client_certificates: True if tokens may be bound to a client certificate.
@@ -91,6 +92,7 @@ class Verifier:
         self._issuers = IssuerRegistry(issuers, check=self._check_issuer)
         self.issuers = tuple(self._issuers.configured.values())
         self.introspection = self._issuers.introspection
+        self.has_resolvers = bool(self._issuers.resolvers)
         if dpop is not None and not self._issuers.resolvers and self.introspection is None:
             check_proof_algorithms(self.issuers, dpop)
         self.trusted = len(self._issuers.names) + 2 * len(self._issuers.resolvers)
@@ -104,11 +106,6 @@ class Verifier:
     def checks_revocation(self) -> bool:
         """True if every token is checked for revocation."""
         return self.is_revoked is not None
-
-    @property
-    def has_resolvers(self) -> bool:
-        """True if a resolver knows issuers that are not in `issuers`."""
-        return bool(self._issuers.resolvers)
 
     @property
     def bindings(self) -> frozenset[str]:

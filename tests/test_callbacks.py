@@ -16,8 +16,10 @@ from jwt_wsgi import (
     PUBLIC,
     CrossOrigin,
     Issuer,
+    ProtectedResource,
     RemoteJWKS,
     RemotePEM,
+    ResourceMetadata,
     ScopeAuthorizer,
     StaticJWKS,
     TokenExtractor,
@@ -25,6 +27,7 @@ from jwt_wsgi import (
     Verifier,
     claim,
     guard,
+    metadata_app,
     protect,
     scope,
 )
@@ -36,6 +39,8 @@ LOCAL = LocalIssuer(algorithms=("ES256",))
 TRUSTED = Issuer(
     LOCAL.issuer, audience=LOCAL.audience, keys=StaticJWKS(LOCAL.jwks), algorithms=["ES256"]
 )
+# A resolver alone does not tell the names of its issuers.
+RESOURCE = ProtectedResource(LOCAL.audience, authorization_servers=["https://issuer.example.com"])
 RULES = {"/public": PUBLIC, "/optional": OPTIONAL, "/": AUTHENTICATED}
 
 
@@ -113,6 +118,14 @@ CALLBACKS: dict[str, Callable[[Any], Any]] = {
     "TokenVerifier(issuers)": lambda f: TokenVerifier(app, f),
     "ScopeAuthorizer(on_error)": lambda f: ScopeAuthorizer(app, RULES, on_error=f),
     "ScopeAuthorizer(on_decision)": lambda f: ScopeAuthorizer(app, RULES, on_decision=f),
+    "ResourceMetadata(issuers)": lambda f: ResourceMetadata(app, RESOURCE, policy=RULES, issuers=f),
+    "ResourceMetadata(client_certificate)": lambda f: ResourceMetadata(
+        app, RESOURCE, policy=RULES, issuers=TRUSTED, client_certificate=f
+    ),
+    "metadata_app(issuers)": lambda f: metadata_app(RESOURCE, RULES, f),
+    "metadata_app(client_certificate)": lambda f: metadata_app(
+        RESOURCE, RULES, TRUSTED, client_certificate=f
+    ),
     "guard(on_error)": lambda f: guard(AUTHENTICATED, on_error=f),
     "guard(on_decision)": lambda f: guard(AUTHENTICATED, on_decision=f),
     "Verifier(issuers)": tenant_resolver,

@@ -196,7 +196,12 @@ def of_paste() -> Any:
 def of_demo() -> Any:
     local = LocalIssuer(audience=AUDIENCE)
     return with_console(
-        sample.router(), local, local.trusted(), sample.RULES, DPoP("http://127.0.0.1")
+        sample.router(),
+        local,
+        local.trusted(),
+        sample.RULES,
+        DPoP("http://127.0.0.1"),
+        local.audience,
     )
 
 

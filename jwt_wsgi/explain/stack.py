@@ -48,12 +48,14 @@ class Stack:
         extractor: The `TokenExtractor`, or None.
         verifier: The `TokenVerifier`, or None.
         authorizer: The `ScopeAuthorizer`, or None.
+        metadata: The innermost `ResourceMetadata` around these layers, or None.
     """
 
     app: Any
     extractor: TokenExtractor | None
     verifier: TokenVerifier | None
     authorizer: ScopeAuthorizer | None
+    metadata: ResourceMetadata | None = None
 
 
 class Observers(NamedTuple):
@@ -110,6 +112,7 @@ def find_stack(app: Any) -> Stack:
         _first(found, TokenExtractor),
         _first(found, TokenVerifier),
         _first(found, ScopeAuthorizer),
+        _innermost_metadata(app),
     )
 
 
@@ -194,16 +197,25 @@ class StackCopy:
         return copied
 
 
-def _walk(app: Any, mount: str, visited: set[int]) -> Iterator[_Found]:
-    """Yield each layer in an application, the outermost first."""
+def _innermost_metadata(app: Any) -> ResourceMetadata | None:
+    layers: list[ResourceMetadata] = [
+        each.layer for each in _walk(app, "", set(), (ResourceMetadata,))
+    ]
+    return layers[-1] if layers else None
+
+
+def _walk(
+    app: Any, mount: str, visited: set[int], kinds: tuple[type, ...] = _LAYERS
+) -> Iterator[_Found]:
+    """Yield each layer of some kinds in an application, the outermost first."""
     app = entry_of(app)
     if id(app) in visited or len(visited) >= _MAX_VISITED:
         return
     visited.add(id(app))
-    if isinstance(app, _LAYERS):
+    if isinstance(app, kinds):
         yield _Found(mount, app)
     for inner_mount, inner in inner_apps(app):
-        yield from _walk(inner, mount + inner_mount, visited)
+        yield from _walk(inner, mount + inner_mount, visited, kinds)
 
 
 def _leads_to_layers(app: Any) -> bool:

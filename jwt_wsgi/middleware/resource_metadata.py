@@ -43,8 +43,8 @@ class _Metadata:
 
     def __init__(self, resource: ProtectedResource, policy: Policy, verifier: Verifier) -> None:
         self._path = resource.metadata_path
-        document = resource_document(resource, policy, verifier)
-        self._body = f"{json.dumps(document)}\n".encode("ascii")
+        self.document = resource_document(resource, policy, verifier)
+        self._body = f"{json.dumps(self.document)}\n".encode("ascii")
         self._headers = (
             ("Content-Type", "application/json"),
             ("Content-Length", str(len(self._body))),
@@ -90,6 +90,7 @@ class ResourceMetadata:
     Attributes:
         app: The application inside.
         resource: The `ProtectedResource`.
+        document: The members of the metadata, which was written at construction.
 
     Raises:
         ValueError: For invalid arguments, for a resource that no issuer accepts as an audience, and
@@ -112,6 +113,7 @@ class ResourceMetadata:
         self.app = app
         self.resource = ready_resource(resource)
         self._metadata = _metadata(self.resource, policy, issuers, dpop, client_certificate)
+        self.document = self._metadata.document
         self._inner = answer_auth_errors(app)
         self._url = self.resource.metadata_url
 
@@ -181,8 +183,11 @@ def _metadata(
     client_certificate: ClientCertificate | None,
 ) -> _Metadata:
     check_callables(client_certificate=client_certificate)
+    # The verifier that is made here judges no token. `bool` stands in for the callback that the
+    # `TokenVerifier` has, because some issuers demand one; it would call every token revoked.
+    is_revoked = None if isinstance(issuers, Verifier) else bool
     verifier = ready_verifier(
-        issuers, is_revoked=None, clock=None, dpop=dpop, client_certificate=client_certificate
+        issuers, is_revoked=is_revoked, clock=None, dpop=dpop, client_certificate=client_certificate
     )
     ready_policy = policy if isinstance(policy, Policy) else Policy(policy)
     return _Metadata(resource, ready_policy, verifier)

@@ -5,6 +5,7 @@ from typing import Final
 
 from jwt_wsgi.policy.access import Request, Requirement
 from jwt_wsgi.policy.paths import Segments, canonical
+from jwt_wsgi.policy.patterns import PARAMETER
 from jwt_wsgi.policy.reporting import ReportOnly
 from jwt_wsgi.policy.tree import Node, Place, innermost, step
 
@@ -42,29 +43,37 @@ def places_within(root: Node, segments: Segments) -> list[Place]:
     pending = [nodes]
     while pending:
         nodes = pending.pop()
+        places += _places_of(nodes)
         if len(nodes) == 1:
-            places += _all_places(nodes[0])
-            continue
-        # Of several nodes that the same paths reach, the first one with a place decides.
-        places += [node.subtree for node in nodes if node.subtree][:1]
-        places += [node.exact for node in nodes if node.exact][:1]
-        following = dict.fromkeys(segment for node in nodes for segment in node.children)
-        pending += [step(nodes, segment) for segment in following]
+            # Each child alone: a segment that no pattern names may stand for every parameter.
+            pending += [[child] for child in nodes[0].children.values()]
+        else:
+            following = dict.fromkeys(segment for node in nodes for segment in node.children)
+            pending += [step(nodes, segment) for segment in following]
     return places
 
 
-def _all_places(root: Node) -> Iterator[Place]:
-    """Yield the places of a node and of all nodes below it.
+def _places_of(nodes: list[Node]) -> Iterator[Place]:
+    """Yield the places that decide a path that these nodes reach, and paths below it.
 
-    Each of them decides the paths that have a segment that no pattern names in the place of each
-    parameter.
+    Of several nodes, the first one with a place decides.
     """
-    pending = [root]
-    while pending:
-        node = pending.pop()
-        yield node.subtree
-        yield node.exact
-        pending += node.children.values()
+    exact = next((node.exact for node in nodes if node.exact), None)
+    subtree = next((node.subtree for node in nodes if node.subtree), None)
+    if exact is not None:
+        yield exact
+    if subtree is not None and (exact is None or not _are_covered(nodes)):
+        yield subtree
+
+
+def _are_covered(nodes: list[Node]) -> bool:
+    """Return whether places further inside decide all paths below those of these nodes."""
+    while nodes := step(nodes, PARAMETER):
+        if any(node.subtree for node in nodes):
+            return True
+        if not any(node.exact for node in nodes):
+            return False
+    return False
 
 
 def scopes_named(requirement: Requirement) -> Iterator[str]:

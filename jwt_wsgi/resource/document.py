@@ -3,12 +3,26 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from jwt_wsgi.bindings import DPOP
+from jwt_wsgi.bindings import DPOP, provable
 from jwt_wsgi.policy.policy import Policy
 from jwt_wsgi.resource.protected_resource import ProtectedResource, is_scope
 from jwt_wsgi.resource.urls import is_issuer_identifier
 from jwt_wsgi.verifier import Verifier
 
+#: The members that a document may have.
+MEMBERS: Final = (
+    "resource",
+    "authorization_servers",
+    "scopes_supported",
+    "bearer_methods_supported",
+    "dpop_signing_alg_values_supported",
+    "dpop_bound_access_tokens_required",
+    "tls_client_certificate_bound_access_tokens",
+    "resource_name",
+    "resource_documentation",
+    "resource_policy_uri",
+    "resource_tos_uri",
+)
 #: Asks for a refresh token, which is not the API's business.
 _NOT_OF_AN_API: Final = "offline_access"
 
@@ -31,7 +45,7 @@ def resource_document(
     members = {
         "resource": resource.resource,
         "authorization_servers": _authorization_servers(resource, verifier),
-        "scopes_supported": _scopes(resource, policy),
+        "scopes_supported": scopes_supported(resource, policy),
         "bearer_methods_supported": ["header"],
         **_possession(verifier),
         "resource_name": resource.name,
@@ -77,7 +91,13 @@ def _authorization_servers(resource: ProtectedResource, verifier: Verifier) -> l
     return list(dict.fromkeys(names))
 
 
-def _scopes(resource: ProtectedResource, policy: Policy) -> list[str]:
+def scopes_supported(resource: ProtectedResource, policy: Policy) -> list[str]:
+    """Return the scopes that clients may ask for: those of the rules, unless the resource has some.
+
+    Args:
+        resource: The resource.
+        policy: The rules.
+    """
     if resource.scopes is not None:
         return list(resource.scopes)
     names: Iterable[str] = policy.scopes_within(resource.path)
@@ -89,8 +109,9 @@ def _possession(verifier: Verifier) -> dict[str, Any]:
     members: dict[str, Any] = {}
     if verifier.dpop is not None:
         members["dpop_signing_alg_values_supported"] = list(verifier.proof_algorithms)
-        # Required is what every alternative of the stack's demand contains.
-        is_required = all(DPOP in alternative for alternative in verifier.demand)
+        # Required is what every alternative contains that the stack can check.
+        alternatives = provable(verifier.demand, verifier.bindings)
+        is_required = all(DPOP in alternative for alternative in alternatives)
         members["dpop_bound_access_tokens_required"] = is_required
     if verifier.client_certificates:
         members["tls_client_certificate_bound_access_tokens"] = True
