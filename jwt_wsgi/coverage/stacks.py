@@ -24,6 +24,7 @@ _TRANSPARENT = (
     f"{_WERKZEUG}.lint.LintMiddleware",
     "jwt_wsgi.middleware.extraction.TokenExtractor",
     "jwt_wsgi.middleware.verification.TokenVerifier",
+    "jwt_wsgi.mcp.tool_authorizer.ToolAuthorizer",
 )
 
 

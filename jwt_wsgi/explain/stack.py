@@ -11,12 +11,22 @@ from wsgiref.types import WSGIApplication, WSGIEnvironment
 
 from jwt_wsgi.client_certificates import ClientCertificate
 from jwt_wsgi.errors import AuthError
+from jwt_wsgi.mcp import ToolAuthorizer
 from jwt_wsgi.middleware.authorization import ScopeAuthorizer
 from jwt_wsgi.middleware.cors import CrossOrigin
 from jwt_wsgi.middleware.decisions import OnDecision
 from jwt_wsgi.middleware.extraction import TokenExtractor
 from jwt_wsgi.middleware.verification import TokenVerifier
-from jwt_wsgi.nesting import DISPATCHER, copy_with, entry_of, inner_apps, is_a, mounts_of, name_of
+from jwt_wsgi.nesting import (
+    DISPATCHER,
+    Inner,
+    copy_with,
+    entry_of,
+    inner_apps,
+    is_a,
+    mounts_of,
+    name_of,
+)
 from jwt_wsgi.verifier import Verifier
 
 _Layer = TypeVar("_Layer")
@@ -40,19 +50,25 @@ class _Found(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """The layers of one application, of each kind one at most.
+    """The layers of one application, of each kind one at most, but for `ToolAuthorizer`.
 
     Attributes:
         app: The outermost application.
         extractor: The `TokenExtractor`, or None.
         verifier: The `TokenVerifier`, or None.
         authorizer: The `ScopeAuthorizer`, or None.
+        tool_authorizers: The layers that read bodies, which are not copied.
     """
 
     app: Any
     extractor: TokenExtractor | None
     verifier: TokenVerifier | None
     authorizer: ScopeAuthorizer | None
+    tool_authorizers: tuple[ToolAuthorizer, ...] = ()
+
+    def judges_tools(self, environ: WSGIEnvironment) -> bool:
+        """Return whether a `ToolAuthorizer` reads the body of a request that passes the layers."""
+        return any(layer.covers(environ) for layer in self.tool_authorizers)
 
 
 class Observers(NamedTuple):
@@ -109,6 +125,7 @@ def find_stack(app: Any) -> Stack:
         _first(found, TokenExtractor),
         _first(found, TokenVerifier),
         _first(found, ScopeAuthorizer),
+        tuple(each.app for each in _visit(app, "", set()) if isinstance(each.app, ToolAuthorizer)),
     )
 
 
@@ -195,14 +212,20 @@ class StackCopy:
 
 def _walk(app: Any, mount: str, visited: set[int]) -> Iterator[_Found]:
     """Yield each layer in an application, the outermost first."""
+    for place in _visit(app, mount, visited):
+        if isinstance(place.app, _LAYERS):
+            yield _Found(place.mount, place.app)
+
+
+def _visit(app: Any, mount: str, visited: set[int]) -> Iterator[Inner]:
+    """Yield an application and each one inside it, with the path of its mount, once."""
     app = entry_of(app)
     if id(app) in visited or len(visited) >= _MAX_VISITED:
         return
     visited.add(id(app))
-    if isinstance(app, _LAYERS):
-        yield _Found(mount, app)
+    yield Inner(mount, app)
     for inner_mount, inner in inner_apps(app):
-        yield from _walk(inner, mount + inner_mount, visited)
+        yield from _visit(inner, mount + inner_mount, visited)
 
 
 def _leads_to_layers(app: Any) -> bool:

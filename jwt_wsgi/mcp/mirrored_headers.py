@@ -44,7 +44,8 @@ def check_headers(message: Message, method: str | None, name: str | None) -> Non
     Raises:
         MessageRefused: One of them contradicts the message (`message_mismatch`).
     """
-    if method is not None and _decode(method) != (message.method or None):
+    is_repeated = message.method is not None and method is not None
+    if method is not None and not (is_repeated and _decode(method) == message.method):
         raise _mismatch("Mcp-Method", message)
     if name is None or message.method not in _NAMED_BY:
         return
