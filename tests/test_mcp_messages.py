@@ -248,6 +248,18 @@ def test_headers_that_contradict_the_message_are_refused(body, method, name, agr
     assert (refused.value.code, refused.value.message_id) == (-32020, message.id)
 
 
+@pytest.mark.parametrize(("method", "name"), [("tools/call", None), (None, "x"), ("", None)])
+def test_headers_without_a_message_are_refused(method, name):
+    with pytest.raises(MessageRefused) as refused:
+        check_headers(None, method, name)
+    assert refused.value.error.reason == "message_mismatch"
+    assert (refused.value.code, refused.value.message_id) == (-32020, None)
+
+
+def test_a_request_without_a_message_has_no_headers():
+    check_headers(None, None, None)
+
+
 # --- the rules
 
 RULES = ToolRules(

@@ -387,6 +387,11 @@ def test_the_error_has_the_code_and_the_id_of_the_message(environ, code, message
     assert (answer.json["error"]["code"], answer.json["id"]) == (code, message_id)
 
 
+def test_headers_of_a_message_without_a_body_are_refused():
+    answer = send(request(None, "GET", HTTP_MCP_METHOD="tools/call", HTTP_MCP_NAME="search"))
+    assert (answer.status, answer.reason, answer.ran) == (400, "message_mismatch", [])
+
+
 class Trickle(io.RawIOBase):
     """A stream that returns one byte at a time, and counts them."""
 

@@ -130,12 +130,14 @@ class ToolAuthorizer:
         if self._origins is not None and not _is_from(environ, self._origins):
             return Decision(_origin_refused(), caller.auth)
         body = take_body(environ, max_bytes=self._max_bytes)
+        headers = environ.get("HTTP_MCP_METHOD"), environ.get("HTTP_MCP_NAME")
         if body is None:
+            check_headers(None, *headers)
             return None
         if self._origins is None and caller.auth is None and not _is_from(environ, frozenset()):
             return Decision(_origin_refused(), None)
         message = read_message(body)
-        check_headers(message, environ.get("HTTP_MCP_METHOD"), environ.get("HTTP_MCP_NAME"))
+        check_headers(message, *headers)
         if message.tool is None:
             return None
         return self._judge_call(message.tool, caller)
