@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import io
 import json
@@ -89,13 +90,18 @@ def _exact(message: dict[str, Any]) -> Any:
 
 
 def _any_case(message: dict[str, Any]) -> Any:
-    lower = {name.strip().lower(): value for name, value in message.items()}
-    params = {name.strip().lower(): value for name, value in lower["params"].items()}
-    return lower["method"].strip().lower(), params["name"]
+    members = _in_lower_case(message)
+    return members["method"].strip().lower(), _in_lower_case(members["params"])["name"]
 
 
 def _first_of_any_case(message: dict[str, Any]) -> Any:
-    return _any_case(dict(reversed(message.items())))
+    members = _in_lower_case(dict(reversed(message.items())))
+    named = _in_lower_case(dict(reversed(members["params"].items())))
+    return members["method"].strip().lower(), named["name"]
+
+
+def _in_lower_case(members: dict[str, Any]) -> dict[str, Any]:
+    return {name.strip().lower(): value for name, value in members.items()}
 
 
 def _text_of(message: dict[str, Any]) -> Any:
@@ -135,4 +141,12 @@ def _dispatched(message: Any, environ: Environ) -> Iterator[str]:
                 yield name
     # Some servers believe the headers, as proxies do.
     if environ.get("HTTP_MCP_METHOD") == "tools/call" and environ.get("HTTP_MCP_NAME"):
-        yield environ["HTTP_MCP_NAME"]
+        with suppress(ValueError):
+            yield _decoded(environ["HTTP_MCP_NAME"])
+
+
+def _decoded(header: str) -> str:
+    """Return the text of a header, which may be encoded (MCP 2026-07-28, "Value Encoding")."""
+    if header.startswith("=?base64?") and header.endswith("?="):
+        return base64.b64decode(header[9:-2]).decode()
+    return header
