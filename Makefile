@@ -84,6 +84,7 @@ fuzz: $(VENV)/.fuzz  ## run the fuzzers, and the campaigns of chance at their fu
 	$(BIN)/python tests/fuzz/run.py keyset -max_total_time=$(FUZZ_SECONDS)
 	$(BIN)/python tests/fuzz/run.py authorization -max_total_time=$(FUZZ_SECONDS)
 	$(BIN)/python tests/fuzz/run.py proof -max_total_time=$(FUZZ_SECONDS)
+	$(BIN)/python tests/fuzz/run.py mcp -max_total_time=$(FUZZ_SECONDS)
 	DIFFERENTIAL_TOKENS=2000000 DIFFERENTIAL_SEED=$(FUZZ_SEED) $(BIN)/python -m pytest tests/test_differential.py
 	MATRIX_REQUESTS=500000 MATRIX_SEED=$(FUZZ_SEED) $(BIN)/python -m pytest tests/test_matrix.py tests/test_matrix_tails.py
 	POLICY_ORACLE_POLICIES=200000 POLICY_ORACLE_SEED=$(FUZZ_SEED) $(BIN)/python -m pytest tests/test_policy_oracle.py

@@ -11,13 +11,23 @@ from wsgiref.types import WSGIApplication, WSGIEnvironment
 
 from jwt_wsgi.client_certificates import ClientCertificate
 from jwt_wsgi.errors import AuthError
+from jwt_wsgi.mcp import ToolAuthorizer
 from jwt_wsgi.middleware.authorization import ScopeAuthorizer
 from jwt_wsgi.middleware.cors import CrossOrigin
 from jwt_wsgi.middleware.decisions import OnDecision
 from jwt_wsgi.middleware.extraction import TokenExtractor
 from jwt_wsgi.middleware.resource_metadata import ResourceMetadata
 from jwt_wsgi.middleware.verification import TokenVerifier
-from jwt_wsgi.nesting import DISPATCHER, copy_with, entry_of, inner_apps, is_a, mounts_of, name_of
+from jwt_wsgi.nesting import (
+    DISPATCHER,
+    Inner,
+    copy_with,
+    entry_of,
+    inner_apps,
+    is_a,
+    mounts_of,
+    name_of,
+)
 from jwt_wsgi.verifier import Verifier
 
 _Layer = TypeVar("_Layer")
@@ -41,7 +51,7 @@ class _Found(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """The layers of one application, of each kind one at most.
+    """The layers of one application, of each kind one at most, but for `ToolAuthorizer`.
 
     Attributes:
         app: The outermost application.
@@ -49,6 +59,7 @@ class Stack:
         verifier: The `TokenVerifier`, or None.
         authorizer: The `ScopeAuthorizer`, or None.
         metadata: The innermost `ResourceMetadata` around these layers, or None.
+        tool_authorizers: The layers that read bodies, which are not copied.
     """
 
     app: Any
@@ -56,6 +67,11 @@ class Stack:
     verifier: TokenVerifier | None
     authorizer: ScopeAuthorizer | None
     metadata: ResourceMetadata | None = None
+    tool_authorizers: tuple[ToolAuthorizer, ...] = ()
+
+    def judges_tools(self, environ: WSGIEnvironment) -> bool:
+        """Return whether a `ToolAuthorizer` reads the body of a request that passes the layers."""
+        return any(layer.covers(environ) for layer in self.tool_authorizers)
 
 
 class Observers(NamedTuple):
@@ -113,6 +129,7 @@ def find_stack(app: Any) -> Stack:
         _first(found, TokenVerifier),
         _first(found, ScopeAuthorizer),
         _innermost_metadata(app),
+        tuple(each.app for each in _visit(app, "", set()) if isinstance(each.app, ToolAuthorizer)),
     )
 
 
@@ -198,24 +215,26 @@ class StackCopy:
 
 
 def _innermost_metadata(app: Any) -> ResourceMetadata | None:
-    layers: list[ResourceMetadata] = [
-        each.layer for each in _walk(app, "", set(), (ResourceMetadata,))
-    ]
+    layers = [each.app for each in _visit(app, "", set()) if isinstance(each.app, ResourceMetadata)]
     return layers[-1] if layers else None
 
 
-def _walk(
-    app: Any, mount: str, visited: set[int], kinds: tuple[type, ...] = _LAYERS
-) -> Iterator[_Found]:
-    """Yield each layer of some kinds in an application, the outermost first."""
+def _walk(app: Any, mount: str, visited: set[int]) -> Iterator[_Found]:
+    """Yield each layer in an application, the outermost first."""
+    for place in _visit(app, mount, visited):
+        if isinstance(place.app, _LAYERS):
+            yield _Found(place.mount, place.app)
+
+
+def _visit(app: Any, mount: str, visited: set[int]) -> Iterator[Inner]:
+    """Yield an application and each one inside it, with the path of its mount, once."""
     app = entry_of(app)
     if id(app) in visited or len(visited) >= _MAX_VISITED:
         return
     visited.add(id(app))
-    if isinstance(app, kinds):
-        yield _Found(mount, app)
+    yield Inner(mount, app)
     for inner_mount, inner in inner_apps(app):
-        yield from _walk(inner, mount + inner_mount, visited, kinds)
+        yield from _visit(inner, mount + inner_mount, visited)
 
 
 def _leads_to_layers(app: Any) -> bool:

@@ -50,7 +50,7 @@ class Message(NamedTuple):
         method: The method, or None for a response.
         params: The parameters; empty where there are none, or where they are a list.
         tool: The name of the tool that it calls, or None if it calls none.
-        id: The `id`, or None.
+        id: The `id`, or None. It is None for an `id` that is too long to be repeated, too.
     """
 
     method: str | None
@@ -76,18 +76,18 @@ def read_message(body: bytes) -> Message:
         raise MessageRefused(_malformed("one JSON object", str(error)), code) from None
     message_id = _readable_id(members)
     try:
-        return _message_of(members)
+        return _message_of(members, message_id)
     except InvalidRequest as error:
         raise MessageRefused(error, INVALID_REQUEST, message_id) from None
 
 
-def _message_of(members: dict[str, Any]) -> Message:
+def _message_of(members: dict[str, Any], message_id: MessageId) -> Message:
     _check_spelling(members, _MEMBERS, "the message")
     if members.get("jsonrpc") != "2.0":
         raise _malformed("jsonrpc with the value 2.0", "another version, or none")
     if "method" not in members:
         _check_response(members)
-        return Message(None, {}, None, members["id"])
+        return Message(None, {}, None, message_id)
     if "result" in members or "error" in members:
         raise _malformed("a request or a response", "the members of both")
     if "id" in members and not _is_id(members["id"]):
@@ -96,7 +96,7 @@ def _message_of(members: dict[str, Any]) -> Message:
     _check_method(method)
     params = _params_of(members)
     tool = _tool_of(params) if method == TOOLS_CALL else None
-    return Message(method, params, tool, members.get("id"))
+    return Message(method, params, tool, message_id)
 
 
 def _check_response(members: dict[str, Any]) -> None:

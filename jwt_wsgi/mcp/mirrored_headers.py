@@ -11,7 +11,7 @@ import re
 from typing import Final
 
 from jwt_wsgi.errors import InvalidRequest
-from jwt_wsgi.mcp.messages import Message, MessageRefused
+from jwt_wsgi.mcp.messages import Message, MessageId, MessageRefused
 
 #: The code of `HeaderMismatch` (MCP 2026-07-28, "Server Validation").
 HEADER_MISMATCH: Final = -32020
@@ -31,26 +31,33 @@ _NAMED_BY: Final = {
 _ENCODED: Final = re.compile(r"=\?base64\?(.*)\?=", re.DOTALL)
 
 
-def check_headers(message: Message, method: str | None, name: str | None) -> None:
+def check_headers(message: Message | None, method: str | None, name: str | None) -> None:
     """Check that the headers say what the message says.
 
     A header that is sent twice is joined by the server with a comma, and so differs.
 
     Args:
-        message: The message.
+        message: The message, or None for a request without a body. It has none of these headers.
         method: The header `Mcp-Method`, or None without it.
         name: The header `Mcp-Name`, or None without it.
 
     Raises:
         MessageRefused: One of them contradicts the message (`message_mismatch`).
     """
-    if method is not None and _decode(method) != (message.method or None):
-        raise _mismatch("Mcp-Method", message)
+    if message is None:
+        if method is not None or name is not None:
+            raise _mismatch("neither Mcp-Method nor Mcp-Name, without a message", None)
+        return
+    if method is not None and not _repeats(method, message.method):
+        raise _mismatch("Mcp-Method as in the message", message.id)
     if name is None or message.method not in _NAMED_BY:
         return
-    value = message.params.get(_NAMED_BY[message.method])
-    if not isinstance(value, str) or _decode(name) != value:
-        raise _mismatch("Mcp-Name", message)
+    if not _repeats(name, message.params.get(_NAMED_BY[message.method])):
+        raise _mismatch("Mcp-Name as in the message", message.id)
+
+
+def _repeats(header: str, value: object) -> bool:
+    return isinstance(value, str) and _decode(header) == value
 
 
 def _decode(value: str) -> str | None:
@@ -69,8 +76,6 @@ def _decode(value: str) -> str | None:
     return text
 
 
-def _mismatch(header: str, message: Message) -> MessageRefused:
-    error = InvalidRequest(
-        "message_mismatch", expected=f"{header} as in the message", found="another value"
-    )
-    return MessageRefused(error, HEADER_MISMATCH, message.id)
+def _mismatch(expected: str, message_id: MessageId) -> MessageRefused:
+    error = InvalidRequest("message_mismatch", expected=expected, found="another value")
+    return MessageRefused(error, HEADER_MISMATCH, message_id)

@@ -84,7 +84,7 @@ class ToolAuthorizer:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""
-        if self._place is not None and not self._place.covers(environ):
+        if not self.covers(environ):
             return self._inner(environ, start_response)
         auth = environ.get(AUTH_KEY)
         caller = _Caller(auth if isinstance(auth, Auth) else None, _match_of(environ))
@@ -102,6 +102,14 @@ class ToolAuthorizer:
         if error is not None:
             return refuse(error, environ, start_response, self._on_error, ordinary)
         return self._inner(environ, start_response)
+
+    def covers(self, environ: WSGIEnvironment) -> bool:
+        """Return whether the body of a request is judged, because its path is below `path`.
+
+        Args:
+            environ: A WSGI environ. It is not changed.
+        """
+        return self._place is None or self._place.covers(environ)
 
     def around(self, app: WSGIApplication, *, on_decision: OnDecision | None = None) -> Self:
         """Return a copy of this layer around another application, with the same options.
@@ -122,12 +130,14 @@ class ToolAuthorizer:
         if self._origins is not None and not _is_from(environ, self._origins):
             return Decision(_origin_refused(), caller.auth)
         body = take_body(environ, max_bytes=self._max_bytes)
+        headers = environ.get("HTTP_MCP_METHOD"), environ.get("HTTP_MCP_NAME")
         if body is None:
+            check_headers(None, *headers)
             return None
         if self._origins is None and caller.auth is None and not _is_from(environ, frozenset()):
             return Decision(_origin_refused(), None)
         message = read_message(body)
-        check_headers(message, environ.get("HTTP_MCP_METHOD"), environ.get("HTTP_MCP_NAME"))
+        check_headers(message, *headers)
         if message.tool is None:
             return None
         return self._judge_call(message.tool, caller)
