@@ -16,6 +16,8 @@ WORDS = {
     "how-to/providers.md": "auth0 aws azure b2c cognito entra firebase google keycloak microsoft "
     "okta roles",
     "how-to/report-only.md": "dry-run shadow",
+    "how-to/resource-metadata.md": "9728 discovery mcp oauth-protected-resource "
+    "resource_metadata scopes_supported well-known",
     "how-to/revocation.md": "back-channel backchannel blacklist blocklist caep denylist logout "
     "revoke revoked revoking risc ssf",
     "command-line.md": "bash cli explain fish tab-completion zsh",

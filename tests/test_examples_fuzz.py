@@ -328,7 +328,7 @@ PAGES = {
     "docs/how-to/decorator.md": 1, "docs/how-to/from-secret-to-keys.md": 2,
     "docs/command-line.md": 1, "docs/how-to/other-names.md": 1, "docs/how-to/spa.md": 2, "docs/fapi.md": 1, "docs/how-to/user-records.md": 1,
     "docs/how-to/errors.md": 1, "docs/how-to/issuers.md": 2, "docs/how-to/mcp.md": 2, "docs/how-to/providers.md": 19,
-    "docs/how-to/report-only.md": 2, "docs/how-to/sender-constrained.md": 2, "docs/how-to/opaque-tokens.md": 1, "docs/how-to/token-sources.md": 3, "docs/how-to/revocation.md": 1, "docs/index.md": 1,
+    "docs/how-to/report-only.md": 2, "docs/how-to/sender-constrained.md": 2, "docs/how-to/opaque-tokens.md": 1, "docs/how-to/token-sources.md": 3, "docs/how-to/revocation.md": 1, "docs/how-to/resource-metadata.md": 3, "docs/index.md": 1,
     "docs/key-sources.md": 3, "docs/metrics.md": 3, "docs/migration.md": 2, "docs/tutorial.md": 1,
     "docs/verdicts-and-reasons.md": 1,
 }  # fmt: skip
