@@ -31,7 +31,8 @@ class ToolAuthorizer:
     read from the body of every method and handed on unchanged, so the server reads the same bytes.
     Messages that two readers could understand differently are refused: batches, members twice or
     in another case, other encodings than UTF-8. For `tools/call`, the requirement of the tool is
-    asked; every other message passes with the path's rule.
+    asked; every other message passes with the path's rule. That includes what follows a call, such
+    as the requests about its task. A policy that only reports does not make this layer report only.
 
     Args:
         app: The WSGI application that serves MCP.
@@ -125,14 +126,14 @@ class ToolAuthorizer:
             MessageRefused: The message cannot be judged.
         """
         if self._origins is not None and not _is_from(environ, self._origins):
-            return Decision(_origin_refused(), caller.auth)
+            return Decision(_origin_refused(environ), caller.auth)
         body = take_body(environ, max_bytes=self._max_bytes)
         headers = environ.get("HTTP_MCP_METHOD"), environ.get("HTTP_MCP_NAME")
         if body is None:
             check_headers(None, *headers)
             return None
         if self._origins is None and caller.auth is None and not _is_from(environ, frozenset()):
-            return Decision(_origin_refused(), None)
+            return Decision(_origin_refused(environ), None)
         message = read_message(body)
         check_headers(message, *headers)
         if message.tool is None:
@@ -179,8 +180,8 @@ def _is_from(environ: WSGIEnvironment, origins: frozenset[str]) -> bool:
     return origin is None or origin in origins
 
 
-def _origin_refused() -> AuthError:
-    return Forbidden("origin_not_allowed")
+def _origin_refused(environ: WSGIEnvironment) -> AuthError:
+    return Forbidden("origin_not_allowed", found=environ["HTTP_ORIGIN"])
 
 
 def _check_origins(origins: object) -> frozenset[str]:
