@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from callers import auth
+from flask import Flask
 from mcp_requests import JSON, call, message, request
 
 from jwt_wsgi import (
@@ -31,6 +32,7 @@ from jwt_wsgi import (
     sender_constrained,
 )
 from jwt_wsgi.auth import AUTH_KEY
+from jwt_wsgi.coverage import coverage
 from jwt_wsgi.errors import REASONS, InvalidRequest
 from jwt_wsgi.explain import Explainer
 from jwt_wsgi.mcp import ToolAuthorizer
@@ -734,6 +736,14 @@ def test_an_explanation_says_that_tools_are_judged_by_the_body(trusted, local):
     assert "body" in str(explained.steps[-1].found)
     other = explainer.explain(call(path="/files", **token))
     assert "tool" not in [step.name for step in other.steps]
+
+
+def test_the_routes_inside_are_covered_as_they_are_without_the_layer():
+    flask = Flask("server")
+    flask.add_url_rule("/mcp", "mcp", methods=["POST"])
+    policy = Policy({"/mcp": scope("mcp")})
+    inside = coverage(ScopeAuthorizer(ToolAuthorizer(flask, TOOLS), policy), policy)
+    assert str(inside) == str(coverage(ScopeAuthorizer(flask, policy), policy))
 
 
 def test_the_stack_of_protect_judges_tools(trusted, local):

@@ -142,9 +142,8 @@ ADVICE: dict[str, str] = {
     ),
     "denied": "Nothing helps the caller: the rule is DENY. Change the rule if that is not meant.",
     "no_rule": (
-        "Write a rule that covers this path and this method. Where the rules of a path name "
-        "methods, and where a rule ends with {$}, everything else is refused. "
-        "A tool needs a rule in ToolAuthorizer."
+        "Write a rule that covers this path and this method, or name the tool in ToolAuthorizer. "
+        "Where rules name methods, and where a rule ends with {$}, everything else is refused."
     ),
     "insufficient_authentication": (
         "Send the user to the issuer to log in again, with the acr_values and max_age of the "
@@ -164,8 +163,8 @@ ADVICE: dict[str, str] = {
         "Clients that are not pages send no header Origin."
     ),
     "message_malformed": (
-        "Send one JSON-RPC 2.0 message in UTF-8: no batch, no member twice, and the names of "
-        "members and methods in their exact case. The log says what was found."
+        "Send one JSON-RPC 2.0 message in UTF-8: no batch, no member twice, and all names in their "
+        "exact case. The log says what was found."
     ),
     "message_mismatch": (
         "Send the headers Mcp-Method and Mcp-Name with the method and the name of the message in "

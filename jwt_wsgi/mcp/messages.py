@@ -120,8 +120,8 @@ def _params_of(members: dict[str, Any]) -> dict[str, Any]:
     params = members.get("params", {})
     if isinstance(params, dict):
         return params
-    # JSON-RPC 2.0 §4.2 allows parameters by position, and MCP has none.
-    if isinstance(params, list) and members["method"] != TOOLS_CALL:
+    # JSON-RPC 2.0 §4.2 allows parameters by position, which have no name.
+    if isinstance(params, list):
         return {}
     raise _malformed("params that are an object", "other params")
 

@@ -13,11 +13,11 @@ from jwt_wsgi.mcp.messages import MessageRefused, read_message
 from jwt_wsgi.mcp.mirrored_headers import check_headers
 from jwt_wsgi.mcp.place import Place
 from jwt_wsgi.mcp.tool_rules import ToolRules, tool_refusal, tool_would_be
-from jwt_wsgi.middleware.decisions import Decision, OnDecision, is_observed, report
+from jwt_wsgi.middleware.decisions import Decision, OnDecision, add_offer, is_observed, report
 from jwt_wsgi.middleware.responses import OnError, answer_auth_errors, refuse
 from jwt_wsgi.nesting import copy_with
 from jwt_wsgi.origins import check_origin
-from jwt_wsgi.policy.algebra import DENY, Requirement
+from jwt_wsgi.policy.algebra import DENY, Access, Requirement
 from jwt_wsgi.policy.rules import Match, Rules
 
 _DEFAULT_MAX_BYTES: Final = 2**20
@@ -31,7 +31,8 @@ class ToolAuthorizer:
     read from the body of every method and handed on unchanged, so the server reads the same bytes.
     Messages that two readers could understand differently are refused: batches, members twice or
     in another case, other encodings than UTF-8. For `tools/call`, the requirement of the tool is
-    asked; every other message passes with the path's rule.
+    asked; every other message passes with the path's rule. That includes what follows a call, such
+    as the requests about its task. A policy that only reports does not make this layer report only.
 
     Args:
         app: The WSGI application that serves MCP.
@@ -86,8 +87,7 @@ class ToolAuthorizer:
         """Answer one request (PEP 3333)."""
         if not self.covers(environ):
             return self._inner(environ, start_response)
-        auth = environ.get(AUTH_KEY)
-        caller = _Caller(auth if isinstance(auth, Auth) else None, _match_of(environ))
+        caller = _caller_of(environ)
         ordinary = None
         try:
             decision = self._judge(environ, caller)
@@ -96,11 +96,9 @@ class ToolAuthorizer:
             ordinary = error_answer(refused)
         if decision is None:
             return self._inner(environ, start_response)
-        error = decision.error
-        if is_observed(error is not None or decision.would_be is not None, self._on_decision):
-            report(decision, environ, self._on_decision)
-        if error is not None:
-            return refuse(error, environ, start_response, self._on_error, ordinary)
+        self._report(decision, environ)
+        if decision.error is not None:
+            return refuse(decision.error, environ, start_response, self._on_error, ordinary)
         return self._inner(environ, start_response)
 
     def covers(self, environ: WSGIEnvironment) -> bool:
@@ -128,14 +126,14 @@ class ToolAuthorizer:
             MessageRefused: The message cannot be judged.
         """
         if self._origins is not None and not _is_from(environ, self._origins):
-            return Decision(_origin_refused(), caller.auth)
+            return Decision(_origin_refused(environ), caller.auth)
         body = take_body(environ, max_bytes=self._max_bytes)
         headers = environ.get("HTTP_MCP_METHOD"), environ.get("HTTP_MCP_NAME")
         if body is None:
             check_headers(None, *headers)
             return None
         if self._origins is None and caller.auth is None and not _is_from(environ, frozenset()):
-            return Decision(_origin_refused(), None)
+            return Decision(_origin_refused(environ), None)
         message = read_message(body)
         check_headers(message, *headers)
         if message.tool is None:
@@ -145,13 +143,20 @@ class ToolAuthorizer:
     def _judge_call(self, tool: str, caller: "_Caller") -> Decision:
         rule = self._tools.decide(tool)
         error = tool_refusal(rule.requirement, caller.auth, caller.match)
-        if error is not None and rule.key is None:
-            # Without a key, the log would not tell which tool it was.
-            error.found = tool
-        would_be = None
         if error is None:
             would_be = tool_would_be(rule.requirement, caller.auth, caller.match)
-        return Decision(error, caller.auth, rule.key, would_be)
+            return Decision(None, caller.auth, rule.key, would_be)
+        if isinstance(rule.requirement, Access):
+            # The log tells which tool is denied; no rule may name it.
+            error.found = tool
+        return Decision(error, caller.auth, rule.key)
+
+    def _report(self, decision: Decision, environ: WSGIEnvironment) -> None:
+        error = decision.error or decision.would_be
+        if error is not None:
+            add_offer(error, environ)
+        if is_observed(error is not None, self._on_decision):
+            report(decision, environ, self._on_decision)
 
 
 class _Caller(NamedTuple):
@@ -161,9 +166,12 @@ class _Caller(NamedTuple):
     match: Match | None
 
 
-def _match_of(environ: WSGIEnvironment) -> Match | None:
+def _caller_of(environ: WSGIEnvironment) -> _Caller:
+    auth = environ.get(AUTH_KEY)
     match = environ.get(RULE_KEY)
-    return match if isinstance(match, Match) else None
+    return _Caller(
+        auth if isinstance(auth, Auth) else None, match if isinstance(match, Match) else None
+    )
 
 
 def _is_from(environ: WSGIEnvironment, origins: frozenset[str]) -> bool:
@@ -172,8 +180,8 @@ def _is_from(environ: WSGIEnvironment, origins: frozenset[str]) -> bool:
     return origin is None or origin in origins
 
 
-def _origin_refused() -> AuthError:
-    return Forbidden("origin_not_allowed")
+def _origin_refused(environ: WSGIEnvironment) -> AuthError:
+    return Forbidden("origin_not_allowed", found=environ["HTTP_ORIGIN"])
 
 
 def _check_origins(origins: object) -> frozenset[str]:
