@@ -45,15 +45,16 @@ class McpClient(NamedTuple):
             return f"needs the {self.name} client of MCP: make {self.target}"
         return None
 
-    def run(self, url: str, calls: list[Call]) -> dict[str, Any]:
+    def run(self, url: str, calls: list[Call], *token: str) -> dict[str, Any]:
         """Connect to a server and make the calls; return the report of the program.
 
         Args:
             url: The URL of the MCP server.
             calls: The calls, in order.
+            token: The access token that the client has at the start, if any.
         """
         ended = subprocess.run(
-            [*self.command, url, json.dumps(calls)],
+            [*self.command, url, json.dumps(calls), *token],
             capture_output=True,
             text=True,
             timeout=PATIENCE,

@@ -80,12 +80,14 @@ class Scene:
         self.log = log
         self.folder = folder
 
-    def journey(self, client: McpClient, calls: list[Call], path: str = "/mcp") -> Journey:
-        """Let a client that knows nothing make calls to a new server."""
+    def journey(
+        self, client: McpClient, calls: list[Call], *token: str, path: str = "/mcp"
+    ) -> Journey:
+        """Let a client make calls to a new server, of which it knows nothing but the URL."""
         skip_missing(client)
         before = len(entries(self.log))
         with self._server(path) as url:
-            report = client.run(url, calls)
+            report = client.run(url, calls, *token)
         return Journey(client, url, report, entries(self.log)[before:])
 
     @contextmanager
@@ -265,6 +267,20 @@ def test_a_client_that_is_told_no_scope_gets_all_scopes_of_the_issuer(
     asked = journey.to("/authorize/")[0]["members"].get("scope")
     is_python = client in (PYTHON_1, PYTHON_2)
     assert (asked is not None and set(asked[0].split()) == everything) is is_python
+
+
+@pytest.mark.parametrize("client", CLIENTS, ids=str)
+def test_a_client_with_a_bad_token_asks_for_the_scope_of_the_path_alone(
+    scene: Scene, client: McpClient
+) -> None:
+    journey = scene.journey(client, [SEARCH], "a-token-of-yesterday")
+    first = journey.entries[0]
+    assert (first["has_token"], first["status"]) == (True, 401)
+    told = challenge(first)
+    assert (told["error"], told["scope"]) == ("invalid_token", READ)
+    assert told["resource_metadata"] == journey.url.replace("/mcp", METADATA)
+    assert [entry["members"]["scope"] for entry in journey.to("/authorize/")] == [[READ]]
+    assert journey.report["results"][0]["is_error"] is False
 
 
 @pytest.mark.parametrize("client", CLIENTS, ids=str)

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from ports import free_port
 from running_app import running
 from webtest import TestApp, TestResponse
@@ -227,6 +229,39 @@ def test_a_message_that_wants_no_answer_is_accepted(
 ) -> None:
     answer = post(server, message)
     assert (answer.status_int, answer.body) == (202, b"")
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner),
+    max_leaves=6,
+)
+VALUES = st.sampled_from([MODERN, "2025-11-25", "tools/call", "search_files", "x", "é"]) | JSON
+MESSAGES = st.fixed_dictionaries(
+    {"method": st.sampled_from(["initialize", "tools/list", "tools/call", "ping", "x"]) | JSON},
+    optional={
+        "id": st.integers() | JSON,
+        "params": st.dictionaries(
+            st.sampled_from(["name", "arguments", "protocolVersion", "_meta"]),
+            VALUES | st.dictionaries(st.sampled_from([VERSION, "text", "name"]), VALUES),
+        )
+        | JSON,
+    },
+)
+HEADERS = st.dictionaries(
+    st.sampled_from(["MCP-Protocol-Version", "Mcp-Method", "Mcp-Name"]),
+    st.sampled_from([MODERN, "2025-11-25", "tools/call", "tools/list", "search_files", "x"]),
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(message=MESSAGES, headers=HEADERS)
+def test_no_message_makes_the_server_fail(
+    server: TestApp, message: dict[str, Any], headers: dict[str, str]
+) -> None:
+    answer = post(server, message, headers)
+    assert answer.status_int in (200, 202, 400, 403, 404)
+    assert answer.status_int == 202 or answer.content_type == "application/json"
 
 
 # The request, the scopes of its token, the status, and the reason.

@@ -1,15 +1,15 @@
-// The journey of the official TypeScript clients: `node client.mjs PACKAGE REFRESH URL CALLS`.
+// The journey of the official TypeScript clients: `node client.mjs PACKAGE REFRESH URL CALLS [TOKEN]`.
 //
 // PACKAGE is `sdk` (the previous major version) or `client` (the current one). It connects to the
-// MCP server at the URL without a token, lists its tools and makes the calls, a JSON array of
-// `[tool, arguments]`. REFRESH is `keep` or `forget`: whether the host keeps refresh tokens, which the
+// MCP server at the URL, lists its tools and makes the calls, a JSON array of `[tool, arguments]`. It
+// begins without a token, or with TOKEN. REFRESH is `keep` or `forget`: whether the host keeps refresh tokens, which the
 // previous major version uses instead of asking for more scopes. The client is unmodified; the part of its host is to open the browser, here a
 // GET that reads the redirect of the authorization server, and to try again with the code. The last
 // line of the output is a report as JSON.
 
 import { readFileSync } from "node:fs";
 
-const [name, refresh, url, calls] = process.argv.slice(2);
+const [name, refresh, url, calls, token] = process.argv.slice(2);
 // Nobody listens here; the redirect is read instead of followed.
 const CALLBACK = "http://127.0.0.1:1/callback";
 
@@ -34,6 +34,7 @@ class Provider {
     token_endpoint_auth_method: "none",
   };
   redirects = [];
+  granted = token && { access_token: token, token_type: "Bearer" };
   clientInformation = () => this.information;
   saveClientInformation = (information) => void (this.information = information);
   tokens = () => this.granted;

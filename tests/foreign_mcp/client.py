@@ -1,9 +1,9 @@
 """The journey of the official Python client, which the environments of `make foreign-mcp` run.
 
-`python client.py URL CALLS` connects to the MCP server at the URL without a token, lists its tools
-and makes the calls, a JSON array of `[tool, arguments]`. The client of the SDK is unmodified; only
-the browser of the user is replaced: a GET that reads the redirect of the authorization server. The
-last line of the output is a report as JSON.
+`python client.py URL CALLS [TOKEN]` connects to the MCP server at the URL, lists its tools and makes
+the calls, a JSON array of `[tool, arguments]`. It begins without a token, or with TOKEN. The client
+of the SDK is unmodified; only the browser of the user is replaced: a GET that reads the redirect of
+the authorization server. The last line of the output is a report as JSON.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from urllib.parse import parse_qs, urlsplit
 from mcp import ClientSession
 from mcp.client.auth import OAuthClientProvider
 from mcp.client.streamable_http import streamable_http_client
-from mcp.shared.auth import OAuthClientMetadata
+from mcp.shared.auth import OAuthClientMetadata, OAuthToken
 
 IS_FIRST_MAJOR = version("mcp").startswith("1.")
 if IS_FIRST_MAJOR:
@@ -60,10 +60,10 @@ class Browser:
 
 
 class Storage:
-    """A store of tokens and of the client's registration, empty at the start."""
+    """A store of tokens and of the client's registration, empty at the start but for a token."""
 
-    def __init__(self) -> None:
-        self.tokens: Any = None
+    def __init__(self, token: str | None) -> None:
+        self.tokens: Any = None if token is None else OAuthToken(access_token=token)
         self.registration: Any = None
 
     async def get_tokens(self) -> Any:
@@ -106,10 +106,12 @@ async def call(client: Any, tool: str, arguments: dict[str, Any]) -> dict[str, A
     }
 
 
-async def journey(url: str, calls: list[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
+async def journey(
+    url: str, calls: list[tuple[str, dict[str, Any]]], token: str | None = None
+) -> dict[str, Any]:
     """Make the calls one after the other, and return a report."""
     browser = Browser()
-    storage = Storage()
+    storage = Storage(token)
     auth = OAuthClientProvider(
         server_url=url,
         client_metadata=OAuthClientMetadata(
@@ -128,9 +130,9 @@ async def journey(url: str, calls: list[tuple[str, dict[str, Any]]]) -> dict[str
         "tools": [tool.name for tool in listed.tools],
         "results": results,
         "redirects": len(browser.redirects),
-        "scope": storage.tokens and storage.tokens.scope,
+        "scope": storage.tokens.scope,
     }
 
 
 if __name__ == "__main__":
-    print(json.dumps(asyncio.run(journey(sys.argv[1], json.loads(sys.argv[2])))))
+    print(json.dumps(asyncio.run(journey(sys.argv[1], json.loads(sys.argv[2]), *sys.argv[3:]))))
