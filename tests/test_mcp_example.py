@@ -236,21 +236,17 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner),
     max_leaves=6,
 )
-VALUES = st.sampled_from([MODERN, "2025-11-25", "tools/call", "search_files", "x", "é"]) | JSON
-MESSAGES = st.fixed_dictionaries(
-    {"method": st.sampled_from(["initialize", "tools/list", "tools/call", "ping", "x"]) | JSON},
-    optional={
-        "id": st.integers() | JSON,
-        "params": st.dictionaries(
-            st.sampled_from(["name", "arguments", "protocolVersion", "_meta"]),
-            VALUES | st.dictionaries(st.sampled_from([VERSION, "text", "name"]), VALUES),
-        )
-        | JSON,
-    },
+OBJECTS = st.dictionaries(st.sampled_from([VERSION, "text", "name"]), JSON, max_size=2)
+PARAMS = st.fixed_dictionaries(
+    {"name": st.sampled_from(["search_files", "delete_file"])},
+    optional={"arguments": OBJECTS | JSON, "protocolVersion": JSON, "_meta": OBJECTS | JSON},
 )
-HEADERS = st.dictionaries(
-    st.sampled_from(["MCP-Protocol-Version", "Mcp-Method", "Mcp-Name"]),
-    st.sampled_from([MODERN, "2025-11-25", "tools/call", "tools/list", "search_files", "x"]),
+METHODS = ["initialize", "ping", "server/discover", "tools/list", "tools/call", "x"]
+MESSAGES = st.fixed_dictionaries(
+    {"id": st.just(1), "method": st.sampled_from(METHODS), "params": PARAMS | JSON}
+)
+HEADERS = st.fixed_dictionaries(
+    {}, optional={"MCP-Protocol-Version": st.sampled_from([MODERN, "2025-11-25", "x"])}
 )
 
 
