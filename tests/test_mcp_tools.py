@@ -7,6 +7,7 @@ import io
 import json
 import logging
 from typing import Any
+from wsgiref.validate import validator
 
 import pytest
 from callers import auth
@@ -489,6 +490,25 @@ def test_the_input_has_every_method_of_a_file():
 
     layer = ToolAuthorizer(reading, TOOLS)
     assert layer(request(lines), lambda *_: None) == [b"read"]
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [call("hello"), call("search"), request(b"{"), request(None, "GET"), request(b"{", "HEAD")],
+    ids=["passed", "refused", "malformed", "without a body", "malformed, by HEAD"],
+)
+@pytest.mark.filterwarnings("error::wsgiref.validate.WSGIWarning")
+def test_the_layer_keeps_to_pep_3333_on_both_sides(environ):
+    def reading(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        environ["wsgi.input"].read(10)
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [b""]
+
+    environ["wsgi.input"].seek(0)
+    stack = validator(ToolAuthorizer(validator(reading), TOOLS))
+    answer = stack(dict(environ), lambda *_: lambda octets: None)
+    b"".join(answer)
+    answer.close()
 
 
 # --- where it judges

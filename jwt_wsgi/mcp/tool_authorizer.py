@@ -33,6 +33,8 @@ class ToolAuthorizer:
     in another case, other encodings than UTF-8. For `tools/call`, the requirement of the tool is
     asked; every other message passes with the path's rule. That includes what follows a call, such
     as the requests about its task. A policy that only reports does not make this layer report only.
+    Under a path's rule that is `PUBLIC`, tokens are not looked at, so no tool's scope can be met.
+    Write `OPTIONAL` for a server that also serves callers without a token.
 
     Args:
         app: The WSGI application that serves MCP.
