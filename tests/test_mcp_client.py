@@ -136,7 +136,10 @@ def journey(request: pytest.FixtureRequest, scene: Scene) -> Journey:
 def test_the_page_leads_from_nothing_to_a_tool_that_ran(scene: Scene, tmp_path: Path) -> None:
     """The example runs by its command, and the client of the page in the current version."""
     skip_missing(PYTHON_2)
-    recipe_pages.write_files("how-to/mcp.md", tmp_path)
+    program = recipe_pages.files_of("how-to/mcp.md")["client.py"]
+    assert program.count("PORT = 8765\n") == 1
+    moved = program.replace("PORT = 8765\n", f"PORT = {free_port()}\n")
+    (tmp_path / "client.py").write_text(moved, encoding="utf-8")
     (tmp_path / "old.txt").write_text("an invoice", encoding="utf-8")
     port = free_port()
     url = f"http://127.0.0.1:{port}/mcp"
