@@ -30,6 +30,7 @@ try:
         Introspection,
         Issuer,
         Policy,
+        ProtectedResource,
         RemoteJWKS,
         SharedSecret,
         get_auth,
@@ -39,6 +40,7 @@ try:
     from jwt_wsgi.client_certificates import ClientCertificate, parse_client_certificate
     from jwt_wsgi.introspection import ClientSecretBasic
     from jwt_wsgi.policyfile import read_policy
+    from jwt_wsgi.resource.urls import is_issuer_identifier
     from jwt_wsgi.revocation import DenyList
     from jwt_wsgi.sources import TokenSource, parse_sources
     from jwt_wsgi.stores import RedisStore
@@ -83,6 +85,7 @@ NAMES = (
     "TRUSTED_PROXIES",
     "STORE_URL",
     "SEALING_KEYS",
+    "RESOURCE",
     "INTROSPECTION_URL",
     "INTROSPECTION_CLIENT_ID",
     "INTROSPECTION_CLIENT_SECRET",
@@ -170,6 +173,7 @@ def main(global_config: Mapping[str, str] | None = None, **settings: str) -> WSG
         dpop=_dpop(values, store),
         client_certificate=_client_certificate(values),
         is_revoked=None if store is None else DenyList(store),
+        resource=_resource(values),
     )
 
 
@@ -253,7 +257,7 @@ def _introspection(values: Mapping[str, str]) -> Introspection | None:
 def _names(values: Mapping[str, str]) -> tuple[str, str]:
     """Return the names of the issuer and of this API."""
     name = values.get("ISSUER_BASE_URL") or _auth0_issuer(values.get("AUTH0_DOMAIN"))
-    audience = values.get("AUDIENCE") or values.get("API_IDENTIFIER")
+    audience = values.get("AUDIENCE") or values.get("API_IDENTIFIER") or values.get("RESOURCE")
     missing = []
     if not name:
         missing.append("ISSUER_BASE_URL (or AUTH0_DOMAIN)")
@@ -343,6 +347,26 @@ def _client_certificate(values: Mapping[str, str]) -> ClientCertificate | None:
     return None
 
 
+def _resource(values: Mapping[str, str]) -> ProtectedResource | None:
+    """Return the identifier of this API for its clients, or None if no metadata is served."""
+    if "RESOURCE" not in values:
+        return None
+    with _translate_errors("RESOURCE"):
+        resource = ProtectedResource(values["RESOURCE"])
+    issuer, audience = _names(values)
+    if audience != resource.resource:
+        raise ValueError(
+            f"RESOURCE={resource.resource!r}, but AUDIENCE={audience!r}: clients ask for tokens "
+            "for RESOURCE, so set both to the same URL, or leave AUDIENCE out"
+        )
+    if not is_issuer_identifier(issuer):
+        raise ValueError(
+            f"RESOURCE with ISSUER_BASE_URL={issuer!r}: clients look for the authorization server "
+            "there, so set its https URL, or leave RESOURCE out"
+        )
+    return resource
+
+
 def _policy(file: str | None) -> Policy:
     if not file:
         return Policy(RULES)
@@ -385,7 +409,9 @@ def _serve_demo(host: str, port: int) -> None:
     from demo.console import with_console
     from jwt_wsgi.testing import LocalIssuer
 
-    local = LocalIssuer(audience="https://api.example.com")
+    # Clients compare the identifier with the URL that they use, and no URL has a default port.
+    resource = f"{_base_url(host, port).removesuffix(':80')}/api"
+    local = LocalIssuer(audience=resource)
     with local.serve():
         # The empty settings hide a configuration for another issuer.
         settings = {name.lower(): "" for name in NAMES}
@@ -394,7 +420,7 @@ def _serve_demo(host: str, port: int) -> None:
         base_urls = [_base_url(name, port) for name in LOOPBACK]
         dpop = DPoP(base_urls, nonces=DPoPNonces(os.urandom(32)))
         issuer = _issuer(configuration(settings))
-        application = with_console(router(), local, issuer, RULES, dpop)
+        application = with_console(router(), local, issuer, RULES, dpop, resource)
         recipe = _recipe(local, _base_url(host, port))
         # The console recognizes proxies by their headers, so waitress must not remove them.
         _serve(application, host, port, recipe, clear_proxies=False)

@@ -251,6 +251,18 @@ async function copy(button) {
   }
 }
 
+async function showMetadata() {
+  const address = byId("metadata-link").getAttribute("href");
+  try {
+    const response = await fetch(address, { cache: "no-store", credentials: "omit" });
+    const metadata = await response.json();
+    byId("resource").textContent = metadata.resource;
+    byId("metadata").textContent = JSON.stringify(metadata, null, 2);
+  } catch {
+    byId("metadata").textContent = "The metadata cannot be read.";
+  }
+}
+
 function element(tag, className, ...children) {
   const node = document.createElement(tag);
   if (className) node.className = className;
@@ -264,3 +276,4 @@ for (const button of document.querySelectorAll("[data-copy]")) {
 }
 byId("bind").addEventListener("change", switchBinding);
 form.addEventListener("submit", (event) => event.preventDefault());
+showMetadata();

@@ -9,11 +9,12 @@ import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from webob import Request, Response
 
-from jwt_wsgi import PUBLIC, DPoP, Issuer, Policy, Verifier, protect
+from jwt_wsgi import PUBLIC, DPoP, Issuer, Policy, ProtectedResource, Verifier, protect
 from jwt_wsgi.explain import Explainer, Step
 from jwt_wsgi.jose.strict_json import read_object
 from jwt_wsgi.testing import LocalIssuer
@@ -69,7 +70,12 @@ HEADERS = {
 
 
 def with_console(
-    api: WSGIApplication, local: LocalIssuer, issuer: Issuer, rules: dict[str, Any], dpop: DPoP
+    api: WSGIApplication,
+    local: LocalIssuer,
+    issuer: Issuer,
+    rules: dict[str, Any],
+    dpop: DPoP,
+    resource: str,
 ) -> WSGIApplication:
     """Return the protected API with the console beside its endpoints.
 
@@ -79,19 +85,26 @@ def with_console(
         issuer: The issuer that the API trusts.
         rules: The rules of the API.
         dpop: How the API checks proofs.
+        resource: The URL of the API as its clients write it. Its metadata is served.
     """
     policy = Policy({**rules, **RULES})
     verifier = Verifier(issuer, dpop=dpop)
-    explainer = Explainer.of(protect(api, issuer=verifier, rules=policy))
-    console = Console(api, local, explainer, Policy(rules))
-    return protect(console, issuer=verifier, rules=policy)
+    described = ProtectedResource(resource, name="The sample of jwt-wsgi")
+    protected = protect(api, issuer=verifier, rules=policy, resource=described)
+    console = Console(api, local, Explainer.of(protected), Policy(rules), described)
+    return protect(console, issuer=verifier, rules=policy, resource=described)
 
 
 class Console:
     """A WSGI application that answers requests for the console and passes all others to the API."""
 
     def __init__(
-        self, api: WSGIApplication, local: LocalIssuer, explainer: Explainer, policy: Policy
+        self,
+        api: WSGIApplication,
+        local: LocalIssuer,
+        explainer: Explainer,
+        policy: Policy,
+        resource: ProtectedResource,
     ) -> None:
         self._api = api
         self._explainer = explainer
@@ -99,7 +112,8 @@ class Console:
         self._texts = {
             path: (HERE / file.name).read_text(encoding="utf-8") for path, file in FILES.items()
         }
-        self._texts["/"] = self._texts["/"].replace("<!-- endpoints -->", _endpoints(policy))
+        page = self._texts["/"].replace("<!-- endpoints -->", _endpoints(policy))
+        self._texts["/"] = page.replace("<!-- metadata -->", _metadata_link(resource))
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""
@@ -214,6 +228,12 @@ def _endpoints(policy: Policy) -> str:
     choices[0] = choices[0].replace("<input ", "<input checked ")
     example = f"<small>e.g. {ELSEWHERE}</small>"
     return "\n".join([*choices, _choice(ELSEWHERE, f"otherwise: {policy.default!r}", example)])
+
+
+def _metadata_link(resource: ProtectedResource) -> str:
+    """Return the HTML of a link to the metadata, on the page's own origin."""
+    path = html.escape(urlsplit(resource.metadata_url).path)
+    return f'<a id="metadata-link" href="{path}"><code>{path}</code></a>'
 
 
 def _choice(path: str, rule: str, example: str = "") -> str:

@@ -3,6 +3,7 @@
 from jwt_wsgi.auth import Auth, Credentials, get_auth
 from jwt_wsgi.errors import (
     AuthError,
+    ContentTypeUnsupported,
     Forbidden,
     InsufficientAuthentication,
     InsufficientScope,
@@ -10,6 +11,8 @@ from jwt_wsgi.errors import (
     InvalidRequest,
     InvalidToken,
     KeysUnavailable,
+    LengthRequired,
+    MessageTooLarge,
     MissingToken,
     NonceRequired,
     TemporarilyUnavailable,
@@ -23,6 +26,7 @@ from jwt_wsgi.middleware.authorization import ScopeAuthorizer, guard, require
 from jwt_wsgi.middleware.cors import CrossOrigin
 from jwt_wsgi.middleware.extraction import TokenExtractor
 from jwt_wsgi.middleware.protect import protect
+from jwt_wsgi.middleware.resource_metadata import ResourceMetadata, metadata_app
 from jwt_wsgi.middleware.responses import respond
 from jwt_wsgi.middleware.verification import TokenVerifier
 from jwt_wsgi.policy.algebra import AUTHENTICATED, DENY, OPTIONAL, PUBLIC
@@ -39,6 +43,7 @@ from jwt_wsgi.policy.requirements import (
 )
 from jwt_wsgi.possession.dpop import DPoP
 from jwt_wsgi.possession.nonces import DPoPNonces
+from jwt_wsgi.resource import ProtectedResource
 from jwt_wsgi.token_options import ANY_AUDIENCE
 from jwt_wsgi.verifier import Verifier
 
@@ -50,6 +55,7 @@ __all__ = [
     "PUBLIC",
     "Auth",
     "AuthError",
+    "ContentTypeUnsupported",
     "Credentials",
     "CrossOrigin",
     "DPoP",
@@ -63,11 +69,15 @@ __all__ = [
     "InvalidToken",
     "Issuer",
     "KeysUnavailable",
+    "LengthRequired",
+    "MessageTooLarge",
     "MissingToken",
     "NonceRequired",
     "Policy",
+    "ProtectedResource",
     "RemoteJWKS",
     "RemotePEM",
+    "ResourceMetadata",
     "ScopeAuthorizer",
     "SharedSecret",
     "StaticJWKS",
@@ -82,6 +92,7 @@ __all__ = [
     "guard",
     "has",
     "issued_by",
+    "metadata_app",
     "path_param",
     "permission",
     "protect",

@@ -15,6 +15,8 @@ AUTH_KEY = "jwt_wsgi.auth"
 RULE_KEY = "jwt_wsgi.rule"
 REALM_KEY = "jwt_wsgi.realm"
 CHALLENGE_KEY = "jwt_wsgi.challenge"
+#: The URL of the metadata, from a `ResourceMetadata` to the next stack inside it, which takes it.
+METADATA_KEY = "jwt_wsgi.resource_metadata"
 
 #: The attributes under which WebOb, Werkzeug and Flask, Django, and Falcon carry the environ.
 _ENVIRON_ATTRIBUTES = ("environ", "META", "env")

@@ -63,6 +63,27 @@ def api(jwks_uri: str) -> TestApp:
     return TestApp(app.main(issuer_base_url=NAME, audience=AUDIENCE, jwks_uri=jwks_uri))
 
 
+@pytest.mark.parametrize("audience", [AUDIENCE, ""], ids=["an audience", "no audience"])
+def test_the_metadata_of_the_resource_is_served(
+    audience: str, jwks_uri: str, tenant: LocalIssuer
+) -> None:
+    settings = {"issuer_base_url": NAME, "audience": audience, "jwks_uri": jwks_uri}
+    api = TestApp(app.main(resource=AUDIENCE, **settings))
+    place = "/.well-known/oauth-protected-resource"
+    metadata = api.get(place).json
+    assert metadata["resource"] == AUDIENCE
+    assert metadata["authorization_servers"] == [NAME]
+    assert metadata["scopes_supported"] == ["read:messages"]
+    refused = api.get("/api/private-scoped", status=401)
+    assert f'resource_metadata="{AUDIENCE}{place}"' in refused.headers["WWW-Authenticate"]
+    assert api.get("/api/private", headers=bearer(tenant.token())).status_int == 200
+
+
+def test_no_metadata_is_served_without_a_resource(api: TestApp) -> None:
+    refused = api.get("/.well-known/oauth-protected-resource", status=401)
+    assert "resource_metadata" not in refused.headers["WWW-Authenticate"]
+
+
 def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
@@ -503,6 +524,21 @@ def test_ctrl_c_ends_the_server_cleanly(tmp_path, arguments, host):
             {**TRUST, "TOKEN_SOURCES": "session"},
             "TOKEN_SOURCES: 'session' is not a source: write bearer, header:NAME or cookie:NAME",
             id="no source",
+        ),
+        pytest.param(
+            {**TRUST, "RESOURCE": "http://api.example.com"},
+            "RESOURCE: resource='http://api.example.com': write an https URL",
+            id="resource over http",
+        ),
+        pytest.param(
+            {**TRUST, "RESOURCE": "https://api.example.com/mcp"},
+            "RESOURCE='https://api.example.com/mcp', but AUDIENCE='https://api.example.com': .*both",
+            id="resource beside another audience",
+        ),
+        pytest.param(
+            {"ISSUER_BASE_URL": "tenant", "SECRET": SECRET, "RESOURCE": AUDIENCE},
+            "RESOURCE with ISSUER_BASE_URL='tenant': .*set its https URL",
+            id="resource of an issuer without a URL",
         ),
         pytest.param(
             {**TRUST, "DPOP_REQUIRED": "true"},

@@ -16,8 +16,10 @@ from jwt_wsgi import (
     PUBLIC,
     CrossOrigin,
     Issuer,
+    ProtectedResource,
     RemoteJWKS,
     RemotePEM,
+    ResourceMetadata,
     ScopeAuthorizer,
     StaticJWKS,
     TokenExtractor,
@@ -25,17 +27,21 @@ from jwt_wsgi import (
     Verifier,
     claim,
     guard,
+    metadata_app,
     protect,
     scope,
 )
 from jwt_wsgi.callbacks import call, check_callables, refuse_deferred
 from jwt_wsgi.explain import Explainer
+from jwt_wsgi.mcp import ToolAuthorizer
 from jwt_wsgi.testing import LocalIssuer
 
 LOCAL = LocalIssuer(algorithms=("ES256",))
 TRUSTED = Issuer(
     LOCAL.issuer, audience=LOCAL.audience, keys=StaticJWKS(LOCAL.jwks), algorithms=["ES256"]
 )
+# A resolver alone does not tell the names of its issuers.
+RESOURCE = ProtectedResource(LOCAL.audience, authorization_servers=["https://issuer.example.com"])
 RULES = {"/public": PUBLIC, "/optional": OPTIONAL, "/": AUTHENTICATED}
 
 
@@ -113,6 +119,16 @@ CALLBACKS: dict[str, Callable[[Any], Any]] = {
     "TokenVerifier(issuers)": lambda f: TokenVerifier(app, f),
     "ScopeAuthorizer(on_error)": lambda f: ScopeAuthorizer(app, RULES, on_error=f),
     "ScopeAuthorizer(on_decision)": lambda f: ScopeAuthorizer(app, RULES, on_decision=f),
+    "ResourceMetadata(issuers)": lambda f: ResourceMetadata(app, RESOURCE, policy=RULES, issuers=f),
+    "ResourceMetadata(client_certificate)": lambda f: ResourceMetadata(
+        app, RESOURCE, policy=RULES, issuers=TRUSTED, client_certificate=f
+    ),
+    "metadata_app(issuers)": lambda f: metadata_app(RESOURCE, RULES, f),
+    "metadata_app(client_certificate)": lambda f: metadata_app(
+        RESOURCE, RULES, TRUSTED, client_certificate=f
+    ),
+    "ToolAuthorizer(on_error)": lambda f: ToolAuthorizer(app, {}, on_error=f),
+    "ToolAuthorizer(on_decision)": lambda f: ToolAuthorizer(app, {}, on_decision=f),
     "guard(on_error)": lambda f: guard(AUTHENTICATED, on_error=f),
     "guard(on_decision)": lambda f: guard(AUTHENTICATED, on_decision=f),
     "Verifier(issuers)": tenant_resolver,
@@ -161,7 +177,8 @@ NOT_CALLBACKS = {"app"}
 
 def offered_callbacks() -> Iterator[str]:
     """Yield the parameters of the public names that take a callable."""
-    public = [getattr(jwt_wsgi, name) for name in jwt_wsgi.__all__] + [Explainer]
+    public = [getattr(jwt_wsgi, name) for name in jwt_wsgi.__all__]
+    public += [Explainer, ToolAuthorizer]
     for function in public:
         if not callable(function) or not hasattr(function, "__module__"):
             continue
@@ -196,6 +213,7 @@ def test_an_asgi_application_is_refused_by_name_u34() -> None:
         lambda asgi: TokenExtractor(asgi),
         lambda asgi: TokenVerifier(asgi, TRUSTED),
         lambda asgi: ScopeAuthorizer(asgi, RULES),
+        lambda asgi: ToolAuthorizer(asgi, {}),
         lambda asgi: CrossOrigin(asgi, origins="*"),
         lambda asgi: guard(AUTHENTICATED)(asgi),
     ):

@@ -506,6 +506,7 @@ def test_check_reports_a_bad_policy(tmp_path, text, message):
     answer = run("check", file, "--json").json
     assert answer.keys() == {
         "policy", "problem", "rules", "default", "findings", "unused", "warnings", "possession", "issuers",
+        "resource",
     }  # fmt: skip
     assert bool(answer["problem"]) != bool(answer["findings"])
 

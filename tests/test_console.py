@@ -34,7 +34,7 @@ def local() -> LocalIssuer:
 def console(local: LocalIssuer) -> TestApp:
     issuer = Issuer(local.issuer, audience=local.audience, keys=StaticJWKS(local.jwks))
     dpop = DPoP(BASE_URL, nonces=DPoPNonces(b"n" * 32))
-    application = with_console(app.router(), local, issuer, app.RULES, dpop)
+    application = with_console(app.router(), local, issuer, app.RULES, dpop, local.audience)
     return TestApp(application, extra_environ={"REMOTE_ADDR": "127.0.0.1"})
 
 

@@ -662,7 +662,7 @@ def test_the_enter_key_does_not_leave_the_page(page, demo):
 def test_headings_and_controls_have_accessible_names(page):
     assert page.get_by_role("heading", level=1).inner_text() == "jwt-wsgi console"
     headings = [heading.inner_text() for heading in page.get_by_role("heading", level=2).all()]
-    assert headings == ["The pipeline", "Make a call", "The answer"]
+    assert headings == ["The pipeline", "Make a call", "The answer", "What clients read first"]
     expect(page.get_by_role("form", name="Make a call")).to_have_count(1)
     groups = page.get_by_role("group", name="Endpoint and its rule").get_by_role("radio")
     assert groups.count() == 4

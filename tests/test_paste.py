@@ -475,6 +475,51 @@ def test_opaque_tokens_pass_where_the_section_has_an_endpoint(
         assert bound.get("/", headers=bearer, status=401).json["reason"] == "token_not_bound"
 
 
+RESOURCE = "https://api.test/mcp"
+PLACE = "/.well-known/oauth-protected-resource/mcp"
+SERVERS = {
+    "the issuer": ({}, ["https://issuer.test/"]),
+    "named": (
+        {"authorization_servers": "https://a.test https://b.test"},
+        ["https://a.test", "https://b.test"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("settings", "servers"), SERVERS.values(), ids=SERVERS)
+def test_the_metadata_of_the_resource_is_served(
+    settings: dict[str, str], servers: list[str], conf: dict[str, str]
+) -> None:
+    issuer = LocalIssuer(audience=RESOURCE)
+    api = protected(conf, issuer, audience="", resource=RESOURCE, **settings)
+    metadata = api.get(PLACE).json
+    assert metadata["resource"] == RESOURCE
+    assert metadata["authorization_servers"] == servers
+    refused = api.get("/scoped", status=401)
+    assert f'resource_metadata="https://api.test{PLACE}"' in refused.headers["WWW-Authenticate"]
+    # The audience is the resource.
+    assert api.get("/", headers=issuer.headers()).text == "in"
+
+
+UNFIT = {
+    "another audience": ({"audience": "https://api.test"}, "resource='https://api.test/mcp': no"),
+    "an issuer that is not a URL": (
+        {"audience": "", "issuer": "tenant"},
+        "issuer='tenant': is not",
+    ),
+}
+
+
+@pytest.mark.parametrize(("settings", "message"), UNFIT.values(), ids=UNFIT)
+def test_a_resource_that_does_not_fit_the_section_is_refused_at_load(
+    settings: dict[str, str], message: str, conf: dict[str, str], local: LocalIssuer
+) -> None:
+    given = {"issuer": local.issuer, "policy": "policy.toml", "resource": RESOURCE}
+    (Path(conf["here"]) / "keys.json").write_text(json.dumps(local.jwks))
+    with pytest.raises(ValueError, match=f"^jwt-wsgi: {message}"):
+        filter_app_factory(app, conf, jwks_file="keys.json", **{**given, **settings})
+
+
 def test_a_rule_that_the_section_cannot_satisfy_is_refused_at_load(conf: dict[str, str]) -> None:
     (Path(conf["here"]) / "policy.toml").write_text("[rules]\n'/' = 'sender_constrained()'\n")
     with pytest.raises(ValueError, match=r"^jwt-wsgi: .*sender_constrained"):
@@ -527,6 +572,18 @@ def test_one_filter_can_protect_several_applications(conf: dict[str, str]) -> No
 
 
 WRONG = {
+    "a resource over http": (
+        {"resource": "http://api.test/mcp"},
+        "resource='http://api.test/mcp': write an https URL",
+    ),
+    "servers without a resource": (
+        {"authorization_servers": "https://a.test"},
+        "authorization_servers without resource: write the public URL",
+    ),
+    "a server that is not a URL": (
+        {"resource": "https://api.test", "authorization_servers": "tenant"},
+        "authorization_servers holds 'tenant': write the https URL",
+    ),
     "no source": (
         {"token_sources": "bearer query:token"},
         "token_sources = bearer query:token: 'query:token' is not a source: write bearer, header:NAME",

@@ -23,7 +23,9 @@ _TRANSPARENT = (
     f"{_WERKZEUG}.profiler.ProfilerMiddleware",
     f"{_WERKZEUG}.lint.LintMiddleware",
     "jwt_wsgi.middleware.extraction.TokenExtractor",
+    "jwt_wsgi.middleware.resource_metadata.ResourceMetadata",
     "jwt_wsgi.middleware.verification.TokenVerifier",
+    "jwt_wsgi.mcp.tool_authorizer.ToolAuthorizer",
 )
 
 

@@ -11,12 +11,23 @@ from wsgiref.types import WSGIApplication, WSGIEnvironment
 
 from jwt_wsgi.client_certificates import ClientCertificate
 from jwt_wsgi.errors import AuthError
+from jwt_wsgi.mcp import ToolAuthorizer
 from jwt_wsgi.middleware.authorization import ScopeAuthorizer
 from jwt_wsgi.middleware.cors import CrossOrigin
 from jwt_wsgi.middleware.decisions import OnDecision
 from jwt_wsgi.middleware.extraction import TokenExtractor
+from jwt_wsgi.middleware.resource_metadata import ResourceMetadata
 from jwt_wsgi.middleware.verification import TokenVerifier
-from jwt_wsgi.nesting import DISPATCHER, copy_with, entry_of, inner_apps, is_a, mounts_of, name_of
+from jwt_wsgi.nesting import (
+    DISPATCHER,
+    Inner,
+    copy_with,
+    entry_of,
+    inner_apps,
+    is_a,
+    mounts_of,
+    name_of,
+)
 from jwt_wsgi.verifier import Verifier
 
 _Layer = TypeVar("_Layer")
@@ -40,19 +51,27 @@ class _Found(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """The layers of one application, of each kind one at most.
+    """The layers of one application, of each kind one at most, but for `ToolAuthorizer`.
 
     Attributes:
         app: The outermost application.
         extractor: The `TokenExtractor`, or None.
         verifier: The `TokenVerifier`, or None.
         authorizer: The `ScopeAuthorizer`, or None.
+        metadata: The innermost `ResourceMetadata` around these layers, or None.
+        tool_authorizers: The layers that read bodies, which are not copied.
     """
 
     app: Any
     extractor: TokenExtractor | None
     verifier: TokenVerifier | None
     authorizer: ScopeAuthorizer | None
+    metadata: ResourceMetadata | None = None
+    tool_authorizers: tuple[ToolAuthorizer, ...] = ()
+
+    def judges_tools(self, environ: WSGIEnvironment) -> bool:
+        """Return whether a `ToolAuthorizer` reads the body of a request that passes the layers."""
+        return any(layer.covers(environ) for layer in self.tool_authorizers)
 
 
 class Observers(NamedTuple):
@@ -109,14 +128,16 @@ def find_stack(app: Any) -> Stack:
         _first(found, TokenExtractor),
         _first(found, TokenVerifier),
         _first(found, ScopeAuthorizer),
+        _innermost_metadata(app),
+        tuple(each.app for each in _visit(app, "", set()) if isinstance(each.app, ToolAuthorizer)),
     )
 
 
 class StackCopy:
     """A copy of a stack in which stand-ins take the place of the application.
 
-    CORS, Werkzeug's `ProxyFix` and dispatchers in front of the layers are copied, too, because they
-    decide what the layers see. No other middleware is called.
+    CORS, `ResourceMetadata`, Werkzeug's `ProxyFix` and dispatchers in front of the layers are
+    copied, too, because they decide what the layers see. No other middleware is called.
 
     Args:
         stack: The stack to copy.
@@ -139,7 +160,7 @@ class StackCopy:
         leading = [inner for _, inner in inner_apps(app) if _leads_to_layers(inner)]
         if not leading:
             return self._observers.inside if is_guarded else self._observers.outside
-        if isinstance(app, CrossOrigin):
+        if isinstance(app, CrossOrigin | ResourceMetadata):
             return app.around(self._copy(app.app, is_guarded=is_guarded))
         if mounts_of(app) is not None:
             return self._copy_mounts(app, is_guarded=is_guarded)
@@ -193,16 +214,27 @@ class StackCopy:
         return copied
 
 
+def _innermost_metadata(app: Any) -> ResourceMetadata | None:
+    layers = [each.app for each in _visit(app, "", set()) if isinstance(each.app, ResourceMetadata)]
+    return layers[-1] if layers else None
+
+
 def _walk(app: Any, mount: str, visited: set[int]) -> Iterator[_Found]:
     """Yield each layer in an application, the outermost first."""
+    for place in _visit(app, mount, visited):
+        if isinstance(place.app, _LAYERS):
+            yield _Found(place.mount, place.app)
+
+
+def _visit(app: Any, mount: str, visited: set[int]) -> Iterator[Inner]:
+    """Yield an application and each one inside it, with the path of its mount, once."""
     app = entry_of(app)
     if id(app) in visited or len(visited) >= _MAX_VISITED:
         return
     visited.add(id(app))
-    if isinstance(app, _LAYERS):
-        yield _Found(mount, app)
+    yield Inner(mount, app)
     for inner_mount, inner in inner_apps(app):
-        yield from _walk(inner, mount + inner_mount, visited)
+        yield from _visit(inner, mount + inner_mount, visited)
 
 
 def _leads_to_layers(app: Any) -> bool:

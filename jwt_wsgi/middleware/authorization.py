@@ -5,7 +5,16 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Self
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from jwt_wsgi.auth import AUTH_KEY, CHALLENGE_KEY, REALM_KEY, RULE_KEY, Auth, environ_of, get_auth
+from jwt_wsgi.auth import (
+    AUTH_KEY,
+    CHALLENGE_KEY,
+    METADATA_KEY,
+    REALM_KEY,
+    RULE_KEY,
+    Auth,
+    environ_of,
+    get_auth,
+)
 from jwt_wsgi.callbacks import check_callables
 from jwt_wsgi.errors import AuthError, InvalidRequest
 from jwt_wsgi.middleware.challenges import ChallengeOptions, options_of, validate_realm
@@ -73,6 +82,9 @@ class ScopeAuthorizer:
         if RULE_KEY in environ:
             del environ[RULE_KEY]
         environ[REALM_KEY] = self._realm
+        if METADATA_KEY in environ:
+            environ[CHALLENGE_KEY] = options_of(environ)
+            del environ[METADATA_KEY]
         options = environ.get(CHALLENGE_KEY)
         # The verifier of the same stack has left them already.
         if type(options) is not ChallengeOptions or options.realm != self._realm:

@@ -9,7 +9,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from jwt_wsgi.auth import AUTH_KEY, CHALLENGE_KEY, CREDENTIALS_KEY, REALM_KEY, Auth, Credentials
+from jwt_wsgi.auth import (
+    AUTH_KEY,
+    CHALLENGE_KEY,
+    CREDENTIALS_KEY,
+    METADATA_KEY,
+    REALM_KEY,
+    Auth,
+    Credentials,
+)
 from jwt_wsgi.bindings import (
     BEARER_SCHEME,
     DPOP,
@@ -29,8 +37,22 @@ _SCOPE = re.compile(r"[!#-\[\]-~]+")
 _NOT_PRINTABLE = re.compile(r"[^ -~]")
 _QUOTED_PAIR = re.compile(r'(["\\])')
 
-#: Refusals of which the path or the method is the cause, so no credentials would help.
-_WITHOUT_CHALLENGE: Final = frozenset({"path_ambiguous", "method_ambiguous", "mount_unknown"})
+#: Refusals of which the path, the method or the body is the cause, so no credentials would help.
+_WITHOUT_CHALLENGE: Final = frozenset(
+    {
+        "path_ambiguous",
+        "method_ambiguous",
+        "mount_unknown",
+        "message_malformed",
+        "message_mismatch",
+        "length_required",
+        "message_too_large",
+        "content_type_unsupported",
+    }
+)
+
+#: The refusals that another token can help, so that the client must know who issues it.
+_STATUSES_WITH_METADATA: Final = (401, 403)
 
 #: The order of the challenges, which is that of RFC 9449 §7.1.
 _ORDER: Final = (BEARER_SCHEME, DPOP_SCHEME)
@@ -49,6 +71,7 @@ class ChallengeOptions:
         proof_algorithms: The algorithms that DPoP proofs may have.
         nonces: Issues the nonces of DPoP proofs; None demands none.
         clock: Returns the time in seconds since the epoch.
+        metadata_url: The URL of the metadata of the resource (RFC 9728), or None.
     """
 
     realm: str = DEFAULT_REALM
@@ -57,10 +80,15 @@ class ChallengeOptions:
     proof_algorithms: tuple[str, ...] = ()
     nonces: DPoPNonces | None = None
     clock: Callable[[], float] = time.time
+    metadata_url: str | None = None
 
     def with_realm(self, realm: str) -> "ChallengeOptions":
         """Return the same options with another realm."""
         return self if realm == self.realm else replace(self, realm=realm)
+
+    def with_metadata(self, url: str) -> "ChallengeOptions":
+        """Return the same options with the URL of the metadata."""
+        return self if url == self.metadata_url else replace(self, metadata_url=url)
 
     def offered_schemes(self, error: AuthError, token_scheme: str | None) -> tuple[str, ...]:
         """Return the schemes that can satisfy rule, issuer and stack, in their order.
@@ -81,10 +109,16 @@ _DEFAULTS: Final = ChallengeOptions()
 
 
 def options_of(environ: Mapping[str, Any]) -> ChallengeOptions:
-    """Return the options that the layers left in the environ, with the realm beside them."""
+    """Return the options that the layers left in the environ, with the realm beside them.
+
+    A URL of metadata that no verifier or authorizer has taken yet is part of them.
+    """
     options = environ.get(CHALLENGE_KEY)
     if not isinstance(options, ChallengeOptions):
         options = _DEFAULTS
+    url = environ.get(METADATA_KEY)
+    if url is not None:
+        options = options.with_metadata(url)
     return options.with_realm(environ.get(REALM_KEY, options.realm))
 
 
@@ -143,6 +177,8 @@ def compose_challenges(
         if used not in offered or scheme == used:
             parameters += _error_parameters(error)
         parameters += _demanded_parameters(error)
+        if options.metadata_url is not None and error.status in _STATUSES_WITH_METADATA:
+            parameters.append(("resource_metadata", options.metadata_url))
         if scheme == DPOP_SCHEME:
             parameters.append(("algs", " ".join(options.proof_algorithms)))
         listed = ", ".join(f"{name}={_quoted(value)}" for name, value in parameters if value)

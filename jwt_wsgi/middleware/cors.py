@@ -15,6 +15,7 @@ from jwt_wsgi.callbacks import CallbackFailed, ask, check_callables
 from jwt_wsgi.nesting import copy_with
 from jwt_wsgi.origins import check_origin, is_origin
 from jwt_wsgi.policy.paths import METHOD
+from jwt_wsgi.resource.urls import WELL_KNOWN
 
 logger = logging.getLogger("jwt_wsgi.crossorigin")
 
@@ -41,6 +42,10 @@ class CrossOrigin:
     origin, 403 without CORS headers for any other (Fetch, "HTTP responses"). It removes the CORS
     headers of the application from every response, so that this layer alone decides and no header
     occurs twice. An exception that the application raises passes through; the server answers it.
+
+    The metadata of a protected resource is left alone, its preflights included, because every page
+    may read it: requests for `/.well-known/oauth-protected-resource`, and for paths below it, are
+    passed to the application as they are (RFC 9728 §3).
 
     Args:
         app: The application, usually the result of `protect`.
@@ -100,6 +105,8 @@ class CrossOrigin:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""
+        if _is_for_metadata(environ):
+            return self.app(environ, start_response)
         origin_headers = self._origin_headers(environ.get("HTTP_ORIGIN"))
         if _is_preflight(environ):
             return self._answer_preflight(origin_headers, environ, start_response)
@@ -151,6 +158,12 @@ def _is_preflight(environ: WSGIEnvironment) -> bool:
         and "HTTP_ORIGIN" in environ
         and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ
     )
+
+
+def _is_for_metadata(environ: WSGIEnvironment) -> bool:
+    """Return whether a request is for the metadata of a protected resource (RFC 9728 §3.1)."""
+    path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
+    return f"{path}/".startswith(f"{WELL_KNOWN}/")
 
 
 def _asks_for_private_network(environ: WSGIEnvironment) -> bool:

@@ -5,7 +5,7 @@ from contextlib import suppress
 from typing import Self
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from jwt_wsgi.auth import CREDENTIALS_KEY, ELSEWHERE_KEY, OFFERED_KEY, Credentials
+from jwt_wsgi.auth import CHALLENGE_KEY, CREDENTIALS_KEY, ELSEWHERE_KEY, OFFERED_KEY, Credentials
 from jwt_wsgi.bindings import DPOP_SCHEME
 from jwt_wsgi.callbacks import check_callables, refuse_deferred
 from jwt_wsgi.errors import AuthError
@@ -100,6 +100,8 @@ class TokenExtractor:
             try:
                 credentials, note = self._find(environ)
             except AuthError as error:
+                # A stack around this one has left its own options, and it may have other issuers.
+                environ.pop(CHALLENGE_KEY, None)
                 return refuse(error, environ, start_response, None)
         if credentials is not None:
             if self.dpop:

@@ -1,4 +1,4 @@
-"""`protect`: the three layers in one call."""
+"""`protect`: the three layers in one call, and the metadata of the API outside them."""
 
 from collections.abc import Callable, Iterable, Sequence
 from wsgiref.types import WSGIApplication
@@ -11,11 +11,13 @@ from jwt_wsgi.issuer_registry import Trusted
 from jwt_wsgi.middleware.authorization import ScopeAuthorizer
 from jwt_wsgi.middleware.decisions import OnDecision
 from jwt_wsgi.middleware.extraction import GetToken, TokenExtractor
+from jwt_wsgi.middleware.resource_metadata import ResourceMetadata, ready_resource
 from jwt_wsgi.middleware.responses import OnError
 from jwt_wsgi.middleware.verification import TokenVerifier
 from jwt_wsgi.middleware.verifier_options import ready_verifier
 from jwt_wsgi.policy.policy import Policy, Rules
 from jwt_wsgi.possession.dpop import DPoP
+from jwt_wsgi.resource.protected_resource import ProtectedResource
 from jwt_wsgi.revocation_callback import IsRevoked
 from jwt_wsgi.scope_hierarchy import ScopeImplies, read_hierarchy
 from jwt_wsgi.sources import TokenSource, bearer
@@ -38,6 +40,7 @@ def protect(
     is_revoked: IsRevoked | None = None,
     dpop: DPoP | None = None,
     client_certificate: ClientCertificate | None = None,
+    resource: str | ProtectedResource | None = None,
     on_error: OnError | None = None,
     on_decision: OnDecision | None = None,
     clock: Callable[[], float] | None = None,
@@ -51,7 +54,8 @@ def protect(
             a ready `Verifier`. One `Introspection` may be among several: it is asked about opaque
             tokens.
         rules: Maps paths to requirements, such as `{"/api": scope("read:api")}`; or a `Policy`.
-        audience: This API's identifier, or several. It goes with an issuer that is a URL.
+        audience: This API's identifier, or several. It goes with an issuer that is a URL. Without
+            it, `resource`.
         scope_implies: Maps a scope to a list of the scopes that it implies, as for `Issuer`. It
             goes with an issuer that is a URL.
         realm: The realm in challenges, printable ASCII.
@@ -70,6 +74,9 @@ def protect(
         client_certificate: Takes the environ and returns the client's certificate as DER, or None
             (`jwt_wsgi.client_certificates`). Without it, tokens that are bound to a certificate are
             refused (RFC 8705 §3).
+        resource: The URL of this API as its clients write it, `https://api.example.com/mcp`, or a
+            `ProtectedResource`. Its metadata is served at the well-known path and named in
+            challenges (RFC 9728). Without it, no metadata is served.
         on_error: Called as `on_error(environ, error)`; may return a WSGI application that answers
             in place of the layers. It cannot change the decision.
         on_decision: Called as `on_decision(environ, decision)` for every decision.
@@ -78,16 +85,18 @@ def protect(
     Raises:
         ValueError: For invalid arguments, such as `audience` or `scope_implies` beside an `Issuer`,
             `clock`, `is_revoked` or `dpop` beside a `Verifier`, which has its own, or
-            `token_sources` beside `get_token`; and for a rule or an issuer that this stack can
-            never satisfy.
+            `token_sources` beside `get_token`; for a rule or an issuer that this stack can never
+            satisfy; and for a `resource` that no issuer accepts as an audience.
     """
     policy = rules if isinstance(rules, Policy) else Policy(rules)
+    if resource is not None:
+        resource = ready_resource(resource)
     trusted: Verifier | list[Trusted]
     if isinstance(issuer, Verifier):
         _refuse_beside("a Verifier: say it on its issuers", audience, scope_implies)
         trusted = issuer
     else:
-        trusted = _issuers(issuer, audience, scope_implies)
+        trusted = _issuers(issuer, audience, scope_implies, resource)
     verifier = ready_verifier(
         trusted,
         is_revoked=is_revoked,
@@ -122,12 +131,31 @@ def protect(
         on_error=on_error,
         on_decision=on_decision,
     )
-    return TokenExtractor(
+    extractor = TokenExtractor(
         token_verifier,
         get_token=get_token,
         token_sources=token_sources,
         dpop=verifier.dpop is not None,
     )
+    if resource is None:
+        return extractor
+    _check_reads_header(extractor)
+    return ResourceMetadata(
+        extractor, resource, policy=policy, issuers=verifier, client_certificate=client_certificate
+    )
+
+
+def _check_reads_header(extractor: TokenExtractor) -> None:
+    """Check that a client of the metadata, which names the header, is heard (RFC 9728 §2).
+
+    Raises:
+        ValueError: Tokens are read from other places alone.
+    """
+    if extractor.get_token is None and bearer not in extractor.token_sources:
+        raise ValueError(
+            "token_sources beside resource, whose clients send tokens in the header Authorization: "
+            "add bearer"
+        )
 
 
 def _check_reach(
@@ -154,6 +182,7 @@ def _issuers(
     issuer: str | Trusted | Iterable[str | Trusted],
     audience: str | Iterable[str] | None,
     scope_implies: ScopeImplies | None,
+    resource: ProtectedResource | None,
 ) -> list[Trusted]:
     """Return the members of `issuer`, with an `Issuer` for each URL."""
     members: list[str | Trusted]
@@ -165,6 +194,8 @@ def _issuers(
         _refuse_beside("an Issuer: say it on the Issuer itself", audience, scope_implies)
     # Read once, because lists that can be read only once hold for every URL.
     implied = read_hierarchy(scope_implies).implied_scopes
+    if audience is None and resource is not None:
+        audience = resource.resource
     issuers: list[Trusted] = []
     for member in members:
         if isinstance(member, str):

@@ -43,8 +43,8 @@ _MAX_ANSWERS = 256
 def respond(error: AuthError) -> WSGIApplication:
     """Return the WSGI application that answers `error`: status, challenge and a JSON body.
 
-    It reads what the layers left in the environ, the realm and the schemes, so that an application
-    or a framework can return it from wherever it caught the error.
+    It reads what the layers left in the environ, the realm, the schemes and the URL of the
+    metadata, so that an application or a framework can return it from wherever it caught the error.
     """
 
     def refusal(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -74,7 +74,8 @@ def _answer(
     error: AuthError, offered: tuple[str, ...], used: str | None, options: ChallengeOptions
 ) -> _Answer:
     """Return status, headers and body, which all refusals with the same content share."""
-    content = (*_content(error), offered, used, options.realm, options.proof_algorithms)
+    ingredients = (options.realm, options.proof_algorithms, options.metadata_url)
+    content = (*_content(error), offered, used, *ingredients)
     answer = _ANSWERS.get(content)
     if answer is None:
         answer = _compose_answer(error, compose_challenges(error, offered, used, options))
@@ -112,13 +113,24 @@ def refuse(
     environ: WSGIEnvironment,
     start_response: StartResponse,
     on_error: OnError | None,
+    ordinary: WSGIApplication | None = None,
 ) -> Iterable[bytes]:
-    """Answer `error`, with the application that the hook returns if it returns one."""
+    """Answer `error`, with the application that the hook returns if it returns one.
+
+    Args:
+        error: The refusal.
+        environ: The environ of the request.
+        start_response: As in PEP 3333.
+        on_error: The hook, or None.
+        ordinary: The application that answers without a hook; None is that of `respond`.
+    """
     replacement = None
     if on_error is not None:
         replacement = _replacement(error, environ, on_error)
     if replacement is not None:
         return replacement(environ, start_response)
+    if ordinary is not None:
+        return ordinary(environ, start_response)
     return _send(error, environ, start_response)
 
 

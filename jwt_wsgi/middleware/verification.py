@@ -12,6 +12,7 @@ from jwt_wsgi.auth import (
     CHALLENGE_KEY,
     CREDENTIALS_KEY,
     ELSEWHERE_KEY,
+    METADATA_KEY,
     REALM_KEY,
     Auth,
     Credentials,
@@ -22,7 +23,7 @@ from jwt_wsgi.client_certificates import ClientCertificate
 from jwt_wsgi.errors import AuthError, MissingToken
 from jwt_wsgi.issuer_registry import Trusted
 from jwt_wsgi.middleware.certificates import read_certificate
-from jwt_wsgi.middleware.challenges import validate_realm
+from jwt_wsgi.middleware.challenges import ChallengeOptions, validate_realm
 from jwt_wsgi.middleware.decisions import Decision, OnDecision, add_offer, is_observed, report
 from jwt_wsgi.middleware.nonce_renewal import nonce_is_due, with_nonce
 from jwt_wsgi.middleware.responses import OnError, answer_auth_errors, refuse
@@ -117,6 +118,7 @@ class TokenVerifier:
         self.client_certificate = client_certificate
         self._realm = validate_realm(realm)
         self._options = challenge_options(self.verifier, realm)
+        self._options_of_resource = self._options
         self._nonces = self._options.nonces
         self._on_error = on_error
         self._on_decision = on_decision
@@ -127,6 +129,8 @@ class TokenVerifier:
             del environ[AUTH_KEY]
         environ[REALM_KEY] = self._realm
         environ[CHALLENGE_KEY] = self._options
+        if METADATA_KEY in environ:
+            environ[CHALLENGE_KEY] = self._options_with(environ.pop(METADATA_KEY))
         if self._remote_user is not None:
             environ.pop("REMOTE_USER", None)
             environ.pop("AUTH_TYPE", None)
@@ -142,6 +146,14 @@ class TokenVerifier:
             nonce = self._nonces.issue(self.verifier.clock())
             start_response = with_nonce(start_response, nonce)
         return self._inner(environ, start_response)
+
+    def _options_with(self, metadata_url: str) -> ChallengeOptions:
+        """Return the options with the URL of the metadata; those of the last URL are kept."""
+        options = self._options_of_resource
+        if options.metadata_url != metadata_url:
+            options = self._options.with_metadata(metadata_url)
+            self._options_of_resource = options
+        return options
 
     @property
     def reads_header_only(self) -> bool:

@@ -7,7 +7,13 @@ from wsgiref.types import WSGIApplication
 from jwt_wsgi.middleware.challenges import validate_realm
 from jwt_wsgi.middleware.protect import protect
 from jwt_wsgi.paste.issuers import read_issuers
-from jwt_wsgi.paste.layers import read_client_certificate, read_dpop, read_sources, read_store
+from jwt_wsgi.paste.layers import (
+    read_client_certificate,
+    read_dpop,
+    read_resource,
+    read_sources,
+    read_store,
+)
 from jwt_wsgi.paste.settings import check_settings, translate_errors
 from jwt_wsgi.policyfile import read_policy
 from jwt_wsgi.revocation import DenyList
@@ -38,7 +44,8 @@ def filter_app_factory(
             file `store_url_file`, is the `RedisStore` of used proofs and of a `DenyList`, and of
             the key set if `sealing_key_files` names its secrets. `introspection_url` (or
             "discover"), `introspection_client_id` and `introspection_client_secret_file` are those
-            of an `Introspection`.
+            of an `Introspection`. `resource` is the option of `protect`, and then `audience` may be
+            left out; `authorization_servers` is the option of `ProtectedResource`.
 
     Raises:
         ValueError: A setting is missing, unknown or invalid. The text names the setting, its value
@@ -70,6 +77,7 @@ def filter_factory(
     sources = read_sources(values)
     dpop = read_dpop(values, here, store)
     client_certificate = read_client_certificate(values)
+    resource = read_resource(values)
     is_revoked = None if store is None else DenyList(store)
 
     def protected(app: WSGIApplication) -> WSGIApplication:
@@ -83,6 +91,7 @@ def filter_factory(
                 dpop=dpop,
                 client_certificate=client_certificate,
                 is_revoked=is_revoked,
+                resource=resource,
             )
 
     return protected

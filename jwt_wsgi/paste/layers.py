@@ -13,6 +13,7 @@ from jwt_wsgi.paste.settings import (
 )
 from jwt_wsgi.possession.dpop import DPoP
 from jwt_wsgi.possession.nonces import DPoPNonces
+from jwt_wsgi.resource import ProtectedResource
 from jwt_wsgi.sources import TokenSource, parse_sources
 from jwt_wsgi.stores import RedisStore
 
@@ -47,6 +48,15 @@ def read_client_certificate(values: Mapping[str, str]) -> ClientCertificate | No
     proxies = values.get("trusted_proxies", "").split()
     with translate_errors("client_certificate", values):
         return parse_client_certificate(values["client_certificate"], proxies)
+
+
+def read_resource(values: Mapping[str, str]) -> ProtectedResource | None:
+    """Return the identifier of the API for clients, or None if no metadata is served."""
+    if "resource" not in values:
+        return None
+    servers = values["authorization_servers"].split() if "authorization_servers" in values else None
+    with translate_errors("", values):
+        return ProtectedResource(values["resource"], authorization_servers=servers)
 
 
 def read_store(values: Mapping[str, str], here: Path) -> RedisStore | None:

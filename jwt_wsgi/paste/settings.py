@@ -41,6 +41,7 @@ _INTROSPECTION_SETTINGS = (
     "introspection_client_id",
     "introspection_client_secret_file",
 )
+_RESOURCE_SETTINGS = ("resource", "authorization_servers")
 _SETTINGS = (
     *_REQUIRED,
     *KEY_SETTINGS,
@@ -51,6 +52,7 @@ _SETTINGS = (
     *STORE_SETTINGS,
     "sealing_key_files",
     *_INTROSPECTION_SETTINGS,
+    *_RESOURCE_SETTINGS,
     "realm",
 )
 #: secrets -> the setting that names their files.
@@ -96,6 +98,11 @@ _COMPANIONS = (
         STORE_SETTINGS,
         "name the store, such as store_url = rediss://redis.example.com",
     ),
+    _Companion(
+        "authorization_servers",
+        ("resource",),
+        "write the public URL of this API, such as resource = https://api.example.com/mcp",
+    ),
     _Companion("introspection_url", ("introspection_client_id",), _CLIENT),
     _Companion("introspection_url", ("introspection_client_secret_file",), _CLIENT),
     _Companion("introspection_client_id", ("introspection_url",), _ENDPOINT),
@@ -115,6 +122,8 @@ def check_settings(settings: Mapping[str, str], global_conf: Mapping[str, str]) 
     """
     _check_names(settings, global_conf)
     values = {name: value.strip() for name, value in settings.items() if value.strip()}
+    if "resource" in values:
+        values.setdefault("audience", values["resource"])
     for name, remedy in _REQUIRED.items():
         if name not in values:
             raise ValueError(f"jwt-wsgi: {name} is not set: write {remedy}")

@@ -21,6 +21,7 @@ from jwt_wsgi.policy.matcher import RuleMatcher
 from jwt_wsgi.policy.openapi import security_scheme, with_security
 from jwt_wsgi.policy.reporting import ReportOnly
 from jwt_wsgi.policy.rules import Match, Rule, Rules
+from jwt_wsgi.policy.subtree import paths_in_mounts, places_within, scopes_named
 from jwt_wsgi.scope_hierarchy import ScopeHierarchy, ScopeImplies, read_hierarchies
 
 __all__ = ["Match", "Policy", "Rule", "Rules"]
@@ -112,6 +113,30 @@ class Policy(RuleMatcher):
             return ()
         refusal = match.refusal(None)
         return () if refusal is None else refusal.scopes
+
+    def scopes_within(self, path: str) -> tuple[str, ...]:
+        """Return the scopes that a path needs, and the rules of every method below it.
+
+        They are those that challenges name: of alternatives, the scopes of the first. Rules that
+        only report count as well.
+
+        Args:
+            path: A path from the root of the host, without a slash at its end, as a server hands it
+                over in `SCRIPT_NAME` and `PATH_INFO`: its octets as Latin-1.
+
+        Raises:
+            InvalidRequest: The path can be read in more than one way.
+        """
+        keys: set[str] = set()
+        requirements: list[Requirement] = []
+        for segments in paths_in_mounts(path, self.mounts):
+            own_place, *places = places_within(self._root, segments)
+            keys.update(rule.key for place in (own_place, *places) for rule in place.values())
+            if not own_place:
+                requirements.append(self.default)
+        requirements += [rule.requirement for rule in self.rules if rule.key in keys]
+        names = [name for requirement in requirements for name in scopes_named(requirement)]
+        return tuple(dict.fromkeys(names))
 
     def possession_asked(self, environ: Mapping[str, Any]) -> Alternatives:
         """Return the keys whose possession the rule for this request demands, as alternatives.
