@@ -109,6 +109,14 @@ MAY_CALL = {"search"}
     method="POST",
 )
 @example(body=message(name="delete_all").decode().encode("utf-16"), headers={}, method="GET")
+@example(
+    body=message(name="search"),
+    headers={"HTTP_MCP_METHOD": "tools/call", "HTTP_MCP_NAME": "delete_all"},
+    method="POST",
+)
+@example(
+    body=b"", headers={"HTTP_MCP_METHOD": "tools/call", "HTTP_MCP_NAME": "delete_all"}, method="GET"
+)
 @example(body=b"[" + message(name="delete_all") + b"]", headers={}, method="POST")
 def test_no_body_makes_a_server_run_a_tool_whose_requirement_was_not_asked(body, headers, method):
     sent = gzip.compress(body) if headers.get("HTTP_CONTENT_ENCODING") else body
