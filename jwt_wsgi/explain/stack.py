@@ -116,7 +116,7 @@ def find_stack(app: Any) -> Stack:
         _first(found, TokenExtractor),
         _first(found, TokenVerifier),
         _first(found, ScopeAuthorizer),
-        tuple(each.layer for each in _walk(app, "", set(), (ToolAuthorizer,))),
+        tool_authorizers=tuple(each.layer for each in _walk(app, "", set(), (ToolAuthorizer,))),
     )
 
 
