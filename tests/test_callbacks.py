@@ -127,10 +127,10 @@ CALLBACKS: dict[str, Callable[[Any], Any]] = {
     "metadata_app(client_certificate)": lambda f: metadata_app(
         RESOURCE, RULES, TRUSTED, client_certificate=f
     ),
-    "ToolAuthorizer(on_error)": lambda f: ToolAuthorizer(app, {}, on_error=f),
-    "ToolAuthorizer(on_decision)": lambda f: ToolAuthorizer(app, {}, on_decision=f),
     "guard(on_error)": lambda f: guard(AUTHENTICATED, on_error=f),
     "guard(on_decision)": lambda f: guard(AUTHENTICATED, on_decision=f),
+    "ToolAuthorizer(on_error)": lambda f: ToolAuthorizer(app, {}, on_error=f),
+    "ToolAuthorizer(on_decision)": lambda f: ToolAuthorizer(app, {}, on_decision=f),
     "Verifier(issuers)": tenant_resolver,
     "Verifier(is_revoked)": lambda f: Verifier(TRUSTED, is_revoked=f),
     "Verifier(clock)": lambda f: Verifier(TRUSTED, clock=f),

@@ -18,16 +18,7 @@ from jwt_wsgi.middleware.decisions import OnDecision
 from jwt_wsgi.middleware.extraction import TokenExtractor
 from jwt_wsgi.middleware.resource_metadata import ResourceMetadata
 from jwt_wsgi.middleware.verification import TokenVerifier
-from jwt_wsgi.nesting import (
-    DISPATCHER,
-    Inner,
-    copy_with,
-    entry_of,
-    inner_apps,
-    is_a,
-    mounts_of,
-    name_of,
-)
+from jwt_wsgi.nesting import DISPATCHER, copy_with, entry_of, inner_apps, is_a, mounts_of, name_of
 from jwt_wsgi.verifier import Verifier
 
 _Layer = TypeVar("_Layer")
@@ -129,7 +120,7 @@ def find_stack(app: Any) -> Stack:
         _first(found, TokenVerifier),
         _first(found, ScopeAuthorizer),
         _innermost_metadata(app),
-        tuple(each.app for each in _visit(app, "", set()) if isinstance(each.app, ToolAuthorizer)),
+        tool_authorizers=tuple(each.layer for each in _walk(app, "", set(), (ToolAuthorizer,))),
     )
 
 
@@ -215,26 +206,24 @@ class StackCopy:
 
 
 def _innermost_metadata(app: Any) -> ResourceMetadata | None:
-    layers = [each.app for each in _visit(app, "", set()) if isinstance(each.app, ResourceMetadata)]
+    layers: list[ResourceMetadata] = [
+        each.layer for each in _walk(app, "", set(), (ResourceMetadata,))
+    ]
     return layers[-1] if layers else None
 
 
-def _walk(app: Any, mount: str, visited: set[int]) -> Iterator[_Found]:
-    """Yield each layer in an application, the outermost first."""
-    for place in _visit(app, mount, visited):
-        if isinstance(place.app, _LAYERS):
-            yield _Found(place.mount, place.app)
-
-
-def _visit(app: Any, mount: str, visited: set[int]) -> Iterator[Inner]:
-    """Yield an application and each one inside it, with the path of its mount, once."""
+def _walk(
+    app: Any, mount: str, visited: set[int], kinds: tuple[type, ...] = _LAYERS
+) -> Iterator[_Found]:
+    """Yield each layer of some kinds in an application, the outermost first."""
     app = entry_of(app)
     if id(app) in visited or len(visited) >= _MAX_VISITED:
         return
     visited.add(id(app))
-    yield Inner(mount, app)
+    if isinstance(app, kinds):
+        yield _Found(mount, app)
     for inner_mount, inner in inner_apps(app):
-        yield from _visit(inner, mount + inner_mount, visited)
+        yield from _walk(inner, mount + inner_mount, visited, kinds)
 
 
 def _leads_to_layers(app: Any) -> bool:
