@@ -22,7 +22,7 @@ MUTMUT ?=
 # The pure code and the layers: the tests take every branch of them. tests/test_floors.py keeps this list whole.
 PURE := jwt_wsgi/jose/*,jwt_wsgi/policy/*,jwt_wsgi/possession/*,jwt_wsgi/middleware/*,jwt_wsgi/explain/*,jwt_wsgi/client_certificates/*,jwt_wsgi/introspection/*,$\
 	jwt_wsgi/auth.py,jwt_wsgi/bindings.py,jwt_wsgi/cache.py,jwt_wsgi/callbacks.py,jwt_wsgi/cookies.py,jwt_wsgi/errors.py,jwt_wsgi/fapi.py,jwt_wsgi/issuer.py,$\
-	jwt_wsgi/issuer_registry.py,jwt_wsgi/jwks/burst.py,jwt_wsgi/jwks/kid_cache.py,jwt_wsgi/jwks/schedule.py,jwt_wsgi/jwks/sealed.py,jwt_wsgi/options.py,jwt_wsgi/origins.py,jwt_wsgi/readings.py,$\
+	jwt_wsgi/issuer_registry.py,jwt_wsgi/jwks/burst.py,jwt_wsgi/jwks/kid_cache.py,jwt_wsgi/jwks/schedule.py,jwt_wsgi/jwks/sealed.py,jwt_wsgi/mcp/*,jwt_wsgi/options.py,jwt_wsgi/origins.py,jwt_wsgi/readings.py,jwt_wsgi/request_body.py,$\
 	jwt_wsgi/resource/*,jwt_wsgi/revocation/*,jwt_wsgi/revocation_callback.py,jwt_wsgi/scope_hierarchy.py,jwt_wsgi/sources.py,jwt_wsgi/stores/*,jwt_wsgi/token_checks.py,jwt_wsgi/token_facts.py,jwt_wsgi/token_options.py,jwt_wsgi/verifier.py
 
 BENCH := .venv-bench
@@ -51,9 +51,9 @@ lint: $(VENV)/.test  ## check style, formatting, types and the direction of impo
 style:  ## count the habits of style in the package, beside their aims
 	$(PYTHON) tests/style.py
 
-# Clients of others send proofs to the API, where npm is.
-pytest: $(VENV)/.test  ## run every test, and check the floors of coverage
-	if command -v npm >/dev/null; then $(MAKE) tests/foreign_dpop/node_modules/.made; fi
+# Clients of others call the API: those in Python, and those in JavaScript where npm is.
+pytest: $(VENV)/.test .venv-mcp-1/.made .venv-mcp-2/.made  ## run every test, and check the floors of coverage
+	if command -v npm >/dev/null; then $(MAKE) tests/foreign_dpop/node_modules/.made tests/foreign_mcp/node_modules/.made; fi
 	$(BIN)/coverage erase
 	$(BIN)/python -m pytest $(PARALLEL) --cov --cov-report= $(PYTEST_ARGS)
 	$(BIN)/coverage report --fail-under=97
@@ -84,6 +84,7 @@ fuzz: $(VENV)/.fuzz  ## run the fuzzers, and the campaigns of chance at their fu
 	$(BIN)/python tests/fuzz/run.py keyset -max_total_time=$(FUZZ_SECONDS)
 	$(BIN)/python tests/fuzz/run.py authorization -max_total_time=$(FUZZ_SECONDS)
 	$(BIN)/python tests/fuzz/run.py proof -max_total_time=$(FUZZ_SECONDS)
+	$(BIN)/python tests/fuzz/run.py mcp -max_total_time=$(FUZZ_SECONDS)
 	DIFFERENTIAL_TOKENS=2000000 DIFFERENTIAL_SEED=$(FUZZ_SEED) $(BIN)/python -m pytest tests/test_differential.py
 	MATRIX_REQUESTS=500000 MATRIX_SEED=$(FUZZ_SEED) $(BIN)/python -m pytest tests/test_matrix.py tests/test_matrix_tails.py
 	POLICY_ORACLE_POLICIES=200000 POLICY_ORACLE_SEED=$(FUZZ_SEED) $(BIN)/python -m pytest tests/test_policy_oracle.py
@@ -110,11 +111,18 @@ bench: $(BENCH)/.bench  ## measure beside other libraries
 	$(BENCH)/bin/python -m benchmarks $(BENCH_ARGS)
 
 clean:  ## remove the environments, and everything that was built
-	rm -rf .venv .venv-* benchmarks/express/node_modules tests/foreign_dpop/node_modules build dist mutants *.egg-info .coverage*
+	rm -rf .venv .venv-* benchmarks/express/node_modules tests/foreign_dpop/node_modules tests/foreign_mcp/node_modules build dist mutants *.egg-info .coverage*
 
 $(BENCH)/.bench: benchmarks/requirements.txt setup.cfg pyproject.toml
 	test -x $(BENCH)/bin/python || $(PYTHON) -m venv $(BENCH) || { rm -rf $(BENCH); exit 1; }
 	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt --editable '.[app,speed]'
+	touch $@
+
+# The official clients of MCP, each major version in an environment of its own.
+.venv-mcp-%/.made: tests/foreign_mcp/requirements-%.txt
+	rm -rf $(@D)
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 
 %/node_modules/.made: %/package-lock.json

@@ -9,6 +9,8 @@ WORDS = {
     "how-to/cors.md": "cors preflight error",
     "how-to/other-names.md": "anonymous apikey asgi basic cookie csrf fastapi flask-login "
     "healthcheck refresh session websocket",
+    "how-to/mcp.md": "agent agents anthropic claude fastmcp llm oauth-protected-resource rfc9728 "
+    "model-context-protocol tools",
     "how-to/openapi.md": "apispec redoc security_schemes smorest spectacular",
     "how-to/issuers.md": "multi-tenant multitenancy",
     "how-to/providers.md": "auth0 aws azure b2c cognito entra firebase google keycloak microsoft "

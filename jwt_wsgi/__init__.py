@@ -3,6 +3,7 @@
 from jwt_wsgi.auth import Auth, Credentials, get_auth
 from jwt_wsgi.errors import (
     AuthError,
+    ContentTypeUnsupported,
     Forbidden,
     InsufficientAuthentication,
     InsufficientScope,
@@ -10,6 +11,8 @@ from jwt_wsgi.errors import (
     InvalidRequest,
     InvalidToken,
     KeysUnavailable,
+    LengthRequired,
+    MessageTooLarge,
     MissingToken,
     NonceRequired,
     TemporarilyUnavailable,
@@ -52,6 +55,7 @@ __all__ = [
     "PUBLIC",
     "Auth",
     "AuthError",
+    "ContentTypeUnsupported",
     "Credentials",
     "CrossOrigin",
     "DPoP",
@@ -65,6 +69,8 @@ __all__ = [
     "InvalidToken",
     "Issuer",
     "KeysUnavailable",
+    "LengthRequired",
+    "MessageTooLarge",
     "MissingToken",
     "NonceRequired",
     "Policy",

@@ -52,11 +52,17 @@ REASONS: dict[str, str] = {
     "claim_forbidden": "The token's claims do not allow this request",
     "denied": "This request is not allowed",
     "cross_site": "A cookie does not authorize a request that another site may have caused",
+    "origin_not_allowed": "A page of this origin may not call this server",
     "no_rule": "No rule allows this request",
     "insufficient_authentication": "Stronger or more recent authentication is required",
     "path_ambiguous": "The path can be interpreted in more than one way",
     "method_ambiguous": "The request method is not a valid upper-case name",
     "mount_unknown": "The application is mounted at an unexpected path",
+    "message_malformed": "The body must be one JSON-RPC message",
+    "message_mismatch": "The headers do not match the message in the body",
+    "length_required": "The request must say how long its body is",
+    "message_too_large": "The body is too large",
+    "content_type_unsupported": "The body must be JSON without a content coding",
     "keys_unavailable": "The issuer's keys are temporarily unavailable",
 }
 
@@ -130,6 +136,36 @@ class InvalidRequest(AuthError):
     status = 400
     code = "invalid_request"
     default_reason = "malformed_header"
+
+
+class LengthRequired(InvalidRequest):
+    """A refusal of a request whose body has no length.
+
+    Takes the arguments of `AuthError`. The answer is 411 `invalid_request` (RFC 9110 §15.5.12).
+    """
+
+    status = 411
+    default_reason = "length_required"
+
+
+class MessageTooLarge(InvalidRequest):
+    """A refusal of a request whose body is longer than allowed.
+
+    Takes the arguments of `AuthError`. The answer is 413 `invalid_request` (RFC 9110 §15.5.14).
+    """
+
+    status = 413
+    default_reason = "message_too_large"
+
+
+class ContentTypeUnsupported(InvalidRequest):
+    """A refusal of a request whose body is not of the expected media type, or is encoded.
+
+    Takes the arguments of `AuthError`. The answer is 415 `invalid_request` (RFC 9110 §15.5.16).
+    """
+
+    status = 415
+    default_reason = "content_type_unsupported"
 
 
 class MissingToken(AuthError):

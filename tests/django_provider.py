@@ -22,6 +22,7 @@ CALLBACK = "https://app.example.com/callback"
 USER = "diana"
 # In memory, and shared by the connections of the process's threads.
 _DATABASE = "file:provider?mode=memory&cache=shared"
+DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": _DATABASE}}
 SCOPES = {"openid": "Sign in", "read:messages": "Read messages"}
 
 
@@ -46,7 +47,7 @@ def _configure() -> None:
         USE_TZ=True,
         DEBUG_PROPAGATE_EXCEPTIONS=True,
         DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
-        DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": _DATABASE}},
+        DATABASES=DATABASES,
         INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", "oauth2_provider"],
         MIDDLEWARE=[f"{__name__}.signed_in"],
         # The secret is random enough for one round.

@@ -33,6 +33,7 @@ from jwt_wsgi import (
 )
 from jwt_wsgi.callbacks import call, check_callables, refuse_deferred
 from jwt_wsgi.explain import Explainer
+from jwt_wsgi.mcp import ToolAuthorizer
 from jwt_wsgi.testing import LocalIssuer
 
 LOCAL = LocalIssuer(algorithms=("ES256",))
@@ -128,6 +129,8 @@ CALLBACKS: dict[str, Callable[[Any], Any]] = {
     ),
     "guard(on_error)": lambda f: guard(AUTHENTICATED, on_error=f),
     "guard(on_decision)": lambda f: guard(AUTHENTICATED, on_decision=f),
+    "ToolAuthorizer(on_error)": lambda f: ToolAuthorizer(app, {}, on_error=f),
+    "ToolAuthorizer(on_decision)": lambda f: ToolAuthorizer(app, {}, on_decision=f),
     "Verifier(issuers)": tenant_resolver,
     "Verifier(is_revoked)": lambda f: Verifier(TRUSTED, is_revoked=f),
     "Verifier(clock)": lambda f: Verifier(TRUSTED, clock=f),
@@ -174,7 +177,8 @@ NOT_CALLBACKS = {"app"}
 
 def offered_callbacks() -> Iterator[str]:
     """Yield the parameters of the public names that take a callable."""
-    public = [getattr(jwt_wsgi, name) for name in jwt_wsgi.__all__] + [Explainer]
+    public = [getattr(jwt_wsgi, name) for name in jwt_wsgi.__all__]
+    public += [Explainer, ToolAuthorizer]
     for function in public:
         if not callable(function) or not hasattr(function, "__module__"):
             continue
@@ -209,6 +213,7 @@ def test_an_asgi_application_is_refused_by_name_u34() -> None:
         lambda asgi: TokenExtractor(asgi),
         lambda asgi: TokenVerifier(asgi, TRUSTED),
         lambda asgi: ScopeAuthorizer(asgi, RULES),
+        lambda asgi: ToolAuthorizer(asgi, {}),
         lambda asgi: CrossOrigin(asgi, origins="*"),
         lambda asgi: guard(AUTHENTICATED)(asgi),
     ):

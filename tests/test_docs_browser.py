@@ -42,6 +42,7 @@ SEARCHES = {
     "flask-login": "how-to/other-names", "DRF": "migration",
     "django rest framework": "frameworks/django-rest-framework",
     "simplejwt": "migration", "PyJWT": "migration", "express": "migration",
+    "mcp": "how-to/mcp", "model context protocol": "how-to/mcp", "fastmcp": "how-to/mcp",
     "swagger": "how-to/openapi", "openapi": "how-to/openapi", "redoc": "how-to/openapi", "cookie": "how-to/other-names",
     "csrf": "frameworks/django", "apikey": "how-to/other-names", "api key": "how-to/other-names",
     "basic auth": "how-to/other-names", "session": "how-to/other-names", "fastapi": "how-to/other-names",

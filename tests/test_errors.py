@@ -11,6 +11,7 @@ import pytest
 import jwt_wsgi
 from jwt_wsgi import (
     AuthError,
+    ContentTypeUnsupported,
     Forbidden,
     InsufficientAuthentication,
     InsufficientScope,
@@ -18,6 +19,8 @@ from jwt_wsgi import (
     InvalidRequest,
     InvalidToken,
     KeysUnavailable,
+    LengthRequired,
+    MessageTooLarge,
     MissingToken,
     TemporarilyUnavailable,
 )
@@ -34,14 +37,18 @@ DOCUMENTED = """
     proof_mismatch proof_expired proof_nonce_required proof_replayed
     certificate_unavailable store_unavailable
     token_inactive introspection_unavailable token_revoked revocation_unknown
-    insufficient_scope claim_forbidden denied cross_site no_rule
+    insufficient_scope claim_forbidden denied cross_site origin_not_allowed no_rule
     insufficient_authentication
     path_ambiguous method_ambiguous mount_unknown
+    message_malformed message_mismatch length_required message_too_large content_type_unsupported
     keys_unavailable
 """
 
 ANSWERS = [
     (InvalidRequest, 400, "invalid_request", "malformed_header"),
+    (LengthRequired, 411, "invalid_request", "length_required"),
+    (MessageTooLarge, 413, "invalid_request", "message_too_large"),
+    (ContentTypeUnsupported, 415, "invalid_request", "content_type_unsupported"),
     (MissingToken, 401, None, "missing_token"),
     (InvalidToken, 401, "invalid_token", "token_malformed"),
     (

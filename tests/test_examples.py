@@ -1,4 +1,7 @@
-"""The examples, served by waitress on a socket, with the keys of an issuer on loopback."""
+"""The examples, served by waitress on a socket, with the keys of an issuer on loopback.
+
+That of MCP has other requests, and a file of its own: tests/test_mcp_example.py.
+"""
 
 from __future__ import annotations
 
@@ -257,15 +260,16 @@ def test_an_example_is_served_by_its_own_command(
     assert "'GET' '/messages' refused: 403 insufficient_scope" in printed
 
 
-@pytest.mark.parametrize("name", FRAMEWORKS)
-def test_an_example_names_what_to_install_in_its_first_lines_f8(name: str) -> None:
-    source = (EXAMPLES / f"{FRAMEWORKS[name]}.py").read_text(encoding="utf-8")
+@pytest.mark.parametrize("module", [*FRAMEWORKS.values(), "mcp_app"])
+def test_an_example_names_what_to_install_in_its_first_lines_f8(module: str) -> None:
+    source = (EXAMPLES / f"{module}.py").read_text(encoding="utf-8")
     head = "\n".join(source.splitlines()[:5])
     [extras, others] = re.findall(r"`pip install '\.\[(\w+)\]'([\w ]*)`", head)[0]
     assert extras == "app", "it has waitress"
     imported = set(re.findall(r"^(?:from|import) (\w+)", source, re.MULTILINE))
     # Werkzeug comes with Flask.
-    foreign = imported - set(sys.stdlib_module_names) - {"jwt_wsgi", "werkzeug"}
+    own = {"jwt_wsgi", "werkzeug", *(path.stem for path in EXAMPLES.glob("*.py"))}
+    foreign = imported - set(sys.stdlib_module_names) - own
     assert set(others.split()) == foreign
 
 
@@ -299,9 +303,9 @@ def test_an_example_is_at_most_100_lines_long(example: Path) -> None:
     assert len(example.read_text(encoding="utf-8").splitlines()) <= 100
 
 
-@pytest.mark.parametrize("name", FRAMEWORKS)
-def test_an_example_names_a_missing_variable(name: str) -> None:
-    command = [sys.executable, str(EXAMPLES / f"{FRAMEWORKS[name]}.py")]
+@pytest.mark.parametrize("module", [*FRAMEWORKS.values(), "mcp_app"])
+def test_an_example_names_a_missing_variable(module: str) -> None:
+    command = [sys.executable, str(EXAMPLES / f"{module}.py")]
     ended = subprocess.run(
         command, env={}, capture_output=True, text=True, timeout=120, check=False
     )

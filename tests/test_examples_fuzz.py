@@ -308,7 +308,8 @@ def stacks_on(page: str) -> Iterator[Any]:
     namespace: dict[str, Any] = {"__name__": "page"}
     seen: list[Any] = []
     for code in snippets(page):
-        if "from api import" in code:  # the files beside the page's first one
+        # The files beside the page's first one, and the program of a client.
+        if "from api import" in code or "import httpx2" in code:
             continue
         exec(compile(code, page, "exec"), namespace)
         for value in list(namespace.values()):
@@ -326,7 +327,7 @@ PAGES = {
     "docs/how-to/basic-beside-bearer.md": 2, "docs/how-to/converting-routers.md": 2,
     "docs/how-to/decorator.md": 1, "docs/how-to/from-secret-to-keys.md": 2,
     "docs/command-line.md": 1, "docs/how-to/other-names.md": 1, "docs/how-to/spa.md": 2, "docs/fapi.md": 1, "docs/how-to/user-records.md": 1,
-    "docs/how-to/errors.md": 1, "docs/how-to/issuers.md": 3, "docs/how-to/providers.md": 19,
+    "docs/how-to/errors.md": 1, "docs/how-to/issuers.md": 3, "docs/how-to/mcp.md": 2, "docs/how-to/providers.md": 19,
     "docs/how-to/report-only.md": 2, "docs/how-to/sender-constrained.md": 2, "docs/how-to/opaque-tokens.md": 1, "docs/how-to/token-sources.md": 3, "docs/how-to/revocation.md": 1, "docs/how-to/resource-metadata.md": 3, "docs/index.md": 1,
     "docs/key-sources.md": 3, "docs/metrics.md": 3, "docs/migration.md": 2, "docs/tutorial.md": 1,
     "docs/policy-reference.md": 1, "docs/verdicts-and-reasons.md": 1,

@@ -38,6 +38,7 @@ EXCEPTIONS = {
         "jwt_wsgi.issuer": "its key sources read files and fetch",
         "jwt_wsgi.issuer_registry": "it takes a lock",
         "jwt_wsgi.jwks": "its sources have a clock and threads; the schedule alone is pure",
+        "jwt_wsgi.mcp": "it is a layer; messages, mirrored_headers, place and tool_rules alone are pure",
         "jwt_wsgi.metrics": "it counts for libraries that have locks",
         "jwt_wsgi.middleware": "it is the WSGI",
         "jwt_wsgi.paste": "it is for WSGI servers",

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 from fuzz import keys, keyset, proof, run
@@ -100,6 +100,16 @@ def test_a_good_proof_is_accepted(file):
     assert proof.judged(text, proof.LIMITS[0], ProofHeaders()).jti == "1"
 
 
+def test_the_seeds_of_messages_are_accepted_or_meet_every_kind_of_refusal(caplog):
+    caplog.set_level("INFO", "jwt_wsgi.decision")
+    for path in run.inputs("mcp"):
+        run.harness("mcp")(path.read_bytes())
+    assert {record.reason for record in caplog.records} == {
+        "message_malformed", "message_mismatch", "content_type_unsupported", "insufficient_scope",
+        "denied", "no_rule",
+    }  # fmt: skip
+
+
 def test_the_seeds_of_key_sets_make_keys_of_every_kind():
     made = set()
     for path in run.inputs("keyset"):
@@ -167,6 +177,13 @@ def raising(error: Exception) -> Callable[..., NoReturn]:
         pytest.param(
             "proof", "query", "jwt_wsgi.possession.evidence.names_request", id="proof: the URL"
         ),
+        pytest.param("mcp", "good", "jwt_wsgi.mcp.tool_authorizer.take_body", id="mcp: the body"),
+        pytest.param(
+            "mcp", "good", "jwt_wsgi.mcp.tool_authorizer.read_message", id="mcp: the message"
+        ),
+        pytest.param(
+            "mcp", "headers", "jwt_wsgi.mcp.tool_authorizer.check_headers", id="mcp: the headers"
+        ),
     ],
 )
 def test_an_exception_that_is_not_documented_is_a_crash(monkeypatch, name, file, place, error):
@@ -202,6 +219,11 @@ def any_entry(entry: object, *, symmetric: bool) -> Key:
     return from_entry(entry, symmetric=True)
 
 
+def first_wins(octets: bytes) -> Any:
+    return json.loads(octets, object_pairs_hook=lambda pairs: dict(reversed(pairs)))
+
+
+PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
 CLAIMS = {"iss": "https://hs256.test/", "aud": keys.AUDIENCE, "exp": keys.NOW + 300}
 
 
@@ -241,6 +263,11 @@ CLAIMS = {"iss": "https://hs256.test/", "aud": keys.AUDIENCE, "exp": keys.NOW + 
         pytest.param(
             "proof", "user", "jwt_wsgi.possession.evidence.names_request", lambda *_: True, id="a URL with a user"
         ),
+        pytest.param("mcp", "twice", "jwt_wsgi.mcp.messages.read_object", first_wins, id="a name twice"),
+        pytest.param("mcp", "utf-16", "jwt_wsgi.mcp.messages.read_object", lambda _: PING, id="UTF-16"),
+        pytest.param("mcp", "name-case", "jwt_wsgi.mcp.messages._check_spelling", lambda *_: None, id="another case"),
+        pytest.param("mcp", "lacking", "jwt_wsgi.mcp.tool_authorizer.tool_refusal", lambda *_: None, id="a tool without its scope"),
+        pytest.param("mcp", "other-name", "jwt_wsgi.mcp.tool_authorizer.check_headers", lambda *_: None, id="another header"),
     ],
 )  # fmt: skip
 def test_a_wrong_verdict_is_a_crash(monkeypatch, name, file, place, broken):

@@ -59,13 +59,29 @@ def test_make_test_prepares_then_runs_the_whole_gate(tmp_path):
 
 def test_make_test_installs_the_clients_of_others_where_npm_is(tmp_path):
     npm = stand_in(tmp_path, "npm")
-    made = "tests/foreign_dpop/node_modules/.made"
-    steps = [f"command -v {npm.name} ", made, "-m pytest "]
     said = recipe("test", f"VENV={tmp_path}", PATH=f"{tmp_path}:{os.environ['PATH']}")
+    for folder in ("tests/foreign_dpop", "tests/foreign_mcp"):
+        made = f"{folder}/node_modules/.made"
+        assert in_order([f"command -v {npm.name} ", made, "-m pytest "], said), said
+        assert made not in recipe("check", f"VENV={tmp_path}")
+        rebuilt = recipe("-W", f"{folder}/package-lock.json", made)
+        assert rebuilt == f"cd {folder} && npm ci\ntouch {made}\n"
+
+
+@pytest.mark.parametrize("major", ["1", "2"])
+def test_make_test_installs_each_major_version_of_the_mcp_client(tmp_path, major):
+    requirements = f"tests/foreign_mcp/requirements-{major}.txt"
+    environment = f".venv-mcp-{major}"
+    steps = [
+        f"-m venv {environment}\n",
+        f"{environment}/bin/python -m pip install",
+        f" -r {requirements}\n",
+        f"touch {environment}/.made\n",
+        "-m pytest ",
+    ]
+    said = recipe("-W", requirements, "test", f"VENV={tmp_path}")
     assert in_order(steps, said), said
-    assert made not in recipe("check", f"VENV={tmp_path}")
-    rebuilt = recipe("-W", "tests/foreign_dpop/package-lock.json", made)
-    assert rebuilt == f"cd tests/foreign_dpop && npm ci\ntouch {made}\n"
+    assert environment not in recipe("-W", requirements, "check", f"VENV={tmp_path}")
 
 
 def test_make_check_runs_lint_and_what_is_not_slow_in_parallel(tmp_path):

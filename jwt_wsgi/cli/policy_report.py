@@ -51,7 +51,7 @@ def check_policy(
     Args:
         file: The file, in TOML.
         accepted: The values of `--accept`.
-        hierarchies: The scopes that imply others, for each issuer; None where they are unknown.
+        hierarchies: The scopes that imply others.
         issuer_count: How many issuers are trusted.
     """
     content = file.read(MAX_FILE_BYTES + 1)
@@ -82,7 +82,7 @@ def lint_policy(
         name: The name of the file, or of the application.
         policy: The policy.
         accepted: The values of `--accept`.
-        hierarchies: The scopes that imply others, for each issuer; None where they are unknown.
+        hierarchies: The scopes that imply others.
         issuer_count: How many issuers are trusted.
     """
     findings = policy.lint(issuers=issuer_count, scope_implies=hierarchies)

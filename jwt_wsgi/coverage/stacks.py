@@ -25,6 +25,7 @@ _TRANSPARENT = (
     "jwt_wsgi.middleware.extraction.TokenExtractor",
     "jwt_wsgi.middleware.resource_metadata.ResourceMetadata",
     "jwt_wsgi.middleware.verification.TokenVerifier",
+    "jwt_wsgi.mcp.tool_authorizer.ToolAuthorizer",
 )
 
 

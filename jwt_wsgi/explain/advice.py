@@ -143,8 +143,8 @@ ADVICE: dict[str, str] = {
     ),
     "denied": "Nothing helps the caller: the rule is DENY. Change the rule if that is not meant.",
     "no_rule": (
-        "Write a rule that covers this path and this method. Where the rules of a path name "
-        "methods, and where a rule ends with {$}, everything else is refused."
+        "Write a rule that covers this path and this method, or name the tool in ToolAuthorizer. "
+        "Where rules name methods, and where a rule ends with {$}, everything else is refused."
     ),
     "insufficient_authentication": (
         "Send the user to the issuer to log in again, with the acr_values and max_age of the "
@@ -158,6 +158,26 @@ ADVICE: dict[str, str] = {
     "mount_unknown": (
         "Name the mount (SCRIPT_NAME) in Policy(mounts=[...]), or correct the server or proxy that "
         "sets it."
+    ),
+    "origin_not_allowed": (
+        "Name the page's origin in ToolAuthorizer(origins=[...]), exactly as the browser sends it. "
+        "Clients that are not pages send no header Origin."
+    ),
+    "message_malformed": (
+        "Send one JSON-RPC 2.0 message in UTF-8: no batch, no member twice, and all names in their "
+        "exact case. The log says what was found."
+    ),
+    "message_mismatch": (
+        "Send the headers Mcp-Method and Mcp-Name with the method and the name of the message in "
+        "the body, or leave them out."
+    ),
+    "length_required": (
+        "Send the header Content-Length. Chunked bodies need a server that sets "
+        "wsgi.input_terminated, such as gunicorn or waitress."
+    ),
+    "message_too_large": ("Send a smaller message, or raise ToolAuthorizer(max_bytes=...)."),
+    "content_type_unsupported": (
+        "Send Content-Type: application/json, in UTF-8, without Content-Encoding."
     ),
     "keys_unavailable": (
         "Make sure that this machine can fetch the issuer's keys: jwt-wsgi keys <issuer> says what "

@@ -7,7 +7,7 @@ contradicts it.
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Self
 from wsgiref.types import StartResponse, WSGIEnvironment
 
@@ -20,7 +20,7 @@ from jwt_wsgi.explain.credentials import describe_credentials, sources_of
 from jwt_wsgi.explain.explanation import Explanation, Response
 from jwt_wsgi.explain.stack import Observers, Stack, StackCopy, find_stack
 from jwt_wsgi.explain.step_names import step_names
-from jwt_wsgi.explain.token import TokenTrace
+from jwt_wsgi.explain.token import Step, TokenTrace
 from jwt_wsgi.explain.walk import Observation, deciding_match, describe_rule, steps_of
 from jwt_wsgi.introspection.introspection import Introspection
 from jwt_wsgi.issuer import Issuer
@@ -155,11 +155,8 @@ class Explainer:
         errors = seen.errors
         reported = seen.reported
         hint = _hint(seen.credentials, [*errors, *reported])
-        steps = steps_of(
-            seen, trace, self._now(seen), policy=self.policy, expected=self._expected_credentials
-        )
         return Explanation(
-            steps=tuple(steps),
+            steps=tuple(self._steps(seen, trace)),
             refusal=None if seen.reached or seen.is_outside else response,
             reason=errors[0].reason if errors else None,
             would_be=reported[0].reason if reported else None,
@@ -169,6 +166,13 @@ class Explainer:
             note=_note(seen),
             advice=self._advice([*errors, *reported], hint, match),
         )
+
+    def _steps(self, seen: Observation, trace: TokenTrace) -> Iterator[Step]:
+        yield from steps_of(
+            seen, trace, self._now(seen), policy=self.policy, expected=self._expected_credentials
+        )
+        if self._original.judges_tools(seen.environ):
+            yield Step("tool", None, "the rules of ToolAuthorizer", "the body is not read here")
 
     def _advice(
         self, errors: list[AuthError], hint: Hint | None, match: Match | None
@@ -185,6 +189,7 @@ class Explainer:
 
     def _copy(self, stack: Stack, clock: Callable[[], float] | None) -> None:
         """Take over the layers of a stack."""
+        self._original = stack
         self.policy = None if stack.authorizer is None else stack.authorizer.policy
         self.verifier = None if stack.verifier is None else stack.verifier.verifier
         sources = sources_of(stack.extractor)

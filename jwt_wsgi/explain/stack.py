@@ -11,6 +11,7 @@ from wsgiref.types import WSGIApplication, WSGIEnvironment
 
 from jwt_wsgi.client_certificates import ClientCertificate
 from jwt_wsgi.errors import AuthError
+from jwt_wsgi.mcp import ToolAuthorizer
 from jwt_wsgi.middleware.authorization import ScopeAuthorizer
 from jwt_wsgi.middleware.cors import CrossOrigin
 from jwt_wsgi.middleware.decisions import OnDecision
@@ -41,7 +42,7 @@ class _Found(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """The layers of one application, of each kind one at most.
+    """The layers of one application, of each kind one at most, but for `ToolAuthorizer`.
 
     Attributes:
         app: The outermost application.
@@ -49,6 +50,7 @@ class Stack:
         verifier: The `TokenVerifier`, or None.
         authorizer: The `ScopeAuthorizer`, or None.
         metadata: The innermost `ResourceMetadata` around these layers, or None.
+        tool_authorizers: The layers that read bodies, which are not copied.
     """
 
     app: Any
@@ -56,6 +58,11 @@ class Stack:
     verifier: TokenVerifier | None
     authorizer: ScopeAuthorizer | None
     metadata: ResourceMetadata | None = None
+    tool_authorizers: tuple[ToolAuthorizer, ...] = ()
+
+    def judges_tools(self, environ: WSGIEnvironment) -> bool:
+        """Return whether a `ToolAuthorizer` reads the body of a request that passes the layers."""
+        return any(layer.covers(environ) for layer in self.tool_authorizers)
 
 
 class Observers(NamedTuple):
@@ -113,6 +120,7 @@ def find_stack(app: Any) -> Stack:
         _first(found, TokenVerifier),
         _first(found, ScopeAuthorizer),
         _innermost_metadata(app),
+        tool_authorizers=tuple(each.layer for each in _walk(app, "", set(), (ToolAuthorizer,))),
     )
 
 

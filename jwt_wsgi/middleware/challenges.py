@@ -37,8 +37,19 @@ _SCOPE = re.compile(r"[!#-\[\]-~]+")
 _NOT_PRINTABLE = re.compile(r"[^ -~]")
 _QUOTED_PAIR = re.compile(r'(["\\])')
 
-#: Refusals of which the path or the method is the cause, so no credentials would help.
-_WITHOUT_CHALLENGE: Final = frozenset({"path_ambiguous", "method_ambiguous", "mount_unknown"})
+#: Refusals of which the path, the method or the body is the cause, so no credentials would help.
+_WITHOUT_CHALLENGE: Final = frozenset(
+    {
+        "path_ambiguous",
+        "method_ambiguous",
+        "mount_unknown",
+        "message_malformed",
+        "message_mismatch",
+        "length_required",
+        "message_too_large",
+        "content_type_unsupported",
+    }
+)
 
 #: The refusals that another token can help, so that the client must know who issues it.
 _STATUSES_WITH_METADATA: Final = (401, 403)

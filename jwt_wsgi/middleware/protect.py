@@ -192,10 +192,10 @@ def _issuers(
         members = [issuer]
     if not any(isinstance(member, str) for member in members):
         _refuse_beside("an Issuer: say it on the Issuer itself", audience, scope_implies)
-    if audience is None and resource is not None:
-        audience = resource.resource
     # Read once, because lists that can be read only once hold for every URL.
     implied = read_hierarchy(scope_implies).implied_scopes
+    if audience is None and resource is not None:
+        audience = resource.resource
     issuers: list[Trusted] = []
     for member in members:
         if isinstance(member, str):

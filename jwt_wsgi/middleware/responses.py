@@ -113,13 +113,24 @@ def refuse(
     environ: WSGIEnvironment,
     start_response: StartResponse,
     on_error: OnError | None,
+    ordinary: WSGIApplication | None = None,
 ) -> Iterable[bytes]:
-    """Answer `error`, with the application that the hook returns if it returns one."""
+    """Answer `error`, with the application that the hook returns if it returns one.
+
+    Args:
+        error: The refusal.
+        environ: The environ of the request.
+        start_response: As in PEP 3333.
+        on_error: The hook, or None.
+        ordinary: The application that answers without a hook; None is that of `respond`.
+    """
     replacement = None
     if on_error is not None:
         replacement = _replacement(error, environ, on_error)
     if replacement is not None:
         return replacement(environ, start_response)
+    if ordinary is not None:
+        return ordinary(environ, start_response)
     return _send(error, environ, start_response)
 
 

@@ -12,6 +12,7 @@ from jwt_wsgi.errors import InvalidToken, TemporarilyUnavailable
 from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.issuer_registry import IssuerRegistry, Resolver
 from jwt_wsgi.jose.claim_lookup import is_date
+from jwt_wsgi.request_body import media_type_of
 from jwt_wsgi.revocation import answers, denials
 from jwt_wsgi.revocation.deny_list import MARGIN, DenyList
 from jwt_wsgi.revocation.event_tokens import (
@@ -23,13 +24,7 @@ from jwt_wsgi.revocation.event_tokens import (
 )
 from jwt_wsgi.revocation.event_types import ENDING, LOGOUT, UNREAD, kind_of
 from jwt_wsgi.revocation.refusal import EventRefused, refusal_of
-from jwt_wsgi.revocation.request_body import (
-    FORM_TYPE,
-    SET_TYPE,
-    media_type_of,
-    read_form,
-    read_text,
-)
+from jwt_wsgi.revocation.request_body import FORM_TYPE, SET_TYPE, read_form, read_text
 from jwt_wsgi.revocation.subjects import SESSION, SUBJECT, Target, targets_of
 from jwt_wsgi.stores import StoreUnavailable
 

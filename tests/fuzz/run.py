@@ -13,7 +13,7 @@ from pathlib import Path
 
 FUZZ = Path(__file__).resolve().parent
 CORPUS = FUZZ.parents[1] / "build" / "fuzz"
-HARNESSES = ("compact", "signed", "keyset", "authorization", "proof")
+HARNESSES = ("compact", "signed", "keyset", "authorization", "proof", "mcp")
 
 
 def harness(name: str) -> Callable[[bytes], None]:

@@ -1,11 +1,13 @@
-"""`python -m matrix.launch <server> <port>`: the servers that have no command of their own, on loopback."""
+"""`python -m matrix.launch <server> <port> <module>`: the servers that have no command of their own, on loopback."""
 
 from __future__ import annotations
 
+import importlib
 import sys
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
-from matrix.served import application
+#: The application of the module that is named last.
+application = importlib.import_module(sys.argv[-1]).application
 
 
 class _Quiet(WSGIRequestHandler):
@@ -43,7 +45,7 @@ def werkzeug(port: int) -> None:
 
 
 if __name__ == "__main__":
-    _, chosen, number = sys.argv
+    _, chosen, number, _ = sys.argv
     {"wsgiref": wsgiref, "waitress": waitress, "cheroot": cheroot, "werkzeug": werkzeug}[chosen](
         int(number)
     )

@@ -23,17 +23,20 @@ START, ANSWER, END = 120, 30, 20
 
 GUNICORN = "-m gunicorn --bind 127.0.0.1:{port} --workers 1 --timeout 120 --log-level critical --worker-class"
 COMMANDS = {
-    "waitress": "-m matrix.launch waitress {port}",
-    "gunicorn sync": GUNICORN + " sync matrix.served:application",
-    "gunicorn gevent": GUNICORN + " gevent matrix.served:application",
-    "cheroot": "-m matrix.launch cheroot {port}",
-    "uwsgi": "{bin}/uwsgi --http-socket 127.0.0.1:{port} --module matrix.served --need-app --die-on-term"
+    "waitress": "-m matrix.launch waitress {port} {module}",
+    "gunicorn sync": GUNICORN + " sync {module}:application",
+    "gunicorn gevent": GUNICORN + " gevent {module}:application",
+    "cheroot": "-m matrix.launch cheroot {port} {module}",
+    "uwsgi": "{bin}/uwsgi --http-socket 127.0.0.1:{port} --module {module} --need-app --die-on-term"
     " --disable-logging --pythonpath {tests} --pythonpath {checkout} --home {home} --buffer-size 65535",
-    "wsgiref": "-m matrix.launch wsgiref {port}",
-    "werkzeug": "-m matrix.launch werkzeug {port}",
+    "wsgiref": "-m matrix.launch wsgiref {port} {module}",
+    "werkzeug": "-m matrix.launch werkzeug {port} {module}",
     "granian": "-m granian --interface wsgi --host 127.0.0.1 --port {port} --no-ws --workers 1"
-    " --log-level critical matrix.served:application",
+    " --log-level critical {module}:application",
 }
+
+#: More servers, which are as these are for everything but their bodies.
+VARIANTS = {"gunicorn gthread": GUNICORN + " gthread --threads 4 {module}:application"}
 
 
 class Answer(NamedTuple):
@@ -56,13 +59,15 @@ class Server(NamedTuple):
         fields = b"".join(f"{name}: {value}\r\n".encode("latin-1") for name, value in head.items())
         return self.send(line + b"\r\n" + fields + b"\r\n")
 
-    def send(self, octets: bytes) -> Answer:
-        """Send raw bytes."""
+    def send(self, octets: bytes, *, then_ends: bool = False) -> Answer:
+        """Send raw bytes, and end the client's side of the connection if it `then_ends`."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=ANSWER) as connection:
             received = b""
             # A server that refuses before it has read everything may reset the connection.
             with contextlib.suppress(ConnectionError):
                 connection.sendall(octets)
+                if then_ends:
+                    connection.shutdown(socket.SHUT_WR)
                 while len(received) < 1_000_000 and (piece := connection.recv(65536)):
                     received += piece
         return _parsed(received)
@@ -84,12 +89,17 @@ def _parsed(received: bytes) -> Answer:
 
 
 @contextlib.contextmanager
-def serving(name: str, environment: dict[str, str]) -> Iterator[Server]:
-    """Start this server, wait until it listens, and end it and its workers whatever happens."""
+def serving(
+    name: str, environment: dict[str, str], module: str = "matrix.served"
+) -> Iterator[Server]:
+    """Start this server with the `application` of a module, and wait until it listens.
+
+    It and its workers are ended whatever happens.
+    """
     with tempfile.TemporaryFile() as said:
         for attempt in range(3):
             port = free_port()
-            process = _start(name, port, environment, said)
+            process = _start(name, module, port, environment, said)
             try:
                 if _listens(process, port):
                     yield Server(name, port)
@@ -103,16 +113,17 @@ def serving(name: str, environment: dict[str, str]) -> Iterator[Server]:
 
 
 def _start(
-    name: str, port: int, environment: dict[str, str], said: object
+    name: str, module: str, port: int, environment: dict[str, str], said: object
 ) -> subprocess.Popen[bytes]:
     places = {
+        "module": module,
         "port": port,
         "bin": BIN,
         "tests": TESTS,
         "checkout": TESTS.parent,
         "home": BIN.parent,
     }
-    words = [word.format(**places) for word in COMMANDS[name].split()]
+    words = [word.format(**places) for word in (COMMANDS | VARIANTS)[name].split()]
     command = [sys.executable, *words] if words[0] == "-m" else words
     # A server that is ended by a signal cannot report its test coverage.
     kept = {
