@@ -55,7 +55,6 @@ class Verifier:
         issuers: The configured issuers of JWTs. Those that a resolver knows are not among them.
         introspection: The `Introspection` that is asked about opaque tokens, or None.
         scope_hierarchies: The scopes that imply others, for each issuer and each resolver.
-        has_resolvers: True if a resolver knows more issuers.
         is_revoked: The callback that says whether a token is revoked, or None.
         dpop: The options for DPoP, or None.
         client_certificates: True if tokens may be bound to a client certificate.
@@ -94,7 +93,6 @@ class Verifier:
         self.issuers = tuple(self._issuers.configured.values())
         self.introspection = self._issuers.introspection
         self.scope_hierarchies = self._issuers.scope_hierarchies
-        self.has_resolvers = bool(self._issuers.resolvers)
         if dpop is not None and not self._issuers.resolvers and self.introspection is None:
             check_proof_algorithms(self.issuers, dpop)
         self.trusted = len(self._issuers.names) + 2 * len(self._issuers.resolvers)
