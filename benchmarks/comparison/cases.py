@@ -163,10 +163,14 @@ def _headers(keys: Keyring, elsewhere: str) -> Iterator[Case]:
 
     jwk = {name: value for name, value in (own.jwk or {}).items() if name != "kid"}
     yield Case(theme, "the attacker's key in `jwk`", REFUSE, "RFC 8725 §3.10", forged(jwk=jwk))
-    yield Case(theme, "the same, without `kid`", REFUSE, "RFC 8725 §3.10", forged(jwk=jwk, kid=None))
+    yield Case(
+        theme, "the same, without `kid`", REFUSE, "RFC 8725 §3.10", forged(jwk=jwk, kid=None)
+    )
     yield Case(theme, "the attacker's `jku`", REFUSE, "RFC 8725 §3.10", forged(jku=elsewhere))
     yield Case(theme, "the attacker's `x5u`", REFUSE, "RFC 8725 §3.10", forged(x5u=elsewhere))
-    yield Case(theme, "an unknown `kid`, signed by the key", OPEN, "RFC 7515 §4.1.4", ours(kid="k99"))
+    yield Case(
+        theme, "an unknown `kid`, signed by the key", OPEN, "RFC 7515 §4.1.4", ours(kid="k99")
+    )
     empty_file = header(key, alg="HS256", kid="../../../../dev/null")
     path = tokens.signed_with_hmac(b"", empty_file, claims())
     yield Case(theme, "`kid` is the path of an empty file", REFUSE, "RFC 8725 §3.10", path)

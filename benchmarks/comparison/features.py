@@ -29,7 +29,10 @@ FEATURES: Mapping[str, Feature] = {
     "step_up": Feature("Step-up", r"insufficient_user_authentication"),
     "revocation": Feature("Revocation", r"revoked|blocklist|blacklist"),
     "policy": Feature("Rules by path", r""),
+    "cookies": Feature("Tokens in cookies", r""),
     "kit": Feature("Test kit", r""),
+    "clients": Feature("For clients", r""),
+    "post_quantum": Feature("Post-quantum", r"ML-DSA"),
     "encryption": Feature("Encrypted tokens", r"A256GCM"),
     "issuing": Feature("Issues tokens", r""),
     "async": Feature("async", r"\basync def\b"),
@@ -43,6 +46,17 @@ class Offer(NamedTuple):
     note: str = ""
 
 
+#: The features of the first table: what a resource server asks of a request.
+OF_REQUESTS = (
+    "proofs",
+    "certificates",
+    "introspection",
+    "metadata",
+    "step_up",
+    "revocation",
+    "policy",
+    "cookies",
+)
 #: A feature that is outside the library's job.
 OUTSIDE = "not its job"
 
@@ -56,15 +70,18 @@ OFFERS: Mapping[str, Mapping[str, Offer | str]] = {
         "step_up": Offer("jwt_wsgi:acr"),
         "revocation": Offer("jwt_wsgi.revocation:DenyList"),
         "policy": Offer("jwt_wsgi:Policy"),
+        "cookies": Offer("jwt_wsgi.sources:from_cookie"),
         "kit": Offer("jwt_wsgi.testing:LocalIssuer"),
+        "post_quantum": Offer("jwt_wsgi.jose.algorithms:ALGORITHMS"),
         "issuing": OUTSIDE,
+        "clients": OUTSIDE,
     },
     "pyjwt": {
         **dict.fromkeys(
             ("proofs", "certificates", "introspection", "metadata", "step_up"), OUTSIDE
         ),
         "revocation": OUTSIDE,
-        "policy": OUTSIDE,
+        **dict.fromkeys(("policy", "cookies", "clients"), OUTSIDE),
         "kit": Offer("jwt:encode", "signs tokens"),
         "issuing": Offer("jwt:encode", "signs them"),
     },
@@ -73,7 +90,7 @@ OFFERS: Mapping[str, Mapping[str, Offer | str]] = {
             ("proofs", "certificates", "introspection", "metadata", "step_up"), OUTSIDE
         ),
         "revocation": OUTSIDE,
-        "policy": OUTSIDE,
+        **dict.fromkeys(("policy", "cookies", "clients"), OUTSIDE),
         "kit": Offer("joserfc.jwt:encode", "signs tokens"),
         "encryption": Offer("joserfc.jwe:decrypt_compact"),
         "issuing": Offer("joserfc.jwt:encode", "signs them"),
@@ -88,6 +105,7 @@ OFFERS: Mapping[str, Mapping[str, Offer | str]] = {
         "kit": Offer("authlib.jose:jwt", "signs tokens"),
         "encryption": Offer("authlib.jose:JsonWebEncryption", "outside its protectors"),
         "issuing": Offer("authlib.oauth2:AuthorizationServer"),
+        "clients": Offer("authlib.oauth2.client:OAuth2Client"),
         "async": Offer(
             "authlib.integrations.base_client.async_app:AsyncOAuth2Mixin", "for clients"
         ),
@@ -106,6 +124,7 @@ OFFERS: Mapping[str, Mapping[str, Offer | str]] = {
         "revocation": Offer(
             "flask_jwt_extended:JWTManager.token_in_blocklist_loader", "you keep the list"
         ),
+        "cookies": Offer("flask_jwt_extended:set_access_cookies"),
         "kit": Offer("flask_jwt_extended:create_access_token", "signs tokens"),
         "issuing": Offer("flask_jwt_extended:create_refresh_token"),
     },
@@ -119,11 +138,10 @@ OFFERS: Mapping[str, Mapping[str, Offer | str]] = {
     "pydpop": {
         "proofs": Offer("pydpop:verify_proof"),
         **dict.fromkeys(("certificates", "introspection", "step_up", "revocation"), OUTSIDE),
-        "metadata": OUTSIDE,
-        "policy": OUTSIDE,
-        "encryption": OUTSIDE,
+        **dict.fromkeys(("metadata", "policy", "cookies", "encryption", "issuing"), OUTSIDE),
         "kit": Offer("pydpop:generate_proof", "makes proofs"),
-        "issuing": Offer("pydpop:generate_proof", "proofs, for clients"),
+        "clients": Offer("pydpop:generate_proof", "makes proofs"),
+        "post_quantum": Offer("pydpop:COMPOSITE_ALGS", "proofs by ML-DSA and ES256"),
         "async": Offer("pydpop.integrations:__name__", "Starlette, aiohttp"),
     },
     "mcp": {
@@ -131,8 +149,8 @@ OFFERS: Mapping[str, Mapping[str, Offer | str]] = {
         "metadata": Offer("mcp.server.auth.routes:create_protected_resource_routes"),
         "revocation": Offer("mcp.server.auth.settings:RevocationOptions", "of its own server's"),
         "issuing": Offer("mcp.server.auth.provider:OAuthAuthorizationServerProvider"),
-        "policy": OUTSIDE,
-        "encryption": OUTSIDE,
+        "clients": Offer("mcp.client.auth:OAuthClientProvider"),
+        **dict.fromkeys(("policy", "cookies", "encryption"), OUTSIDE),
         "async": Offer("mcp.server.auth.middleware.bearer_auth:RequireAuthMiddleware"),
     },
 }

@@ -102,9 +102,7 @@ def _exists(name: str) -> bool:
 
 
 def _occurring(installed: metadata.Distribution, words: Mapping[str, str]) -> list[str]:
-    texts = [
-        path.read_text(encoding="utf-8") for path in _paths(installed) if path.suffix == ".py"
-    ]
+    texts = [path.read_text(encoding="utf-8") for path in _paths(installed) if path.suffix == ".py"]
     return [
         name
         for name, pattern in words.items()

@@ -31,7 +31,9 @@ def cases(keys: Keyring) -> Iterator[Case]:
     escaped = head.replace(b'"alg"', b'"\\u0061lg"')
     yield Case(THEME, "an escaped name in the header", ACCEPT, "RFC 8259 §7", heading(escaped))
     escaped_body = body.replace(b'"aud"', b'"\\u0061ud"')
-    yield Case(THEME, "an escaped name in the payload", ACCEPT, "RFC 8259 §7", payload(escaped_body))
+    yield Case(
+        THEME, "an escaped name in the payload", ACCEPT, "RFC 8259 §7", payload(escaped_body)
+    )
     twice = body[:-1] + b',"aud":"https://other.example.com"}'
     yield Case(THEME, "`aud` twice, the last is wrong", REFUSE, "RFC 7519 §4", payload(twice))
     right = b'{"aud":"https://other.example.com",' + body[1:]

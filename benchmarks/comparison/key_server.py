@@ -16,6 +16,15 @@ DISCOVERY = "/.well-known/openid-configuration"
 SLOW = 2.0
 
 
+class _QuietServer(ThreadingHTTPServer):
+    """A server that says nothing of clients that hang up."""
+
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """Print nothing."""
+
+
 class KeyServer:
     """The endpoint. A context manager.
 
@@ -24,6 +33,7 @@ class KeyServer:
         mode: "fine", "down" (status 503), "slow", "garbage" (HTML with status 200), or "empty" (a
             set without keys).
         requests: The number of requests by path.
+        strays: The number of requests for other paths; `reset` leaves it alone.
     """
 
     def __init__(self, issuer: str) -> None:
@@ -31,8 +41,8 @@ class KeyServer:
         self.keys: list[dict[str, Any]] = []
         self.mode = "fine"
         self.requests: Counter[str] = Counter()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
+        self.strays = 0
+        self._server = _QuietServer(("127.0.0.1", 0), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
 
     def __enter__(self) -> Self:
@@ -54,6 +64,12 @@ class KeyServer:
         self.mode = "fine"
         self.requests = Counter()
 
+    def count(self, path: str) -> None:
+        """Count a request."""
+        self.requests[path] += 1
+        if path not in (JWKS, DISCOVERY):
+            self.strays += 1
+
     def document(self, path: str) -> bytes:
         """Return the document at a path."""
         if path == DISCOVERY:
@@ -69,7 +85,7 @@ class KeyServer:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                site.requests[self.path] += 1
+                site.count(self.path)
                 if site.mode == "slow":
                     time.sleep(SLOW)
                 body = site.document(self.path)

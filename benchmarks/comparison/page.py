@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from benchmarks.comparison import page_texts, scores, verdicts
-from benchmarks.comparison.features import FEATURES
+from benchmarks.comparison.features import FEATURES, OF_REQUESTS
 from benchmarks.comparison.peers import OWN, PEERS
 
 Json = Mapping[str, Any]
@@ -71,23 +71,27 @@ def _titled(results: Json, part: str) -> Iterator[tuple[str, str, Any]]:
 
 
 def _versions(results: Json) -> str:
-    rows = [
-        (
+    rows = []
+    for name, title, inspection in _titled(results, "inspection"):
+        row = (
             title,
             inspection["version"],
             inspection["licence"],
+            inspection["python"],
+            ", ".join(results["libraries"][name]["frameworks"]) or "–",
             inspection["distributions"],
             f"{inspection['megabytes']:.1f} MB",
             "yes" if inspection["typed"] else "no",
         )
-        for _, title, inspection in _titled(results, "inspection")
-    ]
-    heads = ("Library", "Version", "Licence", "Installs", "Size", "Typed")
+        rows.append(row)
+    heads = (
+        "Library", "Version", "Licence", "Python", "Compared in", "Installs", "Size", "Typed",
+    )  # fmt: skip
     return section(page_texts.VERSIONS, table(heads, rows))
 
 
 def _tokens(results: Json) -> str:
-    rows = []
+    rows: list[Sequence[object]] = []
     for name, title, given in _titled(results, "tokens"):
         if given is None:
             rows.append((title, "not its job", "–", "–", "–", "–"))
@@ -111,8 +115,15 @@ def _tokens(results: Json) -> str:
     first = table(heads, rows)
     second = table(("Token", "Right", "Other answers"), verdicts.disagreements(results))
     third = table(("Token", "Source", "Accepted by", "Refused by"), verdicts.open_cases(results))
-    body = f"{first}\n\n{page_texts.DISAGREEMENTS.strip()}\n\n{second}"
-    return section(page_texts.TOKENS, f"{body}\n\n{page_texts.OPEN.strip()}\n\n{third}")
+    parts = (
+        first,
+        verdicts.strays(results),
+        page_texts.DISAGREEMENTS.strip(),
+        second,
+        page_texts.OPEN.strip(),
+        third,
+    )
+    return section(page_texts.TOKENS, "\n\n".join(parts))
 
 
 def _refusals(results: Json) -> str:
@@ -209,12 +220,18 @@ def _proofs(results: Json) -> str:
 
 
 def _features(results: Json) -> str:
-    heads = ("Library", *(feature.title for feature in FEATURES.values()))
+    others = [name for name in FEATURES if name not in OF_REQUESTS]
+    tables = [_features_of(results, OF_REQUESTS), _features_of(results, others)]
+    return section(page_texts.FEATURES, "\n\n".join(tables))
+
+
+def _features_of(results: Json, names: Sequence[str]) -> str:
+    heads = ("Library", *(FEATURES[name].title for name in names))
     rows = [
-        (title, *(verdicts.feature(cells[name]) for name in FEATURES))
+        (title, *(verdicts.feature(cells[name]) for name in names))
         for _, title, cells in _titled(results, "features")
     ]
-    return section(page_texts.FEATURES, table(heads, rows))
+    return table(heads, rows)
 
 
 def _speed(results: Json) -> str:

@@ -12,13 +12,13 @@ INTRODUCTION = """
 
 **The others have other jobs.** PyJWT and joserfc decode and sign tokens, in any program, and leave requests to you; joserfc also encrypts. Authlib is a toolkit for all sides of OAuth: clients, authorization servers, and decorators for resources. auth0-api-python verifies tokens of Auth0 in asynchronous applications. Flask-JWT-Extended and DRF SimpleJWT issue the tokens of your own application, with refresh tokens and logout, and verify those of others too. pydpop makes and verifies DPoP proofs alone, also for clients. The MCP SDK's middleware protects MCP servers, and you bring the verification of tokens.
 
-**Choose another one** if your application is asynchronous (FastAPI, Starlette: auth0-api-python, the MCP SDK, or PyJWT or joserfc in a dependency of your own); if you decode tokens outside of requests, such as in a worker (PyJWT, joserfc); if your Django or Flask application signs its own users in and wants tokens for them (DRF SimpleJWT, Flask-JWT-Extended); if you need an authorization server or a client (Authlib); or if tokens are encrypted (joserfc, Authlib).
+**Choose another one** if your application is asynchronous (FastAPI, Starlette: auth0-api-python, the MCP SDK, or PyJWT or joserfc in a dependency of your own); if you need a decoder alone, for JWTs of your own kinds (PyJWT, joserfc); if your Django or Flask application signs its own users in and wants tokens for them (DRF SimpleJWT, Flask-JWT-Extended); if you need an authorization server or a client (Authlib); or if tokens are encrypted (joserfc, Authlib).
 """
 
 VERSIONS = """
 ## The libraries
 
-"Installs" counts the distributions that pip installs, the library itself included, with the extra that its documentation names for public keys. "Size" is the size of their files. auth0-api-python has pre-releases only.
+"Installs" counts the distributions that pip installs, the library itself included, with the extra that its documentation names: for public keys, and `speed` for jwt-wsgi. "Size" is the size of their files. "Compared in" names the frameworks in which the tables below run the library; most protect more. auth0-api-python has pre-releases only.
 """
 
 BETTER = """
@@ -30,7 +30,7 @@ These lines come from the tables below: a feature that jwt-wsgi does not offer, 
 TOKENS = """
 ## Tokens
 
-Each library is set up to accept access tokens of one issuer for one audience, with RS256 alone, as its documentation says. Then it is given tokens of all kinds. A case counts where a specification has an answer: MUST or MUST NOT, or a type that the specification gives. PyJWT and joserfc leave the kind of a token (`typ`) to their callers, so those cases do not count for them. "Other errors" are exceptions that are not of the library's own class, such as `TypeError`: an application that catches the library's errors answers such a token with status 500. Flask-JWT-Extended gets its key as PEM and ignores `kid`.
+Each library is set up to accept access tokens of one issuer for one audience, with RS256 alone, as its documentation says. Then it is given tokens of all kinds. A case counts where a specification has an answer: MUST or MUST NOT, or a type that the specification gives. PyJWT and joserfc leave the kind of a token (`typ`) to their callers, so those cases do not count for them. "Other errors" are exceptions that are not of the library's own class, such as `TypeError`: an application that catches the library's errors answers such a token with status 500. Flask-JWT-Extended gets its key as PEM and ignores `kid`. joserfc, and Authlib with it, refuses unknown members of the header by default; an option of joserfc's registry allows them. PyJWT and joserfc warn about keys that are too short; the option `enforce_minimum_key_length` of PyJWT refuses them.
 """
 
 DISAGREEMENTS = """
@@ -78,7 +78,7 @@ FEATURES = """
 SPEED = """
 ## Speed
 
-The cost of one RS256 token – signature, issuer, audience, expiry, one scope – over the cost of the bare signature check with cryptography in the same process. The first number is the median of {rounds} rounds, with the lowest and the highest round. Libraries take turns, batch by batch and round by round, and the clock counts the time of the process. jwt-wsgi remembers tokens that it has verified, so the same token again costs no signature; the others verify it again. The MCP SDK has no verification of its own, and pydpop verifies no tokens. [Performance](performance.md) has more figures.
+The cost of one RS256 token – signature, issuer, audience, expiry, one scope – over the cost of the bare signature check with cryptography in the same process. The first number is the median of {rounds} rounds, with the lowest and the highest round. Libraries take turns, batch by batch and round by round, and the clock counts the time of the process. jwt-wsgi remembers tokens that it has verified, so the same token again costs no signature; the others verify it again. The MCP SDK has no verification of its own, and pydpop verifies no tokens. PyJWT is measured with its client for keys, which reads each token once more; without it, it costs less. [Performance](performance.md) has more figures.
 """
 
 METHOD = """

@@ -16,7 +16,7 @@ class Peer(NamedTuple):
         title: Its name, as the page shows it.
         distribution: Its name on PyPI, and of its file in `requirements/`.
         adapter: The module of its adapter.
-        extra: The extra that its documentation recommends for public keys.
+        extra: The extra that its documentation recommends: for public keys, or for speed.
         jobs: Which of `JOBS` it has.
     """
 
@@ -32,7 +32,7 @@ OWN = "jwt-wsgi"
 PEERS: Mapping[str, Peer] = {
     peer.distribution: peer
     for peer in (
-        Peer("jwt-wsgi", OWN, "jwt_wsgi", "", JOBS),
+        Peer("jwt-wsgi", OWN, "jwt_wsgi", "speed", JOBS),
         Peer("PyJWT", "pyjwt", "pyjwt", "crypto", ("tokens", "keys")),
         Peer("joserfc", "joserfc", "joserfc", "", ("tokens",)),
         Peer("Authlib", "authlib", "authlib", "", ("tokens", "refusals", "paths", "policy")),

@@ -78,7 +78,8 @@ def _malformed(prover: Prover) -> Iterator[ProofCase]:
     yield _bad(prover, "two headers", 1, proof(), proof())
     yield _bad(prover, "not a token", 2, "abc")
     for claim in ("jti", "htm", "htu", "iat", "ath"):
-        yield _bad(prover, f"no `{claim}`", 3, proof(**{claim: None}))
+        without: Json = {claim: None}
+        yield _bad(prover, f"no `{claim}`", 3, proof(**without))
     yield _bad(prover, "another `typ`", 4, proof(header={"typ": "JWT"}))
     none = proof(header={"alg": "none"}).rpartition(".")[0] + "."
     yield _bad(prover, "`alg` is none", 5, none)
@@ -98,7 +99,9 @@ def _for_another_request(prover: Prover) -> Iterator[ProofCase]:
     now = int(time.time())
     yield _bad(prover, "another `htm`", 8, proof(htm="POST"))
     yield _bad(prover, "`htm` in small letters", 8, proof(htm="get"))
-    yield _bad(prover, "another host in `htu`", 9, proof(htu="https://evil.example.com/api/private"))
+    yield _bad(
+        prover, "another host in `htu`", 9, proof(htu="https://evil.example.com/api/private")
+    )
     yield _bad(prover, "another path in `htu`", 9, proof(htu=URL + "-scoped"))
     yield _bad(prover, "http in `htu`", 9, proof(htu=URL.replace("https", "http")))
     yield _bad(prover, "`iat` an hour ago", 11, proof(iat=now - 3600))

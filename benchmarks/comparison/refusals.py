@@ -99,7 +99,10 @@ def _requests(keys: Keyring) -> dict[str, Json]:
             "headers": [("Authorization", "Bearer   ")],
         },
         "two words": _request("/api/private", f"{good} {good}"),
-        "two headers": {"path": "/api/private", "headers": [("Authorization", f"Bearer {good}")] * 2},
+        "two headers": {
+            "path": "/api/private",
+            "headers": [("Authorization", f"Bearer {good}")] * 2,
+        },
         "bytes above 127": _request("/api/private", "\xff\xfe\xfd.\xe9.\xff"),
         "dots": _request("/api/private", ".." * 10),
     }

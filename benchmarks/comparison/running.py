@@ -54,8 +54,11 @@ class Run:
         observed: Json = {"inspection": self._inspect(peer)}
         observed["features"] = features.cells(peer.distribution, observed["inspection"])
         if "tokens" in peer.jobs:
+            strays = self._server.strays
             observed["tokens"] = self._tokens(peer)
-            observed["fetched elsewhere"] = self._server.requests[ELSEWHERE]
+            observed["strays"] = self._server.strays - strays
+        with self._prepared(peer) as (_, prepared):
+            observed["frameworks"] = prepared["frameworks"]
         if "refusals" in peer.jobs:
             observed["refusals"] = self._in_frameworks(peer, "refusals")
         if "paths" in peer.jobs:
@@ -110,7 +113,12 @@ class Run:
         """Return the tables of cases, without their tokens."""
         return {
             "cases": [
-                {"theme": case.theme, "title": case.title, "right": case.right, "source": case.source}
+                {
+                    "theme": case.theme,
+                    "title": case.title,
+                    "right": case.right,
+                    "source": case.source,
+                }
                 for case in self.cases
             ],
             "proof cases": [

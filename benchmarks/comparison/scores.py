@@ -35,10 +35,10 @@ def is_right(case: Json, answer: Json) -> bool:
     """Return True for the right answer. Where the case is open, each is right but other errors."""
     outcome = answer["outcome"]
     if case["right"] == OPEN:
-        return outcome != "crashed"
+        return bool(outcome != "crashed")
     if case["right"] == ACCEPT:
         return bool(outcome == "accepted")
-    return outcome in REFUSALS
+    return bool(outcome in REFUSALS)
 
 
 def answers(results: Json, name: str) -> dict[str, Json]:

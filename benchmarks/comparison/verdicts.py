@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -130,6 +131,17 @@ def open_cases(results: Json) -> Iterator[tuple[str, str, str, str]]:
         yield case["title"], case["source"], ", ".join(accepted) or "–", ", ".join(refused) or "–"
 
 
+def strays(results: Json) -> str:
+    """Return the sentence about libraries that fetched from a URL that a token named."""
+    names = [
+        PEERS[name].title
+        for name, library in results["libraries"].items()
+        if library.get("strays", 0) > 0
+    ]
+    fetched = ", ".join(names) or "no library"
+    return f"Fetched from the URL that a token named in `jku` or `x5u`: {fetched}."
+
+
 def better_elsewhere(results: Json) -> str:
     """Return the section about the cells in which another library does more than jwt-wsgi."""
     lines = [*_features_elsewhere(results), *_figures_elsewhere(results)]
@@ -148,7 +160,8 @@ def _features_elsewhere(results: Json) -> Iterator[str]:
             if peer != OWN and library["features"][name]["mark"] in ("yes", "in part")
         ]
         if others:
-            yield f"**{what.title}** – jwt-wsgi: no. Offered by {', '.join(others)}."
+            mark = own[name]["mark"]
+            yield f"**{what.title}** – jwt-wsgi: {mark}. Offered by {', '.join(others)}."
 
 
 def _with_note(peer: str, cell: Json) -> str:
@@ -168,6 +181,7 @@ def _figures_elsewhere(results: Json) -> Iterator[str]:
         ]
         if smaller:
             yield f"**Size** – jwt-wsgi {text.format(mine)}. Less: {', '.join(smaller)}."
+    yield from _older_pythons(results)
     recovers = own["keys"]["first"]["recovers"]
     sooner = [
         f"{PEERS[name].title} ({after(library['keys']['first']['recovers'])})"
@@ -182,6 +196,26 @@ def _figures_elsewhere(results: Json) -> Iterator[str]:
     yield from _fewer_fetches(results)
     for kind, text in (("fresh", "A new token"), ("seen", "The same token again")):
         yield from _faster(results, kind, text)
+
+
+def _older_pythons(results: Json) -> Iterator[str]:
+    libraries = results["libraries"]
+    mine = _least_python(libraries[OWN])
+    older = [
+        f"{PEERS[name].title} (3.{_least_python(library)})"
+        for name, library in libraries.items()
+        if _least_python(library) < mine
+    ]
+    if older:
+        yield f"**Older Pythons** – jwt-wsgi needs 3.{mine}. Less: {', '.join(older)}."
+
+
+def _least_python(library: Json) -> int:
+    """Return the minor version of the least Python 3."""
+    least = re.search(r">=3\.(\d+)", library["inspection"]["python"])
+    if least is None:
+        raise ValueError(f"Requires-Python {library['inspection']['python']!r} names no version")
+    return int(least[1])
 
 
 def _is_sooner(library: Json, recovers: int | None) -> bool:

@@ -143,15 +143,7 @@ class Worker:
 
 
 #: The orders: methods of `Worker`.
-ORDERS = (
-    "prepare",
-    "advance",
-    "verify",
-    "respond",
-    "respond_with_proofs",
-    "measure",
-    "inspect",
-)
+ORDERS = ("prepare", "advance", "verify", "respond", "respond_with_proofs", "measure", "inspect")
 
 
 def _secrets(request: Mapping[str, Any]) -> list[str]:

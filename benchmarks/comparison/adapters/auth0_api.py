@@ -30,7 +30,7 @@ class Auth0(Adapter):
     """
 
     own_errors = (BaseAuthError,)
-    frameworks = ("none: yours sends its errors",)
+    frameworks = ("its errors, sent by you",)
 
     def prepare(self, profile: Profile) -> None:
         if profile.algorithm != "RS256":

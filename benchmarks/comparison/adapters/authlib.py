@@ -50,7 +50,7 @@ class Authlib(Adapter):
 
     def _django_app(self) -> Any:
         django_site.configure()
-        from django.http import HttpResponse
+        from django.http import HttpResponse  # type: ignore[import-untyped]
 
         protector = DjangoProtector()
         protector.register_token_validator(self._validator)

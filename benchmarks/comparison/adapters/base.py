@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -132,7 +131,7 @@ def environ_of(request: Mapping[str, Any]) -> dict[str, Any]:
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": "https",
         "wsgi.input": io.BytesIO(),
-        "wsgi.errors": open(os.devnull, "w"),  # noqa: SIM115 (ends with the environ)
+        "wsgi.errors": io.StringIO(),
         "wsgi.multithread": False,
         "wsgi.multiprocess": False,
         "wsgi.run_once": False,

@@ -11,7 +11,7 @@ from benchmarks.comparison.adapters.base import FORGOTTEN
 
 def configure(**settings: Any) -> None:
     """Configure Django, before anything of it is imported that reads settings."""
-    from django.conf import settings as django_settings
+    from django.conf import settings as django_settings  # type: ignore[import-untyped]
 
     django_settings.configure(
         SECRET_KEY="k" * 50,
@@ -25,10 +25,10 @@ def configure(**settings: Any) -> None:
 
 def application(private: Any, scoped: Any, forgotten: Any = None) -> Any:
     """Return the WSGI application of a site with these views."""
-    import django
-    from django.core.wsgi import get_wsgi_application
-    from django.http import HttpResponse
-    from django.urls import path
+    import django  # type: ignore[import-untyped]
+    from django.core.wsgi import get_wsgi_application  # type: ignore[import-untyped]
+    from django.http import HttpResponse  # type: ignore[import-untyped]
+    from django.urls import path  # type: ignore[import-untyped]
 
     def open_view(request: Any) -> Any:
         return HttpResponse(FORGOTTEN)

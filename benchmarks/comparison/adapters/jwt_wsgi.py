@@ -66,9 +66,7 @@ class JWTWSGI(Adapter):
     def respond_with_proofs(self, request: Mapping[str, Any]) -> Answer:
         if "proofs" not in self._apps:
             secret = self._profile.nonce_secret
-            proofs = DPoP(
-                "https://api.example.com", nonces=DPoPNonces(secret) if secret else None
-            )
+            proofs = DPoP("https://api.example.com", nonces=DPoPNonces(secret) if secret else None)
             self._apps["proofs"] = protect(
                 _inner("WSGI"), issuer=self._issuer, rules=self._rules, dpop=proofs
             )
@@ -80,7 +78,7 @@ def _inner(framework: str) -> Any:
         return flask_app(as_it_is, as_it_is)
     if framework == "Django":
         django_site.configure()
-        from django.http import HttpResponse
+        from django.http import HttpResponse  # type: ignore[import-untyped]
 
         def private(request: Any) -> Any:
             return HttpResponse(PRIVATE)

@@ -49,7 +49,7 @@ class SimpleJWT(Adapter):
                 "TOKEN_TYPE_CLAIM": None,
             },
         )
-        import django
+        import django  # type: ignore[import-untyped]
 
         django.setup()
         from rest_framework.decorators import api_view
