@@ -409,13 +409,12 @@ def test_the_key_server_fails_on_command_and_counts(server, mode, status, body):
     assert server.requests == {JWKS: 1}
 
 
-def test_the_clock_of_a_worker_moves_without_waiting(prepared):
+def test_the_clock_of_a_worker_moves_without_waiting(prepared, keys):
     channel = prepared()
-    started = time.monotonic()
-    channel.tell("advance", seconds=tokens.LIFETIME + 3600)
-    token = tokens.good(tokens.SigningKey("RS256", "k1"))
-    assert channel.tell("verify", token=token)["outcome"] in ("refused", "unavailable")
-    assert time.monotonic() - started < 60
+    token = tokens.good(keys.keys["RS256"], exp=int(time.time()) + 1800)
+    assert channel.tell("verify", token=token)["outcome"] == "accepted"
+    channel.tell("advance", seconds=3600)
+    assert channel.tell("verify", token=token)["outcome"] == "refused"
 
 
 def test_headers_that_stand_twice_are_joined_by_a_comma():
@@ -459,3 +458,65 @@ def test_a_wrong_answer_of_jwt_wsgi_ends_with_status_1(tmp_path, monkeypatch, ca
     program.RESULTS.write_text(json.dumps(wrong), encoding="utf-8")
     assert program.main(["--page"]) == 1
     assert "expired" in capsys.readouterr().err
+
+
+class OpenChannel:
+    """A library that protects nothing: every request reaches its handler."""
+
+    def __init__(self, **answer):
+        self.answer = {"status": 200, "headers": [], "body": base.PRIVATE, **answer}
+
+    def tell(self, order, **arguments):
+        return {"offered": True, "leaks": False, "logs": False, **self.answer}
+
+
+def test_requests_that_reach_a_handler_are_listed_by_method_and_spelling():
+    seen = paths.observe(OpenChannel(), "Flask")
+    assert len(seen["reached"]) == seen["requests"] == len(paths.SPELLINGS) * len(paths.METHODS)
+    assert "HEAD /api/private" in seen["reached"]
+
+
+def test_a_route_that_nobody_protects_is_found_open():
+    assert paths.observe(OpenChannel(body=base.FORGOTTEN), "Flask")["forgotten"]
+
+
+def test_a_library_that_does_not_accept_the_good_token_ends_the_run(keys, table):
+    with pytest.raises(RuntimeError, match="good token"):
+        refusals.observe(OpenChannel(status=500), "Flask", keys, table)
+
+
+def test_a_library_that_leaks_tokens_is_found(keys, table):
+    seen = refusals.observe(OpenChannel(leaks=True, logs=True), "Flask", keys, table)
+    assert seen["leaks"] == {"answer": True, "log": True}
+    assert seen["no token"] == {"status": 200, "missing": "401 is right"}
+
+
+def _changed(name, path, value):
+    results = json.loads(json.dumps(RESULTS))
+    part = results["libraries"][name]
+    for step in path[:-1]:
+        part = part[step]
+    part[path[-1]] = value
+    return results
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("features", "step_up", "mark"), "yes"),
+        (("inspection", "distributions"), 1),
+        (("inspection", "python"), ">=3.1"),
+        (("keys", "flood", "fetches"), -1),
+        (("keys", "first", "recovers"), -1),
+        (("speed", "fresh"), [1.0] * len(LIBRARIES["pyjwt"]["speed"]["bare"])),
+        (("speed", "seen"), [1.0] * len(LIBRARIES["pyjwt"]["speed"]["bare"])),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_where_another_library_does_more_the_page_says_so(path, value):
+    results = _changed("pyjwt", path, value)
+    if path[0] == "features":
+        results["libraries"][OWN]["features"]["step_up"]["mark"] = "no"
+    lines = verdicts.better_elsewhere(results).splitlines()
+    new = set(lines) - set(verdicts.better_elsewhere(RESULTS).splitlines())
+    assert any("PyJWT" in line for line in new)
