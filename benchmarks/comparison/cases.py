@@ -279,7 +279,7 @@ def _kinds(keys: Keyring) -> Iterator[Case]:
     yield Case(theme, "`typ` is `AT+JWT`", ACCEPT, "RFC 7515 §4.1.9", kind("AT+JWT"))
     yield Case(theme, "`typ` is `JWT`", OPEN, "RFC 9068 §4, RFC 7519 §5.1", kind("JWT"))
     yield Case(theme, "no `typ`", OPEN, "RFC 9068 §4, RFC 7519 §5.1", kind(None))
-    for typ in ("logout+jwt", "dpop+jwt", "secevent+jwt", "oauth-authz-req+jwt"):
+    for typ in ("logout+jwt", "dpop+jwt"):
         yield Case(theme, f"`typ` is `{typ}`", REFUSE, "RFC 8725 §3.12, RFC 9068 §4", kind(typ))
     yield Case(theme, "`typ` is a number", REFUSE, "RFC 7515 §4.1.9", kind(1))
     id_token = kind("JWT", nonce="n", at_hash="h", auth_time=1, scope=None)

@@ -8,6 +8,7 @@ from typing import Any
 from benchmarks.comparison import page_texts, scores, verdicts
 from benchmarks.comparison.features import FEATURES, OF_REQUESTS
 from benchmarks.comparison.peers import OWN, PEERS
+from benchmarks.comparison.proofs import REPLAY
 
 Json = Mapping[str, Any]
 
@@ -200,19 +201,22 @@ def _proofs(results: Json) -> str:
     for name, title, seen in _titled(results, "proofs"):
         if seen is None:
             cell = results["libraries"][name]["features"]["proofs"]["mark"]
-            rows.append((title, "not offered" if cell == "no" else cell, "–", "–", "–"))
+            word = "not offered" if cell == "no" else cell
+            rows.append((title, word, "–", "–", "–", "–"))
             continue
         outcomes = seen["outcomes"]
         passed = [t for t, passes in right.items() if not passes and outcomes[t] == "passed"]
+        passed = [title for title in passed if title != REPLAY]
         refused = [t for t, passes in right.items() if passes and outcomes[t] != "passed"]
         failed = [t for t, outcome in outcomes.items() if outcome == "failed"]
         cells = (verdicts.listed(passed), verdicts.listed(refused), verdicts.listed(failed))
-        rows.append((title, *cells, seen["nonces"]))
+        rows.append((title, *cells, outcomes[REPLAY], seen["nonces"]))
     heads = (
         "Library",
-        "Accepts what it must refuse",
-        "Refuses what it must accept",
+        "Accepts what it should refuse",
+        "Refuses what it should accept",
         "Status 500",
+        "The same proof again",
         "Nonces",
     )
     text = page_texts.PROOFS.format(count=len(right))

@@ -66,7 +66,7 @@ PATHS = """
 PROOFS = """
 ## DPoP
 
-{count} requests with a DPoP-bound token, one for each check of RFC 9449 §4.3 and some for §7 and §11.1. pydpop verifies the proof; the verification of the token beside it is left to you, and with it the scheme that the token came under.
+{count} requests with a DPoP-bound token, one for each check of RFC 9449 §4.3 and some for §7. That the same proof is refused the second time is what a server can do (§11.1). The form of `htu` with capitals and a port is a SHOULD. pydpop verifies the proof; the verification of the token beside it is left to you, and with it the scheme that the token came under.
 """
 
 FEATURES = """
@@ -84,5 +84,5 @@ The cost of one RS256 token – signature, issuer, audience, expiry, one scope �
 METHOD = """
 ## How this is made
 
-The pinned versions are in `benchmarks/comparison/requirements/`, the use of each library in `benchmarks/comparison/adapters/`, and the tokens in `benchmarks/comparison/cases.py` and its neighbours. `make compare COMPARE_ARGS='--only pyjwt'` repeats one library. If a library is used in another way than its documentation says, that is a mistake here: please report it.
+The pinned versions are in `benchmarks/comparison/requirements/`, the use of each library in `benchmarks/comparison/adapters/`, and the tokens in `benchmarks/comparison/cases.py` and its neighbours. `make compare COMPARE_ARGS='--only pyjwt'` repeats one library. If a library is used in another way than its documentation says, that is a mistake here: please report it. [Differences](../tests/differences.md) lists where random tokens, keys and rules show a difference between jwt-wsgi and three of these libraries.
 """

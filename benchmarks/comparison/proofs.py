@@ -16,6 +16,8 @@ Json = dict[str, Any]
 Headers = list[tuple[str, str]]
 
 URL = f"{tokens.AUDIENCE}/api/private"
+#: A library may accept it: the RFC says how a server can prevent it, not that it must.
+REPLAY = "the same proof again"
 NONCE_SECRET = "a secret for nonces, 32 bytes long"
 
 
@@ -109,7 +111,7 @@ def _for_another_request(prover: Prover) -> Iterator[ProofCase]:
     yield _bad(prover, "another `ath`", 12, proof(ath="A" * 43))
     replayed = proof()
     yield ProofCase("a proof", "§4.3", True, prover.sends(replayed))
-    yield ProofCase("the same proof again", "§11.1", False, prover.sends(replayed))
+    yield ProofCase(REPLAY, "§11.1", False, prover.sends(replayed))
 
 
 def _bindings(prover: Prover) -> Iterator[ProofCase]:
