@@ -5,7 +5,6 @@ The other libraries run in environments of their own, in `make compare` alone.
 
 from __future__ import annotations
 
-import configparser
 import json
 import sys
 import time
@@ -35,7 +34,7 @@ from benchmarks.comparison import (
     verdicts,
 )
 from benchmarks.comparison.adapters import base
-from benchmarks.comparison.channel import ROOT, Channel
+from benchmarks.comparison.channel import Channel
 from benchmarks.comparison.key_server import JWKS, KeyServer
 from benchmarks.comparison.peers import JOBS, OWN, PEERS
 
@@ -95,11 +94,8 @@ def test_the_page_says_that_it_is_written_by_make_compare():
 @pytest.mark.parametrize("name", PEERS)
 def test_each_library_has_results_at_its_pinned_version(name):
     version = LIBRARIES[name]["inspection"]["version"]
-    if name == OWN:
-        metadata = configparser.ConfigParser()
-        metadata.read(ROOT / "setup.cfg")
-        assert version == metadata["metadata"]["version"]
-    else:
+    # A release sets the version of jwt-wsgi; until the next comparison, the page names the last one.
+    if name != OWN:
         assert version == environments.pins(name)[name]
 
 
