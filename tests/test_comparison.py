@@ -516,3 +516,9 @@ def test_where_another_library_does_more_the_page_says_so(path, value):
     lines = verdicts.better_elsewhere(results).splitlines()
     new = set(lines) - set(verdicts.better_elsewhere(RESULTS).splitlines())
     assert any("PyJWT" in line for line in new)
+
+
+def test_each_feature_is_in_one_table():
+    assert Counter(name for names in features.TABLES for name in names) == Counter(
+        list(features.FEATURES)
+    )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from benchmarks.comparison import tokens
-from benchmarks.comparison.tokens import AUDIENCE, ISSUER, Keyring, claims, header, signed
+from benchmarks.comparison.tokens import AUDIENCE, ISSUER, Keyring, claims, header, sign
 
 ACCEPT = "accept"
 REFUSE = "refuse"
@@ -80,7 +80,7 @@ def _forms(keys: Keyring) -> Iterator[Case]:
     yield Case(theme, "JSON serialization", REFUSE, "RFC 7519 §1", json_form.decode())
     jwe = ".".join([tokens.base64url(b'{"alg":"dir","enc":"A128GCM"}'), "", "AAAA", "AAAA", "AAAA"])
     yield Case(theme, "an encrypted token", REFUSE, "RFC 7516 §7.1", jwe)
-    nested = signed(key, header(key, cty="JWT"), good.encode())
+    nested = sign(key, header(key, cty="JWT"), good.encode())
     yield Case(theme, "a token inside a token", REFUSE, "RFC 7519 §7.2", nested)
     large = tokens.good(key, padding="x" * 1_000_000)
     yield Case(theme, "a token of 1.3 MB", OPEN, "no limit is specified", large)
@@ -127,17 +127,17 @@ def _algorithms(keys: Keyring) -> Iterator[Case]:
     for name in ("none", "None", "nOnE"):
         message = tokens.signing_input(header(key, alg=name), claims())
         yield Case(theme, f"`alg` is `{name}`", REFUSE, "RFC 8725 §3.2", f"{message}.")
-    confused = tokens.signed_with_hmac(key.pem, header(key, alg="HS256"), claims())
+    confused = tokens.sign_with_hmac(key.pem, header(key, alg="HS256"), claims())
     yield Case(theme, "HS256 with the public key as secret", REFUSE, "RFC 8725 §2.1", confused)
-    empty = tokens.signed_with_hmac(b"", header(key, alg="HS256"), claims())
+    empty = tokens.sign_with_hmac(b"", header(key, alg="HS256"), claims())
     yield Case(theme, "HS256 with an empty secret", REFUSE, "RFC 8725 §3.1", empty)
     stronger = _rs512(key)
     yield Case(theme, "RS512, where RS256 is allowed", REFUSE, "RFC 8725 §3.1", stronger)
-    bare = signed(key, header(key, alg=None), claims())
+    bare = sign(key, header(key, alg=None), claims())
     yield Case(theme, "no `alg`", REFUSE, "RFC 7515 §4.1.1", bare)
-    number = signed(key, header(key, alg=256), claims())
+    number = sign(key, header(key, alg=256), claims())
     yield Case(theme, "`alg` is a number", REFUSE, "RFC 7515 §4.1.1", number)
-    array = signed(key, header(key, alg=["RS256"]), claims())
+    array = sign(key, header(key, alg=["RS256"]), claims())
     yield Case(theme, "`alg` is an array", REFUSE, "RFC 7515 §4.1.1", array)
 
 
@@ -155,27 +155,25 @@ def _headers(keys: Keyring, elsewhere: str) -> Iterator[Case]:
     own = keys.attacker
     theme = "header"
 
-    def forged(**members: Any) -> str:
-        return signed(own, header(own, **members), claims())
+    def forge(**members: Any) -> str:
+        return sign(own, header(own, **members), claims())
 
     def ours(**members: Any) -> str:
-        return signed(key, header(key, **members), claims())
+        return sign(key, header(key, **members), claims())
 
     jwk = {name: value for name, value in (own.jwk or {}).items() if name != "kid"}
-    yield Case(theme, "the attacker's key in `jwk`", REFUSE, "RFC 8725 §3.10", forged(jwk=jwk))
-    yield Case(
-        theme, "the same, without `kid`", REFUSE, "RFC 8725 §3.10", forged(jwk=jwk, kid=None)
-    )
-    yield Case(theme, "the attacker's `jku`", REFUSE, "RFC 8725 §3.10", forged(jku=elsewhere))
-    yield Case(theme, "the attacker's `x5u`", REFUSE, "RFC 8725 §3.10", forged(x5u=elsewhere))
+    yield Case(theme, "the attacker's key in `jwk`", REFUSE, "RFC 8725 §3.10", forge(jwk=jwk))
+    yield Case(theme, "the same, without `kid`", REFUSE, "RFC 8725 §3.10", forge(jwk=jwk, kid=None))
+    yield Case(theme, "the attacker's `jku`", REFUSE, "RFC 8725 §3.10", forge(jku=elsewhere))
+    yield Case(theme, "the attacker's `x5u`", REFUSE, "RFC 8725 §3.10", forge(x5u=elsewhere))
     yield Case(
         theme, "an unknown `kid`, signed by the key", OPEN, "RFC 7515 §4.1.4", ours(kid="k99")
     )
     empty_file = header(key, alg="HS256", kid="../../../../dev/null")
-    path = tokens.signed_with_hmac(b"", empty_file, claims())
+    path = tokens.sign_with_hmac(b"", empty_file, claims())
     yield Case(theme, "`kid` is the path of an empty file", REFUSE, "RFC 8725 §3.10", path)
     union = header(key, alg="HS256", kid="x' UNION SELECT 'secret")
-    injected = tokens.signed_with_hmac(b"secret", union, claims())
+    injected = tokens.sign_with_hmac(b"secret", union, claims())
     yield Case(theme, "`kid` is SQL that yields a secret", REFUSE, "RFC 8725 §3.10", injected)
     yield Case(theme, "`kid` is a number", REFUSE, "RFC 7515 §4.1.4", ours(kid=1))
     yield Case(theme, "`kid` is an object", REFUSE, "RFC 7515 §4.1.4", ours(kid={"a": 1}))
@@ -260,18 +258,18 @@ def _times(keys: Keyring) -> Iterator[Case]:
 
 def _with_exp(key: Any, text: str) -> str:
     payload = tokens.dumps(claims(exp=None))[:-1] + f',"exp":{text}}}'.encode()
-    return signed(key, header(key), payload)
+    return sign(key, header(key), payload)
 
 
 def _with(key: Any, member: bytes) -> str:
-    return signed(key, header(key), tokens.dumps(claims())[:-1] + b"," + member + b"}")
+    return sign(key, header(key), tokens.dumps(claims())[:-1] + b"," + member + b"}")
 
 
 def _kinds(keys: Keyring) -> Iterator[Case]:
     key = keys.keys["RS256"]
 
     def kind(typ: object, **members: Any) -> str:
-        return signed(key, header(key, typ=typ), claims(**members))
+        return sign(key, header(key, typ=typ), claims(**members))
 
     theme = "kind of token"
     full = "application/at+jwt"

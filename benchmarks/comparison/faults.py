@@ -69,8 +69,8 @@ class Scenarios:
         with self._start() as channel:
             token = self._prepared(channel)
             self._server.mode = "down"
-            ended = self._first(channel, token, accepted=False)
-            before = [age for age in AGES if ended is None or age < ended]
+            end = self._first(channel, token, accepted=False)
+            before = [age for age in AGES if end is None or age < end]
             refused = channel.tell("verify", token=token)
         return {"held for": before[-1] if before else None, "then": refused["outcome"]}
 
@@ -91,8 +91,8 @@ class Scenarios:
             token = self._prepared(channel, "down")
             refused = channel.tell("verify", token=token)
             self._server.mode = "fine"
-            recovered = self._first(channel, token, accepted=True)
-        return {"outcome": refused["outcome"], "error": refused["error"], "recovers": recovered}
+            recovery = self._first(channel, token, accepted=True)
+        return {"outcome": refused["outcome"], "error": refused["error"], "recovers": recovery}
 
     def _slow(self) -> Json:
         """Answer slowly when the keys are due; does a request with a known key wait?"""
@@ -124,7 +124,7 @@ class Scenarios:
             before = self._fetches()
             for number in range(UNKNOWN_KIDS):
                 head = tokens.header(attacker, kid=f"unknown-{number}")
-                channel.tell("verify", token=tokens.signed(attacker, head, tokens.claims()))
+                channel.tell("verify", token=tokens.sign(attacker, head, tokens.claims()))
             fetches = self._fetches() - before
             after = channel.tell("verify", token=token)
         return {"kids": UNKNOWN_KIDS, "fetches": fetches, "known kid": after["outcome"]}

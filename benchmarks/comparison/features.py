@@ -13,8 +13,9 @@ class Feature(NamedTuple):
 
     Attributes:
         title: The head of its column.
-        words: A regular expression that occurs in the Python files of every library that has the
-            feature; a library that "does not offer" it must not contain a match.
+        words: A regular expression that occurs in the Python files of the libraries that have the
+            feature. A library with a match must not be said to lack it. Empty where there is no
+            such word.
     """
 
     title: str
@@ -29,7 +30,7 @@ FEATURES: Mapping[str, Feature] = {
     "step_up": Feature("Step-up", r"insufficient_user_authentication"),
     "revocation": Feature("Revocation", r"revoked|blocklist|blacklist"),
     "policy": Feature("Rules by path", r""),
-    "cookies": Feature("Tokens in cookies", r""),
+    "cookies": Feature("Tokens in cookies", r"\bset_cookie\b|COOKIE_NAME"),
     "kit": Feature("Test kit", r""),
     "clients": Feature("For clients", r""),
     "post_quantum": Feature("Post-quantum", r"ML-DSA"),
@@ -46,16 +47,11 @@ class Offer(NamedTuple):
     note: str = ""
 
 
-#: The features of the first table: what a resource server asks of a request.
-OF_REQUESTS = (
-    "proofs",
-    "certificates",
-    "introspection",
-    "metadata",
-    "step_up",
-    "revocation",
-    "policy",
-    "cookies",
+#: The features of each table.
+TABLES = (
+    ("proofs", "certificates", "introspection", "metadata", "step_up"),
+    ("revocation", "policy", "cookies", "kit", "clients"),
+    ("post_quantum", "encryption", "issuing", "async"),
 )
 #: A feature that is outside the library's job.
 OUTSIDE = "not its job"

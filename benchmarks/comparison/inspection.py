@@ -91,13 +91,13 @@ def _licence(fields: Any) -> str:
 def _exists(name: str) -> bool:
     module, _, attribute = name.partition(":")
     try:
-        found: Any = importlib.import_module(module)
+        value: Any = importlib.import_module(module)
     except ImportError:
         return False
     for part in attribute.split("."):
-        if not hasattr(found, part):
+        if not hasattr(value, part):
             return False
-        found = getattr(found, part)
+        value = getattr(value, part)
     return True
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from benchmarks.comparison import tokens
 from benchmarks.comparison.cases import ACCEPT, OPEN, REFUSE, Case
-from benchmarks.comparison.tokens import AUDIENCE, Keyring, claims, dumps, header, signed
+from benchmarks.comparison.tokens import AUDIENCE, Keyring, claims, dumps, header, sign
 
 THEME = "JSON"
 
@@ -19,10 +19,10 @@ def cases(keys: Keyring) -> Iterator[Case]:
     aud = dumps(AUDIENCE)
 
     def payload(octets: bytes) -> str:
-        return signed(key, head, octets)
+        return sign(key, head, octets)
 
     def heading(octets: bytes) -> str:
-        return signed(key, octets, body)
+        return sign(key, octets, body)
 
     spaced = b" \n\t" + body.replace(b",", b" ,\r\n ") + b"\n "
     yield Case(THEME, "white space in the payload", ACCEPT, "RFC 8259 §2", payload(spaced))
@@ -79,7 +79,7 @@ def _nesting(keys: Keyring) -> Iterator[Case]:
         deep = b"[" * depth + b"]" * depth
         payload = dumps(claims())[:-1] + b',"x":' + deep + b"}"
         title = f"nested {depth:,} levels deep"
-        yield Case(THEME, title, OPEN, "RFC 8259 §9", signed(key, head, payload))
+        yield Case(THEME, title, OPEN, "RFC 8259 §9", sign(key, head, payload))
     deep_head = head[:-1] + b',"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
-    token = tokens.signed(key, deep_head, claims())
+    token = tokens.sign(key, deep_head, claims())
     yield Case(THEME, "a header nested 100,000 levels deep", OPEN, "RFC 8259 §9", token)

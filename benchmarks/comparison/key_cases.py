@@ -20,10 +20,10 @@ def cases(keys: Keyring) -> Iterator[Case]:
     other = keys.keys["alg of the key"]
     good_ec = tokens.good(ec)
     zeros = f"{good_ec.rpartition('.')[0]}.{tokens.base64url(bytes(64))}"
-    der = tokens.signed_as_der(ec, header(ec), claims())
-    crossed = tokens.signed_with_p384(curve, header(curve, alg="ES256"), claims())
-    salted = tokens.signed_with_salt(pss, header(pss), claims(), 64)
-    unsalted = tokens.signed_with_salt(pss, header(pss), claims(), 0)
+    der = tokens.sign_as_der(ec, header(ec), claims())
+    crossed = tokens.sign_with_p384(curve, header(curve, alg="ES256"), claims())
+    salted = tokens.sign_with_salt(pss, header(pss), claims(), 64)
+    unsalted = tokens.sign_with_salt(pss, header(pss), claims(), 0)
     yield Case(THEME, "a good token, ES256", ACCEPT, "RFC 7518 §3.4", good_ec, "ES256")
     yield Case(THEME, "a signature of zeros", REFUSE, "RFC 7518 §3.4", zeros, "ES256")
     yield Case(THEME, "a signature as DER", REFUSE, "RFC 7518 §3.4", der, "ES256")

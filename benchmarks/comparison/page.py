@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from benchmarks.comparison import page_texts, scores, verdicts
-from benchmarks.comparison.features import FEATURES, OF_REQUESTS
+from benchmarks.comparison.features import FEATURES, TABLES
 from benchmarks.comparison.peers import OWN, PEERS
 from benchmarks.comparison.proofs import REPLAY
 
@@ -165,18 +165,18 @@ def _keys(results: Json) -> str:
                 verdicts.after(seen["first"]["recovers"]),
                 "waits" if seen["slow"]["waits"] else "goes on",
                 verdicts.went_on(seen["garbage"]["outcomes"]),
-                f"{seen['flood']['fetches']} fetches",
+                seen["flood"]["fetches"],
             )
         )
     heads = (
         "Library",
-        "A new key works",
-        "In an outage, known keys work for",
+        "New key works",
+        "Known keys work for",
         "No keys yet",
         "Then recovers",
         "Slow endpoint",
-        "HTML instead of keys",
-        "100 unknown kids",
+        "HTML for keys",
+        "Fetches for 100 unknown kids",
     )
     return section(page_texts.KEYS, table(heads, rows))
 
@@ -224,8 +224,7 @@ def _proofs(results: Json) -> str:
 
 
 def _features(results: Json) -> str:
-    others = [name for name in FEATURES if name not in OF_REQUESTS]
-    tables = [_features_of(results, OF_REQUESTS), _features_of(results, others)]
+    tables = [_features_of(results, names) for names in TABLES]
     return section(page_texts.FEATURES, "\n\n".join(tables))
 
 

@@ -54,7 +54,7 @@ The status and the challenge of a small application (RFC 6750 §3). A status alo
 KEYS = """
 ## Keys under faults
 
-Tokens keep coming while the endpoint of the keys rotates, fails, or is slow. The clock of the process is moved forward instead of waiting. "In an outage" says how long a token with a known key is accepted while the endpoint answers 503, tried up to a day. "No keys yet" is about the first token while the endpoint fails: an error of its own lets you answer 503 instead of 401. "Slow endpoint" is about a request with a known key, when the keys are due and the endpoint takes two seconds. The last column sends 100 tokens with invented key IDs.
+Tokens keep coming while the endpoint of the keys rotates, fails, or is slow. The clock of the process is moved forward instead of waiting. "New key works" is about the token of a key that was published two minutes after the last fetch. "Known keys work for" says how long a token with a known key is accepted while the endpoint answers 503, tried up to a day. "No keys yet" is about the first token while the endpoint fails: an error of its own lets you answer 503 instead of 401. "Slow endpoint" is about a request with a known key, when the keys are due and the endpoint takes two seconds. The last column sends 100 tokens with invented key IDs.
 """
 
 PATHS = """
@@ -72,7 +72,7 @@ PROOFS = """
 FEATURES = """
 ## Beyond the token
 
-"No" means that the library does not offer it: its files do not mention it. "Not its job" means that the library is made for something else. Other words say what it offers instead.
+"No" means that the library does not offer it. Where a feature has a name that code must contain, such as `dpop+jwt`, the run looks for it in the library's files, and a "yes" needs an object that exists. "Not its job" means that the library is made for something else. Other words say what it offers instead.
 """
 
 SPEED = """

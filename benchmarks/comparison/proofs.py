@@ -75,7 +75,7 @@ def _good(prover: Prover) -> Iterator[ProofCase]:
 def _malformed(prover: Prover) -> Iterator[ProofCase]:
     key = prover.key
     private = {**key.jwk, "d": "AAAA"}
-    hmac = tokens.signed_with_hmac(b"secret", {"typ": "dpop+jwt", "alg": "HS256"}, {})
+    hmac = tokens.sign_with_hmac(b"secret", {"typ": "dpop+jwt", "alg": "HS256"}, {})
     proof = prover.proof
     yield _bad(prover, "two headers", 1, proof(), proof())
     yield _bad(prover, "not a token", 2, "abc")

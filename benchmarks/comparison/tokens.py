@@ -99,7 +99,7 @@ def dumps(value: Any) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode()
 
 
-def signed(key: SigningKey, head: Json | bytes, payload: Json | bytes) -> str:
+def sign(key: SigningKey, head: Json | bytes, payload: Json | bytes) -> str:
     """Return a token that the key signs with its algorithm."""
     message = signing_input(head, payload)
     return f"{message}.{base64url(key.sign(message.encode()))}"
@@ -111,7 +111,7 @@ def signing_input(head: Json | bytes, payload: Json | bytes) -> str:
     return ".".join(base64url(part) for part in octets)
 
 
-def signed_with_p384(key: SigningKey, head: Json, payload: Json) -> str:
+def sign_with_p384(key: SigningKey, head: Json, payload: Json) -> str:
     """Return a token that says ES256, whose signature is by P-384 and SHA-256."""
     from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
@@ -120,14 +120,14 @@ def signed_with_p384(key: SigningKey, head: Json, payload: Json) -> str:
     return f"{message}.{base64url(r.to_bytes(48, 'big') + s.to_bytes(48, 'big'))}"
 
 
-def signed_as_der(key: SigningKey, head: Json, payload: Json) -> str:
+def sign_as_der(key: SigningKey, head: Json, payload: Json) -> str:
     """Return a token whose ECDSA signature has the form of DER."""
     message = signing_input(head, payload)
     signature = key.private.sign(message.encode(), ec.ECDSA(hashes.SHA256()))
     return f"{message}.{base64url(signature)}"
 
 
-def signed_with_salt(key: SigningKey, head: Json, payload: Json, length: int) -> str:
+def sign_with_salt(key: SigningKey, head: Json, payload: Json, length: int) -> str:
     """Return a token whose PSS signature has a salt of this length."""
     message = signing_input(head, payload)
     scheme = padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=length)
@@ -135,7 +135,7 @@ def signed_with_salt(key: SigningKey, head: Json, payload: Json, length: int) ->
     return f"{message}.{base64url(signature)}"
 
 
-def signed_with_hmac(secret: bytes, head: Json, payload: Json) -> str:
+def sign_with_hmac(secret: bytes, head: Json, payload: Json) -> str:
     """Return a token that is signed with a secret and HMAC (RFC 7518 §3.2)."""
     import hashlib
     import hmac
@@ -147,4 +147,4 @@ def signed_with_hmac(secret: bytes, head: Json, payload: Json) -> str:
 
 def good(key: SigningKey, **members: Any) -> str:
     """Return a token that every library accepts, with `members` among its claims."""
-    return signed(key, header(key), claims(**members))
+    return sign(key, header(key), claims(**members))
