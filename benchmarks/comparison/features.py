@@ -143,7 +143,9 @@ OFFERS: Mapping[str, Mapping[str, Offer | str]] = {
     "mcp": {
         "introspection": Offer("mcp.server.auth.provider:TokenVerifier", "you make the request"),
         "metadata": Offer("mcp.server.auth.routes:create_protected_resource_routes"),
-        "revocation": Offer("mcp.server.auth.settings:RevocationOptions", "of its own server's tokens"),
+        "revocation": Offer(
+            "mcp.server.auth.settings:RevocationOptions", "of its own server's tokens"
+        ),
         "issuing": Offer("mcp.server.auth.provider:OAuthAuthorizationServerProvider"),
         "clients": Offer("mcp.client.auth:OAuthClientProvider"),
         **dict.fromkeys(("policy", "cookies", "encryption"), OUTSIDE),
