@@ -27,9 +27,11 @@ PURE := jwt_wsgi/jose/*,jwt_wsgi/policy/*,jwt_wsgi/possession/*,jwt_wsgi/middlew
 
 BENCH := .venv-bench
 BENCH_ARGS ?=
+COMPARE := .venv-compare/jwt-wsgi
+COMPARE_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help serve check test lint style pytest test-all test-readme conformance fuzz soak soak-cluster mutants mutmut docs bench clean
+.PHONY: help serve check test lint style pytest test-all test-readme conformance fuzz soak soak-cluster mutants mutmut docs bench compare clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -110,6 +112,10 @@ bench: $(BENCH)/.bench  ## measure beside other libraries
 	if command -v npm >/dev/null; then $(MAKE) benchmarks/express/node_modules/.made; fi
 	$(BENCH)/bin/python -m benchmarks $(BENCH_ARGS)
 
+# Each library has an environment of its own in .venv-compare, which is used again while its pins stay.
+compare: $(COMPARE)/.made  ## run other libraries beside this one, and write docs/comparison.md
+	$(COMPARE)/bin/python -m benchmarks.comparison $(COMPARE_ARGS)
+
 clean:  ## remove the environments, and everything that was built
 	rm -rf .venv .venv-* benchmarks/express/node_modules tests/foreign_dpop/node_modules tests/foreign_mcp/node_modules build dist mutants *.egg-info .coverage*
 
@@ -123,6 +129,11 @@ $(BENCH)/.bench: benchmarks/requirements.txt setup.cfg pyproject.toml
 	rm -rf $(@D)
 	$(PYTHON) -m venv $(@D)
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
+$(COMPARE)/.made: benchmarks/comparison/requirements/jwt-wsgi.txt setup.cfg pyproject.toml
+	test -x $(COMPARE)/bin/python || $(PYTHON) -m venv $(COMPARE) || { rm -rf $(COMPARE); exit 1; }
+	$(COMPARE)/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/comparison/requirements/jwt-wsgi.txt --editable .
 	touch $@
 
 %/node_modules/.made: %/package-lock.json

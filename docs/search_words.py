@@ -20,6 +20,8 @@ WORDS = {
     "resource_metadata scopes_supported well-known",
     "how-to/revocation.md": "back-channel backchannel blacklist blocklist caep denylist logout "
     "revoke revoked revoking risc ssf",
+    "comparison.md": "alternatives auth0-api-python authlib benchmark choose flask-jwt-extended "
+    "joserfc mcp pydpop pyjwt simplejwt versus vs",
     "command-line.md": "bash cli explain fish tab-completion zsh",
     "deployment.md": "docker kubernetes nginx wsgipassauthorization",
     "fapi.md": "bank banking open-banking psd2",

@@ -235,6 +235,18 @@ def test_make_bench_prepares_the_peers_then_measures(tmp_path):
     assert in_order(steps, said), said
 
 
+def test_make_compare_prepares_its_own_environment_then_compares(tmp_path):
+    own = tmp_path / "jwt-wsgi"
+    steps = [
+        f"-m venv {own} ",
+        f"{own}/bin/python -m pip install",
+        "-r benchmarks/comparison/requirements/jwt-wsgi.txt --editable .",
+        f"{own}/bin/python -m benchmarks.comparison --only pyjwt\n",
+    ]
+    said = recipe("compare", f"COMPARE={own}", "COMPARE_ARGS=--only pyjwt")
+    assert in_order(steps, said), said
+
+
 def test_make_test_all_runs_the_suite_on_each_installed_python(tmp_path):
     pythons = {version: stand_in(tmp_path, f"python{version}") for version in ("3.11", "3.13")}
     path = f"{tmp_path}:{os.environ['PATH']}"
