@@ -102,8 +102,7 @@ def _read(stream: Any, most: int) -> bytes:
     while left > 0:
         try:
             piece = stream.read(left)
-        except (OSError, ValueError):
-            # Servers raise one or the other for malformed chunks and for a lost connection.
+        except Exception:  # noqa: BLE001 (each server has exceptions of its own for bad chunks)
             raise BodyRefused("The body could not be read") from None
         if not piece:
             break

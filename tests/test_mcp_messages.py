@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -153,6 +154,7 @@ MALFORMED = {
     "Name": (call(Name="delete_all"), 1),
     "NAME alone": (octets(id=1, method="tools/call", params={"NAME": "search"}), 1),
     "a name in wide characters": (octets(id=1, method="tools/call", params={"name": "a", "ｎａｍｅ": "b"}), 1),
+    "a member among many blanks": (octets(id=1, method="ping", **{"\u2003" * 99 + "Method\n": 1}), 1),
     "a member after a blank": (octets(id=1, **{"method": "ping", " method": "tools/call"}), 1),
     "tools/Call": (octets(id=1, method="tools/Call", params={"name": "search"}), 1),
     "TOOLS/CALL": (octets(id=1, method="TOOLS/CALL"), 1),
@@ -162,6 +164,21 @@ MALFORMED = {
     "tools/call with a long s": (octets(id=1, method="tool\u017f/call"), 1),
     "a malformed message with a long id": (octets(id="i" * 201), None),
 }  # fmt: skip
+
+
+_RUN = "\u0345\u0300\u0334" * 40_000
+LONG_NAMES = {
+    "a member": octets(id=1, method="ping", **{_RUN: 1}),
+    "a parameter of a call": call(**{_RUN: 1}),
+    "a method": octets(id=1, method=_RUN),
+}
+
+
+@pytest.mark.parametrize("body", LONG_NAMES.values(), ids=LONG_NAMES)
+def test_a_name_of_any_length_is_compared_in_little_time(body):
+    begin = time.process_time()
+    assert read_message(body).id == 1
+    assert time.process_time() - begin < 2
 
 
 @pytest.mark.parametrize(("body", "message_id"), MALFORMED.values(), ids=MALFORMED)

@@ -435,7 +435,16 @@ def test_what_is_refused_by_its_headers_is_not_read():
 
 
 @pytest.mark.parametrize(
-    "error", [OSError("lost"), ValueError("Bad chunked transfer size"), TimeoutError()], ids=repr
+    "error",
+    [
+        OSError("lost"),
+        ValueError("Bad chunked transfer size"),
+        TimeoutError(),
+        OverflowError("Python int too large to convert to C ssize_t"),
+        MemoryError(),
+        RuntimeError("of a server"),
+    ],
+    ids=repr,
 )
 def test_a_body_that_cannot_be_read_is_malformed(error):
     class Broken(io.RawIOBase):

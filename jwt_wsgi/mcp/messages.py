@@ -23,6 +23,8 @@ MessageId = str | int | None
 #: The members of JSON-RPC messages (JSON-RPC 2.0 §4 and §5).
 _MEMBERS: Final = frozenset({"jsonrpc", "method", "params", "id", "result", "error"})
 _TOOL_NAME: Final = "name"
+#: The length of the longest known name; folding makes no text shorter, but for blanks around it.
+_LONGEST_NAME: Final = max(map(len, (*_MEMBERS, _TOOL_NAME, TOOLS_CALL)))
 #: Characters of an `id` above which a refusal does not repeat it.
 _MAX_ID_CHARACTERS: Final = 200
 
@@ -144,11 +146,16 @@ def _check_spelling(members: dict[str, Any], names: frozenset[str], where: str) 
 def _folded(text: str) -> str:
     """Return a text without the differences that a tolerant reader may ignore.
 
-    These are case, compatibility characters of Unicode, and blanks around it.
+    These are case, compatibility characters of Unicode, and blanks around it. A text that is longer
+    than every known name is returned without its blanks alone.
     """
+    text = text.strip()
+    # Normalizing takes time in proportion to the square of a run of combining characters.
+    if len(text) > _LONGEST_NAME:
+        return text
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)
-    return text.strip().casefold()
+    return text.casefold()
 
 
 def _is_id(value: object) -> bool:
