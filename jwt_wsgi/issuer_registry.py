@@ -96,7 +96,10 @@ class IssuerRegistry:
         self.configured: dict[str, Issuer] = {}
         self.introspection: Introspection | None = None
         self.resolvers: list[Resolver] = []
-        members = tuple(issuers) if isinstance(issuers, Iterable) else (issuers,)
+        members: tuple[object, ...] = (issuers,)
+        # A URL is one member, although a text is iterable.
+        if isinstance(issuers, Iterable) and not isinstance(issuers, str):
+            members = tuple(issuers)
         if not members:
             raise ValueError("issuers is empty: name at least one Issuer")
         for member in members:

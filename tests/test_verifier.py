@@ -162,10 +162,11 @@ def test_a_cap_is_a_whole_number_above_0(local: LocalIssuer, size: Any) -> None:
     [
         ([], "issuers is empty"),
         (["https://issuer.test/"], "issuers holds"),
+        ("https://issuer.test/", r"issuers holds 'https://issuer\.test/'"),
         (None, "issuers holds None"),
         (Issuer, "issuers holds <class"),
     ],
-    ids=["none", "a URL", "None", "the class itself"],
+    ids=["none", "a URL in a list", "a URL", "None", "the class itself"],
 )
 def test_issuers_that_are_none_are_refused(issuers: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
