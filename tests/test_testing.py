@@ -243,6 +243,15 @@ def test_a_lifetime_that_is_not_a_number_is_refused(wrong: Any, jwt_issuer: Loca
             make(expires_in=wrong)
 
 
+@pytest.mark.parametrize(("option", "claim"), [("audience", "aud"), ("issuer", "iss")])
+def test_the_options_of_an_issuer_are_no_claims(
+    option: str, claim: str, jwt_issuer: LocalIssuer
+) -> None:
+    for make in (jwt_issuer.token, jwt_issuer.id_token):
+        with pytest.raises(ValueError, match=rf"^{option}='https://other.test': .*{claim}="):
+            make(**{option: "https://other.test"})
+
+
 def test_an_id_token_has_the_claims_of_openid_connect(jwt_issuer: LocalIssuer) -> None:
     token = jwt_issuer.id_token(name="Ann")
     claims = jwt.decode(token, options={"verify_signature": False})

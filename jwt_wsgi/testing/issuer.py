@@ -124,8 +124,9 @@ class LocalIssuer(IntrospectedIssuer):
             **claims: Claims that replace the usual ones; None removes one.
 
         Raises:
-            ValueError: `expires_in` is not a finite number, there is no key for `algorithm`, or
-                `cnf` is of another kind.
+            ValueError: `expires_in` is not a finite number, there is no key for `algorithm`,
+                `cnf` is of another kind, or `audience` or `issuer` stands in place of `aud` or
+                `iss`.
         """
         usual = {"jti": str(uuid.uuid4()), **self.shape.access(self._parties)}
         if scope is not None:
@@ -256,6 +257,9 @@ class LocalIssuer(IntrospectedIssuer):
     ) -> bytes:
         if not is_finite_number(expires_in):
             raise ValueError(f"expires_in={expires_in!r}: write seconds from now")
+        for option, claim in (("audience", "aud"), ("issuer", "iss")):
+            if option in claims:
+                raise ValueError(f"{option}={claims[option]!r}: write the claim, {claim}=...")
         now = int(self.clock())
         expires_at = now + int(expires_in)
         # An expired token, too, was issued before it expired.
