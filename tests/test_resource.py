@@ -139,10 +139,45 @@ MALFORMED: dict[str, Any] = {
 
 @pytest.mark.parametrize("url", MALFORMED.values(), ids=MALFORMED)
 def test_a_malformed_identifier_is_a_value_error_that_names_the_option(url: Any) -> None:
-    with pytest.raises(ValueError, match=r"^resource=.*: write an https URL") as caught:
+    with pytest.raises(ValueError, match=r"^resource=.*: write .*https?://") as caught:
         ProtectedResource(url)
     assert "secret" not in str(caught.value)
     assert len(str(caught.value)) < 600
+
+
+#: The identifier that a malformed one probably means; None where none is suggested.
+SUGGESTIONS = {
+    "a slash at the end": ("https://api.example.com/mcp/", URL),
+    "two slashes at the end": ("https://api.example.com/mcp//", URL),
+    "the root's slash": ("https://api.example.com/", "https://api.example.com"),
+    "a default port": ("https://api.example.com:443/mcp", URL),
+    "a default port on loopback": ("http://127.0.0.1:80/mcp/", "http://127.0.0.1/mcp"),
+    "another port": ("https://API.example.com:8443/mcp", "https://api.example.com:8443/mcp"),
+    "upper case": ("HTTPS://API.example.com/MCP", "https://api.example.com/MCP"),
+    "a query": ("https://api.example.com/mcp?secret=1", URL),
+    "a query without a path": ("https://api.example.com?secret", "https://api.example.com"),
+    "a fragment": ("https://api.example.com/mcp/#secret", URL),
+    "a user": ("https://user:secret@api.example.com/mcp/", None),
+    "an @ in the path": ("https://api.example.com/@me/", "https://api.example.com/@me"),
+    "plain http": ("http://api.example.com/mcp/", None),
+    "an empty segment": ("https://api.example.com//mcp", None),
+    "an escape in lower case": ("https://api.example.com/caf%c3%a9/", None),
+    "a line end": ("https://api.example.com/mcp\n", None),
+    "a line end in the query": ("https://api.example.com/mcp?\nsecret", None),
+    "a path alone": ("/mcp/", None),
+    "not text": (7, None),
+    "too long": (f"https://api.example.com/{'a' * 2025}/", None),
+}
+
+
+@pytest.mark.parametrize(("url", "intended"), SUGGESTIONS.values(), ids=SUGGESTIONS)
+def test_the_error_about_an_identifier_names_the_intended_one(url: Any, intended: Any) -> None:
+    with pytest.raises(ValueError, match=r"^resource=") as caught:
+        ProtectedResource(url)
+    remedy = str(caught.value).rpartition(": write ")[2]
+    assert remedy.startswith("an https URL" if intended is None else f"'{intended}'")
+    if intended is not None:
+        assert ProtectedResource(intended).resource == intended
 
 
 WELL_KNOWN = "/.well-known/oauth-protected-resource"

@@ -14,6 +14,9 @@ WELL_KNOWN: Final = "/.well-known/oauth-protected-resource"
 _MAX_CHARACTERS: Final = 2048
 
 _PARTS: Final = re.compile(r"(https?://[^/?#@\\]+)((?:/[^?#]*)?)")
+#: A URL that may have what a resource does not have: another case, a query and a fragment.
+_LOOSE_PARTS: Final = re.compile(r"(https?)://([^/?#@\\]+)((?:/[^?#]*)?)[^\n]*", re.IGNORECASE)
+_DEFAULT_PORTS: Final = {"http": ":80", "https": ":443"}
 # RFC 3986 §3.3, with the spelling of escapes that §6.2.2.1 asks for.
 _SEGMENT: Final = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-F]{2})+")
 _FRAGMENT: Final = re.compile(r"[!-\"$-~]*")
@@ -23,10 +26,12 @@ _ESCAPE: Final = re.compile(r"%(..)")
 _NOT_ESCAPED: Final = frozenset(
     [*range(0x20), 0x7F, *b"%/\\-._~", *b"0123456789", *range(0x41, 0x5B), *range(0x61, 0x7B)]
 )
+_RESOURCE_EXAMPLE: Final = (
+    "an https URL such as 'https://api.example.com/mcp' (http only on loopback), as clients use it"
+)
 _RESOURCE_FORM: Final = (
-    "write an https URL such as 'https://api.example.com/mcp' (http only on loopback), as clients "
-    "write it: in lower case up to the path, without default port, user, query, fragment, empty "
-    "and dot segments, escaped separators, and slash at the end"
+    "in lower case up to the path, without default port, user, query, fragment, empty and dot "
+    "segments, escaped separators, and slash at the end"
 )
 
 
@@ -42,8 +47,23 @@ def check_resource_url(url: object) -> str:
         ValueError: It is not text, or not such a URL.
     """
     if not isinstance(url, str) or not _is_resource_url(url):
-        raise ValueError(f"resource={_quote(url)}: {_RESOURCE_FORM}")
+        suggestion = _suggest_resource(url) or _RESOURCE_EXAMPLE
+        raise ValueError(f"resource={_quote(url)}: write {suggestion}: {_RESOURCE_FORM}")
     return url
+
+
+def _suggest_resource(url: object) -> str | None:
+    """Return the URL, in quotes, that was probably intended, or None."""
+    if not isinstance(url, str) or len(url) > _MAX_CHARACTERS:
+        return None
+    match = _LOOSE_PARTS.fullmatch(url)
+    if match is None:
+        return None
+    scheme, host, path = match.groups()
+    default_port = _DEFAULT_PORTS[scheme.lower()]
+    origin = f"{scheme}://{host.removesuffix(default_port)}".lower()
+    intended = f"{origin}{path.rstrip('/')}"
+    return repr(intended) if _is_resource_url(intended) else None
 
 
 def _is_resource_url(url: str) -> bool:
