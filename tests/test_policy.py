@@ -251,6 +251,8 @@ def test_the_first_unknown_mount_logs_one_error(caplog: pytest.LogCaptureFixture
     assert "Policy(mounts=" in line
     assert "'/mine'" in line
     assert line.isprintable()
+    assert "['', '/mine']" in line
+    assert "add it to mounts" in line
     assert len(line) < 400
 
 

@@ -626,6 +626,7 @@ def test_the_findings_say_what_where_and_what_to_do() -> None:
     assert "rule '/b' has the alternative scope('admin')" in texts["needless_alternative"]
     assert texts["unnamed_scope"].startswith("unnamed_scope: scope_implies lets")
     assert "'s4' and 4 more" in texts["unnamed_scope"]
+    assert "{'admin': ['read']}" in texts["unnamed_scope"]
 
 
 def test_a_tail_whose_path_asks_for_an_implying_scope_is_no_finding() -> None:

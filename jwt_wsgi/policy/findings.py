@@ -80,8 +80,8 @@ CODES: Final[Mapping[str, CodeText]] = {
     ),
     "unnamed_scope": CodeText(
         problem="lets scopes imply {names}, which no rule names",
-        remedy="correct the spelling, or leave the scope out; accept this finding if handlers ask "
-        "for it",
+        remedy="correct the spelling or the direction ({{'admin': ['read']}} lets admin imply "
+        "read), or leave the scope out; accept this finding if handlers or tools ask for it",
     ),
     "unknown_method": CodeText(
         problem="names {methods}, which no HTTP method of the IANA registry is called",

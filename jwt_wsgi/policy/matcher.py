@@ -134,9 +134,10 @@ class RuleMatcher:
         """Log an unknown mount, the first time only, because clients may cause it at will."""
         if not self._mount_reported:
             logger.error(
-                "SCRIPT_NAME %.200a is refused: Policy(mounts=%a) does not name it",
+                "SCRIPT_NAME %.200a is refused: Policy(mounts=%a) does not name it; if the "
+                "application is mounted there, add it to mounts",
                 mount,
-                self.mounts,
+                sorted(self.mounts),
             )
         self._mount_reported = True
 
