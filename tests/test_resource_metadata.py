@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -677,6 +678,43 @@ def test_a_wrong_option_by_hand_is_a_value_error(options: dict[str, Any], text: 
     policy, issuers = settings.pop("policy"), settings.pop("issuers")
     with pytest.raises(ValueError, match=text):
         metadata_app(RESOURCE, policy, issuers, **settings)
+
+
+HOST = "https://api.example.com"
+#: the resource, the rules, the options of the policy -> whether its path is one that no rule covers
+UNCOVERED: dict[str, tuple[Any, Any, dict[str, Any], bool]] = {
+    "the rule's path": (f"{HOST}/mcp", {"/mcp": AUTHENTICATED}, {}, False),
+    "below the rule's path": (f"{HOST}/mcp/v2", {"/mcp": AUTHENTICATED}, {}, False),
+    "around the rule's path": (f"{HOST}/v1", {"/v1/mcp": AUTHENTICATED}, {}, False),
+    "the root": (HOST, {"/mcp": AUTHENTICATED}, {}, False),
+    "a misspelled path": (f"{HOST}/mpc", {"/mcp": AUTHENTICATED}, {}, True),
+    "a path beyond ASCII": (f"{HOST}/caf%C3%A9", {"/café": AUTHENTICATED}, {}, False),
+    "a prefix that is not a mount": (f"{HOST}/v1/mcp", {"/mcp": AUTHENTICATED}, {}, True),
+    "a mount": (f"{HOST}/v1/mcp", {"/mcp": AUTHENTICATED}, {"mounts": ["/v1"]}, False),
+    "scopes of its own": (
+        ProtectedResource(f"{HOST}/v1/mcp", scopes=[]), {"/mcp": AUTHENTICATED}, {}, False,
+    ),
+    "a default": (f"{HOST}/mpc", {"/mcp": AUTHENTICATED}, {"default": AUTHENTICATED}, False),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("resource", "rules", "options", "logged"), UNCOVERED.values(), ids=UNCOVERED
+)
+def test_a_resource_whose_path_no_rule_covers_is_logged_once(
+    resource: Any, rules: Any, options: Any, logged: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    audience = resource if isinstance(resource, str) else resource.resource
+    protect(
+        plain,
+        issuer="https://tenant.example.com/",
+        audience=audience,
+        rules=Policy(rules, **options),
+        resource=resource,
+    )
+    records = [record for record in caplog.records if record.name == "jwt_wsgi.policy"]
+    assert [record.levelno for record in records] == ([logging.WARNING] if logged else [])
+    assert all(record.getMessage().startswith("resource='https://api.") for record in records)
 
 
 def test_certificates_of_clients_are_in_the_metadata() -> None:

@@ -4,6 +4,7 @@ It stands outside the other layers, because clients that have no token yet read 
 """
 
 import json
+import logging
 from collections.abc import Iterable
 from typing import Final, Self
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -20,6 +21,8 @@ from jwt_wsgi.possession.dpop import DPoP
 from jwt_wsgi.resource.document import resource_document
 from jwt_wsgi.resource.protected_resource import ProtectedResource
 from jwt_wsgi.verifier import Verifier
+
+logger = logging.getLogger("jwt_wsgi.policy")
 
 _ALLOW: Final = "GET, HEAD, OPTIONS"
 _SECONDS: Final = "3600"
@@ -86,6 +89,8 @@ class ResourceMetadata:
         issuers: As for the `TokenVerifier`. They are the source of `authorization_servers`.
         dpop: As for the `TokenVerifier`.
         client_certificate: As for the `TokenVerifier`.
+
+    A resource whose path no rule covers, and that names no scopes, is logged at construction.
 
     Attributes:
         app: The application inside.
@@ -190,7 +195,15 @@ def _metadata(
         issuers, is_revoked=is_revoked, clock=None, dpop=dpop, client_certificate=client_certificate
     )
     ready_policy = policy if isinstance(policy, Policy) else Policy(policy)
-    return _Metadata(resource, ready_policy, verifier)
+    metadata = _Metadata(resource, ready_policy, verifier)
+    if resource.scopes is None and not ready_policy.has_rules_within(resource.path):
+        logger.warning(
+            "resource=%r: no rule covers its path, so the metadata names no scopes; correct the "
+            "path, or name the mount in Policy(rules, mounts=[...]), or write "
+            "ProtectedResource(..., scopes=[...]) if a proxy removes a part of the path",
+            resource.resource,
+        )
+    return metadata
 
 
 def _send_text(

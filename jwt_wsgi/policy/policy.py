@@ -138,6 +138,20 @@ class Policy(RuleMatcher):
         names = [name for requirement in requirements for name in scopes_named(requirement)]
         return tuple(dict.fromkeys(names))
 
+    def has_rules_within(self, path: str) -> bool:
+        """Return whether a rule decides a path, or one below it; True for any default but `DENY`.
+
+        Args:
+            path: As for `scopes_within`.
+
+        Raises:
+            InvalidRequest: The path can be read in more than one way.
+        """
+        if self.default is not DENY:
+            return True
+        paths = paths_in_mounts(path, self.mounts)
+        return any(any(places_within(self._root, segments)) for segments in paths)
+
     def possession_asked(self, environ: Mapping[str, Any]) -> Alternatives:
         """Return the keys whose possession the rule for this request demands, as alternatives.
 
