@@ -625,6 +625,7 @@ WRONG = {
     "true as bound": ({"max_bytes": True}, "max_bytes=True: write a number"),
     "a bound of 0": ({"max_bytes": 0}, "max_bytes=0: write a number of bytes, at least 1"),
     "a fraction": ({"max_bytes": 1.5}, "max_bytes=1.5: write a number"),
+    "the name of a tool that is not text": ({"tools": {1: DENY}}, "tool 1: write"),
     "no hook for errors": ({"on_error": 1}, "on_error=1: write a callable"),
     "no hook for decisions": ({"on_decision": 1}, "on_decision=1: write a callable"),
 }
@@ -792,3 +793,77 @@ def test_a_layer_outside_the_others_finds_no_token_and_refuses(trusted, local):
     environ = call(HTTP_AUTHORIZATION=f"Bearer {local.token('mcp files:read')}")
     b"".join(stack(environ, lambda *arguments: started.append(arguments)))
     assert started[0][0].startswith("401")
+
+
+#: the path of the layer, the rules, the options of the policy -> whether calls get to the layer
+PLACES = {
+    "the rule's path": ("/mcp", MCP, {}, True),
+    "below the rule's path": ("/mcp/v2", MCP, {}, True),
+    "around the rule's path": ("/", MCP, {}, True),
+    "a misspelled path": ("/mpc", MCP, {}, False),
+    "a path in another case": ("/MCP", MCP, {}, False),
+    "a path that only begins alike": ("/mcpx", MCP, {}, False),
+    "a rule for the path alone": ("/mcp/v2", {"/mcp/{$}": scope("mcp")}, {}, False),
+    "a parameter": ("/mcp", {"/{server}": scope("mcp")}, {}, True),
+    "a path beyond ASCII": ("/café", {"/café": scope("mcp")}, {}, True),
+    "another path beyond ASCII": ("/cafè", {"/café": scope("mcp")}, {}, False),
+    "what follows the mount": ("/mcp", MCP, {"mounts": ["/v1"]}, True),
+    "the path with the mount": ("/v1/mcp", MCP, {"mounts": ["/v1"]}, True),
+    "another path in the mount": ("/v1/mpc", MCP, {"mounts": ["/v1"]}, False),
+    "a default that lets some pass": ("/mpc", MCP, {"default": AUTHENTICATED}, True),
+    "a policy that only reports": ("/mpc", MCP, {"report_only": True}, True),
+    "no path": (None, MCP, {}, True),
+}
+
+
+@pytest.mark.parametrize(("path", "rules", "options", "reached"), PLACES.values(), ids=PLACES)
+def test_a_path_that_the_policy_lets_nobody_get_to_is_a_value_error(path, rules, options, reached):
+    layer = ToolAuthorizer(Server(), TOOLS, path=path)
+    policy = Policy(rules, **options)
+    if reached:
+        assert ScopeAuthorizer(layer, policy).app is layer
+        return
+    with pytest.raises(ValueError, match=r"^path='/.*: no rule covers it"):
+        ScopeAuthorizer(layer, policy)
+
+
+def test_other_applications_inside_are_not_asked_about_the_policy():
+    class Application(Server):
+        def check_policy(self, policy: Policy) -> None:
+            pytest.fail("asked")
+
+    ScopeAuthorizer(Application(), MCP)
+
+
+def absence(caplog, stack: Any, environ: dict[str, Any]) -> str:
+    """Return the line of the log about a call without a verified token."""
+    caplog.clear()
+    caplog.set_level(logging.INFO, "jwt_wsgi.decision")
+    b"".join(stack(environ, lambda *_: None))
+    (line,) = [record.getMessage() for record in caplog.records if record.name.endswith("decision")]
+    assert "401 missing_token" in line
+    return line
+
+
+def test_the_log_says_why_no_token_was_verified(trusted, local, caplog):
+    token = {"HTTP_AUTHORIZATION": f"Bearer {local.token('mcp files:read')}"}
+    alone = ToolAuthorizer(Server(), TOOLS)
+    assert "protect(ToolAuthorizer(" in absence(caplog, alone, call(**token))
+    outside = ToolAuthorizer(protect(Server(), issuer=trusted, rules=MCP), TOOLS)
+    assert "protect(ToolAuthorizer(" in absence(caplog, outside, call(**token))
+    public = protect(ToolAuthorizer(Server(), TOOLS), issuer=trusted, rules={"/mcp": PUBLIC})
+    assert "write OPTIONAL" in absence(caplog, public, call(**token))
+    optional = protect(ToolAuthorizer(Server(), TOOLS), issuer=trusted, rules=OPEN)
+    assert "found 'no Authorization header'" in absence(caplog, optional, call())
+    # By hand, without an extractor that leaves a note.
+    assert "found None" in absence(caplog, ScopeAuthorizer(alone, OPEN), call())
+
+
+def test_the_log_says_that_the_tool_has_no_rule(caplog):
+    caplog.set_level(logging.INFO, "jwt_wsgi.decision")
+    send(call("serach"), auth("mcp"), MCP)
+    send(call("closed"), auth("mcp"), MCP)
+    unknown, closed = [record.getMessage() for record in caplog.records]
+    assert "for this tool" in unknown
+    assert "found 'serach'" in unknown
+    assert "for this tool" not in closed

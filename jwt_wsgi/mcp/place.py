@@ -24,6 +24,12 @@ class Place:
     def __init__(self, path: str) -> None:
         self._segments = _literal_segments(path)
 
+    @property
+    def path(self) -> str:
+        """The path as servers hand it over: its octets as Latin-1, empty at the root."""
+        text = "".join(f"/{segment}" for segment in self._segments)
+        return text.encode("utf-8").decode("latin-1")
+
     def covers(self, environ: Mapping[str, Any]) -> bool:
         """Return whether a request is inside.
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple, Self
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from jwt_wsgi.auth import AUTH_KEY, RULE_KEY, Auth
+from jwt_wsgi.auth import AUTH_KEY, CHALLENGE_KEY, RULE_KEY, Auth
 from jwt_wsgi.callbacks import check_callables
 from jwt_wsgi.errors import AuthError, Forbidden
 from jwt_wsgi.mcp.bodies import take_body
@@ -17,7 +17,8 @@ from jwt_wsgi.middleware.decisions import Decision, OnDecision, add_offer, is_ob
 from jwt_wsgi.middleware.responses import OnError, answer_auth_errors, refuse
 from jwt_wsgi.nesting import copy_with
 from jwt_wsgi.origins import check_origin
-from jwt_wsgi.policy.algebra import DENY, Access, Requirement
+from jwt_wsgi.policy.algebra import DENY, PUBLIC, Access, Requirement
+from jwt_wsgi.policy.policy import Policy
 from jwt_wsgi.policy.rules import Match, Rules
 
 _DEFAULT_MAX_BYTES: Final = 2**20
@@ -111,6 +112,28 @@ class ToolAuthorizer:
         """
         return self._place is None or self._place.covers(environ)
 
+    def check_policy(self, policy: Policy) -> None:
+        """Check that a policy directly in front lets requests get to the server.
+
+        Where it does not, `path` is not the path of the server, and calls of tools would pass
+        without being judged.
+
+        Args:
+            policy: The policy. `ScopeAuthorizer` calls this method with its own.
+
+        Raises:
+            ValueError: No rule covers `path`.
+        """
+        if self._place is None or policy.report_only:
+            return
+        path = self._place.path
+        # Both what follows the mount and the path with the mount are judged.
+        if not any(policy.has_rules_within(f"{mount}{path}") for mount in ("", *policy.mounts)):
+            raise ValueError(
+                f"path={path!r}: no rule covers it, so no call of a tool would be judged; write a "
+                "rule for it, or correct the path"
+            )
+
     def around(self, app: WSGIApplication, *, on_decision: OnDecision | None = None) -> Self:
         """Return a copy of this layer around another application, with the same options.
 
@@ -151,11 +174,15 @@ class ToolAuthorizer:
         if isinstance(rule.requirement, Access):
             # The log tells which tool is denied; no rule may name it.
             error.found = tool
+        if error.reason == "no_rule":
+            error.expected = "a rule for this tool in tools"
         return Decision(error, caller.auth, rule.key)
 
     def _report(self, decision: Decision, environ: WSGIEnvironment) -> None:
         error = decision.error or decision.would_be
         if error is not None:
+            if error.reason == "missing_token":
+                error.found = _explain_absence(environ)
             add_offer(error, environ)
         if is_observed(error is not None, self._on_decision):
             report(decision, environ, self._on_decision)
@@ -174,6 +201,16 @@ def _caller_of(environ: WSGIEnvironment) -> _Caller:
     return _Caller(
         auth if isinstance(auth, Auth) else None, match if isinstance(match, Match) else None
     )
+
+
+def _explain_absence(environ: WSGIEnvironment) -> str | None:
+    """Return why the layers in front left no token, for the log; None if the client sent none."""
+    if CHALLENGE_KEY not in environ:
+        return "no layers in front: write protect(ToolAuthorizer(app, ...), ...)"
+    match = environ.get(RULE_KEY)
+    if isinstance(match, Match) and match.requirement is PUBLIC:
+        return "no token, because the path's rule PUBLIC looks at none: write OPTIONAL"
+    return None
 
 
 def _is_from(environ: WSGIEnvironment, origins: frozenset[str]) -> bool:

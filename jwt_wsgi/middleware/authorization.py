@@ -51,7 +51,8 @@ class ScopeAuthorizer:
         policy: The policy.
 
     Raises:
-        ValueError: For invalid arguments.
+        ValueError: For invalid arguments, and for a `ToolAuthorizer` directly inside whose `path`
+            no rule covers.
     """
 
     answers_refusals = True
@@ -74,6 +75,7 @@ class ScopeAuthorizer:
         self._realm = validate_realm(realm)
         self._on_error = on_error
         self._on_decision = on_decision
+        _check_inside(app, self.policy)
         for finding in self.policy.lint(issuers=issuers, scope_implies=scope_implies):
             logger.warning("%s", finding)
 
@@ -132,6 +134,18 @@ class ScopeAuthorizer:
         if self.policy.report_only:
             return None, error or would_be
         return error, would_be
+
+
+def _check_inside(app: WSGIApplication, policy: Policy) -> None:
+    """Check that requests get past the policy to what the layer directly inside judges.
+
+    Raises:
+        ValueError: They do not.
+    """
+    if getattr(type(app), "answers_refusals", False):
+        check_policy = getattr(app, "check_policy", None)
+        if check_policy is not None:
+            check_policy(policy)
 
 
 def _rule_key(environ: WSGIEnvironment) -> str | None:
