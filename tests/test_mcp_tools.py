@@ -581,11 +581,34 @@ def test_a_page_of_another_origin_is_refused(origins, origin, has_token, passes)
     assert answer.ran == []
 
 
-@pytest.mark.parametrize("method", ["GET", "OPTIONS", "DELETE"])
-def test_requests_without_a_body_are_checked_only_against_a_list(method):
-    environ = request(None, method, HTTP_ORIGIN="https://evil.example.com")
-    assert send(dict(environ)).status == 200
-    assert send(dict(environ), origins=[HERE]).status == 403
+#: method, whether there is a body, whether a token was verified, origins -> the status
+WITHOUT_A_CALL = {
+    "GET, not configured, without a token": ("GET", False, False, None, 403),
+    "HEAD, not configured, without a token": ("HEAD", False, False, None, 403),
+    "DELETE, not configured, without a token": ("DELETE", False, False, None, 403),
+    "a preflight, not configured": ("OPTIONS", False, False, None, 200),
+    "OPTIONS with a message, not configured, without a token": ("OPTIONS", True, False, None, 403),
+    "GET, not configured, with a token": ("GET", False, True, None, 200),
+    "DELETE, not configured, with a token": ("DELETE", False, True, None, 200),
+    "GET, not listed, with a token": ("GET", False, True, [HERE], 403),
+    "DELETE, not listed, with a token": ("DELETE", False, True, [HERE], 403),
+    "a preflight, not listed": ("OPTIONS", False, False, [HERE], 403),
+}
+
+
+@pytest.mark.parametrize(
+    ("method", "has_body", "has_token", "origins", "status"),
+    WITHOUT_A_CALL.values(),
+    ids=WITHOUT_A_CALL,
+)
+def test_a_page_is_refused_whatever_its_request_is(method, has_body, has_token, origins, status):
+    body = message("ping") if has_body else None
+    environ = request(body, method, HTTP_ORIGIN="https://evil.example.com")
+    answer = send(environ, auth() if has_token else None, origins=origins)
+    assert answer.status == status
+    assert bool(answer.ran) == (status == 200)
+    if answer.body and status == 403:  # HEAD has no body
+        assert answer.reason == "origin_not_allowed"
 
 
 def test_a_wrong_origin_is_refused_before_the_body_is_read():

@@ -47,8 +47,8 @@ class ToolAuthorizer:
         path: The literal path of the server, such as `/mcp`, if the application has other paths.
             Everything below it is judged, too. None judges every request.
         origins: The origins whose pages may call the server, as browsers send them; `()` for none.
-            None refuses pages only where no token was verified: without a token, a page could do
-            what its user's network allows (DNS rebinding).
+            None refuses pages only where no token was verified, but for their preflights: without a
+            token, a page could do what its user's network allows (DNS rebinding).
         max_bytes: The longest body, in bytes.
         on_error: Called as `on_error(environ, error)`; may return a WSGI application that answers
             in place of the layer. It cannot change the decision.
@@ -153,12 +153,14 @@ class ToolAuthorizer:
         if self._origins is not None and not _is_from(environ, self._origins):
             return Decision(_origin_refused(environ), caller.auth)
         body = take_body(environ, max_bytes=self._max_bytes)
+        # A preflight never has a token, and without a body it asks nothing of the server.
+        is_preflight = body is None and environ.get("REQUEST_METHOD") == "OPTIONS"
+        if self._origins is None and not is_preflight and _is_unknown_page(environ, caller):
+            return Decision(_origin_refused(environ), None)
         headers = environ.get("HTTP_MCP_METHOD"), environ.get("HTTP_MCP_NAME")
         if body is None:
             check_headers(None, *headers)
             return None
-        if self._origins is None and caller.auth is None and not _is_from(environ, frozenset()):
-            return Decision(_origin_refused(environ), None)
         message = read_message(body)
         check_headers(message, *headers)
         if message.tool is None:
@@ -217,6 +219,11 @@ def _is_from(environ: WSGIEnvironment, origins: frozenset[str]) -> bool:
     """Return whether a request comes from one of these origins, or from no page."""
     origin = environ.get("HTTP_ORIGIN")
     return origin is None or origin in origins
+
+
+def _is_unknown_page(environ: WSGIEnvironment, caller: _Caller) -> bool:
+    """Return whether a page sent a request without a verified token."""
+    return caller.auth is None and not _is_from(environ, frozenset())
 
 
 def _origin_refused(environ: WSGIEnvironment) -> AuthError:
