@@ -17,6 +17,7 @@ from django.urls import re_path
 from flask import Flask, abort
 from matrix.django_apps import django_app
 from matrix.requests import Spelled, on_the_wire
+from mcp_requests import call
 from test_examples_fuzz import ask as answer_of
 from test_examples_fuzz import caller
 
@@ -35,6 +36,7 @@ from jwt_wsgi import (
     scope,
 )
 from jwt_wsgi.jose import encoding
+from jwt_wsgi.mcp import ToolAuthorizer
 from jwt_wsgi.testing import LocalIssuer
 
 NOBODY, READER = None, caller("read")
@@ -236,6 +238,49 @@ def test_an_alias_takes_the_weaker_rule_and_the_remedies_close_it(
         for path in (place, alias):
             assert answer_of(remedied, Spelled("GET", path), NOBODY).status == 401
             assert answer_of(remedied, Spelled("GET", path), READER).body == "hall"
+
+
+# --- ToolAuthorizer(path=...), which is a literal path
+
+
+def tools_in_any_case() -> Any:
+    return django_app((re_path(r"(?i)^mcp$", lambda _request: HttpResponse("ran")),))
+
+
+def tools_with_suffix() -> Any:
+    app = bottle.Bottle()
+    app.route(r"/mcp<_:re:(?:\.json)?>", method="POST", callback=lambda _: "ran")
+    return app
+
+
+def tools_below_a_language() -> Any:
+    return django_app((re_path(r"^(?:[a-z]{2}/)?mcp$", lambda _request: HttpResponse("ran")),))
+
+
+TOOL_ALIASES = {
+    "a route that ignores case": (tools_in_any_case, "/MCP"),
+    "a suffix .json": (tools_with_suffix, "/mcp.json"),
+    "a language before the path": (tools_below_a_language, "/de/mcp"),
+}
+
+
+@pytest.mark.parametrize(("make", "alias"), TOOL_ALIASES.values(), ids=TOOL_ALIASES)
+def test_an_alias_reaches_the_tools_unless_every_request_is_judged(make: Any, alias: str) -> None:
+    app = make()
+    tools = {"search": scope("read")}
+    of_one_path = ToolAuthorizer(app, tools, path="/mcp")
+    assert posted(of_one_path, "/mcp") == "401 Unauthorized"
+    assert posted(of_one_path, alias) == "200 OK"
+    of_every_request = ToolAuthorizer(app, tools)
+    for path in ("/mcp", alias):
+        assert posted(of_every_request, path) == "401 Unauthorized"
+
+
+def posted(app: Any, path: str) -> str:
+    """Return the status of a call of a tool without a token."""
+    statuses: list[str] = []
+    b"".join(app(call(path=path), lambda status, *_: statuses.append(status)))
+    return statuses[-1]
 
 
 # --- a path parameter that the router converts

@@ -45,7 +45,8 @@ class ToolAuthorizer:
             pass, and `report_only` reports without refusing.
         default: The requirement for all other tools. `DENY` by default.
         path: The literal path of the server, such as `/mcp`, if the application has other paths.
-            Everything below it is judged, too. None judges every request.
+            Everything below it is judged, too. Other spellings that the application routes to the
+            server, such as `/MCP` where it ignores case, are not. None judges every request.
         origins: The origins whose pages may call the server, as browsers send them; `()` for none.
             None refuses pages only where no token was verified, but for their preflights: without a
             token, a page could do what its user's network allows (DNS rebinding).
