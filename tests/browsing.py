@@ -7,9 +7,11 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from serving import served
 
 CHROMIUM = shutil.which("chromium")
 
@@ -48,6 +50,17 @@ def chromium() -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+@contextmanager
+def two_sites(app: Any, page: Any) -> Iterator[tuple[Browser, int, int]]:
+    """Serve an application, and pages of another origin; yield a browser and the two ports."""
+    with (
+        served(app, threads=2) as port,
+        served(page, threads=2) as page_port,
+        chromium() as browser,
+    ):
+        yield browser, port, page_port
 
 
 @contextmanager

@@ -38,7 +38,12 @@ def signed_in(get_response: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return respond
 
 
-def _configure() -> None:
+def configure(**provider: Any) -> None:
+    """Set Django up for the provider, before anything of it is imported.
+
+    Args:
+        **provider: More settings of Django OAuth Toolkit.
+    """
     key = rsa.generate_private_key(65537, 2048)
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode("ascii")
     settings.configure(
@@ -52,12 +57,7 @@ def _configure() -> None:
         MIDDLEWARE=[f"{__name__}.signed_in"],
         # The secret is random enough for one round.
         PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],
-        OAUTH2_PROVIDER={
-            "OIDC_ENABLED": True,
-            "OIDC_RSA_PRIVATE_KEY": pem,
-            "SCOPES": SCOPES,
-            "ALLOWED_REDIRECT_URI_SCHEMES": ["https"],
-        },
+        OAUTH2_PROVIDER={"OIDC_ENABLED": True, "OIDC_RSA_PRIVATE_KEY": pem, **provider},
     )
     django.setup()
     from django.urls import include, path
@@ -87,7 +87,7 @@ def _fill() -> None:
 def main() -> None:
     from django.core.handlers.wsgi import WSGIHandler
 
-    _configure()
+    configure(SCOPES=SCOPES, ALLOWED_REDIRECT_URI_SCHEMES=["https"])
     _fill()
     with socket.create_server(("127.0.0.1", 0)) as listening:
         print(f"Serving on http://127.0.0.1:{listening.getsockname()[1]}", flush=True)

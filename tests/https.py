@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import json
 import ssl
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,6 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from serving import running
 
 _PAST = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
 
@@ -66,14 +66,8 @@ def served(
         server.socket = context.wrap_socket(
             server.socket, server_side=True, do_handshake_on_connect=False
         )
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
+    with running(server):
         yield url
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 class Certificates:

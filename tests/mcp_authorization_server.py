@@ -16,10 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-import django
 import django_provider
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from django.conf import settings
 from jwcrypto.jwk import JWK
 from jwcrypto.jwt import JWT
@@ -56,38 +53,17 @@ def access_token(request: Any) -> str:
 
 
 def _configure(issuer: str) -> None:
-    key = rsa.generate_private_key(65537, 2048)
-    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode("ascii")
-    settings.configure(
-        SECRET_KEY="a-secret-of-this-process",
-        ALLOWED_HOSTS=["127.0.0.1"],
-        USE_TZ=True,
-        DEBUG_PROPAGATE_EXCEPTIONS=True,
-        DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
-        DATABASES=django_provider.DATABASES,
-        INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", "oauth2_provider"],
-        MIDDLEWARE=["django_provider.signed_in"],
-        # The secret is random enough for one round.
-        PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],
-        OAUTH2_PROVIDER={
-            "OIDC_ENABLED": True,
-            "OIDC_ISS_ENDPOINT": issuer,
-            "OIDC_RSA_PRIVATE_KEY": pem,
-            "SCOPES": SCOPES,
-            "ACCESS_TOKEN_GENERATOR": access_token,
-            "ACCESS_TOKEN_EXPIRE_SECONDS": LIFETIME,
-            "DCR_ENABLED": True,
-            "DCR_REGISTRATION_PERMISSION_CLASSES": ["oauth2_provider.dcr.AllowAllDCRPermission"],
-            "COMPLIANT_BCP_RFC9700_AUTHZ_RESPONSE_ISS": True,
-            "COMPLIANT_BCP_RFC9700_PKCE_METHOD": True,
-            "OAUTH2_TOKEN_ENDPOINT_AUTH_METHODS_SUPPORTED": ["none", "client_secret_basic"],
-        },
+    django_provider.configure(
+        OIDC_ISS_ENDPOINT=issuer,
+        SCOPES=SCOPES,
+        ACCESS_TOKEN_GENERATOR=access_token,
+        ACCESS_TOKEN_EXPIRE_SECONDS=LIFETIME,
+        DCR_ENABLED=True,
+        DCR_REGISTRATION_PERMISSION_CLASSES=["oauth2_provider.dcr.AllowAllDCRPermission"],
+        COMPLIANT_BCP_RFC9700_AUTHZ_RESPONSE_ISS=True,
+        COMPLIANT_BCP_RFC9700_PKCE_METHOD=True,
+        OAUTH2_TOKEN_ENDPOINT_AUTH_METHODS_SUPPORTED=["none", "client_secret_basic"],
     )
-    django.setup()
-    from django.urls import include, path
-
-    # Only now, because the views read the settings when they are imported.
-    settings.ROOT_URLCONF = (path("", include("oauth2_provider.urls")),)
 
 
 def _fill() -> None:

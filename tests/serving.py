@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from socketserver import BaseServer
 from typing import Any
 
 from waitress.server import create_server
@@ -24,6 +25,19 @@ def served(application: Any, *, threads: int = 4) -> Iterator[int]:
         _close(server)
         thread.join(timeout=60)
         assert not thread.is_alive()
+
+
+@contextmanager
+def running(server: BaseServer) -> Iterator[None]:
+    """Let a server of the standard library serve in a thread, and close it at the end."""
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
 def _close(server: Any) -> None:

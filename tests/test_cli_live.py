@@ -6,7 +6,6 @@ import json
 import os
 import pty
 import subprocess
-import threading
 from contextlib import contextmanager
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,6 +13,7 @@ from time import time
 
 import pytest
 from command_line import POLICY, command, environment, run
+from serving import running
 
 from jwt_wsgi.cli.times import describe_date
 from jwt_wsgi.cli.tokens import TokenInput
@@ -34,14 +34,8 @@ def replying(document, **headers):
         def log_message(self, *_): ...
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    try:
+    with running(server):
         yield f"http://127.0.0.1:{server.server_port}/jwks"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import json
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,6 +14,7 @@ from typing import Any
 import pytest
 from command_line import run
 from ports import free_port
+from serving import running
 
 from jwt_wsgi import ProtectedResource, protect, scope
 from jwt_wsgi.cli.resource_report import Expectation, check_resource
@@ -46,14 +46,8 @@ def replying(
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     url = f"http://127.0.0.1:{server.server_port}/mcp"
     content = body.replace(b"RESOURCE", url.encode())
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    try:
+    with running(server):
         yield url
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 @pytest.fixture(scope="module")

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from browsing import Watched, chromium, needs_chromium
+from browsing import Watched, needs_chromium, two_sites
 from playwright.sync_api import Browser
-from serving import served
 
 from jwt_wsgi import (
     AUTHENTICATED,
@@ -132,12 +130,8 @@ class Scene:
 @pytest.fixture(scope="module")
 def shared() -> Iterator[tuple[Browser, Api, int, int]]:
     api = Api()
-    with ExitStack() as stack:
-        ports = (
-            stack.enter_context(served(api, threads=2)),
-            stack.enter_context(served(blank, threads=2)),
-        )
-        yield (stack.enter_context(chromium()), api, *ports)
+    with two_sites(api, blank) as (browser, *ports):
+        yield (browser, api, *ports)
 
 
 @pytest.fixture

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
 from typing import Any, NamedTuple
 
 import pytest
-from browsing import Watched, chromium, needs_chromium
+from browsing import Watched, needs_chromium, two_sites
 from playwright.sync_api import Browser
-from serving import served
 
 from jwt_wsgi import CrossOrigin, Issuer, StaticJWKS, protect, scope
 from jwt_wsgi.mcp import ToolAuthorizer
@@ -110,12 +108,8 @@ class Scene(NamedTuple):
 @pytest.fixture(scope="module")
 def shared() -> Iterator[tuple[Browser, Server, int, int]]:
     server = Server()
-    with ExitStack() as stack:
-        ports = (
-            stack.enter_context(served(server, threads=2)),
-            stack.enter_context(served(blank, threads=2)),
-        )
-        yield (stack.enter_context(chromium()), server, *ports)
+    with two_sites(server, blank) as (browser, *ports):
+        yield (browser, server, *ports)
 
 
 @pytest.fixture

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
 from http.cookies import SimpleCookie
 from typing import Any, NamedTuple
 
 import pytest
-from browsing import Watched, chromium, needs_chromium, ordinary_window
+from browsing import Watched, needs_chromium, ordinary_window, two_sites
 from playwright.sync_api import Browser, Page
-from serving import served
 
 from jwt_wsgi import AUTHENTICATED, PUBLIC, CrossOrigin, Issuer, StaticJWKS, protect
 from jwt_wsgi.sources import bearer, from_cookie
@@ -135,12 +133,8 @@ def sign_in(environ: dict[str, Any], start_response: Any) -> list[bytes]:
 @pytest.fixture(scope="module")
 def shared() -> Iterator[tuple[Browser, Api, int, int]]:
     api = Api()
-    with ExitStack() as stack:
-        ports = (
-            stack.enter_context(served(api, threads=2)),
-            stack.enter_context(served(page, threads=2)),
-        )
-        yield (stack.enter_context(chromium()), api, *ports)
+    with two_sites(api, page) as (browser, *ports):
+        yield (browser, api, *ports)
 
 
 @pytest.fixture
