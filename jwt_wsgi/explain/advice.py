@@ -143,9 +143,9 @@ ADVICE: dict[str, str] = {
     ),
     "denied": "Nothing helps the caller: the rule is DENY. Change the rule if that is not meant.",
     "no_rule": (
-        "Write a rule that covers this path and this method. Where the rules of a path name "
-        "methods, and where a rule ends with {$}, everything else is refused. A tool of an MCP "
-        "server needs a rule in ToolAuthorizer."
+        "Write a rule that covers this path and this method, or name the tool in ToolAuthorizer. "
+        "Where the rules of a path name methods, and where a rule ends with {$}, everything else "
+        "is refused."
     ),
     "insufficient_authentication": (
         "Send the user to the issuer to log in again, with the acr_values and max_age of the "
