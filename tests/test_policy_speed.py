@@ -6,6 +6,7 @@ The tests count calls of Python and C functions (`sys.setprofile`).
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable
 from itertools import count, islice
@@ -164,6 +165,45 @@ def test_ten_times_the_rules_are_ten_times_the_work(written: Callable[[], Any]) 
     assert (len(thousand), len(many)) == (1_000, 10_000)
     least = calls(lambda: Policy(thousand))
     assert calls(lambda: Policy(many), most=12 * least) >= 8 * least
+
+
+@every_set
+def test_a_rule_holds_few_objects_that_the_collector_visits(written: Callable[[], Any]) -> None:
+    # What the collector visits makes the rules of a large policy cost more than those of a small one.
+    thousand, two_thousand = (rules(written, number) for number in (1_000, 2_000))
+    added = held(two_thousand) - held(thousand)
+    # The rule, and its nodes: two at most for each rule of these sets.
+    assert added <= 3_000
+
+
+@every_set
+def test_a_rule_makes_a_node_for_each_new_segment_alone(written: Callable[[], Any]) -> None:
+    thousand, two_thousand = (rules(written, number) for number in (1_000, 2_000))
+    made = calls(lambda: Policy(two_thousand), of="__init__") - calls(
+        lambda: Policy(thousand), of="__init__"
+    )
+    segments = {
+        tuple(key.partition("/")[2].removesuffix("/{$}").split("/")[:depth])
+        for key in two_thousand.keys() - thousand.keys()
+        for depth in range(1, key.count("/") + 1)
+    }
+    # Each rule is made with one more call.
+    assert made <= len(segments) + 1_000
+
+
+def held(written: dict[str, Any]) -> int:
+    """The number of objects, without plain containers, that a policy of these rules adds."""
+    before = visited()
+    policy = Policy(written)
+    added = visited() - before
+    del policy
+    return added
+
+
+def visited() -> int:
+    """The number of the collector's objects; which plain containers it visits, versions decide."""
+    gc.collect()
+    return sum(type(each) not in (dict, list, tuple) for each in gc.get_objects())
 
 
 def test_a_long_path_outside_a_cover_is_walked_once() -> None:

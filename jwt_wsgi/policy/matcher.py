@@ -59,9 +59,6 @@ class RuleMatcher:
             overlaps.check_tails(self._root)
         overlaps.check_overlaps(self._root)
         self._default_match = _match_of_default(self.default)
-        self._constant_matches = {
-            rule.key: Match(rule, rule.requirement) for rule in self.rules if not rule.parameters
-        }
         self._match_cache: dict[tuple[str, str, str], Match] = {}
 
     def match(self, environ: Mapping[str, Any]) -> Match:
@@ -113,7 +110,7 @@ class RuleMatcher:
         if rule is None:
             return Match(None, NO_RULE)
         if not rule.parameters:
-            return self._constant_matches[rule.key]
+            return Match(rule, rule.requirement)
         params = {name: segments[position] for name, position in rule.parameters}
         return Match(rule, rule.requirement, Request(MappingProxyType(params)))
 

@@ -36,7 +36,10 @@ class Node:
         """Return the place of a pattern below this node; create the nodes that are missing."""
         node = self
         for segment in pattern.shortest:
-            node = node.children.setdefault(segment, Node((*node.path, segment)))
+            child = node.children.get(segment)
+            if child is None:
+                child = node.children[segment] = Node((*node.path, segment))
+            node = child
         if pattern.exact:
             return node.exact
         node.is_tail = node.is_tail or pattern.tail
