@@ -135,7 +135,7 @@ def _condition_of(requirement: Requirement) -> Condition | None:
 
 def _pairs(rules: Rules) -> list[tuple[str, Requirement]]:
     try:
-        return rule_pairs(rules)
+        return list(rule_pairs(rules))
     except ValueError:
         raise ValueError(f"tools={rules!r}: write a mapping of names to requirements") from None
 

@@ -1,6 +1,6 @@
 """Rules as they are written, checked against their patterns, and the match of a request. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -81,11 +81,14 @@ def parse_rule(key: str, requirement: object) -> ParsedRule:
     return ParsedRule(methods, pattern, rule)
 
 
-def rule_pairs(rules: Rules) -> list[tuple[str, Requirement]]:
-    """Return the keys and requirements of a mapping, or of pairs; raise `ValueError` otherwise."""
+def rule_pairs(rules: Rules) -> Iterator[tuple[str, Requirement]]:
+    """Yield the keys and requirements of a mapping, or of pairs; raise `ValueError` otherwise."""
+    # One after the other: the collector would visit a list of all pairs again and again.
     try:
         pairs = rules.items() if isinstance(rules, Mapping) else rules
-        return [(key, requirement) for key, requirement in pairs]
+        for pair in pairs:
+            key, requirement = pair
+            yield key, requirement
     except (TypeError, ValueError):
         raise ValueError(f"rules={rules!r}: write a mapping of paths to requirements") from None
 
