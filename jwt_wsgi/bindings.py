@@ -5,6 +5,7 @@ by neither. A demand is a set of alternatives. Each alternative is the set of bi
 request must prove.
 """
 
+from functools import lru_cache
 from typing import Final
 
 DPOP: Final = "dpop"
@@ -24,7 +25,11 @@ BOUND: Final[Alternatives] = frozenset(frozenset({name}) for name in BINDINGS)
 BEARER_SCHEME: Final = "Bearer"
 DPOP_SCHEME: Final = "DPoP"
 
+#: How many results are cached. Two bindings make six demands, so few of them are ever used.
+_MAX_CACHED: Final = 128
 
+
+@lru_cache(_MAX_CACHED)
 def require_both(first: Alternatives, second: Alternatives) -> Alternatives:
     """Return the alternatives that satisfy two demands."""
     return _minimal(frozenset(one | other for one in first for other in second))

@@ -10,6 +10,9 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from logging import Logger
 from typing import Any
 
+#: The types of most results, none of which is awaitable or a generator.
+_PLAIN_TYPES = frozenset({tuple, frozenset, str, int, float, list, set, dict})
+
 
 class CallbackFailed(Exception):
     """A user's callback failed; the failure is logged already."""
@@ -157,6 +160,9 @@ def refuse_deferred(result: object) -> None:
     Nothing here would ever run it. `NotImplemented`, which a bound `__eq__` returns for a value of
     another type, is refused as well, because its truth is True.
     """
+    # A short cut, because the checks below take long for a type that is neither.
+    if type(result) in _PLAIN_TYPES:
+        return
     if result is NotImplemented:
         raise TypeError("a callback returned NotImplemented instead of a value")
     if not isinstance(result, Awaitable | AsyncGenerator | Generator):

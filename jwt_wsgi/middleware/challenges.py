@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Final
 
 from jwt_wsgi.auth import (
@@ -57,6 +58,9 @@ _STATUSES_WITH_METADATA: Final = (401, 403)
 #: The order of the challenges, which is that of RFC 9449 §7.1.
 _ORDER: Final = (BEARER_SCHEME, DPOP_SCHEME)
 
+#: How many lists of schemes are cached. Two bindings make few of them.
+_MAX_CACHED: Final = 128
+
 DEFAULT_REALM: Final = "api"
 
 
@@ -97,12 +101,10 @@ class ChallengeOptions:
             error: The refusal.
             token_scheme: The scheme that the verified token demands, or None.
         """
-        offered = schemes(require_both(error.demand, self.demand), self.bindings)
-        # A challenge must not be missing, even where no scheme can help.
-        offered = offered or schemes(self.demand, self.bindings) or frozenset({BEARER_SCHEME})
+        offered = _schemes_in_order(error.demand, self.demand, self.bindings)
         if token_scheme in offered:
             return (token_scheme,)
-        return tuple(scheme for scheme in _ORDER if scheme in offered)
+        return offered
 
 
 _DEFAULTS: Final = ChallengeOptions()
@@ -127,6 +129,17 @@ def validate_realm(realm: str) -> str:
     if not isinstance(realm, str) or _REALM.fullmatch(realm) is None:
         raise ValueError(f"realm={realm!r}: write printable ASCII, such as 'api'")
     return realm
+
+
+@lru_cache(_MAX_CACHED)
+def _schemes_in_order(
+    demand: Alternatives, own: Alternatives, bindings: Binding
+) -> tuple[str, ...]:
+    """Return the schemes that can satisfy a refusal's demand and the stack's own one."""
+    offered = schemes(require_both(demand, own), bindings)
+    # A challenge must not be missing, even where no scheme can help.
+    offered = offered or schemes(own, bindings) or frozenset({BEARER_SCHEME})
+    return tuple(scheme for scheme in _ORDER if scheme in offered)
 
 
 def has_challenge(error: AuthError) -> bool:

@@ -36,6 +36,9 @@ from jwt_wsgi.verifier import Verifier
 
 logger = logging.getLogger("jwt_wsgi.verification")
 
+# Read once, because a member of an enumeration is looked up slowly.
+_UNAUTHORIZED = HTTPStatus.UNAUTHORIZED.value
+
 
 class TokenVerifier:
     """The layer that verifies the credentials and puts the `Auth` into the environ.
@@ -222,7 +225,7 @@ class TokenVerifier:
 
     def _add_demands(self, error: AuthError, environ: WSGIEnvironment) -> None:
         """Tell the refusal what the request's rule demands; only a 401 names its scopes."""
-        is_unauthorized = error.status == HTTPStatus.UNAUTHORIZED
+        is_unauthorized = error.status == _UNAUTHORIZED
         if is_unauthorized and self._scopes_asked is not None and not error.scopes:
             scopes = _demanded(self._scopes_asked, environ, "scopes_asked")
             error.scopes = tuple(name for name in scopes if isinstance(name, str))
