@@ -15,6 +15,7 @@ from jwt_wsgi.errors import KeysUnavailable
 from jwt_wsgi.introspection.introspection import Introspection
 from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.jose.algorithms import ALGORITHMS
+from jwt_wsgi.jose.claim_lookup import listed
 from jwt_wsgi.jwks.discovery import Location
 from jwt_wsgi.jwks.remote import RemoteJWKS
 from jwt_wsgi.jwks.source import KeySource
@@ -42,8 +43,6 @@ MAX_UNTRUSTED = 4_000
 REMEMBERED_FOR = 60.0
 #: The most characters of a name that a resolver is asked for.
 MAX_NAME = 2048
-#: How many configured issuers a refusal names.
-_MAX_DESCRIBED = 10
 
 
 class _Answer(NamedTuple):
@@ -75,7 +74,8 @@ class IssuerRegistry:
         configured: The configured issuers of JWTs by name.
         introspection: The `Introspection` that is asked about opaque tokens, or None.
         resolvers: The resolvers, in the order in which they are asked.
-        description: The configured names for a refusal: all of them, or how many there are.
+        description: The configured names for a refusal: all of them, or a few and how
+            many more there are.
 
     Raises:
         ValueError: For invalid arguments, the same issuer twice, or more than one `Introspection`.
@@ -105,10 +105,7 @@ class IssuerRegistry:
         for member in members:
             self._add(member)
         # Made once: a refusal must not cost more where many issuers are configured.
-        names = self.names
-        self.description: list[str] | str = sorted(names)[:_MAX_DESCRIBED]
-        if len(names) > _MAX_DESCRIBED:
-            self.description = f"one of {len(names)} configured issuers"
+        self.description = listed(self.names)
 
     def _add(self, member: object) -> None:
         if isinstance(member, Issuer):

@@ -257,8 +257,13 @@ def test_a_refusal_names_ten_issuers_at_most_u17(count: int) -> None:
     token = TENANT.token()
     with pytest.raises(InvalidToken) as refusal:
         verifier.verify(token)
-    expected: Any = sorted(names) if count <= 10 else f"one of {count} configured issuers"
-    assert refusal.value.expected == expected
+    shown = refusal.value.expected
+    if count <= 10:
+        assert shown == sorted(names)
+    else:
+        named = [name for name in names if repr(name) in str(shown)]
+        assert 0 < len(named) <= 10
+        assert f"{count - len(named)} more" in str(shown)
     # An unknown issuer costs the same calls, however many are configured.
     one = Verifier(Issuer("https://one.test/", **options))
     assert refusals(verifier, token) == refusals(one, token)

@@ -2,7 +2,8 @@
 
 import copy
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from itertools import islice
 from typing import Any
 
 from jwt_wsgi.callbacks import CallbackFailed, ask, check_callables
@@ -15,6 +16,11 @@ ClaimName = str | tuple[str, ...]
 
 #: Seconds. A larger number is not a date, and would overflow in arithmetic.
 _END_OF_TIME = 2**53
+
+#: How many configured names a refusal lists.
+_MAX_LISTED = 10
+#: How many it lists of more than that.
+_FEW = 3
 
 
 #: The claims whose values a log may show. The others may hold personal data.
@@ -154,3 +160,14 @@ def required_values(
 def is_date(value: Any) -> bool:
     """Return whether `value` is a NumericDate (RFC 7519 §2): a number, below 2**53 seconds."""
     return (type(value) is int or type(value) is float) and -_END_OF_TIME < value < _END_OF_TIME
+
+
+def listed(names: Collection[str]) -> list[str] | str:
+    """Return configured names for the log: all of them, or a few and how many more there are.
+
+    The cost is the same however many there are, because strangers cause refusals at will.
+    """
+    if len(names) <= _MAX_LISTED:
+        return sorted(names)
+    few = sorted(islice(names, _FEW))
+    return f"{', '.join(map(repr, few))} and {len(names) - _FEW} more"

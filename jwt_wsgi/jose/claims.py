@@ -14,6 +14,7 @@ from jwt_wsgi.jose.claim_lookup import (
     ABSENT,
     ClaimName,
     is_date,
+    listed,
     loggable,
     lookup,
     required_claim,
@@ -132,7 +133,7 @@ def check_type(header: Mapping[str, Any], profile: TokenProfile) -> None:
     if accepted is None:
         accepted = _ACCEPTED_TYPES[profile.name]
     if media_type(header.get("typ", "JWT")) not in accepted:
-        expected: Any = profile.name if profile.types is None else sorted(profile.types)
+        expected: Any = profile.name if profile.types is None else listed(profile.types)
         raise InvalidToken("type_mismatch", expected=expected, found=header.get("typ", ABSENT))
 
 
@@ -153,7 +154,7 @@ def check_audience(claims: Mapping[str, Any], profile: TokenProfile) -> None:
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise InvalidToken("claim_malformed", expected="aud a string or strings", found=audience)
     if profile.audiences.isdisjoint(names):
-        expected = sorted(profile.audiences)
+        expected = listed(profile.audiences)
         raise InvalidToken("audience_mismatch", expected=expected, found=audience)
 
 
@@ -250,7 +251,7 @@ def _check_id_token(claims: Mapping[str, Any], profile: TokenProfile) -> None:
 
 def _check_authorized_party(azp: Any, accepted: frozenset[str]) -> None:
     if not isinstance(azp, str) or azp not in accepted:
-        expected = {"azp": sorted(accepted)}
+        expected = {"azp": listed(accepted)}
         raise InvalidToken("claim_mismatch", expected=expected, found=azp)
 
 

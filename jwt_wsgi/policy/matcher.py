@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from jwt_wsgi.errors import InvalidRequest
+from jwt_wsgi.jose.claim_lookup import listed
 from jwt_wsgi.policy import overlaps, tree
 from jwt_wsgi.policy.algebra import DENY, NO_RULE, Request, Requirement
 from jwt_wsgi.policy.paths import Segments, canonical, check_method, empty_segment, validate_mounts
@@ -117,7 +118,7 @@ class RuleMatcher:
     def _find_match(self, mount: str, path: str, method: str) -> Match:
         if mount not in self.mounts:
             self._report_mount(mount)
-            raise InvalidRequest("mount_unknown", expected=self.mounts, found=mount)
+            raise InvalidRequest("mount_unknown", expected=listed(self.mounts), found=mount)
         segments = canonical(path, keep_empty=self._has_tails)
         check_method(method)
         match = self.decide(segments, method)
@@ -134,7 +135,7 @@ class RuleMatcher:
                 "SCRIPT_NAME %.200a is refused: Policy(mounts=%a) does not name it; if the "
                 "application is mounted there, add it to mounts",
                 mount,
-                sorted(self.mounts),
+                listed(self.mounts),
             )
         self._mount_reported = True
 
