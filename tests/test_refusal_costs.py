@@ -90,7 +90,7 @@ def test_a_refusal_costs_the_same_with_much_configuration(
 
 @pytest.mark.counts_calls
 @pytest.mark.parametrize(
-    ("token", "most"), [("", 60), ("e30.e30", 120)], ids=["no token", "a malformed token"]
+    ("token", "most"), [("", 55), ("e30.e30", 106)], ids=["no token", "a malformed token"]
 )
 def test_what_anyone_can_send_is_refused_with_few_calls(
     trusted: Issuer, token: str, most: int
