@@ -216,7 +216,7 @@ def claim_members(auth: Auth, name: ClaimName) -> frozenset[str] | list[Any] | N
         name: The claim's name. A tuple is a path into nested objects.
     """
     if auth._claims is None and auth._kept is not None:  # noqa: SLF001 (its own class)
-        members: frozenset[str] | list[Any] | None = auth._kept.members(name)  # noqa: SLF001
+        members = auth._kept.members(name)  # noqa: SLF001 (its own class)
         if members is not NOT_KEPT:
             return members
     return members_of(lookup(auth.claims, name))

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from jwt_wsgi.cache import TokenCache
 from jwt_wsgi.introspection.judgement import Answer, Refusal
-from jwt_wsgi.token_facts import VerifiedToken, with_shared_scopes
+from jwt_wsgi.token_facts import VerifiedToken
 
 #: Bytes that the answers about active tokens take at most.
 MAX_BYTES: Final = 2**24
@@ -73,10 +73,10 @@ class AnswerCache:
         if isinstance(answer, Refusal):
             self._put_refused(digest, _Entry(answer, monotonic + self._negative_ttl))
         elif not _has_expired(answer, now):
-            answer = with_shared_scopes(answer, self._active.shared_scopes)
+            answer.share_scopes(self._active.shared)
             entry = _Entry(answer, monotonic + self._cache_ttl)
-            extra_bytes = len(answer.answer or b"") + _ANSWER_BYTES
-            self._active.put(digest, entry, answer.scopes, extra_bytes, answer.effective_scopes)
+            extra_bytes = len(answer.answer or b"") + _ANSWER_BYTES + answer.kept_bytes
+            self._active.put(digest, entry, answer.shared_sets, extra_bytes)
             self._refused.pop(digest, None)
 
     def _put_refused(self, digest: str, entry: _Entry) -> None:

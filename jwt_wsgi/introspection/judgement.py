@@ -85,7 +85,8 @@ def judge(document: bytes, issuer: TrustedIssuer, now: float) -> Answer:
     except InvalidToken as error:
         scheme = scheme_of(members)
         return Refusal(error.reason, True, error.expected, _cut(error.found), scheme)
-    return verified._replace(answer=document)
+    verified.answer = document
+    return verified
 
 
 def _check_members(members: Mapping[str, Any], issuer: TrustedIssuer) -> VerifiedToken:

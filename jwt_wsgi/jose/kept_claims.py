@@ -5,6 +5,7 @@ changed are kept within a bound. Every other claim is read from the token's text
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from enum import Enum
 from sys import getsizeof
 from typing import Any, Final, NamedTuple
 
@@ -26,15 +27,31 @@ class ClaimRead(NamedTuple):
     as_members: bool = False
 
 
-class _NotKept:
-    def __repr__(self) -> str:
-        return "not kept"
+def reads_of(thing: object) -> tuple[ClaimRead, ...]:
+    """Return the reads that a layer, a guarded application or a callback makes, if it names them.
+
+    Args:
+        thing: An application or a callback. It names them in its attribute `claim_reads`.
+    """
+    try:
+        reads = getattr(thing, "claim_reads", ())
+    except Exception:  # noqa: BLE001 (a proxy may raise anything)
+        return ()
+    if not isinstance(reads, tuple):
+        return ()
+    return tuple(read for read in reads if isinstance(read, ClaimRead))
+
+
+class NotKept(Enum):
+    """The type of `NOT_KEPT`."""
+
+    NOT_KEPT = "not kept"
 
 
 #: The result of `KeptClaims` for a read that must be made of the token's text.
-NOT_KEPT: Final = _NotKept()
+NOT_KEPT: Final = NotKept.NOT_KEPT
 
-_SINGLETONS: Final = frozenset({bool, type(None), type(ABSENT), _NotKept})
+_SINGLETONS: Final = frozenset({bool, type(None), type(ABSENT), NotKept})
 
 Share = Callable[[frozenset[str]], frozenset[str]]
 
@@ -96,10 +113,13 @@ class KeptClaims:
         value = self._values[position]
         return list(value) if type(value) is tuple else value
 
-    def members(self, name: ClaimName) -> Any:
+    def members(self, name: ClaimName) -> frozenset[str] | NotKept | None:
         """Return what `members_of` returns for a claim, or `NOT_KEPT`."""
         position = self._plan.member_positions.get(name)
-        return NOT_KEPT if position is None else self._values[position]
+        if position is None:
+            return NOT_KEPT
+        members: frozenset[str] | NotKept | None = self._values[position]
+        return members
 
 
 class KeepingPlan:
@@ -163,9 +183,7 @@ _SLOT_BYTES: Final = 8
 
 def _positions(reads: tuple[ClaimRead, ...], *, as_members: bool) -> dict[ClaimName, int]:
     return {
-        read.name: position
-        for position, read in enumerate(reads)
-        if read.as_members is as_members
+        read.name: position for position, read in enumerate(reads) if read.as_members is as_members
     }
 
 

@@ -22,6 +22,7 @@ from jwt_wsgi.callbacks import CallbackFailed, call, check_callables, or_false
 from jwt_wsgi.client_certificates import ClientCertificate
 from jwt_wsgi.errors import AuthError, MissingToken
 from jwt_wsgi.issuer_registry import Trusted
+from jwt_wsgi.jose.kept_claims import reads_of
 from jwt_wsgi.middleware.certificates import read_certificate
 from jwt_wsgi.middleware.challenges import ChallengeOptions, validate_realm
 from jwt_wsgi.middleware.decisions import Decision, OnDecision, add_offer, is_observed, report
@@ -108,6 +109,7 @@ class TokenVerifier:
             client_certificate=client_certificate,
             clock=clock,
         )
+        self.verifier.keep_claims(reads_of(app))
         self._inner = answer_auth_errors(app, on_error)
         self._allow_anonymous = allow_anonymous
         self._is_exempt = _predicate("exempt", exempt)

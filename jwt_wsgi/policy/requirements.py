@@ -195,11 +195,7 @@ def _claim_satisfies(
 
     shown = getattr(predicate, "__name__", "…")
     return AtomicCondition(
-        f"claim({name!r}, {shown})",
-        holds,
-        predicate=predicate,
-        claim=path,
-        read=ClaimRead(path),
+        f"claim({name!r}, {shown})", holds, predicate=predicate, claim=path, read=ClaimRead(path)
     )
 
 
