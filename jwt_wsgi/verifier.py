@@ -2,7 +2,7 @@
 
 import copy
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from jwt_wsgi.auth import Auth
@@ -141,7 +141,7 @@ class Verifier:
         """True if an issuer demands that tokens are sent in the header `Authorization` alone."""
         return any(issuer.is_fapi2 for issuer in self.issuers)
 
-    def keep_claims(self, reads: Iterable[ClaimRead]) -> None:
+    def keep_claims(self, reads: Sequence[ClaimRead]) -> None:
         """Keep more claims of the tokens that are cached from now on.
 
         Reading them parses no token that was seen before. The layers call this at construction
@@ -151,6 +151,8 @@ class Verifier:
             reads: The reads. Those beyond a bound are not kept.
         """
         self._plan = self._plan.extended(reads)
+        if self.introspection is not None:
+            self.introspection.answers.keep_claims(reads)
 
     def verify(
         self,

@@ -145,8 +145,10 @@ class KeepingPlan:
 
     def extended(self, reads: Iterable[ClaimRead]) -> "KeepingPlan":
         """Return a plan with more reads, or this plan if it has them all or is full."""
-        plan = KeepingPlan((*self.reads, *reads), self._max_bytes)
-        return self if plan.reads == self.reads else plan
+        more = [read for read in reads if read not in self.reads]
+        if not more or len(self.reads) >= MAX_READS:
+            return self
+        return KeepingPlan((*self.reads, *more), self._max_bytes)
 
     def keep(self, claims: Mapping[str, Any], share: Share) -> KeptClaims:
         """Return the claims of a token that are kept.
