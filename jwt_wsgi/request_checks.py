@@ -17,7 +17,7 @@ from jwt_wsgi.token_facts import VerifiedToken
 
 
 class RequestChecks:
-    """The checks of times, possession, predicates and revocation.
+    """The checks of times, possession, predicates and revocation, in this order.
 
     Args:
         judge: The judge of possession.
@@ -48,7 +48,7 @@ class RequestChecks:
         evidence: Evidence,
         clock: Callable[[], float],
     ) -> Auth:
-        """Return what the token of a request says, after the checks.
+        """Return what the token of a request says, after all checks. A proof is used up last.
 
         Args:
             token: The token's text.
@@ -58,26 +58,8 @@ class RequestChecks:
             clock: Returns the time in seconds since the epoch.
 
         Raises:
-            AuthError: The refusal, which tells what the token and its issuer demand.
+            AuthError: A check failed.
         """
-        try:
-            return self._judge_request(token, verified, claims, evidence, clock)
-        except AuthError as refusal:
-            if verified.confirmation is not None:
-                refusal.token_scheme = verified.confirmation.scheme
-            refusal.demand = verified.issuer.binding_rules.demand
-            refusal.is_introspected = verified.answer is not None
-            raise
-
-    def _judge_request(
-        self,
-        token: str,
-        verified: VerifiedToken,
-        claims: dict[str, Any] | None,
-        evidence: Evidence,
-        clock: Callable[[], float],
-    ) -> Auth:
-        """Check times, possession, predicates and revocation, and last that a proof is new."""
         issuer = verified.issuer
         confirmation = verified.confirmation
         profile = issuer.profile
@@ -121,3 +103,16 @@ class RequestChecks:
             delay = clock() - now
             self._judge.spend(used_proof, keep=self._spends_proofs, delay=delay)
         return auth
+
+
+def add_demands(refusal: AuthError, verified: VerifiedToken) -> None:
+    """Tell a refusal what the token and its issuer demand.
+
+    Args:
+        refusal: The refusal of the token.
+        verified: The facts of the token.
+    """
+    if verified.confirmation is not None:
+        refusal.token_scheme = verified.confirmation.scheme
+    refusal.demand = verified.issuer.binding_rules.demand
+    refusal.is_introspected = verified.answer is not None

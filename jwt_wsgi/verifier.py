@@ -9,6 +9,7 @@ from jwt_wsgi.auth import Auth
 from jwt_wsgi.bindings import Alternatives, require_both
 from jwt_wsgi.cache import HeaderCache, TokenCache
 from jwt_wsgi.callbacks import check_callables
+from jwt_wsgi.errors import AuthError
 from jwt_wsgi.fapi import check_fits, check_proof_algorithms
 from jwt_wsgi.introspection.introspection import Introspection
 from jwt_wsgi.issuer import Issuer
@@ -19,7 +20,7 @@ from jwt_wsgi.jose.kept_claims import ClaimRead, KeepingPlan, reads_of
 from jwt_wsgi.possession.dpop import DPoP
 from jwt_wsgi.possession.evidence import NO_EVIDENCE, Evidence, evidence_of
 from jwt_wsgi.possession.judgement import PossessionJudge
-from jwt_wsgi.request_checks import RequestChecks
+from jwt_wsgi.request_checks import RequestChecks, add_demands
 from jwt_wsgi.revocation_callback import IsRevoked, reporting
 from jwt_wsgi.token_checks import Recorder, TokenChecks
 from jwt_wsgi.token_facts import VerifiedToken
@@ -206,7 +207,11 @@ class Verifier:
             claims = fresh.claims
             # Before any callback can change the claims of this request.
             self._keep(verified, claims)
-        auth = self._request_checks.judge(token, verified, claims, evidence, self.clock)
+        try:
+            auth = self._request_checks.judge(token, verified, claims, evidence, self.clock)
+        except AuthError as refusal:
+            add_demands(refusal, verified)
+            raise
         if fresh is not None:
             self._checks.confirm(fresh)
             self._remember(token, verified)
