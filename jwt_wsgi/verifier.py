@@ -138,6 +138,11 @@ class Verifier:
         return tuple(alg for alg in self.dpop.algorithms if alg in FAPI2_ALGORITHMS)
 
     @property
+    def find_cached(self) -> Callable[[str], object]:
+        """Returns something true for a cached token: one that was good in an earlier request."""
+        return self._cache.get
+
+    @property
     def reads_header_only(self) -> bool:
         """True if an issuer demands that tokens are sent in the header `Authorization` alone."""
         return any(issuer.is_fapi2 for issuer in self.issuers)

@@ -39,7 +39,7 @@ from jwt_wsgi import (
     report_only,
     scope,
 )
-from jwt_wsgi.auth import AUTH_KEY, claim_members, claim_value
+from jwt_wsgi.auth import AUTH_KEY, CREDENTIALS_KEY, Credentials, claim_members, claim_value
 from jwt_wsgi.introspection import ClientSecretBasic
 from jwt_wsgi.jose.claim_lookup import lookup, same
 from jwt_wsgi.jose.kept_claims import ClaimRead
@@ -737,3 +737,48 @@ def test_the_members_of_a_claim_are_those_of_its_lookup(local: LocalIssuer) -> N
     assert claim_value(auth, ("x", "y")) is lookup(auth.claims, ("x", "y"))
     assert claim_members(auth, ("x", "y")) == {"a"}
     assert claim_members(auth, "y") is None
+
+
+# --- the characters of a seen token are not checked again
+
+
+class Inside:
+    """An application that would call every text a cached token."""
+
+    answered: Credentials | None = None
+
+    def find_cached(self, token: str) -> bool:
+        return True
+
+    def __call__(self, environ: Environ, start_response: Any) -> list[bytes]:
+        self.answered = environ.get(CREDENTIALS_KEY)
+        return answering(environ, start_response)
+
+
+def test_only_a_verifier_says_that_a_text_is_a_cached_token() -> None:
+    inside = Inside()
+    ask(TokenExtractor(inside), "one, two")
+    assert not isinstance(inside.answered, Credentials)
+    ask(TokenExtractor(inside), "one")
+    assert inside.answered == Credentials("Bearer", "one")
+
+
+@pytest.mark.parametrize("header", ["Bearer {}", "bearer {}", "  BEARER   {}\t", "Bearer  {} "])
+def test_every_spelling_of_the_header_reads_the_seen_token(local: LocalIssuer, header: str) -> None:
+    stack, verifier = by_hand(local, answering)
+    token = signed(local)
+    environ: Environ = {"HTTP_AUTHORIZATION": header.format(token), "PATH_INFO": "/"}
+    for _ in range(3):
+        assert stack(environ, lambda *_: None) == [b"ok"]
+        assert environ[CREDENTIALS_KEY] == Credentials("Bearer", token)
+        assert environ[AUTH_KEY].token == token
+    assert verifier.find_cached(token)
+    assert not verifier.find_cached(token[:-1])
+
+
+@pytest.mark.parametrize("more", [" x", ",x", ", Bearer x", "\x00", "é"], ids=ascii)
+def test_a_seen_token_with_more_behind_it_is_refused(local: LocalIssuer, more: str) -> None:
+    stack, _ = by_hand(local, answering)
+    token = signed(local)
+    assert ask(stack, token) == "200 OK"
+    assert ask(stack, token + more) == "400 Bad Request"

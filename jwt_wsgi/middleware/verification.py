@@ -158,6 +158,11 @@ class TokenVerifier:
         return options
 
     @property
+    def find_cached(self) -> Callable[[str], object]:
+        """Returns something true for a cached token: one that was good in an earlier request."""
+        return self.verifier.find_cached
+
+    @property
     def reads_header_only(self) -> bool:
         """True if tokens must be sent in the header `Authorization` alone."""
         return self.verifier.reads_header_only
