@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from sys import getsizeof
 from typing import Any, Generic, TypeVar
 
@@ -123,17 +123,18 @@ class TokenCache(Generic[Entry]):
         with self._lock:
             own_size = len(token) + _ENTRY_BYTES + extra_bytes
             young = self._young
-            new_sets = {strings for strings in sets if strings not in young.sets}
-            size = own_size + sum(map(_size_of_set, new_sets))
+            # An equal set that is another object takes its own bytes.
+            new_sets = [strings for strings in sets if young.sets.get(strings) is not strings]
+            size = own_size + _size_of_sets(new_sets)
             if young.size + size > self._max_bytes or len(young.entries) >= self._entries:
                 # The generation that starts now shares no sets yet.
-                new_sets = set(sets)
-                size = own_size + sum(map(_size_of_set, new_sets))
+                new_sets = list(sets)
+                size = own_size + _size_of_sets(new_sets)
                 if size > self._max_bytes:
                     return
                 young = self._start_generation()
             for strings in new_sets:
-                young.sets[strings] = strings
+                young.sets.setdefault(strings, strings)
             young.entries[token] = entry
             young.size += size
 
@@ -144,6 +145,10 @@ class TokenCache(Generic[Entry]):
         return self._young
 
 
+def _size_of_sets(sets: Iterable[Strings]) -> int:
+    """Return about how many bytes sets of strings take; one that stands there twice, once."""
+    return sum(map(_size_of_set, {id(strings): strings for strings in sets}.values()))
+
+
 def _size_of_set(strings: Strings) -> int:
-    """Return about how many bytes a set of strings takes."""
     return _SET_BYTES + _SLOTS_BYTES * len(strings) + sum(map(getsizeof, strings))

@@ -94,6 +94,20 @@ def test_tokens_with_the_same_scopes_share_one_set_which_is_counted_once_u18() -
     assert len({id(entry) for entry in entries}) == 1
 
 
+def test_equal_sets_that_are_not_shared_are_each_counted() -> None:
+    cache: TokenCache[object] = TokenCache(10**6, 64 * MIB)
+    sizes = []
+    for number, sets in enumerate((1, 2, 1)):
+        before = cache._young.size
+        own = [scopes_of(0, 1000) for _ in range(sets)]
+        cache.put(f"t{number}", own, own)
+        sizes.append(cache._young.size - before)
+    assert 100_000 < sizes[0] == sizes[2] < sizes[1] < 2 * sizes[0]
+    shared = cache.shared(scopes_of(0, 1000))
+    cache.put("t", shared, [shared, shared])
+    assert cache._young.size - sum(sizes) < 1000
+
+
 @pytest.mark.parametrize(("entries", "max_bytes"), [(0, MIB), (100, 0)])
 def test_a_cache_of_nothing_keeps_no_scopes_u18(entries: int, max_bytes: int) -> None:
     cache: TokenCache[object] = TokenCache(entries, max_bytes)
