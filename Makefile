@@ -23,7 +23,7 @@ MUTMUT ?=
 PURE := jwt_wsgi/jose/*,jwt_wsgi/policy/*,jwt_wsgi/possession/*,jwt_wsgi/middleware/*,jwt_wsgi/explain/*,jwt_wsgi/client_certificates/*,jwt_wsgi/introspection/*,$\
 	jwt_wsgi/auth.py,jwt_wsgi/bindings.py,jwt_wsgi/cache.py,jwt_wsgi/callbacks.py,jwt_wsgi/cookies.py,jwt_wsgi/errors.py,jwt_wsgi/fapi.py,jwt_wsgi/issuer.py,$\
 	jwt_wsgi/issuer_registry.py,jwt_wsgi/jwks/burst.py,jwt_wsgi/jwks/kid_cache.py,jwt_wsgi/jwks/schedule.py,jwt_wsgi/jwks/sealed.py,jwt_wsgi/mcp/*,jwt_wsgi/options.py,jwt_wsgi/origins.py,jwt_wsgi/readings.py,jwt_wsgi/request_body.py,$\
-	jwt_wsgi/resource/*,jwt_wsgi/revocation/*,jwt_wsgi/revocation_callback.py,jwt_wsgi/scope_hierarchy.py,jwt_wsgi/sources.py,jwt_wsgi/stores/*,jwt_wsgi/token_checks.py,jwt_wsgi/token_facts.py,jwt_wsgi/token_options.py,jwt_wsgi/verifier.py
+	jwt_wsgi/resource/*,jwt_wsgi/revocation/*,jwt_wsgi/request_checks.py,jwt_wsgi/revocation_callback.py,jwt_wsgi/scope_hierarchy.py,jwt_wsgi/sources.py,jwt_wsgi/stores/*,jwt_wsgi/token_checks.py,jwt_wsgi/token_facts.py,jwt_wsgi/token_options.py,jwt_wsgi/verifier.py
 
 BENCH := .venv-bench
 BENCH_ARGS ?=

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from jwt_wsgi.bindings import Binding
+from jwt_wsgi.jose.claim_lookup import ClaimName, lookup
 from jwt_wsgi.jose.encoding import decode
+from jwt_wsgi.jose.kept_claims import NOT_KEPT, KeptClaims, members_of
 from jwt_wsgi.jose.strict_json import read_document, read_object
 
 CREDENTIALS_KEY = "jwt_wsgi.credentials"
@@ -76,6 +78,8 @@ class Auth:
             claims. Where it is None, the token is a JWT. With an answer, the header is empty.
         effective_scopes: The granted scopes, with all that they imply (`Issuer(scope_implies=)`).
             Where they are None, the granted scopes imply no others.
+        kept: Some of the claims, which the verifier keeps of a cached token. They are asked in
+            place of `token` until `claims` is first used.
 
     Attributes:
         token: The token's text, for calls to another API on the user's behalf.
@@ -90,6 +94,7 @@ class Auth:
         "_answer",
         "_claims",
         "_header",
+        "_kept",
         "_scopes",
         "effective_scopes",
         "issuer",
@@ -109,6 +114,7 @@ class Auth:
         possession: Possession = NO_POSSESSION,
         answer: bytes | None = None,
         effective_scopes: frozenset[str] | None = None,
+        kept: KeptClaims | None = None,
     ) -> None:
         self.token = token
         self.issuer = issuer
@@ -119,6 +125,7 @@ class Auth:
         self._header = header
         self.possession = possession
         self._answer = answer
+        self._kept = kept
 
     @property
     def scopes(self) -> frozenset[str]:
@@ -176,12 +183,43 @@ class Auth:
 
         It is unique within its issuer only (RFC 7519 §4.1.2).
         """
-        subject = self.claims.get("sub")
+        subject = claim_value(self, "sub")
         return subject if isinstance(subject, str) else None
 
     def __repr__(self) -> str:
         scopes = sorted(self.scopes)
         return f"Auth(issuer={self.issuer!r}, subject={self.subject!r}, scopes={scopes!r})"
+
+
+def claim_value(auth: Auth, name: ClaimName) -> Any:
+    """Return a claim, or `ABSENT`. Lists and objects belong to the caller's request.
+
+    Unlike `auth.claims`, it reads the token's text only for claims that are not kept.
+
+    Args:
+        auth: The caller of a request.
+        name: The claim's name. A tuple is a path into nested objects.
+    """
+    # Claims that the request has used may have been changed, and count as they are.
+    if auth._claims is None and auth._kept is not None:  # noqa: SLF001 (its own class)
+        value = auth._kept.value(name)  # noqa: SLF001 (its own class)
+        if value is not NOT_KEPT:
+            return value
+    return lookup(auth.claims, name)
+
+
+def claim_members(auth: Auth, name: ClaimName) -> frozenset[str] | list[Any] | None:
+    """Return the members of a list claim, or the words of a string claim, as `members_of` does.
+
+    Args:
+        auth: The caller of a request.
+        name: The claim's name. A tuple is a path into nested objects.
+    """
+    if auth._claims is None and auth._kept is not None:  # noqa: SLF001 (its own class)
+        members = auth._kept.members(name)  # noqa: SLF001 (its own class)
+        if members is not NOT_KEPT:
+            return members
+    return members_of(lookup(auth.claims, name))
 
 
 def _read_segment(segment: str) -> dict[str, Any]:

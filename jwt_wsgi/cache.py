@@ -2,20 +2,21 @@
 
 import os
 import threading
+from collections.abc import Collection, Iterable
+from sys import getsizeof
 from typing import Any, Generic, TypeVar
 
 Entry = TypeVar("Entry")
 
-Scopes = frozenset[str]
+Strings = frozenset[str]
 
 #: Bytes that an entry costs beside the token's characters (which are ASCII): the verified facts,
 #: their dates, and the entry's share of the dict.
 _ENTRY_BYTES = 450
-#: Bytes that a set of scopes costs beside the characters of its names: the set itself and its
-#: share of the table that finds it; and each name's object with its slots in the set.
-_SCOPE_SET_BYTES = 320
-_SCOPE_BYTES = 120
-
+#: Bytes that a set of strings costs beside the strings: the set itself and its share of the table
+#: that finds it; and the slots of each string in the set.
+_SET_BYTES = 320
+_SLOTS_BYTES = 71
 
 #: Characters of a header that is cached when it is parsed, and bytes that one then costs.
 _MAX_HEADER_CHARACTERS = 256
@@ -52,13 +53,13 @@ class HeaderCache:
 
 
 class _Generation(Generic[Entry]):
-    """Entries that are dropped together, and the sets of scopes that they share."""
+    """Entries that are dropped together, and the sets of strings that they share."""
 
-    __slots__ = ("entries", "scope_sets", "size")
+    __slots__ = ("entries", "sets", "size")
 
     def __init__(self) -> None:
         self.entries: dict[str, Entry] = {}
-        self.scope_sets: dict[Scopes, Scopes] = {}
+        self.sets: dict[Strings, Strings] = {}
         self.size = 0
 
 
@@ -66,7 +67,8 @@ class TokenCache(Generic[Entry]):
     """A cache of values by the text of their token, in two generations.
 
     When the young generation is full, it becomes the old one, and the previous old one is dropped
-    as a whole. Tokens with the same scopes share one set, which is counted once.
+    as a whole. Tokens with the same scopes, or the same permissions, share one set, which is
+    counted once.
 
     Args:
         entries: The most entries that both generations hold together; 0 caches nothing.
@@ -98,27 +100,20 @@ class TokenCache(Generic[Entry]):
             return self._old.entries.get(token)
         return entry
 
-    def shared_scopes(self, scopes: Scopes) -> Scopes:
-        """Return the object that cached tokens with these scopes share, or `scopes` itself."""
-        return self._young.scope_sets.get(scopes, scopes)
+    def shared(self, strings: Strings) -> Strings:
+        """Return the object that cached tokens with these strings share, or `strings` itself."""
+        return self._young.sets.get(strings, strings)
 
     def put(
-        self,
-        token: str,
-        entry: Entry,
-        scopes: Scopes,
-        extra_bytes: int = 0,
-        effective_scopes: Scopes | None = None,
+        self, token: str, entry: Entry, sets: Collection[Strings] = (), extra_bytes: int = 0
     ) -> None:
         """Cache a value, unless it alone exceeds the bound of a generation.
 
         Args:
             token: The token's text.
             entry: The value.
-            scopes: The set of scopes that the value refers to, from `shared_scopes`.
-            extra_bytes: What the value takes beside the facts that every token has.
-            effective_scopes: Another set of scopes that it refers to, from `shared_scopes`. None
-                or `scopes` itself is no other one.
+            sets: The sets of strings that the value refers to, from `shared`.
+            extra_bytes: What the value takes beside these and the facts that every token has.
         """
         if self.is_off:
             return
@@ -126,28 +121,22 @@ class TokenCache(Generic[Entry]):
             # A fork may have copied a lock that another thread held, and nobody would release it.
             self._own_process()
         with self._lock:
-            scope_sets = {scopes} if effective_scopes is None else {scopes, effective_scopes}
-            size = self._size_of(token, scope_sets) + extra_bytes
+            own_size = len(token) + _ENTRY_BYTES + extra_bytes
             young = self._young
+            # An equal set that is another object takes its own bytes.
+            new_sets = [strings for strings in sets if young.sets.get(strings) is not strings]
+            size = own_size + _size_of_sets(new_sets)
             if young.size + size > self._max_bytes or len(young.entries) >= self._entries:
-                # The generation that starts now shares no scopes yet.
-                size = len(token) + _ENTRY_BYTES + extra_bytes
-                size += sum(map(_size_of_scopes, scope_sets))
+                # The generation that starts now shares no sets yet.
+                new_sets = list(sets)
+                size = own_size + _size_of_sets(new_sets)
                 if size > self._max_bytes:
                     return
                 young = self._start_generation()
-            for each in scope_sets:
-                young.scope_sets.setdefault(each, each)
+            for strings in new_sets:
+                young.sets.setdefault(strings, strings)
             young.entries[token] = entry
             young.size += size
-
-    def _size_of(self, token: str, scope_sets: set[Scopes]) -> int:
-        """Return about how many bytes an entry adds to the young generation."""
-        size = len(token) + _ENTRY_BYTES
-        for scopes in scope_sets:
-            if scopes not in self._young.scope_sets:
-                size += _size_of_scopes(scopes)
-        return size
 
     def _start_generation(self) -> _Generation[Entry]:
         # In this order a reader between the two lines still finds every cached entry.
@@ -156,6 +145,10 @@ class TokenCache(Generic[Entry]):
         return self._young
 
 
-def _size_of_scopes(scopes: Scopes) -> int:
-    """Return about how many bytes a set of scopes takes."""
-    return _SCOPE_SET_BYTES + _SCOPE_BYTES * len(scopes) + sum(map(len, scopes))
+def _size_of_sets(sets: Iterable[Strings]) -> int:
+    """Return about how many bytes sets of strings take; one that stands there twice, once."""
+    return sum(map(_size_of_set, {id(strings): strings for strings in sets}.values()))
+
+
+def _size_of_set(strings: Strings) -> int:
+    return _SET_BYTES + _SLOTS_BYTES * len(strings) + sum(map(getsizeof, strings))

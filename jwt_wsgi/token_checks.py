@@ -26,7 +26,7 @@ from jwt_wsgi.jose.keys import KeySet, describe_keys
 from jwt_wsgi.jose.strict_json import read_document
 from jwt_wsgi.jwks.source import report_accepted_token, report_bad_signature
 from jwt_wsgi.possession.confirmation import scheme_of
-from jwt_wsgi.token_facts import VerifiedToken, judge_claims, with_shared_scopes
+from jwt_wsgi.token_facts import VerifiedToken, judge_claims
 
 #: Receives each check that passed: its name, and the values that were compared.
 Recorder = Callable[..., object]
@@ -190,10 +190,10 @@ class TokenChecks:
         verified = judge_claims(claims, issuer)
         check_header_values(compact.header, issuer.profile)
         self.record("claims", issuer.profile, claims, verified.dates)
-        keys = keys_before
-        if keys is not issuer.keys.held():
-            keys = None
-        return with_shared_scopes(verified._replace(keys=keys), self._cache.shared_scopes)
+        if keys_before is issuer.keys.held():
+            verified.keys = keys_before
+        verified.share_scopes(self._cache.shared)
+        return verified
 
     def _check_origin(self, compact: Compact, alg: str, issuer: Issuer) -> None:
         """Check the algorithm, the type and the signature against this one issuer."""

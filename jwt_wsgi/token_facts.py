@@ -1,10 +1,12 @@
 """The facts of a token that stay true for its lifetime, judged alike for every kind of token."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from jwt_wsgi.jose.claim_lookup import ClaimName, granted_scopes
 from jwt_wsgi.jose.claims import Dates, TokenProfile, check_audience, check_claims, validity_window
+from jwt_wsgi.jose.kept_claims import KeptClaims
 from jwt_wsgi.jose.keys import KeySet
 from jwt_wsgi.possession.confirmation import Confirmation, read_confirmation
 from jwt_wsgi.possession.judgement import BindingRules
@@ -46,27 +48,62 @@ class TrustedIssuer(Protocol):
         """The endpoint that is asked as well, or None."""
 
 
-class VerifiedToken(NamedTuple):
+@dataclass(slots=True)
+class VerifiedToken:
     """The facts of a token that stay true as long as its issuer says the same.
 
-    Between `valid_from` and `valid_until` (seconds since the epoch) nothing about its times can be
-    wrong. `effective_scopes` are the scopes with all that they imply, and the same object as
-    `scopes` where they imply no others. `keys` is the key set that the facts of a JWT belong to. It
-    is None where the key set changed during verification: the token is then good for this request,
-    and is not cached.
-    `confirmation` tells the keys that the token is bound to. `answer` is what the endpoint said
-    about a token that was introspected, and None for a JWT.
+    They are completed before the token is cached, and never changed afterwards.
+
+    Args:
+        issuer: The issuer of the token.
+        dates: The times of the token.
+        scopes: The granted scopes.
+        effective_scopes: The scopes with all that they imply, and the same object as `scopes` where
+            they imply no others.
+        valid_from: The time from which nothing about the token's times can be wrong, in seconds
+            since the epoch.
+        valid_until: The time until which nothing can be.
+        confirmation: The keys that the token is bound to, or None.
+        keys: The key set that the facts of a JWT belong to. It is None where the key set changed
+            during verification: the token is then good for this request, and is not cached.
+        answer: What the endpoint said about a token that was introspected, and None for a JWT.
+        kept: The claims that rules and predicates read, or None.
     """
 
-    keys: KeySet | None
     issuer: TrustedIssuer
     dates: Dates
     scopes: frozenset[str]
     effective_scopes: frozenset[str]
     valid_from: float
     valid_until: float
-    confirmation: Confirmation | None = None
+    confirmation: Confirmation | None
+    keys: KeySet | None = None
     answer: bytes | None = None
+    kept: KeptClaims | None = None
+
+    def share_scopes(self, share: Callable[[frozenset[str]], frozenset[str]]) -> None:
+        """Take the sets of scopes that other cached tokens have as well.
+
+        Args:
+            share: Returns the object that cached tokens with a set of scopes share.
+        """
+        scopes = share(self.scopes)
+        if self.effective_scopes is self.scopes:
+            self.effective_scopes = scopes
+        else:
+            self.effective_scopes = share(self.effective_scopes)
+        self.scopes = scopes
+
+    @property
+    def shared_sets(self) -> tuple[frozenset[str], ...]:
+        """The sets of strings that other cached tokens may have as well."""
+        kept_sets = () if self.kept is None else self.kept.sets
+        return (self.scopes, self.effective_scopes, *kept_sets)
+
+    @property
+    def kept_bytes(self) -> int:
+        """The bytes of the kept claims, without their sets."""
+        return 0 if self.kept is None else self.kept.size
 
 
 def judge_claims(claims: Mapping[str, Any], issuer: TrustedIssuer) -> VerifiedToken:
@@ -88,21 +125,5 @@ def judge_claims(claims: Mapping[str, Any], issuer: TrustedIssuer) -> VerifiedTo
     scopes = granted_scopes(claims, issuer.scope_claim)
     effective_scopes = issuer.scope_hierarchy.effective_scopes(scopes)
     return VerifiedToken(
-        None, issuer, dates, scopes, effective_scopes, valid_from, valid_until, confirmation
+        issuer, dates, scopes, effective_scopes, valid_from, valid_until, confirmation
     )
-
-
-def with_shared_scopes(
-    verified: VerifiedToken, share: Callable[[frozenset[str]], frozenset[str]]
-) -> VerifiedToken:
-    """Return the facts with the sets of scopes that other cached tokens have as well.
-
-    Args:
-        verified: The facts of a token.
-        share: Returns the object that cached tokens with a set of scopes share.
-    """
-    scopes = share(verified.scopes)
-    effective_scopes = scopes
-    if verified.effective_scopes is not verified.scopes:
-        effective_scopes = share(verified.effective_scopes)
-    return verified._replace(scopes=scopes, effective_scopes=effective_scopes)

@@ -2,11 +2,11 @@
 
 import copy
 import time
-from collections.abc import Callable, Iterable
-from typing import Any, cast
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
-from jwt_wsgi.auth import NO_POSSESSION, Auth
-from jwt_wsgi.bindings import UNBOUND, Alternatives, require_both
+from jwt_wsgi.auth import Auth
+from jwt_wsgi.bindings import Alternatives, require_both
 from jwt_wsgi.cache import HeaderCache, TokenCache
 from jwt_wsgi.callbacks import check_callables
 from jwt_wsgi.errors import AuthError
@@ -15,18 +15,20 @@ from jwt_wsgi.introspection.introspection import Introspection
 from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.issuer_registry import IssuerRegistry, Trusted
 from jwt_wsgi.jose.algorithms import FAPI2_ALGORITHMS
-from jwt_wsgi.jose.claims import check_predicates, check_times
 from jwt_wsgi.jose.compact import MAX_TOKEN_BYTES
-from jwt_wsgi.jose.header_members import check_header_predicates
+from jwt_wsgi.jose.kept_claims import ClaimRead, KeepingPlan, reads_of
 from jwt_wsgi.possession.dpop import DPoP
 from jwt_wsgi.possession.evidence import NO_EVIDENCE, Evidence, evidence_of
 from jwt_wsgi.possession.judgement import PossessionJudge
-from jwt_wsgi.revocation_callback import IsRevoked, check_revocation, reporting
+from jwt_wsgi.request_checks import RequestChecks, add_demands
+from jwt_wsgi.revocation_callback import IsRevoked, reporting
 from jwt_wsgi.token_checks import Recorder, TokenChecks
 from jwt_wsgi.token_facts import VerifiedToken
 
 #: Bytes that a confirmation adds to a cached token.
 _CONFIRMATION_BYTES = 350
+#: The part of the cache's bytes that the claims of one token may take.
+_KEPT_SHARE = 16
 
 
 class Verifier:
@@ -43,7 +45,8 @@ class Verifier:
         max_token_bytes: The longest token that is decoded, in bytes.
         max_remembered: How many verified tokens are cached; 0 caches none. Times, predicates and
             revocation are checked for every request.
-        max_remembered_bytes: The most bytes that the cached tokens take, scopes included.
+        max_remembered_bytes: The most bytes that the cached tokens take, scopes and kept claims
+            included.
         dpop: How DPoP proofs are checked (RFC 9449). Without it, tokens that are bound by DPoP are
             refused.
         client_certificates: True if callers hand in the client's certificate, which tokens may be
@@ -87,7 +90,6 @@ class Verifier:
         self.dpop = dpop
         self.client_certificates = client_certificates
         self._judge = PossessionJudge(dpop, client_certificates=client_certificates)
-        self._demands_possession = self._judge.demand != UNBOUND
         self.is_revoked = is_revoked
         self._issuers = IssuerRegistry(issuers, check=self._check_issuer)
         self.issuers = tuple(self._issuers.configured.values())
@@ -99,7 +101,11 @@ class Verifier:
         self._cache: TokenCache[VerifiedToken] = TokenCache(max_remembered, max_remembered_bytes)
         headers = HeaderCache(0 if self._cache.is_off else max_remembered_bytes)
         self._checks = TokenChecks(self._issuers, headers, self._cache, max_token_bytes)
-        self._spends_proofs = True
+        self._plan = KeepingPlan([ClaimRead("sub")], max_remembered_bytes // _KEPT_SHARE)
+        self.keep_claims(reads_of(is_revoked))
+        for issuer in self.issuers:
+            self.keep_claims(issuer.profile.claim_reads)
+        self._request_checks = RequestChecks(self._judge, is_revoked, self._checks.record)
         self.clock = clock
 
     @property
@@ -132,9 +138,27 @@ class Verifier:
         return tuple(alg for alg in self.dpop.algorithms if alg in FAPI2_ALGORITHMS)
 
     @property
+    def find_cached(self) -> Callable[[str], object]:
+        """Returns something true for a cached token: one that was good in an earlier request."""
+        return self._cache.get
+
+    @property
     def reads_header_only(self) -> bool:
         """True if an issuer demands that tokens are sent in the header `Authorization` alone."""
         return any(issuer.is_fapi2 for issuer in self.issuers)
+
+    def keep_claims(self, reads: Sequence[ClaimRead]) -> None:
+        """Keep more claims of the tokens that are cached from now on.
+
+        Reading them parses no token that was seen before. The layers call this at construction
+        with the reads of their rules; the claims that others read are parsed when they are read.
+
+        Args:
+            reads: The reads. Those beyond a bound are not kept.
+        """
+        self._plan = self._plan.extended(reads)
+        if self.introspection is not None:
+            self.introspection.answers.keep_claims(reads)
 
     def verify(
         self,
@@ -177,18 +201,25 @@ class Verifier:
         Raises:
             AuthError: As for `verify`.
         """
-        if type(token) is str:
-            verified = self._cache.get(token)
-            if verified is not None and self._is_current(verified):
-                return self._judge_now(token, verified, evidence)
-        if self.introspection is not None:
+        fresh = None
+        claims = None
+        verified = self._find_cached(token)
+        if verified is None and self.introspection is not None:
             verified = self._checks.introspect(self.introspection, token, self.clock())
-            if verified is not None:
-                return self._judge_now(token, verified, evidence)
-        fresh = self._checks.verify(token)
-        auth = self._judge_now(token, fresh.verified, evidence, fresh.claims)
-        self._checks.confirm(fresh)
-        self._remember(token, fresh.verified)
+        if verified is None:
+            fresh = self._checks.verify(token)
+            verified = fresh.verified
+            claims = fresh.claims
+            # Before any callback can change the claims of this request.
+            self._keep(verified, claims)
+        try:
+            auth = self._request_checks.judge(token, verified, claims, evidence, self.clock)
+        except AuthError as refusal:
+            add_demands(refusal, verified)
+            raise
+        if fresh is not None:
+            self._checks.confirm(fresh)
+            self._remember(token, verified)
         return auth
 
     def recorded(
@@ -209,79 +240,43 @@ class Verifier:
         verifier.clock = clock or self.clock
         verifier._cache = TokenCache(0, 0)  # noqa: SLF001 (its own class)
         verifier._checks = self._checks.recorded(recorder)  # noqa: SLF001 (its own class)
-        verifier._spends_proofs = False  # noqa: SLF001 (its own class)
         if self.is_revoked is not None:
             verifier.is_revoked = reporting(self.is_revoked, recorder)
+        verifier._request_checks = RequestChecks(  # noqa: SLF001 (its own class)
+            self._judge, verifier.is_revoked, recorder, spends_proofs=False
+        )
         return verifier
+
+    def _find_cached(self, token: str) -> VerifiedToken | None:
+        """Return the facts of a token that was seen before, if its issuer still says the same."""
+        if type(token) is not str:
+            return None
+        verified = self._cache.get(token)
+        if verified is None:
+            return None
+        # Only JWTs stand in this cache: an `Introspection` caches its own answers.
+        issuer: Issuer = verified.issuer  # type: ignore[assignment]
+        if verified.keys is not issuer.keys.held():
+            return None
+        if self._issuers.resolvers and self._issuers.get(issuer.issuer) is not issuer:
+            return None
+        return verified
+
+    def _keep(self, verified: VerifiedToken, claims: dict[str, Any]) -> None:
+        """Add the claims to keep to the facts of a token that may be cached."""
+        if verified.keys is None or self._cache.is_off:
+            return
+        if self._issuers.resolvers:
+            self.keep_claims(verified.issuer.profile.claim_reads)
+        verified.kept = self._plan.keep(claims, self._cache.shared)
 
     def _remember(self, token: str, verified: VerifiedToken) -> None:
         if verified.keys is None:
             return
-        extra_bytes = 0 if verified.confirmation is None else _CONFIRMATION_BYTES
-        self._cache.put(token, verified, verified.scopes, extra_bytes, verified.effective_scopes)
-
-    def _judge_now(
-        self,
-        token: str,
-        verified: VerifiedToken,
-        evidence: Evidence,
-        claims: dict[str, Any] | None = None,
-    ) -> Auth:
-        """Check what another request may change; tell a refusal what the token demands."""
-        try:
-            return self._judge_request(token, verified, evidence, claims)
-        except AuthError as refusal:
-            if verified.confirmation is not None:
-                refusal.token_scheme = verified.confirmation.scheme
-            refusal.demand = verified.issuer.binding_rules.demand
-            refusal.is_introspected = verified.answer is not None
-            raise
-
-    def _judge_request(
-        self, token: str, verified: VerifiedToken, evidence: Evidence, claims: dict[str, Any] | None
-    ) -> Auth:
-        """Check times, possession, predicates and revocation, and last that a proof is new."""
-        _, issuer, dates, scopes, all_scopes, valid_from, valid_until, confirmation, answer = (
-            verified
-        )
-        profile = issuer.profile
-        now = self.clock()
-        if not valid_from <= now < valid_until:
-            check_times(dates, profile, now)
-        possession = NO_POSSESSION
-        used_proof = None
-        if (
-            confirmation is not None
-            or evidence is not NO_EVIDENCE
-            or self._demands_possession
-            or issuer.binding_rules.sender_constrained
-        ):
-            proven = self._judge.judge(token, confirmation, evidence, issuer.binding_rules, now)
-            possession = proven.possession
-            used_proof = proven.used_proof
-            self._checks.record("possession", confirmation, possession)
-        auth = Auth(token, issuer.issuer, scopes, now, claims, None, possession, answer, all_scopes)
-        if profile.predicates:
-            check_predicates(auth.claims, profile)
-        if profile.header_predicates:
-            check_header_predicates(auth.header, profile)
-        if issuer.introspect is not None:
-            issuer.introspect.check_active(token, now)
-            self._checks.record("activity")
-        if self.is_revoked is not None:
-            check_revocation(auth, self.is_revoked)
-        if used_proof is not None:
-            delay = self.clock() - now
-            self._judge.spend(used_proof, keep=self._spends_proofs, delay=delay)
-        return auth
-
-    def _is_current(self, verified: VerifiedToken) -> bool:
-        """True if the issuer still holds the same keys, and its name still means this issuer."""
-        # Only JWTs stand in this cache: an `Introspection` caches its own answers.
-        issuer = cast("Issuer", verified.issuer)
-        if self._issuers.resolvers and self._issuers.get(issuer.issuer) is not issuer:
-            return False
-        return verified.keys is issuer.keys.held()
+        extra_bytes = verified.kept_bytes
+        if verified.confirmation is not None:
+            extra_bytes += _CONFIRMATION_BYTES
+        self._cache.put(token, verified, verified.shared_sets, extra_bytes)
 
     def _check_issuer(self, issuer: Issuer | Introspection) -> None:
         """Check that this verifier can do what an issuer demands."""

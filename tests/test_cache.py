@@ -17,13 +17,12 @@ from hypothesis import strategies as st
 from jwt_wsgi.cache import TokenCache
 
 MIB = 2**20
-NO_SCOPES: frozenset[str] = frozenset()
 
 
 def filled(texts: list[str], entries: int = 100, max_bytes: int = MIB) -> TokenCache[str]:
     memory: TokenCache[str] = TokenCache(entries, max_bytes)
     for text in texts:
-        memory.put(text, text.upper(), NO_SCOPES)
+        memory.put(text, text.upper())
     return memory
 
 
@@ -36,7 +35,7 @@ def test_the_older_half_is_forgotten_first() -> None:
     texts = [f"t{number}" for number in range(25)]
     memory = filled(texts, entries=10)
     assert [text for text in texts if memory.get(text)] == texts[15:]
-    memory.put("one more", "", NO_SCOPES)
+    memory.put("one more", "")
     assert [text for text in texts if memory.get(text)] == texts[20:]
 
 
@@ -58,7 +57,7 @@ def test_there_are_never_more_bytes_than_allowed(length: int) -> None:
     try:
         before = tracemalloc.get_traced_memory()[0]
         for number in range(4 * MIB // length):
-            memory.put(f"{number:0{length}}", None, NO_SCOPES)
+            memory.put(f"{number:0{length}}", None)
         held = tracemalloc.get_traced_memory()[0] - before
     finally:
         tracemalloc.stop()
@@ -76,7 +75,7 @@ def test_sets_of_scopes_count_into_the_bytes_u18(count: int) -> None:
     try:
         before = tracemalloc.get_traced_memory()[0]
         for number in range(max(40, 40_000 // count)):
-            cache.put(f"{number:0400}", scopes := scopes_of(number, count), scopes)
+            cache.put(f"{number:0400}", scopes := scopes_of(number, count), [scopes])
         held = tracemalloc.get_traced_memory()[0] - before
     finally:
         tracemalloc.stop()
@@ -87,12 +86,26 @@ def test_tokens_with_the_same_scopes_share_one_set_which_is_counted_once_u18() -
     cache: TokenCache[object] = TokenCache(10**6, MIB)
     shared = scopes_of(0, 1000)
     for number in range(100):
-        scopes = cache.shared_scopes(frozenset(shared))
+        scopes = cache.shared(frozenset(shared))
         assert (scopes is shared) is (number > 0) or scopes == shared
-        cache.put(f"t{number}", scopes, scopes)
+        cache.put(f"t{number}", scopes, [scopes])
     entries = [cache.get(f"t{number}") for number in range(100)]
     assert None not in entries
     assert len({id(entry) for entry in entries}) == 1
+
+
+def test_equal_sets_that_are_not_shared_are_each_counted() -> None:
+    cache: TokenCache[object] = TokenCache(10**6, 64 * MIB)
+    sizes = []
+    for number, sets in enumerate((1, 2, 1)):
+        before = cache._young.size
+        own = [scopes_of(0, 1000) for _ in range(sets)]
+        cache.put(f"t{number}", own, own)
+        sizes.append(cache._young.size - before)
+    assert 100_000 < sizes[0] == sizes[2] < sizes[1] < 2 * sizes[0]
+    shared = cache.shared(scopes_of(0, 1000))
+    cache.put("t", shared, [shared, shared])
+    assert cache._young.size - sum(sizes) < 1000
 
 
 @pytest.mark.parametrize(("entries", "max_bytes"), [(0, MIB), (100, 0)])
@@ -102,8 +115,8 @@ def test_a_cache_of_nothing_keeps_no_scopes_u18(entries: int, max_bytes: int) ->
     try:
         before = tracemalloc.get_traced_memory()[0]
         for number in range(200):
-            scopes = cache.shared_scopes(scopes_of(number, 100))
-            cache.put(f"t{number}", None, scopes)
+            scopes = cache.shared(scopes_of(number, 100))
+            cache.put(f"t{number}", None, [scopes])
         del scopes
         held = tracemalloc.get_traced_memory()[0] - before
     finally:
@@ -121,7 +134,7 @@ def test_reading_takes_no_lock() -> None:
     memory._lock = ForbiddenLock()  # type: ignore[assignment]
     assert (memory.get("a"), memory.get("b")) == ("A", None)
     with pytest.raises(AssertionError, match="a lock was taken"):
-        memory.put("c", "C", NO_SCOPES)
+        memory.put("c", "C")
 
 
 def test_a_fork_that_copied_a_held_lock_can_cache_again() -> None:
@@ -130,7 +143,7 @@ def test_a_fork_that_copied_a_held_lock_can_cache_again() -> None:
         child = os.fork()
         if child == 0:
             signal.alarm(10)
-            memory.put("b", "B", NO_SCOPES)
+            memory.put("b", "B")
             os._exit(0 if memory.get("b") == "B" else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
@@ -146,7 +159,7 @@ def test_threads_find_the_right_value_or_none_within_the_bounds() -> None:
             found = memory.get(text)
             if found not in (None, text.upper()):
                 wrong.append((text, found))
-            memory.put(text, text.upper(), NO_SCOPES)
+            memory.put(text, text.upper())
 
     sys.setswitchinterval(1e-5)
     try:

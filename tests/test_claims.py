@@ -6,6 +6,7 @@ The numbers in names and ids are lines of `conformance.toml`.
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import Any
 
 import pytest
@@ -236,9 +237,8 @@ def test_a_predicate_that_raises_refuses_the_claim(caplog: pytest.LogCaptureFixt
         raise KeyError(value)
 
     def asked(predicate: Any) -> str | None:
-        return reason_of(
-            check_predicates, {"x": "hidden"}, TokenProfile(None, predicates=(("x", predicate),))
-        )
+        profile = TokenProfile(None, predicates=(("x", predicate),))
+        return reason_of(check_predicates, partial(lookup, {"x": "hidden"}), profile)
 
     assert asked(lambda value: value == "hidden") is None
     assert asked(lambda value: 0) == "claim_mismatch"
@@ -253,9 +253,9 @@ def test_a_predicate_that_raises_refuses_the_claim(caplog: pytest.LogCaptureFixt
     assert caplog.record_tuples == [warning]
     assert "hidden" not in caplog.text
     absent = TokenProfile(None, predicates=(("y", lambda value: True),))
-    assert reason_of(check_predicates, {}, absent) == "claim_missing"
+    assert reason_of(check_predicates, partial(lookup, {}), absent) == "claim_missing"
     assert satisfies(lambda value: "yes", None)
-    assert reason_of(check_predicates, {}, TokenProfile(None)) is None
+    assert reason_of(check_predicates, partial(lookup, {}), TokenProfile(None)) is None
 
 
 @pytest.mark.parametrize(
@@ -306,7 +306,8 @@ def test_a_refused_claim_records_expected_and_found(
         pytest.param(check_type, ({"typ": "dpop+jwt"}, TokenProfile(None)), "jwt", "dpop+jwt", id="another type"),
         pytest.param(check_type, ({}, TokenProfile(None, name="at+jwt")), "at+jwt", ABSENT, id="no type"),
         pytest.param(
-            check_predicates, ({"x": 1}, TokenProfile(None, predicates=(("x", bool), ("x", callable)))), "'x'", "withheld",
+            check_predicates,
+            (partial(lookup, {"x": 1}), TokenProfile(None, predicates=(("x", bool), ("x", callable)))), "'x'", "withheld",
             id="a predicate, whose claim stays its own",
         ),
     ],

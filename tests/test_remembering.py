@@ -401,4 +401,4 @@ def test_a_cached_token_costs_a_fixed_number_of_calls(issuer: LocalIssuer) -> No
 
 
 #: Calls of the whole stack around a token that was seen; what it takes now, and nothing more.
-HIT_CALLS = 60
+HIT_CALLS = 39

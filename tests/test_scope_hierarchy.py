@@ -438,7 +438,7 @@ def test_effective_sets_count_into_the_bytes_of_the_cache(size: int) -> None:
         before = tracemalloc.get_traced_memory()[0]
         for number in range(max(40, 40_000 // size)):
             scopes, effective = frozenset({f"{number}"}), effective_of(number, size)
-            cache.put(f"{number:0400}", (scopes, effective), scopes, 0, effective)
+            cache.put(f"{number:0400}", (scopes, effective), (scopes, effective))
         held = tracemalloc.get_traced_memory()[0] - before
     finally:
         tracemalloc.stop()
@@ -449,9 +449,9 @@ def test_an_effective_set_that_is_shared_is_counted_once() -> None:
     cache: TokenCache[object] = TokenCache(10**6, 2**20)
     scopes, effective = frozenset({"admin"}), effective_of(0, 1000)
     for number in range(100):
-        cache.put(f"t{number}", number, scopes, 0, effective)
+        cache.put(f"t{number}", number, (scopes, effective))
     assert [cache.get(f"t{number}") for number in range(100)] == list(range(100))
-    assert cache.shared_scopes(effective_of(0, 1000)) is effective
+    assert cache.shared(effective_of(0, 1000)) is effective
 
 
 # --- an oracle that shares no code

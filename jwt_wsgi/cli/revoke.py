@@ -131,16 +131,18 @@ def denial_of_token(token: str) -> Denial:
     issuer = _text(claims, "iss")
     jti = _text(claims, "jti")
 
+    # An `Introspection` knows the same token by its text, without its header.
+    introspected = Auth(token, issuer or "", claims=claims, header={})
+
     def write(deny: DenyList) -> None:
-        # An `Introspection` knows the same token by its text, without its header.
-        deny.revoke(Auth(token, issuer or "", claims=claims, header={}))
+        deny.revoke(introspected)
         if header and issuer is not None:
             deny.revoke(Auth(token, issuer, claims=claims, header=header))
 
     description = f"one token of {decoded.size} bytes"
     if issuer is not None and jti is not None:
         description = f"the token {escape(jti)} of {escape(issuer)}"
-    exp = expires_at(claims)
+    exp = expires_at(introspected)
     has_expired = exp is not None and exp + MARGIN <= time.time()
     return Denial("token", description, issuer, jti, write, has_expired)
 

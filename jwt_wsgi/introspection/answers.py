@@ -6,11 +6,13 @@ one. Reading takes no lock.
 
 import hashlib
 from collections import OrderedDict
-from typing import Final, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 from jwt_wsgi.cache import TokenCache
 from jwt_wsgi.introspection.judgement import Answer, Refusal
-from jwt_wsgi.token_facts import VerifiedToken, with_shared_scopes
+from jwt_wsgi.jose.kept_claims import MAX_KEPT_BYTES, ClaimRead, KeepingPlan, KeptClaims
+from jwt_wsgi.token_facts import VerifiedToken
 
 #: Bytes that the answers about active tokens take at most.
 MAX_BYTES: Final = 2**24
@@ -40,6 +42,7 @@ class AnswerCache:
         self._max_cached = max_cached
         self._active: TokenCache[_Entry] = TokenCache(max_cached, MAX_BYTES)
         self._refused: OrderedDict[str, _Entry] = OrderedDict()
+        self._plan = KeepingPlan([ClaimRead("sub")], MAX_KEPT_BYTES)
 
     def find(self, digest: str, monotonic: float, now: float) -> Answer | None:
         """Return the answer that is cached for a token, or None.
@@ -57,6 +60,22 @@ class AnswerCache:
             return entry.answer
         return None
 
+    def keep_claims(self, reads: Sequence[ClaimRead]) -> None:
+        """Keep more claims of the tokens whose answers are cached from now on.
+
+        Args:
+            reads: The reads. Those beyond a bound are not kept.
+        """
+        self._plan = self._plan.extended(reads)
+
+    def keep(self, claims: Mapping[str, Any]) -> KeptClaims:
+        """Return the claims of a token that are kept as long as its answer is cached.
+
+        Args:
+            claims: The members of the answer.
+        """
+        return self._plan.keep(claims, self._active.shared)
+
     def is_known(self, digest: str) -> bool:
         """Return True if the token was active before, as far as the cache reaches."""
         return self._active.get(digest) is not None
@@ -73,10 +92,10 @@ class AnswerCache:
         if isinstance(answer, Refusal):
             self._put_refused(digest, _Entry(answer, monotonic + self._negative_ttl))
         elif not _has_expired(answer, now):
-            answer = with_shared_scopes(answer, self._active.shared_scopes)
+            answer.share_scopes(self._active.shared)
             entry = _Entry(answer, monotonic + self._cache_ttl)
-            extra_bytes = len(answer.answer or b"") + _ANSWER_BYTES
-            self._active.put(digest, entry, answer.scopes, extra_bytes, answer.effective_scopes)
+            extra_bytes = len(answer.answer or b"") + _ANSWER_BYTES + answer.kept_bytes
+            self._active.put(digest, entry, answer.shared_sets, extra_bytes)
             self._refused.pop(digest, None)
 
     def _put_refused(self, digest: str, entry: _Entry) -> None:

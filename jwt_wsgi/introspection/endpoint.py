@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from jwt_wsgi.http.fetching import DeadlineFetcher, FetchError, Reply, Send, check_reply
 from jwt_wsgi.introspection.client_authentication import ClientAuthentication
-from jwt_wsgi.introspection.judgement import Answer, inactive, judge
+from jwt_wsgi.introspection.judgement import Answer, Keep, inactive, judge
 from jwt_wsgi.jose.strict_json import read_document
 from jwt_wsgi.jwks.discovery import Location, Place
 from jwt_wsgi.token_facts import TrustedIssuer
@@ -56,6 +56,7 @@ class Endpoint:
         send: The HTTP client.
         issuer: The issuer that has the endpoint, and what it demands of its tokens.
         max_bytes: The largest answer that is accepted, in bytes.
+        keep: Returns the claims of an answer that are kept as long as it is cached.
     """
 
     def __init__(
@@ -65,12 +66,14 @@ class Endpoint:
         send: DeadlineFetcher | Send,
         issuer: TrustedIssuer,
         max_bytes: int,
+        keep: Keep,
     ) -> None:
         self.location = location
         self._client_auth = client_auth
         self._send = send
         self._issuer = issuer
         self._max_bytes = max_bytes
+        self._keep = keep
 
     def ask(self, token: str, seconds: float, now: float) -> Answer:
         """Return what the endpoint says about a token.
@@ -120,7 +123,7 @@ class Endpoint:
 
     def _judge(self, reply: Reply, now: float) -> Answer:
         try:
-            return judge(reply.body, self._issuer, now)
+            return judge(reply.body, self._issuer, now, self._keep)
         except ValueError as error:
             raise FetchError(f"the answer: {error}") from None
 

@@ -87,6 +87,7 @@ class Introspection:
         scope_claim: The member that grants scopes, or None for the usual ones.
         scope_hierarchy: The scopes that imply others, with all that follows from `scope_implies`.
         binding_rules: The rules about tokens that are bound to a key.
+        answers: The cache of the endpoint's answers.
 
     Raises:
         ValueError: For invalid arguments; the text names the option, the value and the remedy.
@@ -132,19 +133,18 @@ class Introspection:
         self.binding_rules = BindingRules(sender_constrained)
         self._accepts = accepts
         self._location = _location(endpoint, issuer, allow_http)
+        self.answers = _cache(cache_ttl, negative_ttl, max_cached)
+        self.answers.keep_claims(self.profile.claim_reads)
         endpoint_of_issuer = Endpoint(
             self._location,
             _check_client_auth(client_auth),
             _sender(fetch, timeout, max_bytes, headers, ca_certs),
             self,
             max_bytes,
+            self.answers.keep,
         )
         self._calls = Calls(
-            endpoint_of_issuer,
-            _cache(cache_ttl, negative_ttl, max_cached),
-            _limits(timeout, max_concurrent),
-            on_fetch,
-            clock,
+            endpoint_of_issuer, self.answers, _limits(timeout, max_concurrent), on_fetch, clock
         )
 
     def verify(self, token: str, now: float) -> VerifiedToken:

@@ -1,12 +1,13 @@
 """The judgement of an endpoint's answer about one token (RFC 7662 §2.2). Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 from jwt_wsgi.bindings import DPOP, DPOP_SCHEME
 from jwt_wsgi.errors import InvalidToken
 from jwt_wsgi.jose.claim_lookup import ABSENT
 from jwt_wsgi.jose.claims import TokenProfile, check_times, media_type
+from jwt_wsgi.jose.kept_claims import KeptClaims
 from jwt_wsgi.jose.strict_json import read_document
 from jwt_wsgi.possession.confirmation import scheme_of
 from jwt_wsgi.token_facts import TrustedIssuer, VerifiedToken, judge_claims
@@ -49,6 +50,9 @@ class Refusal(NamedTuple):
         return error
 
 
+#: Returns the claims of a token that are kept as long as its answer is cached.
+Keep = Callable[[Mapping[str, Any]], KeptClaims]
+
 #: What an endpoint said about a token, judged.
 Answer = VerifiedToken | Refusal
 
@@ -62,13 +66,14 @@ def inactive(found: object) -> Refusal:
     return Refusal("token_inactive", False, "active true", found)
 
 
-def judge(document: bytes, issuer: TrustedIssuer, now: float) -> Answer:
+def judge(document: bytes, issuer: TrustedIssuer, now: float, keep: Keep | None = None) -> Answer:
     """Return the judged answer of an endpoint.
 
     Args:
         document: The body of the response.
         issuer: The issuer that was asked.
         now: The time in seconds since the epoch.
+        keep: Returns the claims that are kept; None keeps none.
 
     Raises:
         ValueError: It is not an answer: not strict JSON, or without `active` as a boolean.
@@ -85,7 +90,10 @@ def judge(document: bytes, issuer: TrustedIssuer, now: float) -> Answer:
     except InvalidToken as error:
         scheme = scheme_of(members)
         return Refusal(error.reason, True, error.expected, _cut(error.found), scheme)
-    return verified._replace(answer=document)
+    verified.answer = document
+    if keep is not None:
+        verified.kept = keep(members)
+    return verified
 
 
 def _check_members(members: Mapping[str, Any], issuer: TrustedIssuer) -> VerifiedToken:

@@ -16,11 +16,11 @@ from jwt_wsgi.jose.claim_lookup import (
     is_date,
     listed,
     loggable,
-    lookup,
     required_claim,
     same,
     satisfies,
 )
+from jwt_wsgi.jose.kept_claims import ClaimRead
 
 # The tables below have a row for each `TokenProfile.name`.
 
@@ -109,6 +109,11 @@ class TokenProfile:
     header_fixed: tuple[tuple[ClaimName, Any], ...] = ()
     header_predicates: tuple[tuple[ClaimName, Callable[[Any], object]], ...] = ()
     padded: bool = False
+
+    @property
+    def claim_reads(self) -> tuple[ClaimRead, ...]:
+        """The claims that are read for every request."""
+        return tuple(ClaimRead(name) for name, _ in self.predicates)
 
 
 def media_type(typ: str) -> str:
@@ -216,15 +221,22 @@ def validity_window(dates: Dates, profile: TokenProfile) -> tuple[float, float]:
     return begin, min(end, dates.iat + profile.max_age)
 
 
-def check_predicates(claims: Mapping[str, Any], profile: TokenProfile) -> None:
+def check_predicates(find_claim: Callable[[ClaimName], Any], profile: TokenProfile) -> None:
     """Check that each of the profile's user callbacks accepts its claim.
+
+    Args:
+        find_claim: Returns the claim of a name, or `ABSENT`.
+        profile: The profile.
 
     Raises:
         InvalidToken: A claim is absent, or its callback does not accept it.
     """
     for name, predicate in profile.predicates:
-        if not satisfies(predicate, required_claim(claims, name)):
-            found = loggable(name, lookup(claims, name))
+        value = find_claim(name)
+        if value is ABSENT:
+            raise InvalidToken("claim_missing", expected=name, found=ABSENT)
+        if not satisfies(predicate, value):
+            found = loggable(name, find_claim(name))
             expected = f"{name!r} to satisfy a predicate"
             raise InvalidToken("claim_mismatch", expected=expected, found=found)
 

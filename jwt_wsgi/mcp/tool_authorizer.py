@@ -7,6 +7,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from jwt_wsgi.auth import AUTH_KEY, CHALLENGE_KEY, RULE_KEY, Auth
 from jwt_wsgi.callbacks import check_callables
 from jwt_wsgi.errors import AuthError, Forbidden
+from jwt_wsgi.jose.kept_claims import ClaimRead, reads_of
 from jwt_wsgi.mcp.bodies import take_body
 from jwt_wsgi.mcp.error_answers import error_answer
 from jwt_wsgi.mcp.messages import MessageRefused, read_message
@@ -134,6 +135,11 @@ class ToolAuthorizer:
                 f"path={path!r}: no rule covers it, so no call of a tool would be judged; write a "
                 "rule for it, or correct the path"
             )
+
+    @property
+    def claim_reads(self) -> tuple[ClaimRead, ...]:
+        """The claims that the rules of the tools read, and those of a layer directly inside."""
+        return (*self._tools.claim_reads, *reads_of(self.app))
 
     def around(self, app: WSGIApplication, *, on_decision: OnDecision | None = None) -> Self:
         """Return a copy of this layer around another application, with the same options.

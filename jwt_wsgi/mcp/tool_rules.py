@@ -5,6 +5,8 @@ from typing import Final, NamedTuple
 from jwt_wsgi.auth import Auth
 from jwt_wsgi.bindings import require_both
 from jwt_wsgi.errors import AuthError
+from jwt_wsgi.jose.kept_claims import ClaimRead
+from jwt_wsgi.policy.access import claim_reads
 from jwt_wsgi.policy.algebra import DENY, NO_RULE, PUBLIC, Condition, Requirement
 from jwt_wsgi.policy.policy import Match
 from jwt_wsgi.policy.refusals import refusal_of
@@ -50,6 +52,12 @@ class ToolRules:
         validated = _validate(default, "default")
         # The reason of the refusal is then `no_rule`, and not `denied`.
         self._default = ToolRule(None, NO_RULE if validated is DENY else validated)
+
+    @property
+    def claim_reads(self) -> tuple[ClaimRead, ...]:
+        """The claims that the rules read, each once."""
+        rules = (*self._exact.values(), *self._prefixes.values(), self._default)
+        return claim_reads(rule.requirement for rule in rules)
 
     def decide(self, name: str) -> ToolRule:
         """Return the rule that decides a call.

@@ -17,10 +17,12 @@ from jwt_wsgi.auth import (
 )
 from jwt_wsgi.callbacks import check_callables
 from jwt_wsgi.errors import AuthError, InvalidRequest
+from jwt_wsgi.jose.kept_claims import ClaimRead, reads_of
 from jwt_wsgi.middleware.challenges import ChallengeOptions, options_of, validate_realm
 from jwt_wsgi.middleware.decisions import Decision, OnDecision, add_offer, is_observed, report
 from jwt_wsgi.middleware.responses import OnError, answer_auth_errors, refuse
 from jwt_wsgi.nesting import copy_with
+from jwt_wsgi.policy.access import claim_reads
 from jwt_wsgi.policy.algebra import OPTIONAL, PUBLIC, Request, Requirement, validate_requirement
 from jwt_wsgi.policy.policy import Match, Policy, Rules
 from jwt_wsgi.policy.reporting import ReportOnly
@@ -101,6 +103,11 @@ class ScopeAuthorizer:
         if error is not None:
             return refuse(error, environ, start_response, self._on_error)
         return self._inner(environ, start_response)
+
+    @property
+    def claim_reads(self) -> tuple[ClaimRead, ...]:
+        """The claims that the rules read, and those of a layer directly inside."""
+        return (*self.policy.claim_reads, *reads_of(self.app))
 
     def around(self, app: WSGIApplication, *, on_decision: OnDecision | None = None) -> Self:
         """Return a copy of this layer around another application, with the same options.
@@ -189,6 +196,7 @@ def guard(
                 return refuse(error, environ, start_response, on_error)
             return inner(environ, start_response)
 
+        guarded.claim_reads = claim_reads([requirement])  # type: ignore[attr-defined]
         return guarded
 
     return wrap

@@ -11,7 +11,9 @@ from jwt_wsgi.callbacks import check_callables, refuse_deferred
 from jwt_wsgi.errors import AuthError
 from jwt_wsgi.middleware.authorization_header import (
     ACCEPTED_SCHEMES,
+    IsKnown,
     describe_authorization,
+    nothing_is_known,
     parse_authorization,
 )
 from jwt_wsgi.middleware.responses import answer_auth_errors, refuse
@@ -70,6 +72,7 @@ class TokenExtractor:
         self._schemes = ACCEPTED_SCHEMES[dpop]
         self.token_sources = _sources(get_token, token_sources)
         self._inner = answer_auth_errors(app)
+        self._is_known = _known_tokens(app)
         self.get_token = get_token
         self._reads_authorization_only = self.token_sources == (bearer,)
         if not self._reads_authorization_only and getattr(app, "reads_header_only", False):
@@ -93,7 +96,7 @@ class TokenExtractor:
         if self._reads_authorization_only:
             # A short cut for most stacks; `_find` comes to the same result.
             header = environ.get("HTTP_AUTHORIZATION", "")
-            credentials = parse_authorization(header, self._schemes)
+            credentials = parse_authorization(header, self._schemes, self._is_known)
             if credentials is None:
                 note = describe_authorization(header)
         else:
@@ -141,6 +144,14 @@ class TokenExtractor:
         if get_token is not None and on_refusal is not None:
             get_token = _observed(get_token, on_refusal)
         return copy_with(self, app=app, _inner=answer_auth_errors(app), get_token=get_token)
+
+
+def _known_tokens(app: WSGIApplication) -> IsKnown:
+    """Return how the verifier directly inside, if there is one, recognises cached tokens."""
+    if not getattr(type(app), "answers_refusals", False):
+        return nothing_is_known
+    find_cached: IsKnown = getattr(app, "find_cached", nothing_is_known)
+    return find_cached
 
 
 def _check_scheme_is_read(app: WSGIApplication) -> None:

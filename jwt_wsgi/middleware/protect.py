@@ -121,7 +121,7 @@ def protect(
         authorizer,
         verifier,
         allow_anonymous=True,
-        exempt=policy.is_public,
+        exempt=policy.is_public if policy.has_public else None,
         report_only=policy.reports_only,
         scopes_asked=policy.scopes_asked,
         possession_asked=policy.possession_asked,

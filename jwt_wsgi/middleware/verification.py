@@ -22,6 +22,7 @@ from jwt_wsgi.callbacks import CallbackFailed, call, check_callables, or_false
 from jwt_wsgi.client_certificates import ClientCertificate
 from jwt_wsgi.errors import AuthError, MissingToken
 from jwt_wsgi.issuer_registry import Trusted
+from jwt_wsgi.jose.kept_claims import reads_of
 from jwt_wsgi.middleware.certificates import read_certificate
 from jwt_wsgi.middleware.challenges import ChallengeOptions, validate_realm
 from jwt_wsgi.middleware.decisions import Decision, OnDecision, add_offer, is_observed, report
@@ -111,6 +112,7 @@ class TokenVerifier:
             client_certificate=client_certificate,
             clock=clock,
         )
+        self.verifier.keep_claims(reads_of(app))
         self._inner = answer_auth_errors(app, on_error)
         self._allow_anonymous = allow_anonymous
         self._is_exempt = _predicate("exempt", exempt)
@@ -157,6 +159,11 @@ class TokenVerifier:
             options = self._options.with_metadata(metadata_url)
             self._options_of_resource = options
         return options
+
+    @property
+    def find_cached(self) -> Callable[[str], object]:
+        """Returns something true for a cached token: one that was good in an earlier request."""
+        return self.verifier.find_cached
 
     @property
     def reads_header_only(self) -> bool:

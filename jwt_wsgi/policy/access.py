@@ -1,6 +1,6 @@
 """The base of requirements, the parts of a request that they may read, and the constants. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, NoReturn
@@ -9,6 +9,7 @@ from jwt_wsgi.auth import Auth
 from jwt_wsgi.bindings import UNBOUND, Alternatives
 from jwt_wsgi.errors import AuthError, Forbidden, MissingToken
 from jwt_wsgi.jose.claim_lookup import ABSENT
+from jwt_wsgi.jose.kept_claims import ClaimRead
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -92,6 +93,13 @@ OPTIONAL: Final = Access("OPTIONAL", None)
 DENY: Final = Access("DENY", "denied", "the rule is DENY")
 #: Nobody passes, because no rule matches. Prints as DENY.
 NO_RULE: Final = Access("DENY", "no_rule", "no rule covers it")
+
+
+def claim_reads(requirements: Iterable[Requirement]) -> tuple[ClaimRead, ...]:
+    """Return the claims that requirements read, each once, in order."""
+    all_leaves = (leaf for requirement in requirements for leaf in leaves(requirement))
+    reads = (getattr(leaf, "read", None) for leaf in all_leaves)
+    return tuple(dict.fromkeys(read for read in reads if isinstance(read, ClaimRead)))
 
 
 def leaves(requirement: Requirement) -> list[Requirement]:

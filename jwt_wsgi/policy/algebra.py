@@ -18,6 +18,7 @@ from jwt_wsgi.auth import Auth
 from jwt_wsgi.bindings import UNBOUND, Alternatives, require_both, require_either
 from jwt_wsgi.errors import AuthError
 from jwt_wsgi.jose.claim_lookup import ClaimName
+from jwt_wsgi.jose.kept_claims import ClaimRead
 from jwt_wsgi.policy.access import (
     DENY,
     NO_RULE,
@@ -111,7 +112,8 @@ class AtomicCondition(Condition):
         success: The shortfall of a token that does. It names the same scopes and contexts.
         params: The names of the path parameters that the check reads.
         predicate: The user's function that the check calls, or None.
-        claim: The name of the claim that the check reads, or None.
+        claim: The name of the claim that a refusal shows in the log, or None.
+        read: How the check reads a claim of the token, or None if it reads none.
         demand: The keys whose possession the check demands, as alternatives.
     """
 
@@ -122,6 +124,7 @@ class AtomicCondition(Condition):
     params: tuple[str, ...] = ()
     predicate: Callable[[Any], object] | None = None
     claim: ClaimName | None = field(default=None, compare=False)
+    read: ClaimRead | None = field(default=None, compare=False)
     demand: Alternatives = UNBOUND
 
     def refusal(self, auth: Auth | None, request: Request) -> AuthError | None:

@@ -1,10 +1,9 @@
 """The requirements on how the caller authenticated: context, time and proof of possession. Pure."""
 
-from typing import Any
-
-from jwt_wsgi.auth import Auth
+from jwt_wsgi.auth import Auth, claim_value
 from jwt_wsgi.bindings import BINDINGS, BOUND
 from jwt_wsgi.jose.claim_lookup import is_date
+from jwt_wsgi.jose.kept_claims import ClaimRead
 from jwt_wsgi.policy.access import Request
 from jwt_wsgi.policy.algebra import Condition
 from jwt_wsgi.policy.conditions import call_text, condition_with_remedy, validate_names
@@ -29,8 +28,9 @@ def acr(*values: str) -> Condition:
     contexts = validate_names("acr", "context", values)
     return condition_with_remedy(
         call_text("acr", *contexts),
-        lambda auth, request: auth.claims.get("acr") in contexts,
+        lambda auth, request: claim_value(auth, "acr") in contexts,
         Shortfall(Distance.STEP_UP, acr_values=contexts),
+        read=ClaimRead("acr"),
     )
 
 
@@ -50,13 +50,16 @@ def fresh(seconds: int) -> Condition:
         raise ValueError(f"fresh({seconds!r}): write whole seconds, above 0")
 
     def holds(auth: Auth, _: Request) -> bool:
-        auth_time: Any = auth.claims.get("auth_time")
+        auth_time = claim_value(auth, "auth_time")
         if auth.judged_at is None or not is_date(auth_time):
             return False
         return bool(abs(auth.judged_at - auth_time) <= seconds)
 
     return condition_with_remedy(
-        call_text("fresh", seconds), holds, Shortfall(Distance.STEP_UP, max_age=seconds)
+        call_text("fresh", seconds),
+        holds,
+        Shortfall(Distance.STEP_UP, max_age=seconds),
+        read=ClaimRead("auth_time"),
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from jwt_wsgi.auth import Auth
 from jwt_wsgi.bindings import UNBOUND, Alternatives
+from jwt_wsgi.jose.kept_claims import ClaimRead
 from jwt_wsgi.policy.access import Request
 from jwt_wsgi.policy.algebra import AtomicCondition
 from jwt_wsgi.policy.shortfall import Distance, Shortfall
@@ -15,10 +16,11 @@ def condition_with_remedy(
     holds: Callable[[Auth, Request], bool],
     failure: Shortfall,
     demand: Alternatives = UNBOUND,
+    read: ClaimRead | None = None,
 ) -> AtomicCondition:
     """Return a condition whose refusal names what the client could ask its issuer for."""
     success = failure._replace(distance=Distance.MET)
-    return AtomicCondition(text, holds, failure, success=success, demand=demand)
+    return AtomicCondition(text, holds, failure, success=success, demand=demand, read=read)
 
 
 def call_text(function: str, *arguments: object) -> str:

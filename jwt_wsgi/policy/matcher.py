@@ -7,7 +7,9 @@ from typing import Any
 
 from jwt_wsgi.errors import InvalidRequest
 from jwt_wsgi.jose.claim_lookup import listed
+from jwt_wsgi.jose.kept_claims import ClaimRead
 from jwt_wsgi.policy import overlaps, tree
+from jwt_wsgi.policy.access import claim_reads
 from jwt_wsgi.policy.algebra import DENY, NO_RULE, Request, Requirement
 from jwt_wsgi.policy.paths import Segments, canonical, check_method, empty_segment, validate_mounts
 from jwt_wsgi.policy.rules import (
@@ -61,6 +63,11 @@ class RuleMatcher:
         overlaps.check_overlaps(self._root)
         self._default_match = _match_of_default(self.default)
         self._match_cache: dict[tuple[str, str, str], Match] = {}
+
+    @property
+    def claim_reads(self) -> tuple[ClaimRead, ...]:
+        """The claims that the rules read, each once."""
+        return claim_reads([*(rule.requirement for rule in self.rules), self.default])
 
     def match(self, environ: Mapping[str, Any]) -> Match:
         """Return the rule that decides this request.

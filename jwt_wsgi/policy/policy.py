@@ -53,6 +53,7 @@ class Policy(RuleMatcher):
         allow_vhm_root: True if requests with `X-Vhm-Root` are accepted.
         report_only: True if refusals are only reported.
         accept: The findings that are intended.
+        has_public: True if a rule or the default is `PUBLIC`.
 
     Raises:
         ValueError: An argument is invalid, or two patterns overlap with neither inside the other.
@@ -72,7 +73,7 @@ class Policy(RuleMatcher):
         super().__init__(rules, default=default, mounts=mounts, allow_vhm_root=allow_vhm_root)
         self.report_only = report_only
         self.accept = validate_accept(accept, {rule.key for rule in self.rules})
-        self._has_public = PUBLIC in (self.default, *(rule.requirement for rule in self.rules))
+        self.has_public = PUBLIC in (self.default, *(rule.requirement for rule in self.rules))
 
     def is_public(self, environ: Mapping[str, Any]) -> bool:
         """Return whether the rule for this request is `PUBLIC`; False for an ambiguous request.
@@ -81,7 +82,7 @@ class Policy(RuleMatcher):
             environ: A WSGI environ. It is not changed.
         """
         try:
-            return self._has_public and self.match(environ).requirement is PUBLIC
+            return self.has_public and self.match(environ).requirement is PUBLIC
         except InvalidRequest:
             return False
 

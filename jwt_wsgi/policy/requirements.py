@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-from jwt_wsgi.auth import Auth
+from jwt_wsgi.auth import Auth, claim_members, claim_value
 from jwt_wsgi.callbacks import check_callables
-from jwt_wsgi.jose.claim_lookup import ABSENT, ClaimName, check_claim_name, lookup, same, satisfies
+from jwt_wsgi.jose.claim_lookup import ABSENT, ClaimName, check_claim_name, same, satisfies
+from jwt_wsgi.jose.kept_claims import ClaimRead
 from jwt_wsgi.policy.algebra import (
     OPTIONAL,
     PUBLIC,
@@ -99,11 +100,15 @@ def claim(name: ClaimName, value: Any) -> Condition:
         return _claim_satisfies(name, path, value)
 
     def holds(auth: Auth, request: Request) -> bool:
-        actual = lookup(auth.claims, path)
+        actual = claim_value(auth, path)
         return actual is not ABSENT and same(actual, request.value(value))
 
     return AtomicCondition(
-        call_text("claim", name, value), holds, params=_param_names(value), claim=path
+        call_text("claim", name, value),
+        holds,
+        params=_param_names(value),
+        claim=path,
+        read=ClaimRead(path),
     )
 
 
@@ -124,16 +129,23 @@ def has(name: ClaimName, *values: Any) -> Condition:
         raise ValueError(f"has({name!r}) names no value; write at least one")
     path = check_claim_name("has()", name)
 
+    strings = frozenset(value for value in values if type(value) is str)
+    others = tuple(value for value in values if type(value) is not str)
+
     def holds(auth: Auth, request: Request) -> bool:
-        members = lookup(auth.claims, path)
-        if isinstance(members, str):
-            members = [word for word in members.split(" ") if word]
-        if not isinstance(members, list):
+        members = claim_members(auth, path)
+        if members is None:
             return False
+        if type(members) is frozenset and not others:
+            return members >= strings
         return all(_contains(members, request.value(value)) for value in values)
 
     return AtomicCondition(
-        call_text("has", name, *values), holds, params=_param_names(*values), claim=path
+        call_text("has", name, *values),
+        holds,
+        params=_param_names(*values),
+        claim=path,
+        read=ClaimRead(path, as_members=True),
     )
 
 
@@ -178,11 +190,13 @@ def _claim_satisfies(
     name: ClaimName, path: ClaimName, predicate: Callable[[Any], object]
 ) -> Condition:
     def holds(auth: Auth, _: Request) -> bool:
-        actual = lookup(auth.claims, path)
+        actual = claim_value(auth, path)
         return actual is not ABSENT and satisfies(predicate, actual)
 
     shown = getattr(predicate, "__name__", "…")
-    return AtomicCondition(f"claim({name!r}, {shown})", holds, predicate=predicate, claim=path)
+    return AtomicCondition(
+        f"claim({name!r}, {shown})", holds, predicate=predicate, claim=path, read=ClaimRead(path)
+    )
 
 
 def _is_comparable(value: object) -> bool:
@@ -191,7 +205,10 @@ def _is_comparable(value: object) -> bool:
     return isinstance(value, str | int | float | list | dict | PathParam)
 
 
-def _contains(members: list[Any], value: Any) -> bool:
+def _contains(members: frozenset[str] | list[Any], value: Any) -> bool:
+    if type(members) is frozenset:
+        # The exact type, as `same` compares: an enumeration's member may equal a string.
+        return type(value) is str and value in members
     return any(same(member, value) for member in members)
 
 

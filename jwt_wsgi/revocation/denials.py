@@ -9,15 +9,20 @@ import math
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
-from jwt_wsgi.auth import Auth
+from jwt_wsgi.auth import Auth, claim_value
 from jwt_wsgi.jose import encoding
 from jwt_wsgi.jose.claim_lookup import is_date
+from jwt_wsgi.jose.kept_claims import ClaimRead
 
 #: The purpose of the entries, in front of what is hashed.
 _PURPOSE: Final = "jwt-wsgi denial"
 
 #: The claims that name the client: RFC 9068 §2.2, OpenID Connect Core §2, Okta, Entra ID v1.
 CLIENT_CLAIMS: Final = ("client_id", "azp", "cid", "appid")
+#: The claims of a token that its entries depend on.
+CLAIM_READS: Final = tuple(
+    ClaimRead(name) for name in ("iat", "exp", "jti", "sub", "sid", *CLIENT_CLAIMS)
+)
 
 
 class DenialNames(NamedTuple):
@@ -45,7 +50,7 @@ def token_name(auth: Auth) -> str:
     ECDSA signature has a second form that is valid too, so the whole text does not identify the
     token. An opaque token is named by its text.
     """
-    jti = None if is_opaque(auth) else _text(auth.claims, "jti")
+    jti = None if is_opaque(auth) else _text(claim_value(auth, "jti"))
     if jti is not None:
         return entry_name("jti", auth.issuer, jti)
     if _is_signed(auth):
@@ -58,7 +63,7 @@ def denial_names(auth: Auth) -> DenialNames:
     outright = [token_name(auth)]
     if not is_opaque(auth):
         # Tokens without kid have a name too: an entry under it denies all of them.
-        outright.append(entry_name("key", auth.issuer, _text(auth.header, "kid")))
+        outright.append(entry_name("key", auth.issuer, _text(auth.header.get("kid"))))
     return DenialNames(tuple(outright), tuple(_cut_off_names(auth)))
 
 
@@ -67,14 +72,14 @@ def is_opaque(auth: Auth) -> bool:
     return auth.token.count(".") != 2 or not auth.header
 
 
-def issued_at(claims: dict[str, Any]) -> float | None:
+def issued_at(auth: Auth) -> float | None:
     """Return the token's `iat`, or None."""
-    return _date(claims, "iat")
+    return _date(claim_value(auth, "iat"))
 
 
-def expires_at(claims: dict[str, Any]) -> float | None:
+def expires_at(auth: Auth) -> float | None:
     """Return the token's `exp`, or None."""
-    return _date(claims, "exp")
+    return _date(claim_value(auth, "exp"))
 
 
 def write_moment(moment: float) -> bytes:
@@ -104,10 +109,10 @@ def is_cut_off(iat: float | None, moment: float) -> bool:
 
 def _cut_off_names(auth: Auth) -> Iterator[str]:
     for kind, claim in (("subject", "sub"), ("session", "sid")):
-        value = _text(auth.claims, claim)
+        value = _text(claim_value(auth, claim))
         if value is not None:
             yield entry_name(kind, auth.issuer, value)
-    clients = [_text(auth.claims, claim) for claim in CLIENT_CLAIMS]
+    clients = [_text(claim_value(auth, claim)) for claim in CLIENT_CLAIMS]
     for client in dict.fromkeys(clients):
         if client is not None:
             yield entry_name("client", auth.issuer, client)
@@ -125,11 +130,9 @@ def _is_signed(auth: Auth) -> bool:
         return False
 
 
-def _text(members: dict[str, Any], name: str) -> str | None:
-    value = members.get(name)
+def _text(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def _date(claims: dict[str, Any], name: str) -> float | None:
-    value = claims.get(name)
+def _date(value: Any) -> float | None:
     return value if is_date(value) else None

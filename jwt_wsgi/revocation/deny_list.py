@@ -4,11 +4,12 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import Final
 
 from jwt_wsgi.auth import Auth
 from jwt_wsgi.callbacks import check_callables
 from jwt_wsgi.errors import InvalidToken
+from jwt_wsgi.jose.kept_claims import ClaimRead
 from jwt_wsgi.options import is_finite_number
 from jwt_wsgi.revocation import denials
 from jwt_wsgi.revocation.verdict_cache import VerdictCache
@@ -69,6 +70,11 @@ class DenyList:
         self._clock = clock
         self._verdicts = VerdictCache(cache_ttl)
 
+    @property
+    def claim_reads(self) -> tuple[ClaimRead, ...]:
+        """The claims that are read of every token."""
+        return denials.CLAIM_READS
+
     def __repr__(self) -> str:
         return (
             f"DenyList(cache_ttl={self._cache_ttl!r}, "
@@ -104,7 +110,7 @@ class DenyList:
         Raises:
             StoreUnavailable: The store cannot be written to.
         """
-        ttl = self._time_to_live(auth.claims)
+        ttl = self._time_to_live(auth)
         if ttl is None or ttl > 0:
             self._write(denials.token_name(auth), _DENIED, ttl)
 
@@ -191,36 +197,36 @@ class DenyList:
         self._write(denials.entry_name("key", issuer, kid), _DENIED, None)
 
     def _ask_store(self, auth: Auth, now: float) -> bool:
-        self._check_lifetime(auth.claims, now)
+        self._check_lifetime(auth, now)
         names = denials.denial_names(auth)
         generation = self._verdicts.generation(now)
         values = self.store.get_many([*names.outright, *names.cut_offs])
         count = len(names.outright)
         is_revoked = any(value is not None for value in values[:count])
         if not is_revoked:
-            iat = denials.issued_at(auth.claims)
+            iat = denials.issued_at(auth)
             is_revoked = any(denials.is_cut_off(iat, at) for at in _moments(values[count:]))
         generation.put(auth.token, auth.issuer, now, is_revoked=is_revoked)
         return is_revoked
 
-    def _check_lifetime(self, claims: dict[str, Any], now: float) -> None:
+    def _check_lifetime(self, auth: Auth, now: float) -> None:
         """Refuse a token that may outlive a cut-off.
 
         Without `iat`, the token lives from now on at least, and without `exp` until now at least.
         """
-        iat = denials.issued_at(claims)
-        exp = denials.expires_at(claims)
+        iat = denials.issued_at(auth)
+        exp = denials.expires_at(auth)
         begin = now if iat is None else iat
         end = now if exp is None else exp
         if end - begin > self.max_token_lifetime:
             expected = f"a lifetime of at most {self.max_token_lifetime:g} s"
             raise InvalidToken("token_too_old", expected=expected, found=end - begin)
 
-    def _time_to_live(self, claims: dict[str, Any]) -> float | None:
+    def _time_to_live(self, auth: Auth) -> float | None:
         """Return the seconds until a token cannot be accepted any more, or None for never."""
-        end = denials.expires_at(claims)
+        end = denials.expires_at(auth)
         if end is None:
-            iat = denials.issued_at(claims)
+            iat = denials.issued_at(auth)
             if iat is None:
                 return None
             end = iat + self.max_token_lifetime

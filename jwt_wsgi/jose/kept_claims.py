@@ -1,0 +1,206 @@
+"""The claims of a cached token that are kept, so that its payload is not parsed again. Pure.
+
+Rules and issuers name the claims that they read at construction. Of those, values that cannot be
+changed are kept within a bound. Every other claim is read from the token's text.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from enum import Enum
+from sys import getsizeof
+from typing import Any, Final, NamedTuple
+
+from jwt_wsgi.jose.claim_lookup import ABSENT, ClaimName, lookup
+
+#: The most reads of claims that are kept for a token.
+MAX_READS: Final = 32
+#: The most bytes that the kept claims of a token take.
+MAX_KEPT_BYTES: Final = 2**17
+
+_SCALARS: Final = frozenset({str, int, float, bool, type(None)})
+_ONLY_STRINGS: Final = frozenset({str})
+
+
+class ClaimRead(NamedTuple):
+    """A read of a claim: its name, and True if it is read as a collection of strings."""
+
+    name: ClaimName
+    as_members: bool = False
+
+
+def reads_of(thing: object) -> tuple[ClaimRead, ...]:
+    """Return the reads that a layer, a guarded application or a callback makes, if it names them.
+
+    Args:
+        thing: An application or a callback. It names them in its attribute `claim_reads`.
+    """
+    try:
+        reads = getattr(thing, "claim_reads", ())
+    except Exception:  # noqa: BLE001 (a proxy may raise anything)
+        return ()
+    if not isinstance(reads, tuple):
+        return ()
+    return tuple(read for read in reads if isinstance(read, ClaimRead))
+
+
+class NotKept(Enum):
+    """The type of `NOT_KEPT`."""
+
+    NOT_KEPT = "not kept"
+
+
+#: The result of `KeptClaims` for a read that must be made of the token's text.
+NOT_KEPT: Final = NotKept.NOT_KEPT
+
+_SINGLETONS: Final = frozenset({bool, type(None), type(ABSENT), NotKept})
+
+Share = Callable[[frozenset[str]], frozenset[str]]
+
+
+def members_of(value: Any) -> frozenset[str] | list[Any] | None:
+    """Return the members of a list claim, or the words of a space-separated string claim.
+
+    Args:
+        value: The claim, or `ABSENT`.
+
+    Returns:
+        A set if all of them are strings, the list itself if they are not, and None for a claim of
+        another type.
+    """
+    if isinstance(value, str):
+        words = frozenset(value.split(" "))
+        return words - {""} if "" in words else words
+    if not isinstance(value, list):
+        return None
+    # The exact type: an object that only equals a string is not one.
+    if _ONLY_STRINGS.issuperset(map(type, value)):
+        return frozenset(value)
+    return value
+
+
+class KeptClaims:
+    """Some claims of one token, which nobody can change.
+
+    Args:
+        plan: What is kept of every token.
+        values: The kept values, each at the position that the plan has for its read.
+        sets: The kept sets of strings, which cached tokens share.
+        size: Bytes of everything but the sets.
+
+    Attributes:
+        sets: The kept sets of strings, which cached tokens share.
+        size: Bytes of everything but the sets.
+    """
+
+    __slots__ = ("_plan", "_values", "sets", "size")
+
+    def __init__(
+        self,
+        plan: "KeepingPlan",
+        values: tuple[Any, ...],
+        sets: tuple[frozenset[str], ...],
+        size: int,
+    ) -> None:
+        self._plan = plan
+        self._values = values
+        self.sets = sets
+        self.size = size
+
+    def value(self, name: ClaimName) -> Any:
+        """Return a claim's value, which may be `ABSENT`, or `NOT_KEPT`. A list is a new one."""
+        position = self._plan.value_positions.get(name)
+        if position is None:
+            return NOT_KEPT
+        value = self._values[position]
+        return list(value) if type(value) is tuple else value
+
+    def members(self, name: ClaimName) -> frozenset[str] | NotKept | None:
+        """Return what `members_of` returns for a claim, or `NOT_KEPT`."""
+        position = self._plan.member_positions.get(name)
+        if position is None:
+            return NOT_KEPT
+        members: frozenset[str] | NotKept | None = self._values[position]
+        return members
+
+
+class KeepingPlan:
+    """The reads that are made of every token, and the position of each among the kept values.
+
+    Args:
+        reads: The reads. Those beyond `MAX_READS` are not kept.
+        max_bytes: The most bytes that the kept claims of a token take.
+
+    Attributes:
+        reads: The reads that are kept.
+        value_positions: The positions of the reads of values, by the claim's name.
+        member_positions: The positions of the reads of members, by the claim's name.
+    """
+
+    __slots__ = ("_max_bytes", "member_positions", "reads", "value_positions")
+
+    def __init__(self, reads: Iterable[ClaimRead], max_bytes: int) -> None:
+        self._max_bytes = min(max_bytes, MAX_KEPT_BYTES)
+        self.reads = tuple(dict.fromkeys(reads))[:MAX_READS]
+        self.value_positions = _positions(self.reads, as_members=False)
+        self.member_positions = _positions(self.reads, as_members=True)
+
+    def extended(self, reads: Iterable[ClaimRead]) -> "KeepingPlan":
+        """Return a plan with more reads, or this plan if it has them all or is full."""
+        more = [read for read in reads if read not in self.reads]
+        if not more or len(self.reads) >= MAX_READS:
+            return self
+        return KeepingPlan((*self.reads, *more), self._max_bytes)
+
+    def keep(self, claims: Mapping[str, Any], share: Share) -> KeptClaims:
+        """Return the claims of a token that are kept.
+
+        Args:
+            claims: The claims, as parsed.
+            share: Returns the object that cached tokens with a set of strings share.
+        """
+        values: list[Any] = []
+        sets: list[frozenset[str]] = []
+        size = _OBJECT_BYTES + _SLOT_BYTES * len(self.reads)
+        room = self._max_bytes - size
+        for read in self.reads:
+            value = lookup(claims, read.name)
+            value = members_of(value) if read.as_members else _frozen(value)
+            cost = _size_of(value)
+            if type(value) is list or cost > room:
+                values.append(NOT_KEPT)
+                continue
+            room -= cost
+            if type(value) is frozenset:
+                value = share(value)
+                sets.append(value)
+            else:
+                size += cost
+            values.append(value)
+        return KeptClaims(self, tuple(values), tuple(sets), size)
+
+
+#: Bytes of a `KeptClaims` with its two tuples, and of one value's place in a tuple.
+_OBJECT_BYTES: Final = 184
+_SLOT_BYTES: Final = 8
+
+
+def _positions(reads: tuple[ClaimRead, ...], *, as_members: bool) -> dict[ClaimName, int]:
+    return {
+        read.name: position for position, read in enumerate(reads) if read.as_members is as_members
+    }
+
+
+def _frozen(value: Any) -> Any:
+    """Return a claim's value as one that cannot be changed, or `NOT_KEPT`."""
+    if type(value) is list:
+        return tuple(value) if _SCALARS.issuperset(map(type, value)) else NOT_KEPT
+    return NOT_KEPT if type(value) is dict else value
+
+
+def _size_of(value: Any) -> int:
+    """Return the bytes that a kept value takes; none for the objects that exist once."""
+    if type(value) in _SINGLETONS:
+        return 0
+    size = getsizeof(value)
+    if type(value) is tuple or type(value) is frozenset:
+        size += sum(map(getsizeof, value))
+    return size
