@@ -37,19 +37,37 @@ class HeaderCache:
         known: The headers by their segments.
     """
 
-    __slots__ = ("_max_headers", "known")
+    __slots__ = ("_accepted_by", "_max_headers", "known")
 
     def __init__(self, max_bytes: int) -> None:
         self.known: dict[str, dict[str, Any]] = {}
+        self._accepted_by: dict[str, object] = {}
         self._max_headers = max_bytes // _HEADERS_SHARE // _HEADER_BYTES
 
-    def put(self, segment: str, header: dict[str, Any]) -> None:
-        """Cache a header, unless it is long."""
+    def is_accepted(self, segment: str, issuer: object) -> bool:
+        """Return True if this issuer is the last one that accepted the header.
+
+        Args:
+            segment: The header's segment.
+            issuer: The issuer, which is compared by its identity.
+        """
+        return self._accepted_by.get(segment) is issuer
+
+    def put(self, segment: str, header: dict[str, Any], issuer: object) -> None:
+        """Cache a header that an issuer accepts, unless it is long.
+
+        Args:
+            segment: The header's segment.
+            header: The header, as parsed.
+            issuer: The issuer, whose demands on algorithm and type the header meets.
+        """
         if self._max_headers == 0 or len(segment) > _MAX_HEADER_CHARACTERS:
             return
-        if len(self.known) >= self._max_headers:
+        if segment not in self.known and len(self.known) >= self._max_headers:
+            self._accepted_by.clear()
             self.known.clear()
         self.known[segment] = header
+        self._accepted_by[segment] = issuer
 
 
 class _Generation(Generic[Entry]):

@@ -1,7 +1,7 @@
 """The checks of a token whose results stay true as long as its issuer holds the same keys."""
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Self
 
 from jwt_wsgi.cache import HeaderCache, TokenCache
@@ -106,9 +106,12 @@ class TokenChecks:
         keys_before = issuer.keys.held()
         if self._accept_padding:
             check_padding(token, padded=issuer.profile.padded)
-        self._check_origin(compact, alg, issuer)
-        if compact.protected not in self._headers.known:
-            self._headers.put(compact.protected, compact.header)
+        is_accepted = self._headers.is_accepted(compact.protected, issuer)
+        if not is_accepted:
+            _check_header(compact.header, alg, issuer)
+        self._check_signature(compact, alg, issuer)
+        if not is_accepted:
+            self._headers.put(compact.protected, compact.header, issuer)
         try:
             verified = self._check_contents(compact, claims, issuer, keys_before)
         except AuthError as refusal:
@@ -195,13 +198,10 @@ class TokenChecks:
         verified.share_scopes(self._cache.shared)
         return verified
 
-    def _check_origin(self, compact: Compact, alg: str, issuer: Issuer) -> None:
-        """Check the algorithm, the type and the signature against this one issuer."""
-        if alg not in issuer.algorithms:
-            expected = sorted(issuer.algorithms)
-            raise InvalidToken("algorithm_not_allowed", expected=expected, found=alg)
-        check_type(compact.header, issuer.profile)
+    def _check_signature(self, compact: Compact, alg: str, issuer: Issuer) -> None:
+        """Check the signature against the keys of this one issuer."""
         kid = compact.header.get("kid")
+        # The source is asked for each token: it may fetch, or have stopped using a key.
         keys = issuer.keys.find(kid, alg)
         try:
             check_signature(compact, alg, keys)
@@ -214,13 +214,22 @@ class TokenChecks:
 
     def _choose_issuer(self, claims: dict[str, Any]) -> Issuer:
         """Return the trusted issuer that the unverified `iss` names."""
-        name = required_claim(claims, "iss")
+        name = claims.get("iss")
         if not isinstance(name, str):
-            raise InvalidToken("claim_malformed", expected="iss a string", found=name)
+            found = required_claim(claims, "iss")
+            raise InvalidToken("claim_malformed", expected="iss a string", found=found)
         issuer = self._issuers.get(name)
         if issuer is None:
             raise InvalidToken("issuer_mismatch", expected=self._issuers.description, found=name)
         return issuer
+
+
+def _check_header(header: Mapping[str, Any], alg: str, issuer: Issuer) -> None:
+    """Check the algorithm and the type against this one issuer."""
+    if alg not in issuer.algorithms:
+        expected = sorted(issuer.algorithms)
+        raise InvalidToken("algorithm_not_allowed", expected=expected, found=alg)
+    check_type(header, issuer.profile)
 
 
 def _discard(*_: object) -> None:

@@ -5,6 +5,7 @@ The numbers in comments are lines of `conformance.toml`.
 
 from __future__ import annotations
 
+import hmac
 import json
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,6 +15,9 @@ import pytest
 from conftest import ASYMMETRIC, SYMMETRIC
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from hypothesis import given
+from hypothesis import strategies as st
 from josepy import jwa
 
 from jwt_wsgi.jose import KeySet, algorithms
@@ -99,6 +103,45 @@ def test_a_damaged_signature_is_false_and_never_an_exception(
     assert {why: passes(every_algorithm, name, each) for why, each in damaged.items()} == (
         dict.fromkeys(damaged, False)
     )
+
+
+@pytest.mark.parametrize("size", HASHES)
+@pytest.mark.parametrize("secret", [32, 64, 65, 127, 128, 129, 1000], ids="{} octets".format)
+def test_an_hmac_is_that_of_the_standard_library(size: str, secret: int) -> None:
+    # Secrets on both sides of a block of the hash: longer ones are hashed first (RFC 2104 §2).
+    key = bytes(range(251)) * 4
+    key = key[:secret]
+    check = ALGORITHMS[f"HS{size}"].check
+    good = hmac.digest(key, MESSAGE, f"sha{size}")
+    assert check(key, MESSAGE, good)
+    other_hash = "sha512" if size != "512" else "sha256"
+    for wrong in (good[:-1], good[1:], good + b"\0", b"", hmac.digest(key, MESSAGE, other_hash)):
+        assert check(key, MESSAGE, wrong) is False
+    assert check(key + b"\1", MESSAGE, good) is False
+
+
+@pytest.mark.parametrize("size", HASHES)
+def test_every_bit_of_an_hmac_counts(size: str) -> None:
+    check = ALGORITHMS[f"HS{size}"].check
+    good = hmac.digest(b"k" * 64, MESSAGE, f"sha{size}")
+    number = int.from_bytes(good, "big")
+    for bit in range(8 * len(good)):
+        assert not check(b"k" * 64, MESSAGE, (number ^ 1 << bit).to_bytes(len(good), "big"))
+
+
+@pytest.mark.parametrize("size", HASHES)
+def test_an_hmac_is_compared_in_constant_time(size: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Every comparison of the verdict goes through the one function that takes the same time.
+    compared: list[tuple[bytes, bytes]] = []
+
+    def compare(mine: bytes, theirs: bytes) -> bool:
+        compared.append((mine, theirs))
+        return True
+
+    monkeypatch.setattr(algorithms, "compare_digest", compare)
+    good = hmac.digest(b"k" * 64, MESSAGE, f"sha{size}")
+    assert ALGORITHMS[f"HS{size}"].check(b"k" * 64, MESSAGE, b"another")
+    assert compared == [(good, b"another")]
 
 
 @pytest.mark.parametrize("name", ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"])
@@ -247,6 +290,29 @@ def test_zeros_are_refused_even_if_the_library_accepts_them(name: str) -> None:
     assert not any(
         check(accepting, MESSAGE, signature) for signature in (zero + one, one + zero, zero + zero)
     )
+
+
+def integers_of(octets: int) -> st.SearchStrategy[int]:
+    """Return positive integers of at most so many octets, of every length and next to each step."""
+    steps = st.integers(0, 8 * octets - 1).map(lambda bit: 2**bit)
+    near = st.tuples(steps, st.integers(-1, 1)).map(sum)
+    largest = 256**octets - 1
+    integers = steps.flatmap(lambda step: st.integers(1, 2 * step - 1)) | near
+    return integers.filter(lambda integer: 0 < integer <= largest)
+
+
+@every_ecdsa
+@given(data=st.data())
+def test_an_ecdsa_signature_reaches_the_library_as_its_own_der(
+    name: str, data: st.DataObject
+) -> None:
+    received: list[bytes] = []
+    key = SimpleNamespace(verify=lambda signature, *_: received.append(signature))
+    half = ECDSA[name][0] // 2
+    integers = [data.draw(integers_of(half)), data.draw(integers_of(half))]
+    r, s = (integer.to_bytes(half, "big") for integer in integers)
+    assert ALGORITHMS[name].check(key, MESSAGE, r + s)
+    assert received == [encode_dss_signature(*integers)]
 
 
 @every_ecdsa

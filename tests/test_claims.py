@@ -6,6 +6,7 @@ The numbers in names and ids are lines of `conformance.toml`.
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -79,6 +80,49 @@ def test_a_waived_audience_is_not_checked() -> None:
     for audience in (..., None, "x", {}):
         claims = {**CLAIMS, "aud": audience}
         assert reason_of(check_claims, claims, TokenProfile(None)) is None
+
+
+def test_a_changed_profile_is_checked_as_it_is_now() -> None:
+    claims = {"aud": "a", "exp": 1000}
+    profile = TokenProfile(AUDIENCES)
+    assert reason_of(check_claims, claims, profile) is None
+    assert reason_of(check_claims, claims, replace(profile, max_age=60)) == "claim_missing"
+    assert reason_of(check_claims, claims, replace(profile, name="at+jwt")) == "claim_missing"
+    assert reason_of(check_claims, {}, replace(profile, name="introspected")) is None
+    assert reason_of(check_type, {}, replace(profile, types=frozenset({"x"}))) == "type_mismatch"
+    assert reason_of(check_type, {}, replace(profile, types=frozenset())) == "type_mismatch"
+    id_token = {**claims, "at_hash": "h"}
+    assert reason_of(check_claims, id_token, profile) == "id_token"
+    allowing = replace(profile, allow_id_tokens=True)
+    assert reason_of(check_claims, id_token, allowing) is None
+    assert reason_of(check_claims, id_token, replace(allowing, audiences=None)) == "id_token"
+    assert replace(profile, leeway=1) != profile == TokenProfile(AUDIENCES)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "expected"),
+    [
+        pytest.param({"iss": ..., "exp": None, "events": 1}, "iss", id="presence comes first"),
+        pytest.param({"exp": ..., "iss": ...}, "iss", id="in the order of RFC 9068"),
+        pytest.param({"exp": None, "nbf": None, "iat": None}, "exp a NumericDate", id="then exp"),
+        pytest.param({"nbf": None, "iat": None}, "nbf a NumericDate", id="then nbf"),
+        pytest.param({"iat": None, "sub": 1}, "iat a NumericDate", id="then iat"),
+        pytest.param({"sub": 1, "jti": 1, "client_id": 1}, "sub a string", id="then sub"),
+        pytest.param({"jti": 1, "client_id": 1}, "jti a string", id="then jti"),
+        pytest.param({"client_id": 1, "at_hash": ""}, "client_id a string", id="then the client"),
+        pytest.param({"events": 1, "at_hash": "", "x": 2}, None, id="then events"),
+        pytest.param({"x": 2}, {"x": 1}, id="then fixed values"),
+    ],
+)
+def test_the_first_wrong_claim_is_the_one_that_is_named(
+    wrong: dict[str, Any], expected: object
+) -> None:
+    right = {**CLAIMS, "x": 1}
+    claims = {name: value for name, value in {**right, **wrong}.items() if value is not ...}
+    profile = TokenProfile(AUDIENCES, name="at+jwt", fixed=(("x", 1),))
+    with pytest.raises(InvalidToken) as raised:
+        check_claims(claims, profile)
+    assert raised.value.expected == expected
 
 
 @pytest.mark.conforms(36)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from jwt_wsgi.jose import strict_json
 from jwt_wsgi.jose.strict_json import MAX_DEPTH, read_object
 
 GOOD = {
@@ -179,7 +183,8 @@ def test_brackets_in_a_string_do_not_hide_depth() -> None:
 
 def test_a_nearly_full_stack_is_a_value_error() -> None:
     def read() -> None:
-        read_object(b'{"a": {"b": 1.5}}')
+        # A number that orjson would spell differently, so that the strict reader is needed.
+        read_object(b'{"a": {"b": 1e5}}')
 
     with pytest.raises(ValueError, match=r"^nested too deeply$"):
         raises_at_the_end_of_the_stack(read)
@@ -236,3 +241,144 @@ def test_any_octets_are_an_object_or_a_value_error(octets: bytes) -> None:
     except ValueError:
         return
     assert isinstance(value, dict)
+
+
+def typed(value: Any) -> Any:
+    """Return a value with the types and the order that `==` does not compare."""
+    if isinstance(value, dict):
+        return [(name, typed(member)) for name, member in value.items()]
+    if isinstance(value, list):
+        return tuple(map(typed, value))
+    return type(value), repr(value)
+
+
+def verdict(text: bytes) -> Any:
+    """Return what the text means, or the refusal."""
+    try:
+        return typed(read_object(text))
+    except ValueError as refusal:
+        return str(refusal)
+
+
+def verdict_without_orjson(text: bytes) -> Any:
+    """Return the verdict of the strict reader alone."""
+    with patch.object(strict_json, "loads", None):
+        return verdict(text)
+
+
+#: All texts of some tokens, up to a number of them, between a beginning and an end.
+EXHAUSTIVE: dict[str, tuple[bytes, tuple[bytes, ...], bytes, int]] = {
+    "characters": (b"{", (b'"', b":", b",", b"0", b" ", b"\\", b"{", b"}"), b"}", 5),
+    "members": (b"{", (b'"a"', b'"a "', b'"\\u0061"', b":", b",", b"0", b" "), b"}", 5),
+    "values": (b'{"a":', (b"[", b"]", b",", b"1", b"true", b"null", b"\n", b"{}"), b"}", 5),
+    "numbers": (b'{"a":', (b"0", b"1", b"-", b".", b"e", b"+", b" "), b"}", 5),
+    "strings": (b'{"a":"', (b"\\", b"u", b"d8", b"00", b" ", b"n", b'"', b"\t"), b'"}', 5),
+    "two numbers": (b"{", (b'"a":', b'"b":', b"-0", b"1.000", b"9" * 20, b", "), b"}", 5),
+    "around": (b"", (b"{", b"}", b" ", b"\r", b"\f", b"\xef\xbb\xbf", b"\x00"), b"", 5),
+}
+
+
+def every_text(
+    beginning: bytes, tokens: tuple[bytes, ...], end: bytes, most: int
+) -> Iterator[bytes]:
+    for length in range(most + 1):
+        for chosen in itertools.product(tokens, repeat=length):
+            yield beginning + b"".join(chosen) + end
+
+
+@pytest.mark.parametrize("texts", EXHAUSTIVE.values(), ids=EXHAUSTIVE)
+def test_every_short_text_has_the_verdict_of_the_strict_reader(
+    texts: tuple[bytes, tuple[bytes, ...], bytes, int],
+) -> None:
+    verdicts = {text: verdict(text) for text in every_text(*texts)}
+    with patch.object(strict_json, "loads", None):
+        different = [text for text, found in verdicts.items() if found != verdict(text)]
+    assert different == []
+    # Some are objects and some are not, so that neither verdict is the only one.
+    assert {type(found) for found in verdicts.values()} == {str, list}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(b'{"a": 1, "a": 1}', id="a member twice"),
+        pytest.param(b'{"a": 1, "b": {"c": 1, "c": 1}}', id="a member twice, deeper"),
+        pytest.param(b'{"a b": 1, "a b": 1}', id="a member twice, with a space in its name"),
+        pytest.param(b'{"a": 1, "a ": 1}', id="names that differ in a space"),
+        pytest.param(b'{"a": " x  y "}', id="spaces in a string"),
+        pytest.param(b'{"a": "x\ty"}', id="a tab in a string"),
+        pytest.param(b'{"a": "x\\ y"}', id="a space behind a backslash"),
+        pytest.param(b'{"a": "\\" ", "b": "\\" "}', id="escaped quotes"),
+        pytest.param(b'{"a": 1 2}', id="a space in an integer"),
+        pytest.param(b'{"a": - 1}', id="a space behind a sign"),
+        pytest.param(b'{"a": 1. 5}', id="a space in a fraction"),
+        pytest.param(b'{"a": t rue}', id="a space in a word"),
+        pytest.param(b'{"a": -0}', id="minus nought"),
+        pytest.param(b'{"a": -0.0}', id="minus nought, a float"),
+        pytest.param(
+            b'{"a": 18446744073709551616, "b": 1.000}', id="spellings of the same length in all"
+        ),
+        pytest.param(b'{"a": 9223372036854775808}', id="64 bits"),
+        pytest.param(b'{"a": 18446744073709551616}', id="beyond 64 bits"),
+        pytest.param(b'{"a": -9223372036854775809}', id="beyond 64 bits, negative"),
+        pytest.param(b'{"a": 1e22}', id="an exponent"),
+        pytest.param(b'{"a": 1E400}', id="beyond a float"),
+        pytest.param(b'{"a": 0.1}', id="a fraction"),
+        pytest.param(b'{"a": 5e-324}', id="the smallest float"),
+        pytest.param(b'{"a": "\xed\xa0\x80"}', id="a surrogate in UTF-8"),
+        pytest.param(b'{"a": "\\ud800"}', id="a lone surrogate"),
+        pytest.param(b'{\x0c"a": 1}', id="a form feed"),
+        pytest.param(b'{\xc2\xa0"a": 1}', id="a no-break space"),
+        pytest.param(b'\xef\xbb\xbf{"a": 1}', id="a byte order mark"),
+        pytest.param(b'{\r\n\t"a" : [ 1 ,\n 2 ] }\n', id="white space of every kind"),
+    ],
+)
+def test_white_space_changes_no_verdict(text: bytes) -> None:
+    assert verdict(text) == verdict_without_orjson(text)
+
+
+SPELLINGS = st.sampled_from(
+    ["0", "-0", "-0.0", "1", "1.0", "1.00", "1e2", "1E+2", "1e400", "0.1", "1e-7", "1e16", "NaN"]
+) | st.sampled_from(
+    ["9007199254740993", "18446744073709551615", "18446744073709551616", "01", "1.", ".5", "+1"]
+)
+STRINGS = (
+    st.text(st.sampled_from('a "\\ué\u2028{}[]:,\t')).map(partial(json.dumps, ensure_ascii=False))
+    | st.text(st.sampled_from("a \u00e9\ud800\U0001f600")).map(json.dumps)
+    | st.sampled_from(['"a"', '"a "', '"\\u0061"', '" "', '"a\\\\"', '"\\/"', '"\t"', '"\\ "'])
+)
+SPACES = st.text(st.sampled_from(" \n\t\r"), max_size=2)
+
+
+@st.composite
+def spelled_objects(draw: st.DrawFn, depth: int = 0) -> str:
+    """Draw an object, in which names may repeat and each token has a spelling of its own."""
+
+    def spaced(text: str) -> str:
+        return draw(SPACES) + text + draw(SPACES)
+
+    members = []
+    for _ in range(draw(st.integers(0, 3))):
+        value = draw(SPELLINGS | STRINGS | st.sampled_from(["true", "null", "[]"]))
+        if depth < 3 and draw(st.booleans()):
+            value = draw(spelled_objects(depth + 1))
+            value = f"[{spaced(value)}]" if draw(st.booleans()) else value
+        members.append(f"{spaced(draw(STRINGS))}:{spaced(value)}")
+    return spaced("{" + ",".join(members) + "}")
+
+
+@settings(deadline=None, max_examples=400)
+@given(text=spelled_objects())
+def test_a_spelled_object_has_the_verdict_of_the_strict_reader(text: str) -> None:
+    octets = text.encode()
+    assert verdict(octets) == verdict_without_orjson(octets)
+
+
+@settings(deadline=None, max_examples=100)
+@given(value=st.dictionaries(st.text(), VALUES, max_size=4), indent=st.none() | st.integers(0, 3))
+def test_a_text_and_its_compact_form_have_one_value(
+    value: dict[str, Any], indent: int | None
+) -> None:
+    spaced = json.dumps(value, ensure_ascii=False, indent=indent).encode()
+    compact = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    assert verdict(spaced) == verdict(compact) == typed(value)

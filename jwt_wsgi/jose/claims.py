@@ -6,7 +6,7 @@ They are pure, and split by what can change while a token is cached: the results
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from jwt_wsgi.errors import InvalidToken
@@ -21,6 +21,7 @@ from jwt_wsgi.jose.claim_lookup import (
     satisfies,
 )
 from jwt_wsgi.jose.kept_claims import ClaimRead
+from jwt_wsgi.jose.telling_claims import TELLING_CLAIMS, check_telling_claims
 
 # The tables below have a row for each `TokenProfile.name`.
 
@@ -40,7 +41,11 @@ _STRING_CLAIMS = {
 
 #: The media types of an access token, as `media_type` returns them. The answer of an introspection
 #: endpoint has no header.
-_ACCEPTED_TYPES = {"jwt": frozenset({"jwt", "at+jwt"}), "at+jwt": frozenset({"at+jwt"})}
+_ACCEPTED_TYPES = {
+    "jwt": frozenset({"jwt", "at+jwt"}),
+    "at+jwt": frozenset({"at+jwt"}),
+    "introspected": frozenset[str](),
+}
 
 #: The types of tokens that are signed by an issuer, and never are access tokens: DPoP proofs
 #: (RFC 9449 §4.2), security events (RFC 8417 §2.3) and logout tokens (OpenID Connect
@@ -51,14 +56,8 @@ NEVER_ACCESS_TOKENS = frozenset({"dpop+jwt", "secevent+jwt", "logout+jwt"})
 _BEFORE_ALL = float("-inf")
 _AFTER_ALL = float("inf")
 
-#: The claims by which an ID token can be recognised (OpenID Connect Core §2, §3.3.2.11).
-_ID_TOKEN_CLAIMS = ("at_hash", "c_hash", "s_hash")
-
-#: The claim of security event tokens and logout tokens, which no access token has (RFC 8417 §2.2).
-_EVENTS = "events"
-
-#: The claims that tell another kind of token.
-_TELLING_CLAIMS = frozenset({*_ID_TOKEN_CLAIMS, _EVENTS})
+#: The types of elements of an audience, for a comparison in one pass.
+_ONLY_STRINGS = frozenset({str})
 
 
 class Dates(NamedTuple):
@@ -82,7 +81,13 @@ class Dates(NamedTuple):
 class TokenProfile:
     """The requirements for the tokens of one issuer.
 
+    The first attributes follow from the others, and are found once.
+
     Attributes:
+        required_claims: The claims that a token must have, beside `aud` and those of `fixed`.
+        string_claims: The claims that must be strings where they are present.
+        accepted_types: The accepted media types, as `media_type` returns them.
+        id_token_audiences: The parties whose ID tokens are accepted; None accepts no ID token.
         audiences: The accepted audiences; None accepts every audience.
         leeway: The tolerance for clocks that differ, in seconds.
         max_age: The greatest age of a token in seconds, counted from `iat`; None is any age.
@@ -98,6 +103,10 @@ class TokenProfile:
         padded: True if the segments of the tokens are padded.
     """
 
+    required_claims: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    string_claims: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    accepted_types: frozenset[str] = field(init=False, repr=False, compare=False)
+    id_token_audiences: frozenset[str] | None = field(init=False, repr=False, compare=False)
     audiences: frozenset[str] | None
     leeway: float = 30
     max_age: float | None = None
@@ -109,6 +118,19 @@ class TokenProfile:
     header_fixed: tuple[tuple[ClaimName, Any], ...] = ()
     header_predicates: tuple[tuple[ClaimName, Callable[[Any], object]], ...] = ()
     padded: bool = False
+
+    def __post_init__(self) -> None:
+        """Find what follows from the options."""
+        required = _REQUIRED_CLAIMS[self.name]
+        if self.max_age is not None:
+            required = (*required, "iat")
+        # A frozen dataclass sets its own attributes so.
+        object.__setattr__(self, "required_claims", required)
+        object.__setattr__(self, "string_claims", _STRING_CLAIMS[self.name])
+        types = _ACCEPTED_TYPES[self.name] if self.types is None else self.types
+        object.__setattr__(self, "accepted_types", types)
+        accepted = self.audiences if self.allow_id_tokens else None
+        object.__setattr__(self, "id_token_audiences", accepted)
 
     @property
     def claim_reads(self) -> tuple[ClaimRead, ...]:
@@ -134,10 +156,7 @@ def check_type(header: Mapping[str, Any], profile: TokenProfile) -> None:
     Raises:
         InvalidToken: The profile does not accept the type.
     """
-    accepted = profile.types
-    if accepted is None:
-        accepted = _ACCEPTED_TYPES[profile.name]
-    if media_type(header.get("typ", "JWT")) not in accepted:
+    if media_type(header.get("typ", "JWT")) not in profile.accepted_types:
         expected: Any = profile.name if profile.types is None else listed(profile.types)
         raise InvalidToken("type_mismatch", expected=expected, found=header.get("typ", ABSENT))
 
@@ -156,7 +175,7 @@ def check_audience(claims: Mapping[str, Any], profile: TokenProfile) -> None:
     if audience is ABSENT:
         raise InvalidToken("claim_missing", expected="aud", found=ABSENT)
     names = [audience] if isinstance(audience, str) else audience
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+    if not isinstance(names, list) or not _ONLY_STRINGS.issuperset(map(type, names)):
         raise InvalidToken("claim_malformed", expected="aud a string or strings", found=audience)
     if profile.audiences.isdisjoint(names):
         expected = listed(profile.audiences)
@@ -170,17 +189,20 @@ def check_claims(claims: Mapping[str, Any], profile: TokenProfile) -> Dates:
         InvalidToken: A claim is missing, malformed, forbidden or has another value than the
             profile requires.
     """
-    _check_presence(claims, profile)
+    for name in profile.required_claims:
+        if name not in claims:
+            raise InvalidToken("claim_missing", expected=name, found=ABSENT)
     dates = Dates(
-        exp=_read_date(claims, "exp") if "exp" in claims else None,
-        nbf=_read_date(claims, "nbf") if "nbf" in claims else None,
-        iat=_read_date(claims, "iat") if "iat" in claims else None,
+        _read_date(claims, "exp") if "exp" in claims else None,
+        _read_date(claims, "nbf") if "nbf" in claims else None,
+        _read_date(claims, "iat") if "iat" in claims else None,
     )
-    for name in _STRING_CLAIMS[profile.name]:
-        if not isinstance(claims.get(name, ""), str):
+    for name in profile.string_claims:
+        if name in claims and not isinstance(claims[name], str):
             raise InvalidToken("claim_malformed", expected=f"{name} a string", found=claims[name])
-    if not _TELLING_CLAIMS.isdisjoint(claims):
-        _check_telling_claims(claims, profile)
+    # So four names are looked up, however many claims there are.
+    if not claims.keys().isdisjoint(TELLING_CLAIMS):
+        check_telling_claims(claims, profile.id_token_audiences)
     if profile.fixed:
         _check_fixed(claims, profile)
     return dates
@@ -239,41 +261,6 @@ def check_predicates(find_claim: Callable[[ClaimName], Any], profile: TokenProfi
             found = loggable(name, find_claim(name))
             expected = f"{name!r} to satisfy a predicate"
             raise InvalidToken("claim_mismatch", expected=expected, found=found)
-
-
-def _check_telling_claims(claims: Mapping[str, Any], profile: TokenProfile) -> None:
-    """Refuse what the claims tell to be another kind of token."""
-    if _EVENTS in claims:
-        raise InvalidToken("type_mismatch", found=_EVENTS)
-    _check_id_token(claims, profile)
-
-
-def _check_id_token(claims: Mapping[str, Any], profile: TokenProfile) -> None:
-    """Refuse an ID token, unless the profile accepts them and this one is meant for us.
-
-    OpenID Connect Core §3.1.3.7: where `aud` lists several parties, `azp` names the one that the
-    token was issued to.
-    """
-    present = [name for name in _ID_TOKEN_CLAIMS if name in claims]
-    if not profile.allow_id_tokens or profile.audiences is None:
-        raise InvalidToken("id_token", found=present[0])
-    if isinstance(claims.get("aud"), list) and len(claims["aud"]) > 1:
-        _check_authorized_party(required_claim(claims, "azp"), profile.audiences)
-
-
-def _check_authorized_party(azp: Any, accepted: frozenset[str]) -> None:
-    if not isinstance(azp, str) or azp not in accepted:
-        expected = {"azp": listed(accepted)}
-        raise InvalidToken("claim_mismatch", expected=expected, found=azp)
-
-
-def _check_presence(claims: Mapping[str, Any], profile: TokenProfile) -> None:
-    required = _REQUIRED_CLAIMS[profile.name]
-    if profile.max_age is not None:
-        required = (*required, "iat")
-    for name in required:
-        if name not in claims:
-            raise InvalidToken("claim_missing", expected=name, found=ABSENT)
 
 
 def _read_date(claims: Mapping[str, Any], name: str) -> float:
