@@ -167,9 +167,11 @@ class Auth:
     def header(self) -> dict[str, Any]:
         """The token's header (RFC 7515 §4). Of an opaque token it is empty."""
         if self._header is None:
-            self._header = {}
+            # It is set once: another thread of the application may read it at the same time.
             if self._answer is None:
                 self._header = _read_segment(self.token.split(".")[0])
+            else:
+                self._header = {}
         return self._header
 
     @property

@@ -1,10 +1,10 @@
 """Bounded caches of verified tokens and of headers: shared by threads, read without a lock."""
 
-import os
-import threading
 from collections.abc import Collection, Iterable
 from sys import getsizeof
 from typing import Any, Generic, TypeVar
+
+from jwt_wsgi.jwks.lock import ProcessLock
 
 Entry = TypeVar("Entry")
 
@@ -96,7 +96,7 @@ class TokenCache(Generic[Entry]):
         is_off: True if nothing is ever cached.
     """
 
-    __slots__ = ("_entries", "_lock", "_max_bytes", "_old", "_pid", "_young", "is_off")
+    __slots__ = ("_entries", "_lock", "_max_bytes", "_old", "_young", "is_off")
 
     def __init__(self, entries: int, max_bytes: int) -> None:
         self._entries = entries // 2
@@ -104,12 +104,7 @@ class TokenCache(Generic[Entry]):
         self.is_off = self._entries == 0 or self._max_bytes < _ENTRY_BYTES
         self._young: _Generation[Entry] = _Generation()
         self._old: _Generation[Entry] = _Generation()
-        self._own_process()
-
-    def _own_process(self) -> None:
-        # In this order no thread of a new process can take a lock that the parent held.
-        self._lock = threading.Lock()
-        self._pid = os.getpid()
+        self._lock = ProcessLock()
 
     def get(self, token: str) -> Entry | None:
         """Return the value that is cached for exactly this token, or None."""
@@ -135,9 +130,6 @@ class TokenCache(Generic[Entry]):
         """
         if self.is_off:
             return
-        if self._pid != os.getpid():
-            # A fork may have copied a lock that another thread held, and nobody would release it.
-            self._own_process()
         with self._lock:
             own_size = len(token) + _ENTRY_BYTES + extra_bytes
             young = self._young

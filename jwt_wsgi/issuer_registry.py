@@ -17,6 +17,7 @@ from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.jose.algorithms import ALGORITHMS
 from jwt_wsgi.jose.claim_lookup import listed
 from jwt_wsgi.jwks.discovery import Location
+from jwt_wsgi.jwks.lock import ProcessLock
 from jwt_wsgi.jwks.remote import RemoteJWKS
 from jwt_wsgi.jwks.source import KeySource
 from jwt_wsgi.scope_hierarchy import NO_HIERARCHY, ScopeHierarchy
@@ -90,6 +91,8 @@ class IssuerRegistry:
     ) -> None:
         self._check = check
         self._clock = clock
+        # For changes of the three caches. They are read without it.
+        self._lock = ProcessLock()
         self._proven = _Answers()
         self._unproven = _Answers()
         self._untrusted: OrderedDict[bytes, float] = OrderedDict()
@@ -197,23 +200,38 @@ class IssuerRegistry:
         if now < self._untrusted.get(digest, now) or not _is_resolvable(name):
             return None
         issuer = self._resolve(name)
-        expires_at = now + REMEMBERED_FOR
-        if issuer is None:
-            self._proven.pop(name, None)
-            _store(self._untrusted, digest, expires_at, MAX_UNTRUSTED)
-        elif name in self._proven:
-            _store(self._proven, name, _Answer(issuer, expires_at), MAX_PROVEN)
-        else:
-            _store(self._unproven, name, _Answer(issuer, expires_at), MAX_UNPROVEN)
+        with self._lock:
+            if issuer is None:
+                self._proven.pop(name, None)
+                _store(self._untrusted, digest, now + REMEMBERED_FOR, MAX_UNTRUSTED)
+                return None
+            return self._store_trusted(name, issuer, now)
+
+    def _store_trusted(self, name: str, issuer: Issuer, now: float) -> Issuer:
+        """Store a resolver's answer, and return it, or the one that another thread has stored.
+
+        Threads that ask for the same name at the same time get the same issuer, so that one
+        source fetches its keys.
+        """
+        answers = self._unproven
+        most = MAX_UNPROVEN
+        if name in self._proven:
+            answers = self._proven
+            most = MAX_PROVEN
+        answer = answers.get(name)
+        if answer is not None and now < answer.expires_at:
+            return answer.issuer
+        _store(answers, name, _Answer(issuer, now + REMEMBERED_FOR), most)
         return issuer
 
     def confirm(self, issuer: Issuer) -> None:
         """Note that this issuer signed a good token, so that invented names cannot evict it."""
         if not self.resolvers or issuer.issuer in self.configured:
             return
-        answer = self._unproven.pop(issuer.issuer, None)
-        if answer is not None:
-            _store(self._proven, issuer.issuer, answer, MAX_PROVEN)
+        with self._lock:
+            answer = self._unproven.pop(issuer.issuer, None)
+            if answer is not None:
+                _store(self._proven, issuer.issuer, answer, MAX_PROVEN)
 
     def _resolve(self, name: str) -> Issuer | None:
         issuer = self._ask_resolvers(name)
@@ -256,8 +274,7 @@ class IssuerRegistry:
 
 
 def _store(cache: OrderedDict[Key, Value], key: Key, value: Value, most: int) -> None:
-    """Store an entry as the newest, and drop the oldest one beyond `most`."""
-    # Each step is atomic: threads need no lock here, and a fork finds none that is held.
+    """Store an entry as the newest, and drop the oldest one beyond `most`. Needs the lock."""
     cache.pop(key, None)
     cache[key] = value
     if len(cache) > most:

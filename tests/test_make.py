@@ -7,14 +7,24 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from every_python import VERSIONS as EVERY_PYTHON
 from fuzz.run import HARNESSES
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 INHERITED = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "PYTEST_ARGS", "PYTHON", "VENV")
-INHERITED += ("WORKERS", "MUTMUT", "FUZZ_SECONDS", "DIFFERENTIAL_SEED", "SOAK_SECONDS", "SOAK_SEED")
+INHERITED += (
+    "WORKERS",
+    "MUTMUT",
+    "PYTHONS",
+    "FUZZ_SECONDS",
+    "DIFFERENTIAL_SEED",
+    "SOAK_SECONDS",
+    "SOAK_SEED",
+)
 INHERITED += ("CLUSTER_SECONDS", "CLUSTER_SEED")
 
 
@@ -247,24 +257,88 @@ def test_make_compare_prepares_its_own_environment_then_compares(tmp_path):
     assert in_order(steps, said), said
 
 
-def test_make_test_all_runs_the_suite_on_each_installed_python(tmp_path):
-    pythons = {version: stand_in(tmp_path, f"python{version}") for version in ("3.11", "3.13")}
-    path = f"{tmp_path}:{os.environ['PATH']}"
-    said = recipe("test-all", PATH=path, PYENV_ROOT=str(tmp_path))
-    for version, python in pythons.items():
-        assert f"== {python.name}\n" in said
-        assert (
-            f".venv-{version}/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --cov"
-            in said
-        )
+def test_make_test_all_names_the_versions_that_it_is_given():
+    assert "tests/every_python.py 3.12 3.14\n" in recipe("test-all", "PYTHONS=3.12 3.14")
+    assert re.search(r"tests/every_python\.py *\n", recipe("test-all"))
 
 
-def test_make_test_all_fails_without_a_python(tmp_path):
-    for version in ("3.11", "3.12", "3.13"):
+def test_make_finds_a_python_by_its_version_alone(tmp_path):
+    stand_in(tmp_path, "python3", status=1)
+    for version in ("3.11", "3.12", "3.13", "3.14"):
         stand_in(tmp_path, f"python{version}", status=127)
+    stand_in(tmp_path, "python3.15")
     path = f"{tmp_path}:{os.environ['PATH']}"
-    said = recipe("test-all", status=2, PATH=path, PYENV_ROOT=str(tmp_path))
-    assert "there is no Python 3.11, 3.12 or 3.13 here\n" in said
+    assert "python3.15 tests/every_python.py" in recipe("test-all", PATH=path)
+
+
+def all_versions(
+    tmp_path: Path, outcomes: dict[str, str], *versions: str
+) -> subprocess.CompletedProcess:
+    """Run the program of `make test-all`; `outcomes` has what stands for `make pytest` of each version."""
+    for version in EVERY_PYTHON:
+        stand_in(tmp_path, f"python{version}", status=0 if version in outcomes else 127)
+    cases = "".join(f"*3.{version[2:]}*) {body};;\n" for version, body in outcomes.items())
+    make = tmp_path / "make"
+    make.write_text(f'#!/bin/sh\ncase "$2" in\n{cases}esac\n')
+    make.chmod(0o755)
+    return subprocess.run(
+        [sys.executable, CHECKOUT / "tests" / "every_python.py", *versions],
+        env={
+            **os.environ,
+            "PATH": f"{tmp_path}:{os.environ['PATH']}",
+            "PYENV_ROOT": str(tmp_path),
+            "MAKE": str(make),
+            "UNPACKED_PYTHONS": str(tmp_path),
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+PASSES = "echo '===== 7 passed, 1 skipped in 0.50s ====='"
+FAILS = "echo '= 1 failed, 6 passed in 0.50s (0:00:00) ='; exit 2"
+
+
+def test_test_all_says_how_each_version_ended(tmp_path):
+    ended = all_versions(tmp_path, {"3.11": PASSES, "3.12": PASSES})
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    rows = [
+        line.split(None, 2) for line in ended.stdout.rpartition("Python  result")[2].splitlines()
+    ]
+    assert rows[1:3] == [
+        ["3.11", "passed", "7 passed, 1 skipped in 0.50s"],
+        ["3.12", "passed", "7 passed, 1 skipped in 0.50s"],
+    ]
+    assert [row[:3] for row in rows[3:]] == [
+        [version, "not", row[2]] for version, row in zip(EVERY_PYTHON[2:], rows[3:], strict=True)
+    ]
+    assert all(".ci/pythons" in row[2] for row in rows[3:])
+
+
+def test_test_all_tries_every_version_after_a_failure_and_then_fails(tmp_path):
+    ended = all_versions(tmp_path, {"3.11": PASSES, "3.12": FAILS, "3.13": PASSES})
+    assert ended.returncode == 1
+    assert re.findall(r"(?m)^(3\.\d+) +(passed|failed) ", ended.stdout) == [
+        ("3.11", "passed"),
+        ("3.12", "failed"),
+        ("3.13", "passed"),
+    ]
+    assert "1 failed, 6 passed in 0.50s (0:00:00)" in ended.stdout
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "versions"),
+    [
+        pytest.param({}, (), id="there is no Python"),
+        pytest.param({"3.11": PASSES}, ("3.11", "3.12"), id="one of those asked for is missing"),
+        pytest.param({"3.11": "exit 2"}, (), id="pytest does not start"),
+    ],
+)
+def test_test_all_fails_where_it_proves_nothing(tmp_path, outcomes, versions):
+    ended = all_versions(tmp_path, outcomes, *versions)
+    assert ended.returncode == 1, ended.stdout + ended.stderr
 
 
 def stand_in(folder: Path, name: str, *, status: int = 0) -> Path:

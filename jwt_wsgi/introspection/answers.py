@@ -83,6 +83,8 @@ class AnswerCache:
     def put(self, digest: str, answer: Answer, monotonic: float, now: float) -> None:
         """Cache an answer. Active tokens that have expired are not cached.
 
+        The caller holds its own lock.
+
         Args:
             digest: The digest of the token, from `digest_of`.
             answer: The answer.
@@ -101,7 +103,6 @@ class AnswerCache:
     def _put_refused(self, digest: str, entry: _Entry) -> None:
         if self._max_cached == 0:
             return
-        # Each step is atomic: threads need no lock here, and a fork finds none that is held.
         self._refused.pop(digest, None)
         self._refused[digest] = entry
         if len(self._refused) > self._max_cached:

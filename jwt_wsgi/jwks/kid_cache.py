@@ -162,7 +162,9 @@ class KidCache:
 
     def find(self, kid: str, alg: str) -> tuple[Key, ...]:
         """Return the key of a kid, if it is held and serves an algorithm."""
-        return () if self.keys is None else self.keys.find(kid, alg)
+        # Without the lock, another thread may replace the set at any moment: it is read once.
+        keys = self.keys
+        return () if keys is None else keys.find(kid, alg)
 
     def _place(self, kid: str) -> dict[str, _HeldKey]:
         """Return the places among which the key of a kid is, or would be."""

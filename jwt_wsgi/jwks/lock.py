@@ -12,10 +12,11 @@ class ProcessLock:
     ever release the copy, so the child makes another lock.
 
     Args:
-        after_fork: Called under the lock of a forked process, before anything else is.
+        after_fork: Called under the lock of a forked process, before anything else is. Default
+            None: nothing.
     """
 
-    def __init__(self, after_fork: Callable[[], None]) -> None:
+    def __init__(self, after_fork: Callable[[], None] | None = None) -> None:
         self._after_fork = after_fork
         self._deferred: list[Callable[[], None]] = []
         self._prepared_pid = os.getpid()
@@ -61,4 +62,5 @@ class ProcessLock:
         # A later process may get the number of an earlier one, but must not get its lock.
         for other in [each for each in self._conditions if each != pid]:
             del self._conditions[other]
-        self._after_fork()
+        if self._after_fork is not None:
+            self._after_fork()
