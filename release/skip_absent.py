@@ -16,16 +16,22 @@ ABSENT = frozenset(
     {
         "authlib",
         "cheroot",
+        "coverage",
         "cherrypy",
         "cryptojwt",
         "django",
         "falcon",
+        "flask_cors",
+        "flask_restful",
+        "flask_restx",
+        "flask_smorest",
         "gevent",
         "idpyoidc",
         "joserfc",
         "mcp",
         "mkdocs",
         "openapi_spec_validator",
+        "paste",
         "playwright",
         "pydpop",
         "pyramid",
@@ -37,6 +43,13 @@ ABSENT = frozenset(
     }
 )
 
+#: Tests whose programs, started as processes of their own, import a module of the list.
+STARTING_PROGRAMS = {
+    "test_recipes_drf.py": "django",
+    "test_docs.py::test_every_snippet_of_a_how_to_page_runs[openapi]": "flask_smorest",
+    "test_fuzz.py::test_the_harnesses_run_without_atheris": "django",
+}
+
 
 def absent_module(error: BaseException | None) -> str | None:
     """Return the module for whose absence this error was raised, if it is one of the list."""
@@ -47,6 +60,13 @@ def absent_module(error: BaseException | None) -> str | None:
                 return root
         error = error.__cause__ or error.__context__
     return None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for start, module in STARTING_PROGRAMS.items():
+            if item.nodeid.startswith(f"tests/{start}"):
+                item.add_marker(pytest.mark.skip(reason=f"needs {module}"))
 
 
 @pytest.hookimpl(wrapper=True)
