@@ -29,16 +29,24 @@ PURE := jwt_wsgi/jose/*,jwt_wsgi/policy/*,jwt_wsgi/possession/*,jwt_wsgi/middlew
 	jwt_wsgi/issuer_registry.py,jwt_wsgi/jwks/burst.py,jwt_wsgi/jwks/kid_cache.py,jwt_wsgi/jwks/schedule.py,jwt_wsgi/jwks/sealed.py,jwt_wsgi/mcp/*,jwt_wsgi/options.py,jwt_wsgi/origins.py,jwt_wsgi/readings.py,jwt_wsgi/request_body.py,$\
 	jwt_wsgi/resource/*,jwt_wsgi/revocation/*,jwt_wsgi/request_checks.py,jwt_wsgi/revocation_callback.py,jwt_wsgi/scope_hierarchy.py,jwt_wsgi/sources.py,jwt_wsgi/stores/*,jwt_wsgi/token_checks.py,jwt_wsgi/token_facts.py,jwt_wsgi/token_options.py,jwt_wsgi/verifier.py
 
+# The tools of releases, and the environment with the lowest versions that setup.cfg allows.
+TOOLS := .venv-tools
+FLOORS := .venv-floors
+# The floors are those of the oldest Python: newer ones have no wheels of some of them.
+FLOORS_PYTHON ?= $(shell for p in python3.11 "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.11.*/bin/python; do \
+	"$$p" -c '' 2>/dev/null && echo "$$p" && exit; done; echo $(PYTHON))
+AUDIT_ARGS ?=
+
 BENCH := .venv-bench
 BENCH_ARGS ?=
 COMPARE := .venv-compare/jwt-wsgi
 COMPARE_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help serve check test lint style pytest test-all test-readme conformance fuzz soak soak-cluster mutants mutmut docs bench compare clean
+.PHONY: help serve check test lint style pytest test-all test-readme conformance fuzz soak soak-cluster mutants mutmut docs bench compare test-floors audit dist release-check pins clean
 
 help:  ## list these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 serve: $(VENV)/.app  ## run the sample API with an issuer of its own, and print curl lines to paste
 	$(BIN)/python app.py --demo
@@ -113,6 +121,24 @@ bench: $(BENCH)/.bench  ## measure beside other libraries
 compare: $(COMPARE)/.made  ## run other libraries beside this one, and write docs/comparison.md
 	$(COMPARE)/bin/python -m benchmarks.comparison $(COMPARE_ARGS)
 
+test-floors: $(FLOORS)/.made  ## run the core tests with the lowest versions that setup.cfg allows
+	$(FLOORS)/bin/python -m pytest $(PARALLEL) -p release.skip_absent -m "not slow" $(PYTEST_ARGS)
+
+# What has no network is tried all the same, and the last line says what was not.
+audit: $(TOOLS)/.made $(VENV)/.test  ## look for vulnerable packages, licences and unsafe workflows
+	$(BIN)/python -m release.licences
+	$(TOOLS)/bin/python -m release.workflows
+	$(TOOLS)/bin/python -m release.vulnerabilities $(AUDIT_ARGS)
+
+dist: $(TOOLS)/.made  ## build the source archive and the wheel twice, check them, and try the wheel
+	$(TOOLS)/bin/python -m release.artefacts
+
+release-check: $(TOOLS)/.made  ## say what the last commit lacks to be published
+	$(TOOLS)/bin/python -m release.readiness
+
+pins: $(TOOLS)/.made  ## pin the newest versions of all that these commands install
+	$(TOOLS)/bin/python -m release.pins
+
 clean:  ## remove the environments, and everything that was built
 	rm -rf .venv .venv-* benchmarks/express/node_modules tests/foreign_dpop/node_modules tests/foreign_mcp/node_modules build dist mutants *.egg-info .coverage*
 
@@ -137,27 +163,34 @@ $(COMPARE)/.made: benchmarks/comparison/requirements/jwt-wsgi.txt setup.cfg pypr
 	cd $* && npm ci
 	touch $@
 
+# Exact versions with their hashes: `make pins` writes the files.
+INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes -r
+EDITABLE := -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+
+$(TOOLS)/.made: requirements/tools.txt
+	rm -rf $(TOOLS)
+	$(PYTHON) -m venv $(TOOLS)
+	$(TOOLS)/bin/python $(INSTALL) $<
+	touch $@
+
+$(FLOORS)/.made: requirements/floors.txt setup.cfg pyproject.toml
+	rm -rf $(FLOORS)
+	$(FLOORS_PYTHON) -m venv $(FLOORS)
+	$(FLOORS)/bin/python $(INSTALL) $<
+	$(FLOORS)/bin/python $(EDITABLE)
+	touch $@
+
 # A half-made environment must not look ready the next time.
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "jwt-wsgi needs Python 3.11 or newer on the PATH" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV) || { rm -f $@; exit 1; }
 
-$(VENV)/.app: setup.cfg pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[app]'
-	touch $@
+# One rule for each extra, whose stamp also stands for the extras that it contains.
+$(VENV)/.app $(VENV)/.docs $(VENV)/.test $(VENV)/.fuzz $(VENV)/.mutmut: $(VENV)/.%: requirements/%.txt setup.cfg pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python $(INSTALL) $<
+	$(BIN)/python $(EDITABLE)
+	touch $@ $(addprefix $(VENV)/.,$(CONTAINED_$*))
 
-$(VENV)/.test: setup.cfg pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
-	touch $@ $(VENV)/.app $(VENV)/.docs
-
-$(VENV)/.docs: setup.cfg pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
-	touch $@
-
-$(VENV)/.fuzz: setup.cfg pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[fuzz]'
-	touch $@ $(VENV)/.test $(VENV)/.app
-
-$(VENV)/.mutmut: setup.cfg pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[mutmut]'
-	touch $@ $(VENV)/.test $(VENV)/.app
+CONTAINED_test := app docs
+CONTAINED_fuzz := test app docs
+CONTAINED_mutmut := test app docs

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import settings
 
 from jwt_wsgi import Issuer, StaticJWKS
+from jwt_wsgi.jose.raw_keys import UNAVAILABLE
 from jwt_wsgi.testing import Clock, LocalIssuer
 
 ASYMMETRIC = (
@@ -41,8 +42,9 @@ def clock() -> Clock:
 
 @pytest.fixture(scope="session")
 def every_algorithm() -> LocalIssuer:
-    """Return an issuer with a key for every algorithm; never rotate it."""
-    return LocalIssuer(algorithms=(*ASYMMETRIC, *SYMMETRIC))
+    """Return an issuer with a key for every installed algorithm; never rotate it."""
+    installed = (name for name in (*ASYMMETRIC, *SYMMETRIC) if name not in UNAVAILABLE)
+    return LocalIssuer(algorithms=tuple(installed))
 
 
 @pytest.fixture(scope="session")
@@ -67,11 +69,20 @@ def pytest_configure() -> None:
 LONG = ("test_soak.py", "test_matrix.py", "test_docs_browser.py", "test_deployment.py")
 
 
+#: Words in the names of rows that need ML-DSA. A test whose name has none of them has the mark.
+ML_DSA_ROWS = ("AKP", "ML-DSA")
+needs_ml_dsa = pytest.mark.skipif(
+    bool(UNAVAILABLE), reason="the installed cryptography lacks ML-DSA"
+)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the long files; refuse names that differ between the processes."""
     for item in items:
         if " at 0x" in item.name:
             raise pytest.UsageError(f"{item.nodeid}: the id has an address; name the row")
+        if any(word in item.name for word in ML_DSA_ROWS):
+            item.add_marker(needs_ml_dsa)
     # The sort is stable: the tests of a file keep their order.
     items.sort(key=lambda item: LONG.index(item.path.name) if item.path.name in LONG else len(LONG))
 

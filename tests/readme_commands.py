@@ -2,10 +2,14 @@
 
 Every command runs in bash as it is written, except that ports are replaced by free ones. The program
 prints the number of commands, or stops at the first one that does not do what the page says.
+
+`make dist` gives it a wheel (`--wheel PATH`): then only the tutorial is followed, in an empty folder, and
+its commands install that wheel.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import shlex
@@ -14,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -103,10 +107,10 @@ def readme(shell: Shell, clone: Path) -> None:
         shell.run(command, clone)
 
 
-def tutorial(shell: Shell, clone: Path) -> None:
+def tutorial(shell: Shell, folder: Path, package: str = ".[app]") -> None:
     """Write the files of the tutorial, and run the commands of each block in one shell."""
     text = (
-        (clone / "docs" / "tutorial.md")
+        (CHECKOUT / "docs" / "tutorial.md")
         .read_text(encoding="utf-8")
         .replace("8080", str(free_port()))
     )
@@ -114,7 +118,8 @@ def tutorial(shell: Shell, clone: Path) -> None:
     blocks = {title: body for _, title, body in found}
     typed = {title: re.findall(r"^\$ (.*)$", body, re.MULTILINE) for title, body in blocks.items()}
     shell.typed += len(typed["install"]) - 1
-    shell.run("\n".join(["set -e", *typed["install"]]), clone)
+    install = [command.replace("'.[app]'", shlex.quote(package)) for command in typed["install"]]
+    shell.run("\n".join(["set -e", *install]), folder)
     hello = shell.folder / "hello"
     for language, title, body in found:
         if language == "python":
@@ -138,19 +143,30 @@ def tutorial(shell: Shell, clone: Path) -> None:
         shell.run(inside + command, hello)
 
 
+def follow(page: str, read: Callable[[Shell], None], shell: Shell) -> None:
+    """Do what a page says, and print how much that was."""
+    before = shell.typed
+    began = time.monotonic()
+    read(shell)
+    seconds = time.monotonic() - began
+    print(f"{page}: {shell.typed - before} commands, {seconds:.0f} s", flush=True)
+
+
 def main() -> None:
+    options = argparse.ArgumentParser()
+    options.add_argument("--wheel", type=Path)
+    wheel = options.parse_args().wheel
     with tempfile.TemporaryDirectory() as name:
         shell = Shell(Path(name))
-        clone = shell.folder / "a clone"
-        subprocess.run(["git", "clone", "--quiet", CHECKOUT, clone], check=True)
-        for page, follow in {"docs/tutorial.md": tutorial, "README.md": readme}.items():
-            before = shell.typed
-            began = time.monotonic()
-            follow(shell, clone)
-            print(
-                f"{page}: {shell.typed - before} commands, {time.monotonic() - began:.0f} s",
-                flush=True,
-            )
+        place = shell.folder / "a clone"
+        if wheel is not None:
+            place.mkdir()
+            package = f"{wheel.resolve()}[app]"
+            follow("docs/tutorial.md", lambda shell: tutorial(shell, place, package), shell)
+            return
+        subprocess.run(["git", "clone", "--quiet", CHECKOUT, place], check=True)
+        follow("docs/tutorial.md", lambda shell: tutorial(shell, place), shell)
+        follow("README.md", lambda shell: readme(shell, place), shell)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from conftest import needs_ml_dsa
 
 from jwt_wsgi import ANY_AUDIENCE, Issuer, RemoteJWKS, SharedSecret, StaticJWKS
 from jwt_wsgi.jose import KeySet
@@ -119,6 +120,7 @@ def test_a_leeway_is_five_minutes_at_most() -> None:
     assert Issuer(URL, audience="a", leeway=300).profile.leeway == 300
 
 
+@needs_ml_dsa
 def test_an_algorithm_that_the_installation_lacks_is_refused_with_its_remedy(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

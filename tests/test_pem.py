@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import needs_ml_dsa
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from test_jwk import certificate, of_no_known_version, pem, x5c
@@ -175,6 +176,7 @@ SECP256K1 = pem(ec.generate_private_key(ec.SECP256K1()).public_key())
         pytest.param(b"Bag Attributes\n", NO_KEY, id="U29 no block"),
     ],
 )
+@needs_ml_dsa
 def test_one_block_that_is_not_used_refuses_them_all(octets: bytes, message: str) -> None:
     with pytest.raises(ValueError, match=r"\w") as raised:
         KeySet.from_pem(octets)

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from conftest import needs_ml_dsa
 from cryptography.exceptions import UnsupportedAlgorithm
 
 from jwt_wsgi import RemoteJWKS
@@ -55,6 +56,7 @@ def without_backend(name: str) -> Any:
         pytest.param(without_backend, {"Ed448", *ML_DSA}, id="a library without the algorithms"),
     ],
 )
+@needs_ml_dsa
 def test_what_the_installation_lacks_is_found(importer: Any, lacking: set[str]) -> None:
     classes = find_classes(importer)
     assert classes.keys() == RAW_KEYS.keys() - lacking
@@ -63,6 +65,7 @@ def test_what_the_installation_lacks_is_found(importer: Any, lacking: set[str]) 
     assert all("cryptography" in remedy for remedy in remedies.values())
 
 
+@needs_ml_dsa
 def test_an_algorithm_has_the_remedy_of_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [name for name in ALGORITHMS if remedy_for(name)] == []
     monkeypatch.setattr("jwt_wsgi.jose.algorithms.UNAVAILABLE", dict.fromkeys(RAW_KEYS, "newer"))
@@ -84,6 +87,7 @@ def test_other_keys_have_no_name(every_algorithm: LocalIssuer) -> None:
     assert name_of(b"a secret") is None
 
 
+@needs_ml_dsa
 def test_the_largest_keys_and_tokens_fit_the_default_bounds(every_algorithm: LocalIssuer) -> None:
     largest = every_algorithm.key("ML-DSA-87")
     entries = [{**(largest.jwk or {}), "kid": f"key-{number}"} for number in range(100)]

@@ -1,0 +1,475 @@
+"""The tools of releases: archives, bill of materials, pins, licences, audit and readiness."""
+
+from __future__ import annotations
+
+import configparser
+import email.message
+import json
+import random
+import re
+import shutil
+import tarfile
+import tomllib
+import zipfile
+from collections.abc import Iterable
+from importlib.metadata import version as installed_version
+from pathlib import Path
+
+import pytest
+from packaging.markers import Marker
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from release import archives, artefacts, licences, readiness, vulnerabilities
+from release.contents import problems_of_sdist, problems_of_wheel
+from release.declared import CORE_TOOLS, RUNTIME_EXTRAS, requirements_of, version
+from release.sbom import bill_of_materials
+from release.skip_absent import absent_module
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+EPOCH = 1_800_000_000
+LOCKS = sorted((CHECKOUT / "requirements").glob("*.txt"))
+PIN = re.compile(r"^([\w.-]+)==(\S+)(?: ; (.*?))? \\$", re.MULTILINE)
+#: The environments that a lock must serve, one for each supported Python.
+PYTHONS = ("3.11", "3.12", "3.13", "3.14", "3.15")
+
+
+# --- the artefacts
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a copy of the checkout, so that old builds stay out of it."""
+    source = tmp_path_factory.mktemp("checkout") / "source"
+    left_out = shutil.ignore_patterns(
+        ".*", "build", "dist", "*.egg-info", "__pycache__", "node_modules"
+    )
+    shutil.copytree(CHECKOUT, source, ignore=left_out)
+    return source
+
+
+@pytest.fixture(scope="module")
+def built(source: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    return artefacts.build_twice(source, tmp_path_factory.mktemp("builds"), EPOCH)
+
+
+@pytest.mark.slow
+def test_two_builds_are_equal_and_without_problems(built: list[Path]) -> None:
+    sdist, wheel = built
+    assert problems_of_sdist(sdist) == []
+    assert problems_of_wheel(wheel) == []
+
+
+@pytest.mark.slow
+def test_the_artefacts_have_the_date_of_the_commit_and_one_mode(built: list[Path]) -> None:
+    sdist, wheel = built
+    with tarfile.open(sdist) as archive:
+        members = archive.getmembers()
+    assert {(member.mtime, member.uid, member.uname) for member in members} == {(EPOCH, 0, "")}
+    assert {member.mode for member in members if member.isfile()} == {0o644}
+    with zipfile.ZipFile(wheel) as packed:
+        entries = packed.infolist()
+    assert {entry.date_time for entry in entries} == {(2027, 1, 15, 8, 0, 0)}
+    assert {entry.external_attr >> 16 for entry in entries} == {0o100644}
+    assert entries[-1].filename.endswith("/RECORD")
+
+
+@pytest.mark.slow
+def test_an_order_that_changes_fails_the_build(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chance = random.Random(1)
+
+    def shuffled(names: Iterable[str]) -> list[str]:
+        ordered = [*names]
+        chance.shuffle(ordered)
+        return ordered
+
+    monkeypatch.setattr(archives, "sorted", shuffled, raising=False)
+    with pytest.raises(SystemExit, match=r"dist: two builds differ in .*\.tar\.gz, .*\.whl"):
+        artefacts.build_twice(source, tmp_path, EPOCH)
+
+
+def rebuilt_wheel(built: list[Path], folder: Path, change: object) -> Path:
+    wheel = folder / built[1].name
+    files = archives.wheel_files(built[1])
+    change(files)  # type: ignore[operator]
+    archives.write_wheel(wheel, files, EPOCH)
+    return wheel
+
+
+def metadata_name(files: dict[str, bytes]) -> str:
+    return next(name for name in files if name.endswith(".dist-info/METADATA"))
+
+
+def without_py_typed(files: dict[str, bytes]) -> None:
+    del files["jwt_wsgi/py.typed"]
+
+
+def with_a_test(files: dict[str, bytes]) -> None:
+    files["jwt_wsgi/test_auth.py"] = b""
+
+
+def without_sbom(files: dict[str, bytes]) -> None:
+    del files[next(name for name in files if "/sboms/" in name)]
+
+
+def with_another_licence(files: dict[str, bytes]) -> None:
+    name = metadata_name(files)
+    files[name] = files[name].replace(b"License-Expression: Apache-2.0", b"License-Expression: MIT")
+
+
+def without_urls(files: dict[str, bytes]) -> None:
+    name = metadata_name(files)
+    files[name] = files[name].replace(b"Project-URL", b"X-Project-URL")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        pytest.param(without_py_typed, "lacks jwt_wsgi/py.typed", id="no py.typed"),
+        pytest.param(with_a_test, "has tests: jwt_wsgi/test_auth.py", id="a test"),
+        pytest.param(without_sbom, "has 0 bills of materials", id="no bill of materials"),
+        pytest.param(with_another_licence, "License-Expression is MIT", id="another licence"),
+        pytest.param(without_urls, "Project-URL has []", id="no URLs"),
+    ],
+)
+def test_a_wheel_with_a_defect_is_a_problem(
+    built: list[Path], tmp_path: Path, change: object, problem: str
+) -> None:
+    (found,) = problems_of_wheel(rebuilt_wheel(built, tmp_path, change))
+    assert problem in found
+
+
+@pytest.mark.slow
+def test_a_wheel_with_a_changed_file_is_a_problem(built: list[Path], tmp_path: Path) -> None:
+    wheel = Path(shutil.copy(built[1], tmp_path))
+    with zipfile.ZipFile(wheel, "a") as archive:
+        archive.writestr("jwt_wsgi/more.py", b"")
+    (found,) = problems_of_wheel(wheel)
+    assert "wrong hash of jwt_wsgi/more.py" in found
+
+
+@pytest.mark.slow
+def test_tests_in_the_source_archive_are_a_problem(source: Path, tmp_path: Path) -> None:
+    other = tmp_path / "source"
+    shutil.copytree(source, other)
+    (other / "MANIFEST.in").write_text("include CHANGELOG.md\n")
+    sdist, _ = artefacts.build(other, tmp_path / "dist", EPOCH, 0o022, {})
+    (found,) = problems_of_sdist(sdist)
+    assert "has tests: tests, tests/test_" in found
+
+
+# --- the bill of materials
+
+
+def metadata(*lines: str) -> email.message.Message:
+    text = ["Name: jwt-wsgi", "Version: 1.2.3", "Summary: s", "License-Expression: Apache-2.0"]
+    return archives.wheel_metadata({"x.dist-info/METADATA": "\n".join([*text, *lines]).encode()})
+
+
+def test_the_bill_names_the_package_and_what_it_requires_to_run() -> None:
+    bill = json.loads(
+        bill_of_materials(
+            metadata(
+                "Requires-Dist: urllib3<3,>=2.2",
+                'Requires-Dist: WebOb>=1.8.8; extra == "app"',
+                'Requires-Dist: orjson>=3.10; python_version < "3.15" and extra == "speed"',
+                'Requires-Dist: pytest>=8; extra == "test"',
+            ),
+            EPOCH,
+        )
+    )
+    assert bill["metadata"]["component"]["purl"] == "pkg:pypi/jwt-wsgi@1.2.3"
+    assert bill["metadata"]["timestamp"] == "2027-01-15T08:00:00Z"
+    assert [(each["name"], each["scope"], each["versionRange"]) for each in bill["components"]] == [
+        ("orjson", "optional", "vers:pypi/>=3.10"),
+        ("urllib3", "required", "vers:pypi/>=2.2|<3"),
+        ("webob", "optional", "vers:pypi/>=1.8.8"),
+    ]
+
+
+def test_the_same_metadata_and_date_give_the_same_bill() -> None:
+    bills = [bill_of_materials(metadata(), epoch) for epoch in (EPOCH, EPOCH, EPOCH + 1)]
+    assert bills[0] == bills[1]
+    assert json.loads(bills[0])["serialNumber"] != json.loads(bills[2])["serialNumber"]
+
+
+# --- the pins and the bounds
+
+
+def pins(lock: str) -> list[tuple[str, str, str | None]]:
+    text = (CHECKOUT / "requirements" / f"{lock}.txt").read_text(encoding="utf-8")
+    return [(name, pinned, marker or None) for name, pinned, marker in PIN.findall(text)]
+
+
+def pinned_for(lock: str, python: str) -> dict[str, str]:
+    """Return the versions that a lock installs on Linux with this Python."""
+    environment = {
+        "python_version": python,
+        "python_full_version": f"{python}.9",
+        "implementation_name": "cpython",
+        "platform_python_implementation": "CPython",
+        "sys_platform": "linux",
+    }
+    return {
+        name: pinned
+        for name, pinned, marker in pins(lock)
+        if marker is None or Marker(marker).evaluate(environment)
+    }
+
+
+def declared(*extras: str | None) -> list[Requirement]:
+    """Return what the extras require, with the extras that they contain."""
+    return [Requirement(text) for extra in extras for text in requirements_of(extra)]
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda path: path.stem)
+def test_a_lock_has_a_hash_for_each_pin_and_names_no_host(lock: Path) -> None:
+    text = lock.read_text(encoding="utf-8")
+    entries = re.split(r"^(?=[a-z0-9])", text, flags=re.MULTILINE)[1:]
+    assert len(entries) == len(PIN.findall(text)) > 5
+    assert all("--hash=sha256:" in entry for entry in entries)
+    assert not re.search(r"https?://|--index-url|--find-links|^/", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+@pytest.mark.parametrize("lock", ["app", "docs", "test", "fuzz", "mutmut"])
+def test_a_lock_fulfils_what_setup_cfg_asks(lock: str, python: str) -> None:
+    pinned = pinned_for(lock, python)
+    environment = {"python_version": python, "python_full_version": f"{python}.9"}
+    for requirement in declared(None, lock):
+        if requirement.marker and not requirement.marker.evaluate({**environment, "extra": ""}):
+            continue
+        name = canonicalize_name(requirement.name)
+        assert requirement.specifier.contains(pinned[name], prereleases=True), requirement
+
+
+@pytest.mark.parametrize("lock", ["app", "docs", "fuzz", "mutmut"])
+def test_the_other_locks_have_the_versions_of_the_tests(lock: str) -> None:
+    tested = set(pins("test"))
+    names = {name for name, _, _ in tested}
+    assert {pin for pin in pins(lock) if pin[0] in names} <= tested
+
+
+def test_the_floors_are_the_bounds_of_setup_cfg() -> None:
+    pinned = pinned_for("floors", "3.11")
+    tools = [each for each in declared("test") if canonicalize_name(each.name) in CORE_TOOLS]
+    for requirement in [*declared(None, *RUNTIME_EXTRAS), *tools]:
+        floors = [each for each in requirement.specifier if each.operator == ">="]
+        assert len(floors) == 1, f"{requirement}: write a lower bound"
+        floor = Version(floors[0].version)
+        name = canonicalize_name(requirement.name)
+        assert Version(pinned[name]) == floor, f"{requirement}: run make pins and make test-floors"
+
+
+def test_the_build_has_the_bound_of_its_requirements() -> None:
+    pyproject = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())
+    (required,) = pyproject["build-system"]["requires"]
+    lines = (CHECKOUT / "requirements" / "build.in").read_text().splitlines()
+    (written,) = (line for line in lines if not line.startswith("#"))
+    assert Requirement(written) == Requirement(required)
+
+
+def test_only_absent_packages_of_the_list_are_skipped() -> None:
+    def raised(name: str) -> Exception:
+        error = RuntimeError("an import failed")
+        error.__cause__ = ModuleNotFoundError(f"No module named {name!r}", name=name)
+        return error
+
+    assert absent_module(raised("jwt_wsgi.absent")) is None
+    assert absent_module(raised("urllib3.absent")) is None
+    assert absent_module(raised("mcp.client")) == "mcp"
+    assert absent_module(ValueError("no import")) is None
+
+
+# --- the version
+
+
+def test_the_version_stands_in_one_place() -> None:
+    assert installed_version("jwt-wsgi") == version()
+    pattern = re.compile(rf"\b{re.escape(version())}\b")
+    written = configparser.ConfigParser()
+    written.read(CHECKOUT / "setup.cfg")
+    texts = [CHECKOUT / "pyproject.toml", *(CHECKOUT / "jwt_wsgi").rglob("*.py")]
+    assert [path for path in texts if pattern.search(path.read_text(encoding="utf-8"))] == []
+
+
+def test_the_newest_release_of_the_changelog_is_not_newer_than_the_version() -> None:
+    text = (CHECKOUT / "CHANGELOG.md").read_text(encoding="utf-8")
+    released = re.findall(r"^## \[?(\d[^\s\]]*)", text, re.MULTILINE)
+    assert all(Version(each) <= Version(version()) for each in released)
+    assert released == sorted(released, key=Version, reverse=True)
+
+
+# --- readiness
+
+
+CHANGELOG = "# Changelog\n\n## Unreleased\n\n## 1.2.3 - 2026-01-31\n\n- A change.\n"
+URLS = "Repository = https://git.jwt-wsgi.test/jwt-wsgi"
+
+
+def project(
+    folder: Path, changelog: str = CHANGELOG, number: str = "1.2.3", urls: str = URLS
+) -> Path:
+    (folder / "CHANGELOG.md").write_text(changelog)
+    text = f"[metadata]\nversion = {number}\nproject_urls =\n    {urls}\n"
+    (folder / "setup.cfg").write_text(text)
+    return folder
+
+
+def test_a_tagged_commit_with_changelog_and_urls_is_ready(tmp_path: Path) -> None:
+    assert readiness.problems_of(project(tmp_path), ["v1.2.3"]) == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "tags", "problem"),
+    [
+        pytest.param({}, [], "no tag", id="no tag"),
+        pytest.param({}, ["v1.2.4"], "git tag -s v1.2.3", id="another tag"),
+        pytest.param(
+            {"number": "1.2.3-0", "changelog": CHANGELOG.replace("1.2.3", "1.2.3-0")},
+            ["v1.2.3-0"],
+            "as in 1.2.3",
+            id="an odd version",
+        ),
+        pytest.param(
+            {"changelog": CHANGELOG.replace("## Unreleased\n", "")},
+            ["v1.2.3"],
+            "not Unreleased",
+            id="nothing unreleased",
+        ),
+        pytest.param(
+            {"changelog": CHANGELOG.replace("1.2.3", "1.2.2")},
+            ["v1.2.3"],
+            "add the heading '## 1.2.3 - DATE'",
+            id="not in the changelog",
+        ),
+        pytest.param(
+            {"changelog": CHANGELOG.replace("2026-01-31", "today")},
+            ["v1.2.3"],
+            "has no date",
+            id="no date",
+        ),
+        pytest.param(
+            {"changelog": CHANGELOG.replace("Unreleased\n", "Unreleased\n\n- More.\n")},
+            ["v1.2.3"],
+            "move what is under Unreleased",
+            id="something unreleased",
+        ),
+        pytest.param(
+            {"urls": "Repository = https://repository.example/jwt-wsgi"},
+            ["v1.2.3"],
+            "URLs of your repository",
+            id="a placeholder",
+        ),
+    ],
+)
+def test_what_is_not_ready_is_named_with_its_remedy(
+    tmp_path: Path, changed: dict[str, str], tags: list[str], problem: str
+) -> None:
+    (found,) = readiness.problems_of(project(tmp_path, **changed), tags)
+    assert problem in found
+
+
+# --- licences
+
+
+@pytest.mark.parametrize(
+    ("expression", "verdict"),
+    [
+        pytest.param("MIT", True, id="allowed"),
+        pytest.param("GPL-3.0-only", False, id="not allowed"),
+        pytest.param("", False, id="nothing said"),
+        pytest.param("GPL-3.0-only OR MIT", True, id="a choice"),
+        pytest.param("GPL-3.0-only AND MIT", False, id="both"),
+        pytest.param("MIT AND (GPL-3.0-only OR MIT)", False, id="nested, judged strictly"),
+        pytest.param("MIT AND (MIT OR ISC)", True, id="nested, all allowed"),
+    ],
+)
+def test_a_licence_is_allowed_or_not(expression: str, verdict: bool) -> None:
+    assert licences.is_allowed(expression, {"MIT", "ISC"}) is verdict
+
+
+def test_the_licences_of_the_runtime_dependencies_are_allowed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert licences.main() == 0, capsys.readouterr().out
+
+
+def test_a_licence_that_is_not_allowed_names_the_package() -> None:
+    packages = licences.runtime_packages("jwt-wsgi", ())
+    assert {"josepy", "cryptography", "urllib3", "cffi"} <= packages.keys()
+    problems = licences.problems_of(packages, {"Apache-2.0"}, {})
+    assert any(problem.startswith("urllib3 ") and "'MIT'" in problem for problem in problems)
+
+
+# --- vulnerabilities
+
+
+def report(*dependencies: dict[str, object]) -> vulnerabilities.Report:
+    return vulnerabilities.read_report(json.dumps({"dependencies": dependencies}), "")
+
+
+GOOD = {"name": "good", "version": "1", "vulns": []}
+BAD = {"name": "bad", "version": "2", "vulns": [{"id": "PYSEC-1", "fix_versions": ["3"]}]}
+UNKNOWN = {"name": "unknown", "skip_reason": "Dependency not found"}
+
+
+@pytest.mark.parametrize(
+    ("found", "said", "status", "status_if_required"),
+    [
+        pytest.param(report(GOOD), "1 packages audited, 0 vuln", 0, 0, id="good"),
+        pytest.param(report(GOOD, BAD), "1 vulnerabilities", 1, 1, id="vulnerable"),
+        pytest.param(report(GOOD, UNKNOWN), "1 NOT TRIED", 0, 1, id="partly unknown"),
+        pytest.param(
+            vulnerabilities.read_report("", "Traceback\nConnectionError: no route"),
+            "NOT TRIED, the service is not reachable: ConnectionError: no route",
+            0,
+            1,
+            id="no service",
+        ),
+    ],
+)
+def test_vulnerable_and_not_tried_are_two_things(
+    found: vulnerabilities.Report, said: str, status: int, status_if_required: int
+) -> None:
+    assert said in vulnerabilities.summary(found)
+    assert vulnerabilities.status([found], required=False) == status
+    assert vulnerabilities.status([found], required=True) == status_if_required
+
+
+def test_a_vulnerability_is_named_with_the_version_that_fixes_it() -> None:
+    assert report(BAD).vulnerable == ["bad 2: PYSEC-1, fixed in 3"]
+
+
+# --- the workflow
+
+
+def test_every_action_is_pinned_to_a_commit_with_its_version_beside_it() -> None:
+    for path in (CHECKOUT / ".github" / "workflows").glob("*.yml"):
+        used = re.findall(r"uses: (.*)", path.read_text(encoding="utf-8"))
+        assert used
+        for each in used:
+            assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", each), each
+
+
+def test_only_the_publishing_job_may_prove_its_identity() -> None:
+    text = (CHECKOUT / ".github" / "workflows" / "release.yml").read_text(encoding="utf-8")
+    before, publish = text.split("\n  publish:\n")
+    assert "id-token" not in before
+    assert "id-token: write" in publish
+    assert "environment:" in publish
+    # What runs beside the token is not code of the repository.
+    assert "run:" not in publish
+    assert "checkout" not in publish
+
+
+def test_the_workflow_runs_targets_of_the_makefile() -> None:
+    text = (CHECKOUT / ".github" / "workflows" / "release.yml").read_text(encoding="utf-8")
+    targets = set(re.findall(r"run: make ([a-z-]+)", text))
+    makefile = (CHECKOUT / "Makefile").read_text(encoding="utf-8")
+    assert targets == {"release-check", "audit", "dist"}
+    assert all(re.search(rf"^{target}:", makefile, re.MULTILINE) for target in targets)
