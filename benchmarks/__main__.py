@@ -8,13 +8,28 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import os
 import signal
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from benchmarks import clients, figures, loads, plots, results, sections
+from benchmarks import (
+    clients,
+    concurrency,
+    figures,
+    importing,
+    loads,
+    memory_use,
+    plots,
+    results,
+    scaling,
+    sections,
+    stack_costs,
+    view_costs,
+    view_loads,
+)
 from benchmarks.goals import LEAST_ROUNDS
 from benchmarks.measuring import Deadline
 from benchmarks.scale import FULL, QUICK, Scale
@@ -27,13 +42,20 @@ PLOTS = HERE.parent / "docs" / "performance"
 
 Measure = Callable[[Scale, Deadline], sections.Measurements]
 SECTIONS: Mapping[str, Measure] = {
-    "stack": sections.stack,
-    "scaling": sections.scaling,
-    "concurrency": sections.concurrency,
-    "imports": sections.imports,
+    "view": view_costs.view,
+    "stack": stack_costs.stack,
+    "claims": stack_costs.claims,
+    "scaling": scaling.scaling,
+    "concurrency": concurrency.concurrency,
+    "free-threaded": concurrency.free_threaded,
+    "imports": importing.imports,
+    "requests": view_loads.requests,
     "servers": loads.servers,
-    "memory": sections.memories,
+    "memory": memory_use.memories,
 }
+
+#: The sections whose load comes from a client.
+LOADED = ("requests", "servers")
 
 
 def arguments(words: Sequence[str] | None) -> argparse.Namespace:
@@ -50,7 +72,7 @@ def arguments(words: Sequence[str] | None) -> argparse.Namespace:
         "--quick", action="store_true", help="one tiny round, to check that everything runs"
     )
     parser.add_argument(
-        "--minutes", type=float, default=12.0, help="start no round after this time (12)"
+        "--minutes", type=float, default=25.0, help="start no round after this time (25)"
     )
     parser.add_argument(
         "--results",
@@ -109,7 +131,7 @@ def _measure(
         if deadline.passed:
             all_results.pop(name, None)
             continue
-        client = clients.name(scale.seconds) if name == "servers" else None
+        client = clients.name(scale.seconds) if name in LOADED else None
         environment = results.environment(client)
         started = time.monotonic()
         measurements = SECTIONS[name](scale, deadline)
@@ -139,6 +161,8 @@ def _write_page(all_results: results.Results) -> None:
 
 
 if __name__ == "__main__":
+    # Measured processes import compiled modules, as installed ones do.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     # A normal exit ends the processes that were started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     sys.exit(main())

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.goals import ROWS, Row, Verdict, measured, verdict
+from benchmarks.goals import Row, Verdict, measured, verdict
 from benchmarks.measuring import Spread, spread
 from benchmarks.results import Results, Section
+from benchmarks.rows import ROWS
 
 BEGIN = "<!-- figures: made by `make bench` from benchmarks/results.json -->"
 END = "<!-- figures: end -->"
