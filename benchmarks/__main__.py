@@ -19,6 +19,7 @@ from benchmarks import (
     clients,
     concurrency,
     figures,
+    headline,
     importing,
     loads,
     memory_use,
@@ -72,7 +73,7 @@ def arguments(words: Sequence[str] | None) -> argparse.Namespace:
         "--quick", action="store_true", help="one tiny round, to check that everything runs"
     )
     parser.add_argument(
-        "--minutes", type=float, default=25.0, help="start no round after this time (25)"
+        "--minutes", type=float, default=30.0, help="start no round after this time (30)"
     )
     parser.add_argument(
         "--results",
@@ -108,7 +109,8 @@ def main(words: Sequence[str] | None = None) -> int:
     print(figures.terminal(figures.table(all_results, least_rounds)))
     if options.results is None:
         _write_page(all_results)
-    return _report_misses(options.only, all_results, least_rounds)
+    section_names = list(all_results) if options.page else options.only
+    return _report_misses(section_names, all_results, least_rounds)
 
 
 def _report_misses(
@@ -135,9 +137,10 @@ def _measure(
         environment = results.environment(client)
         started = time.monotonic()
         measurements = SECTIONS[name](scale, deadline)
+        environment["seconds"] = round(time.monotonic() - started)
         all_results[name] = results.Section(environment, measurements.figures, measurements.absent)
         results.write(path, _in_order(all_results))
-        print(f"{name}: {time.monotonic() - started:.0f} s", file=sys.stderr)
+        print(f"{name}: {environment['seconds']} s", file=sys.stderr)
 
 
 def _in_order(all_results: results.Results) -> results.Results:
@@ -153,6 +156,7 @@ def _is_late(section: results.Section | None) -> bool:
 
 
 def _write_page(all_results: results.Results) -> None:
+    figures.put(PAGE, headline.block(all_results), headline.BEGIN, headline.END)
     figures.put(PAGE, figures.block(_in_order(all_results), LEAST_ROUNDS))
     if importlib.util.find_spec("matplotlib") is None:
         print("plots: matplotlib is not installed, the plots stay as they are", file=sys.stderr)

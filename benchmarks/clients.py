@@ -62,6 +62,16 @@ class Load:
             raise RuntimeError(f"{len(tokens)} distinct tokens were too few")
         return counts["answers"] / counts["seconds"]
 
+    def warm_up(self, port: int, path: str, token: str) -> None:
+        """Load a server for a second at most, so that its caches are full.
+
+        Raises:
+            RuntimeError: An answer was a refusal.
+        """
+        seconds = min(self._seconds, 1)
+        short = Load(seconds, self._core, connections=self._connections, body=self._body)
+        short.pace(port, path, [token])
+
     def _with_own_client(self, port: int, path: str, tokens: Sequence[str]) -> dict[str, float]:
         job = {
             "port": port,

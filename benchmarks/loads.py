@@ -116,7 +116,7 @@ def _measure_group(
             for name in group
         }
         for port in ports.values():
-            load.pace(port, PROTECTED, repeated)
+            load.warm_up(port, PROTECTED, tokens[0])
         for title, path in rotated(list(REPEATED.items()), turn):
             for name in rotated(group, turn):
                 paces[f"{name}, {title}"] = load.pace(ports[name], path, repeated)
@@ -140,7 +140,7 @@ def _measure_threads(
             for name in THREADED
         }
         for port in ports.values():
-            load.pace(port, PROTECTED, tokens[:1])
+            load.warm_up(port, PROTECTED, tokens[0])
         for name in rotated(list(THREADED), turn):
             paces[f"{name}, {UNPROTECTED}"] = load.pace(ports[name], PUBLIC, tokens[:1])
             paces[f"{name}, {DISTINCT}"] = load.pace(

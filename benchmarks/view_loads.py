@@ -38,12 +38,11 @@ def requests(scale: Scale, deadline: Deadline) -> Measurements:
     key = json.dumps({"pem": pem(issuer), "jwks": issuer.jwks})
     server_core, client_core = server_and_client_cores()
     load = Load(scale.seconds, client_core, body=orders.body())
-    warm_up = Load(min(scale.seconds, 1), client_core, body=orders.body())
     for turn in deadline.rounds(scale.rounds):
         for server in servers:
             environments = {name: {PROTECTION: name, KEY: key} for name in [BARE, *names]}
             measure = partial(
-                _measure_server, load, warm_up, server, environments, server_core, tokens, turn
+                _measure_server, load, server, environments, server_core, tokens, turn
             )
             measurements.add("requests/s", with_one_retry(measure))
     return measurements
@@ -56,7 +55,6 @@ def _missing_protections(server: str) -> dict[str, str]:
 
 def _measure_server(
     load: Load,
-    warm_up: Load,
     server: str,
     environments: Mapping[str, Mapping[str, str]],
     core: int | None,
@@ -71,7 +69,7 @@ def _measure_server(
             for name, environment in environments.items()
         }
         for port in ports.values():
-            warm_up.pace(port, orders.PATH, tokens[:1])
+            load.warm_up(port, orders.PATH, tokens[0])
         for name in rotated(list(ports), turn):
             paces[f"{server}, {name}, {REPEATED}"] = load.pace(ports[name], orders.PATH, tokens[:1])
         for name in rotated([name for name in ports if name != BARE], turn):

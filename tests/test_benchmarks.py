@@ -25,6 +25,7 @@ from benchmarks import (
     fast_jwt,
     figures,
     goals,
+    headline,
     importing,
     loads,
     memory,
@@ -281,6 +282,47 @@ def test_only_the_text_between_the_marks_is_replaced(tmp_path):
     page.write_text("no marks")
     with pytest.raises(ValueError, match=r"page\.md lacks the marks"):
         figures.put(page, "new")
+
+
+def test_the_first_table_of_the_page_matches_the_results():
+    page = (CHECKOUT / "docs" / "performance.md").read_text()
+    between = page.partition(headline.BEGIN)[2].partition(headline.END)[0].strip()
+    assert between == headline.block(results.read(CHECKOUT / "benchmarks" / "results.json"))
+
+
+def viewed():
+    return {
+        "view": section(
+            **{
+                "Flask, bare view": [300, 300, 400],
+                "Flask, jwt-wsgi, fresh, added": [60, 90, 100],
+                "Django, bare view": [400, 400, 400],
+            }
+        )
+    }
+
+
+def test_the_first_table_shows_what_is_added_in_microseconds_and_percent():
+    lines = headline.block(viewed()).splitlines()
+    assert lines[0] == "| added to the view | Flask | Django |"
+    assert "| the view alone | 300 µs | 400 µs |" in lines
+    # The median of 60/300, 90/300 and 100/400.
+    assert "| jwt-wsgi, new token | + 90 µs, 25 % | – |" in lines
+    assert "| PyJWT decorator | – | – |" in lines
+    assert headline.block({}) == "The views were not measured."
+
+
+def test_the_plot_of_the_views_has_every_bar_and_is_in_the_page():
+    kept = results.read(CHECKOUT / "benchmarks" / "results.json")
+    drawing = (CHECKOUT / "docs" / "performance" / f"{headline.NAME}.svg").read_text()
+    for framework in headline.FRAMEWORKS:
+        assert f"a view of {framework}" in drawing
+        for title, name in headline.ADDED.items():
+            added = headline.addition(kept["view"].figures, framework, name)
+            assert added is not None or (framework, title[:5]) == ("Django", "Flask")
+            assert title.replace("'", "&#x27;") in drawing.replace("'", "&#x27;")
+            assert str(added or "none") in drawing
+    assert "(performance/view.svg)" in (CHECKOUT / "docs" / "performance.md").read_text()
 
 
 @pytest.mark.parametrize("plot", plots.PLOTS, ids=lambda plot: plot.name)
@@ -670,6 +712,24 @@ def test_a_load_returns_answers_per_second(monkeypatch):
         lambda *_: {"answers": 6, "seconds": 3, "refused": 0, "failed": 0},
     )
     assert clients.Load(0.1, None).pace(1, "/", ["token"] * 10, distinct=True) == 2
+
+
+def test_a_warm_up_is_short_and_an_error_if_the_server_refuses(monkeypatch):
+    counts = {"answers": 6, "seconds": 1, "refused": 0, "failed": 0}
+    seconds = []
+
+    def run(load, *_):
+        seconds.append(load._seconds)
+        return counts
+
+    monkeypatch.setattr(clients.Load, "_with_own_client", run)
+    monkeypatch.setattr(clients, "name", lambda _: "the benchmark's own client")
+    clients.Load(2, None).warm_up(1, "/", "token")
+    clients.Load(0.1, None).warm_up(1, "/", "token")
+    assert seconds == [1, 0.1]
+    counts["refused"] = 1
+    with pytest.raises(RuntimeError, match="1 refused"):
+        clients.Load(2, None).warm_up(1, "/", "token")
 
 
 def test_a_failed_round_is_discarded_and_retried_once(capsys):
