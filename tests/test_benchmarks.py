@@ -814,7 +814,7 @@ def quick(tmp_path_factory):
         env=environment,
         capture_output=True,
         text=True,
-        timeout=400,
+        timeout=900,
         check=False,
     )
     assert ended.returncode in (0, 1), ended.stderr
