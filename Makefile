@@ -65,9 +65,9 @@ lint: $(VENV)/.test  ## check style, formatting, types and the direction of impo
 style:  ## count the habits of style in the package, beside their aims
 	$(PYTHON) tests/style.py
 
-# Clients of others call the API: those in Python, and those in JavaScript where npm is.
+# Clients of others call the API: those in Python, and those in JavaScript where npm is. fast-jwt is a peer of the benchmark.
 pytest: $(VENV)/.test .venv-mcp-1/.made .venv-mcp-2/.made  ## run every test, and check the floors of coverage
-	if command -v npm >/dev/null; then $(MAKE) tests/foreign_dpop/node_modules/.made tests/foreign_mcp/node_modules/.made; fi
+	if command -v npm >/dev/null; then $(MAKE) tests/foreign_dpop/node_modules/.made tests/foreign_mcp/node_modules/.made benchmarks/fast-jwt/node_modules/.made; fi
 	$(BIN)/coverage erase
 	$(BIN)/python -m pytest $(PARALLEL) --cov --cov-report= $(PYTEST_ARGS)
 	$(BIN)/coverage report --fail-under=97
@@ -112,9 +112,9 @@ mutmut: $(VENV)/.mutmut  ## mutate the package's core by rule, and list the muta
 docs: $(VENV)/.docs  ## build the documentation in build/site; a broken link fails
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-# Beside its peers, each pinned to a version in an environment of its own; the Express stack where npm is.
+# Beside its peers, each pinned to a version in an environment of its own; the Express stack and fast-jwt where npm is.
 bench: $(BENCH)/.bench  ## measure beside other libraries
-	if command -v npm >/dev/null; then $(MAKE) benchmarks/express/node_modules/.made; fi
+	if command -v npm >/dev/null; then $(MAKE) benchmarks/express/node_modules/.made benchmarks/fast-jwt/node_modules/.made; fi
 	$(BENCH)/bin/python -m benchmarks $(BENCH_ARGS)
 
 # Each library has an environment of its own in .venv-compare, which is used again while its pins stay.
@@ -140,7 +140,7 @@ pins: $(TOOLS)/.made  ## pin the newest versions of all that these commands inst
 	$(TOOLS)/bin/python -m release.pins
 
 clean:  ## remove the environments, and everything that was built
-	rm -rf .venv .venv-* benchmarks/express/node_modules tests/foreign_dpop/node_modules tests/foreign_mcp/node_modules build dist mutants *.egg-info .coverage*
+	rm -rf .venv .venv-* benchmarks/express/node_modules benchmarks/fast-jwt/node_modules tests/foreign_dpop/node_modules tests/foreign_mcp/node_modules build dist mutants *.egg-info .coverage*
 
 $(BENCH)/.bench: benchmarks/requirements.txt setup.cfg pyproject.toml
 	test -x $(BENCH)/bin/python || $(PYTHON) -m venv $(BENCH) || { rm -rf $(BENCH); exit 1; }

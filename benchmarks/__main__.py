@@ -8,13 +8,29 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import os
 import signal
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from benchmarks import clients, figures, loads, plots, results, sections
+from benchmarks import (
+    clients,
+    concurrency,
+    figures,
+    headline,
+    importing,
+    loads,
+    memory_use,
+    plots,
+    results,
+    scaling,
+    sections,
+    stack_costs,
+    view_costs,
+    view_loads,
+)
 from benchmarks.goals import LEAST_ROUNDS
 from benchmarks.measuring import Deadline
 from benchmarks.scale import FULL, QUICK, Scale
@@ -27,13 +43,20 @@ PLOTS = HERE.parent / "docs" / "performance"
 
 Measure = Callable[[Scale, Deadline], sections.Measurements]
 SECTIONS: Mapping[str, Measure] = {
-    "stack": sections.stack,
-    "scaling": sections.scaling,
-    "concurrency": sections.concurrency,
-    "imports": sections.imports,
+    "view": view_costs.view,
+    "stack": stack_costs.stack,
+    "claims": stack_costs.claims,
+    "scaling": scaling.scaling,
+    "concurrency": concurrency.concurrency,
+    "free-threaded": concurrency.free_threaded,
+    "imports": importing.imports,
+    "requests": view_loads.requests,
     "servers": loads.servers,
-    "memory": sections.memories,
+    "memory": memory_use.memories,
 }
+
+#: The sections whose load comes from a client.
+LOADED = ("requests", "servers")
 
 
 def arguments(words: Sequence[str] | None) -> argparse.Namespace:
@@ -50,7 +73,7 @@ def arguments(words: Sequence[str] | None) -> argparse.Namespace:
         "--quick", action="store_true", help="one tiny round, to check that everything runs"
     )
     parser.add_argument(
-        "--minutes", type=float, default=12.0, help="start no round after this time (12)"
+        "--minutes", type=float, default=30.0, help="start no round after this time (30)"
     )
     parser.add_argument(
         "--results",
@@ -86,7 +109,8 @@ def main(words: Sequence[str] | None = None) -> int:
     print(figures.terminal(figures.table(all_results, least_rounds)))
     if options.results is None:
         _write_page(all_results)
-    return _report_misses(options.only, all_results, least_rounds)
+    section_names = list(all_results) if options.page else options.only
+    return _report_misses(section_names, all_results, least_rounds)
 
 
 def _report_misses(
@@ -109,13 +133,14 @@ def _measure(
         if deadline.passed:
             all_results.pop(name, None)
             continue
-        client = clients.name(scale.seconds) if name == "servers" else None
+        client = clients.name(scale.seconds) if name in LOADED else None
         environment = results.environment(client)
         started = time.monotonic()
         measurements = SECTIONS[name](scale, deadline)
+        environment["seconds"] = round(time.monotonic() - started)
         all_results[name] = results.Section(environment, measurements.figures, measurements.absent)
         results.write(path, _in_order(all_results))
-        print(f"{name}: {time.monotonic() - started:.0f} s", file=sys.stderr)
+        print(f"{name}: {environment['seconds']} s", file=sys.stderr)
 
 
 def _in_order(all_results: results.Results) -> results.Results:
@@ -131,6 +156,7 @@ def _is_late(section: results.Section | None) -> bool:
 
 
 def _write_page(all_results: results.Results) -> None:
+    figures.put(PAGE, headline.block(all_results), headline.BEGIN, headline.END)
     figures.put(PAGE, figures.block(_in_order(all_results), LEAST_ROUNDS))
     if importlib.util.find_spec("matplotlib") is None:
         print("plots: matplotlib is not installed, the plots stay as they are", file=sys.stderr)
@@ -139,6 +165,8 @@ def _write_page(all_results: results.Results) -> None:
 
 
 if __name__ == "__main__":
+    # Measured processes import compiled modules, as installed ones do.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     # A normal exit ends the processes that were started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     sys.exit(main())

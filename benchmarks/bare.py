@@ -20,7 +20,7 @@ def bare(pem: str, algorithm: str) -> Prepare:
     parameters = _parameters(algorithm)
 
     def prepare(tokens: Sequence[str]) -> Callable[[], None]:
-        signatures = [_signature(token, algorithm) for token in tokens]
+        signatures = [separated(token, algorithm) for token in tokens]
 
         def run() -> None:
             for signature, message in signatures:
@@ -43,7 +43,7 @@ def _parameters(algorithm: str) -> tuple[Any, ...]:
     }[algorithm]
 
 
-def _signature(token: str, algorithm: str) -> tuple[bytes, bytes]:
+def separated(token: str, algorithm: str) -> tuple[bytes, bytes]:
     """Return the signature and the message of a token, as cryptography takes them."""
     message, _, segment = token.rpartition(".")
     signature = base64.urlsafe_b64decode(segment + "==")

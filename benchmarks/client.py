@@ -57,10 +57,10 @@ def _is_complete(head: bytes, body: bytes) -> bool:
 
 
 def load(
-    port: int, path: str, tokens: Sequence[str], *, seconds: float, connections: int
+    port: int, path: str, tokens: Sequence[str], *, seconds: float, connections: int, body: str = ""
 ) -> dict[str, float]:
     """Send each token in turn for `seconds`, and return the counts that wrk.lua returns."""
-    requests = cycle(request(port, path, token) for token in tokens)
+    requests = cycle(request(port, path, token, body) for token in tokens)
     selector = selectors.DefaultSelector()
     open_connections = [Connection(port) for _ in range(connections)]
     answers = 0
@@ -94,16 +94,16 @@ def _statuses(
                 connection.send(next(requests))
 
 
-def request(port: int, path: str, token: str) -> bytes:
-    """Return the bytes that wrk sends, too."""
-    lines = (
-        f"GET {path} HTTP/1.1",
+def request(port: int, path: str, token: str, body: str = "") -> bytes:
+    """Return the bytes that wrk sends, too. A request with a body posts it as JSON."""
+    lines = [
+        f"{'POST' if body else 'GET'} {path} HTTP/1.1",
         f"Authorization: Bearer {token}",
         f"Host: 127.0.0.1:{port}",
-        "",
-        "",
-    )
-    return "\r\n".join(lines).encode()
+    ]
+    if body:
+        lines += ["Content-Type: application/json", f"Content-Length: {len(body.encode())}"]
+    return "\r\n".join([*lines, "", body]).encode()
 
 
 def main(job: Mapping[str, Any]) -> dict[str, float]:
@@ -114,6 +114,7 @@ def main(job: Mapping[str, Any]) -> dict[str, float]:
         job["tokens"],
         seconds=job["seconds"],
         connections=job["connections"],
+        body=job["body"],
     )
 
 

@@ -33,11 +33,17 @@ class Load:
     Args:
         seconds: The duration of each load.
         core: The core of the client, or None for any.
+        connections: The number of keep-alive connections.
+        body: The JSON that each request posts; without it, requests get.
     """
 
-    def __init__(self, seconds: float, core: int | None) -> None:
+    def __init__(
+        self, seconds: float, core: int | None, *, connections: int = CONNECTIONS, body: bytes = b""
+    ) -> None:
         self._seconds = seconds
         self._core = core
+        self._connections = connections
+        self._body = body
         self.client = name(seconds)
 
     def pace(self, port: int, path: str, tokens: Sequence[str], *, distinct: bool = False) -> float:
@@ -52,9 +58,19 @@ class Load:
             raise RuntimeError(
                 f"{path}: {counts['refused']:.0f} refused, {counts['failed']:.0f} failed"
             )
-        if distinct and counts["answers"] + CONNECTIONS > len(tokens):
+        if distinct and counts["answers"] + self._connections > len(tokens):
             raise RuntimeError(f"{len(tokens)} distinct tokens were too few")
         return counts["answers"] / counts["seconds"]
+
+    def warm_up(self, port: int, path: str, token: str) -> None:
+        """Load a server for a second at most, so that its caches are full.
+
+        Raises:
+            RuntimeError: An answer was a refusal.
+        """
+        seconds = min(self._seconds, 1)
+        short = Load(seconds, self._core, connections=self._connections, body=self._body)
+        short.pace(port, path, [token])
 
     def _with_own_client(self, port: int, path: str, tokens: Sequence[str]) -> dict[str, float]:
         job = {
@@ -62,17 +78,19 @@ class Load:
             "path": path,
             "tokens": tokens,
             "seconds": self._seconds,
-            "connections": CONNECTIONS,
+            "connections": self._connections,
+            "body": self._body.decode(),
         }
         return self._run([sys.executable, "-m", "benchmarks.client"], json.dumps(job) + "\n", {})
 
     def _with_wrk(self, port: int, path: str, tokens: Sequence[str]) -> dict[str, float]:
-        options = ["-t1", f"-c{CONNECTIONS}", f"-d{round(self._seconds)}s", "-s", str(SCRIPT)]
+        options = ["-t1", f"-c{self._connections}", f"-d{round(self._seconds)}s", "-s", str(SCRIPT)]
         with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
             file.write("\n".join(tokens) + "\n")
             file.flush()
             url = f"http://127.0.0.1:{port}{path}"
-            return self._run(["wrk", *options, url], "", {"BENCH_TOKENS": file.name})
+            variables = {"BENCH_TOKENS": file.name, "BENCH_BODY": self._body.decode()}
+            return self._run(["wrk", *options, url], "", variables)
 
     def _run(
         self, command: list[str], stdin: str, environment: Mapping[str, str]

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.goals import ROWS, Row, Verdict, measured, verdict
+from benchmarks.goals import Row, Verdict, measured, verdict
 from benchmarks.measuring import Spread, spread
 from benchmarks.results import Results, Section
+from benchmarks.rows import ROWS
 
 BEGIN = "<!-- figures: made by `make bench` from benchmarks/results.json -->"
 END = "<!-- figures: end -->"
@@ -124,6 +125,8 @@ def description(section: Section) -> str:
         f"the load average before it was {environment['load before']}."
     )
     sentences = [first, f"{_versions(environment['versions'])}."]
+    if environment.get("seconds") is not None:
+        sentences.append(f"It took {environment['seconds']} s.")
     if environment.get("client"):
         sentences.append(f"The load came from {environment['client']}.")
     if environment.get("node"):
@@ -135,14 +138,20 @@ def _versions(versions: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {version}" for name, version in versions.items())
 
 
-def put(page: Path, text: str) -> None:
-    """Replace the generated part of the page.
+def put(page: Path, text: str, begin: str = BEGIN, end: str = END) -> None:
+    """Replace a generated part of the page.
+
+    Args:
+        page: The file.
+        text: The new text of the part.
+        begin: The mark before the part.
+        end: The mark after it.
 
     Raises:
         ValueError: The page lacks the marks around that part.
     """
-    before, begin, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"{page.name} lacks the marks {BEGIN} and {END}")
-    page.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", encoding="utf-8")
+    before, found_begin, rest = page.read_text(encoding="utf-8").partition(begin)
+    _, found_end, after = rest.partition(end)
+    if not found_begin or not found_end:
+        raise ValueError(f"{page.name} lacks the marks {begin} and {end}")
+    page.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}", encoding="utf-8")

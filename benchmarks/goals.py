@@ -1,4 +1,4 @@
-"""The rows of the table of goals. Most are ratios, which hold on any machine; seconds do not."""
+"""A row of the table of goals. Most are ratios, which hold on any machine; seconds do not."""
 
 from __future__ import annotations
 
@@ -72,83 +72,3 @@ def verdict(row: Row, values: Spread | None, least_rounds: int = LEAST_ROUNDS) -
     if not row.once and values.rounds < least_rounds:
         return "too few rounds"
     return "met" if row.holds(values.median) else "missed"
-
-
-def _over_bare(algorithm: str, at_most: float) -> Row:
-    what = f"whole stack, fresh token, over bare verify: {algorithm}"
-    return Row("stack", what, f"{algorithm}, fresh", f"{algorithm}, bare verify", at_most=at_most)
-
-
-def _library(name: str) -> Row:
-    return Row("stack", f"{name} over bare verify: RS256", f"{name}, fresh", "RS256, bare verify")
-
-
-def _refused(kind: str) -> Row:
-    return Row(
-        "stack", f"refusing over accepting: {kind}", f"refused, {kind}", "accepted", at_most=1.0
-    )
-
-
-def _protecting(server: str, at_least: float | None = None) -> Row:
-    return Row(
-        "servers",
-        f"protected over unprotected route, repeated tokens: {server}",
-        f"{server}, protected, repeated tokens",
-        f"{server}, unprotected, the same headers",
-        at_least=at_least,
-    )
-
-
-def _over_express(tokens: str, at_least: float) -> Row:
-    what = f"app.py under waitress over the Express stack: {tokens} tokens"
-    load = f"protected, {tokens} tokens"
-    return Row("servers", what, f"waitress, {load}", f"Express, {load}", at_least=at_least)
-
-
-def _threads(name: str, at_least: float | None = None) -> Row:
-    what = f"eight threads over one, fresh tokens: {name}"
-    return Row("concurrency", what, f"{name}, 8 threads", f"{name}, 1 threads", at_least=at_least)
-
-
-def _processes(name: str, at_least: float | None = None) -> Row:
-    what = f"two processes over one, fresh tokens: {name}"
-    return Row(
-        "concurrency", what, f"{name}, 2 processes", f"{name}, 1 processes", at_least=at_least
-    )
-
-
-ROWS = (
-    _over_bare("RS256", 1.5),
-    _over_bare("PS256", 1.5),
-    _over_bare("ES256", 1.25),
-    _over_bare("EdDSA", 1.2),
-    Row("stack", "whole stack, seen token, over bare verify: RS256", "RS256, seen", "RS256, bare verify", at_most=0.15),
-    Row("stack", "whole stack, seen token with a fresh DPoP proof, over bare verify of the proof: ES256",
-        "a seen token with a fresh ES256 proof", "ES256 proof, bare verify", at_most=1.5),
-    Row("stack", "whole stack, seen opaque token over seen JWT", "a seen opaque token", "a seen JWT", at_most=1.2),
-    Row("stack", "whole stack, seen JWT: with a deny list, cached, over without", "a seen JWT and a deny list", "a seen JWT",
-        at_most=1.1),
-    Row("stack", "PyJWT's decode over the whole stack: fresh token", "PyJWT, fresh", "RS256, fresh", at_least=2.6),
-    Row("stack", "PyJWT's decode over the whole stack: seen token", "PyJWT, fresh", "RS256, seen", at_least=27),
-    *(_library(name) for name in ("joserfc", "Authlib", "PyJWT", "python-jose", "jwcrypto")),
-    _over_express("repeated", 2.4),
-    _over_express("distinct", 2.0),
-    _protecting("waitress", 0.95),
-    *(_protecting(server) for server in ("gunicorn", "uWSGI", "Granian", "Express")),
-    *(_refused(kind) for kind in ("no token", "malformed", "expired", "forged")),
-    Row("scaling", "cost at 10,000 rules over 10, fresh tokens", "10000 rules", "10 rules", at_most=1.1),
-    Row("scaling", "cost at 1,000 keys over 1, fresh tokens", "1000 keys", "1 keys", at_most=1.1),
-    Row("scaling", "cost at 1,000 issuers over 1, fresh tokens", "1000 issuers", "1 issuers", at_most=1.1),
-    _threads("stack", 0.9),
-    _threads("PyJWT"),
-    _threads("bare verify"),
-    _processes("stack", 1.85),
-    _processes("bare verify"),
-    Row("memory", "cached bytes for a seen token of about 830 bytes", "token", at_most=1536),
-    Row("memory", "growth with a million distinct tokens, over the configured bytes", "grown", "configured",
-        at_most=1.0, once=True),
-    Row("imports", "import jwt_wsgi over importing its dependencies", "import jwt_wsgi", "import dependencies",
-        at_most=1.1),
-    Row("imports", "import jwt_wsgi and its HTTP client over importing its dependencies", "import jwt_wsgi and its HTTP client",
-        "import dependencies"),
-)  # fmt: skip

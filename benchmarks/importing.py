@@ -1,4 +1,4 @@
-"""The cost of importing the package, and of importing its dependencies."""
+"""The section `imports`: the cost of importing the package, and its dependencies."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import jwt_wsgi
+from benchmarks.measuring import Deadline, rotated
+from benchmarks.scale import Scale
+from benchmarks.sections import Measurements
 
 PACKAGE = Path(jwt_wsgi.__file__).parent
 
@@ -29,6 +32,23 @@ for name in names:
     importlib.import_module(name)
 print((time.process_time_ns() - started) / 1e6)
 """
+
+
+def imports(scale: Scale, deadline: Deadline) -> Measurements:
+    """Measure the import of the package and of its dependencies."""
+    measurements = Measurements()
+    modules = {
+        "dependencies": imported_dependencies(),
+        "jwt_wsgi": ["jwt_wsgi"],
+        "jwt_wsgi and its HTTP client": ["jwt_wsgi", CLIENT],
+    }
+    for names in modules.values():
+        # The first import compiles the modules and fills the page cache.
+        import_time(*names)
+    for turn in deadline.rounds(scale.rounds * 2 + 1):
+        for name in rotated(list(modules), turn):
+            measurements.add("ms", {f"import {name}": import_time(*modules[name])})
+    return measurements
 
 
 def imported_dependencies() -> list[str]:

@@ -13,18 +13,23 @@ from benchmarks.clients import Load
 from benchmarks.measuring import Deadline, rotated
 from benchmarks.scale import Scale
 from benchmarks.sections import Measurements
-from benchmarks.servers import SERVERS, running
+from benchmarks.servers import SERVERS, THREADED, Server, running
 from jwt_wsgi.testing import LocalIssuer
 
 PROTECTED = "/api/private-scoped"
 PUBLIC = "/api/public"
 
 #: The path of each load with a repeated token, by its name in the figures.
-REPEATED = {"protected, repeated tokens": PROTECTED, "unprotected, the same headers": PUBLIC}
+UNPROTECTED = "unprotected, the same headers"
+REPEATED = {"protected, repeated tokens": PROTECTED, UNPROTECTED: PUBLIC}
 DISTINCT = "protected, distinct tokens"
 
 #: These servers are compared: they run at the same time and take turns. Only they get distinct tokens.
 PAIR = ("waitress", "Express")
+
+#: The connections for a server with eight threads, and for the same one with one.
+CROWD = 8
+EIGHT_OVER_ONE = "waitress, eight threads over one, over the unprotected route"
 
 
 @dataclass(frozen=True)
@@ -38,28 +43,37 @@ class Place:
 def servers(scale: Scale, deadline: Deadline) -> Measurements:
     """Measure every server on one core, with the client on another."""
     measurements = Measurements()
-    measurements.absent = _missing_servers()
+    measurements.absent = missing_servers(SERVERS)
     groups = _groups([name for name in SERVERS if name not in measurements.absent])
-    server_core = None
-    client_core = None
-    cores = pinned.cores()
-    if len(cores) > 1:
-        server_core = cores[0]
-        client_core = cores[1]
+    server_core, client_core = server_and_client_cores()
     load = Load(scale.seconds, client_core)
+    crowd = Load(scale.seconds, client_core, connections=CROWD)
     with published() as (issuer, environment):
+        place = Place(environment, server_core)
         tokens = minting.mint(issuer, scale.distinct)
         for turn in deadline.rounds(scale.rounds):
             for group in groups:
-                place = Place(environment, server_core)
                 measure = partial(_measure_group, load, group, place, tokens, turn)
-                measurements.add("requests/s", _with_one_retry(measure))
+                measurements.add("requests/s", with_one_retry(measure))
+            if "waitress" not in measurements.absent:
+                measure = partial(_measure_threads, crowd, place, tokens, turn)
+                paces = with_one_retry(measure)
+                measurements.add("requests/s", paces)
+                measurements.add("times", {EIGHT_OVER_ONE: eight_over_one(paces)})
     return measurements
 
 
-def _missing_servers() -> dict[str, str]:
+def server_and_client_cores() -> tuple[int | None, int | None]:
+    """Return the core of the servers and the core of the client, or None for any."""
+    cores = pinned.cores()
+    if len(cores) > 1:
+        return cores[0], cores[1]
+    return None, None
+
+
+def missing_servers(servers: Mapping[str, Server]) -> dict[str, str]:
     """Return the servers that cannot run here, and the reason for each."""
-    reasons = {name: server.missing() for name, server in SERVERS.items()}
+    reasons = {name: server.missing() for name, server in servers.items()}
     return {name: reason for name, reason in reasons.items() if reason is not None}
 
 
@@ -102,7 +116,7 @@ def _measure_group(
             for name in group
         }
         for port in ports.values():
-            load.pace(port, PROTECTED, repeated)
+            load.warm_up(port, PROTECTED, tokens[0])
         for title, path in rotated(list(REPEATED.items()), turn):
             for name in rotated(group, turn):
                 paces[f"{name}, {title}"] = load.pace(ports[name], path, repeated)
@@ -115,7 +129,35 @@ def _measure_group(
     return paces
 
 
-def _with_one_retry(measure: Callable[[], dict[str, float]]) -> dict[str, float]:
+def _measure_threads(
+    load: Load, place: Place, tokens: Sequence[str], turn: int
+) -> dict[str, float]:
+    """Measure one round of the same server with one thread and with eight."""
+    paces: dict[str, float] = {}
+    with ExitStack() as cleanup:
+        ports = {
+            name: cleanup.enter_context(running(name, place.environment, place.core))
+            for name in THREADED
+        }
+        for port in ports.values():
+            load.warm_up(port, PROTECTED, tokens[0])
+        for name in rotated(list(THREADED), turn):
+            paces[f"{name}, {UNPROTECTED}"] = load.pace(ports[name], PUBLIC, tokens[:1])
+            paces[f"{name}, {DISTINCT}"] = load.pace(
+                ports[name], PROTECTED, tokens[1:], distinct=True
+            )
+    return paces
+
+
+def eight_over_one(paces: Mapping[str, float]) -> float:
+    """Return the pace of eight threads over one, relative to that of the unprotected route."""
+    one, eight = THREADED
+    protected = paces[f"{eight}, {DISTINCT}"] / paces[f"{one}, {DISTINCT}"]
+    unprotected = paces[f"{eight}, {UNPROTECTED}"] / paces[f"{one}, {UNPROTECTED}"]
+    return protected / unprotected
+
+
+def with_one_retry(measure: Callable[[], dict[str, float]]) -> dict[str, float]:
     """Measure; retry once, because a port may have been taken or the machine may have stalled."""
     try:
         return measure()

@@ -70,14 +70,33 @@ def alternate(
     turn: int = 0,
     clock: Clock = time.process_time_ns,
 ) -> dict[str, float]:
-    """Return the cost of one token for each contender, in nanoseconds.
+    """Return the cost of one token for each contender, in nanoseconds: the median of its batches.
+
+    Args:
+        contenders: The contenders by name.
+        batches: The number of batches. One more batch warms up.
+        turn: The position of the contender that comes first in the first batch.
+        clock: The clock in nanoseconds.
+    """
+    costs = batch_costs(contenders, batches=batches, turn=turn, clock=clock)
+    return {name: statistics.median(values) for name, values in costs.items()}
+
+
+def batch_costs(
+    contenders: Mapping[str, Contender],
+    *,
+    batches: int,
+    turn: int = 0,
+    clock: Clock = time.process_time_ns,
+) -> dict[str, list[float]]:
+    """Return the costs of one token for each contender, in nanoseconds, batch by batch.
 
     The contenders take turns batch by batch, so that disturbances of the machine affect all of
     them. The order rotates with each batch.
 
     Args:
         contenders: The contenders by name.
-        batches: The number of batches whose median is the result. One more batch warms up.
+        batches: The number of batches. One more batch warms up.
         turn: The position of the contender that comes first in the first batch.
         clock: The clock in nanoseconds.
     """
@@ -92,7 +111,22 @@ def alternate(
             duration = _duration(contender, tokens, clock)
             if batch > 0:
                 costs[name].append(duration / len(tokens))
-    return {name: statistics.median(values) for name, values in costs.items()}
+    return costs
+
+
+def added_costs(costs: Mapping[str, Sequence[float]], bases: Mapping[str, str]) -> dict[str, float]:
+    """Return what contenders cost more than another one: the median difference, batch by batch.
+
+    Args:
+        costs: The costs that `batch_costs` returned.
+        bases: The name of the other contender, for each contender.
+    """
+    return {
+        name: statistics.median(
+            cost - base for cost, base in zip(costs[name], costs[base_name], strict=True)
+        )
+        for name, base_name in bases.items()
+    }
 
 
 def _duration(contender: Contender, tokens: Sequence[str], clock: Clock) -> int:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from jwt_wsgi.jose.encoding import decode
 from jwt_wsgi.testing import DPoPKey, LocalIssuer
-from jwt_wsgi.testing.signing import compact
+from jwt_wsgi.testing.signing import SigningKey
 
 AUDIENCE = "https://api.example.com"
 ISSUER = "https://tenant.example.com/"
@@ -16,6 +18,10 @@ SCOPE = "openid profile email read:messages"
 
 #: The lifetime of a token in seconds; longer than any run.
 LIFETIME = 6 * 3600
+
+#: The separators of JSON without white space, and of JSON as Python's `json.dumps` writes it.
+COMPACT = (",", ":")
+SPACED = (", ", ": ")
 
 
 def local_issuer(algorithm: str = "RS256") -> LocalIssuer:
@@ -31,6 +37,9 @@ def mint(
     issuers: int = 0,
     expired: bool = False,
     padding: int = 0,
+    spaced: bool = False,
+    scopes: int = 0,
+    more: Mapping[str, Any] | None = None,
 ) -> list[str]:
     """Return distinct tokens with the claims of a usual access token, about 830 bytes with RS256.
 
@@ -41,9 +50,22 @@ def mint(
         issuers: The number of issuer names that take turns; 0 for the name of the issuer.
         expired: True for tokens that have expired.
         padding: Bytes to add to the payload.
+        spaced: True for header and payload with a space after each comma and colon.
+        scopes: The number of scopes to add to each token; no two tokens have one of them in common.
+        more: Claims to add, or to put in the place of the usual ones.
     """
     return list(
-        minting(issuer, count, kids=kids, issuers=issuers, expired=expired, padding=padding)
+        minting(
+            issuer,
+            count,
+            kids=kids,
+            issuers=issuers,
+            expired=expired,
+            padding=padding,
+            spaced=spaced,
+            scopes=scopes,
+            more=more,
+        )
     )
 
 
@@ -68,6 +90,9 @@ def minting(
     issuers: int = 0,
     expired: bool = False,
     padding: int = 0,
+    spaced: bool = False,
+    scopes: int = 0,
+    more: Mapping[str, Any] | None = None,
 ) -> Iterator[str]:
     """Yield the tokens of `mint`, each signed when it is needed."""
     key = issuer.key()
@@ -81,7 +106,7 @@ def minting(
             "kid": nth("kid", number % kids) if kids else key.kid,
         }
         name = nth(issuer.issuer, number % issuers) if issuers else issuer.issuer
-        claims = {
+        claims: dict[str, Any] = {
             "iss": name,
             "sub": f"auth0|{number:024x}",
             "aud": [AUDIENCE, f"{name}userinfo"],
@@ -94,7 +119,26 @@ def minting(
         }
         if padding:
             claims["padding"] = "x" * padding
-        yield compact(header, json.dumps(claims, separators=(",", ":")).encode(), key)
+        if scopes:
+            own_scopes = (f"read:folder-{number:x}-{index}" for index in range(scopes))
+            claims["scope"] = " ".join([SCOPE, *own_scopes])
+        claims.update(more or {})
+        yield _signed(header, claims, key, SPACED if spaced else COMPACT)
+
+
+def _signed(
+    header: Mapping[str, Any],
+    claims: Mapping[str, Any],
+    key: SigningKey,
+    separators: tuple[str, str],
+) -> str:
+    texts = [json.dumps(part, separators=separators) for part in (header, claims)]
+    message = ".".join(_base64url(text.encode()) for text in texts)
+    return f"{message}.{_base64url(key.sign(message.encode()))}"
+
+
+def _base64url(octets: bytes) -> str:
+    return base64.urlsafe_b64encode(octets).rstrip(b"=").decode()
 
 
 def nth(name: str, number: int) -> str:

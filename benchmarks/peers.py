@@ -104,6 +104,33 @@ def _jwcrypto(pem: str) -> Callable[[str], object]:
     return decode
 
 
+def _oxyjwt(pem: str) -> Callable[[str], object]:
+    import oxyjwt
+
+    key = oxyjwt.DecodingKey.from_rsa_pem(pem.encode())
+    return lambda token: oxyjwt.decode(
+        token, key, algorithms=["RS256"], audience=AUDIENCE, issuer=ISSUER
+    )
+
+
+def _jwtoxide(pem: str) -> Callable[[str], object]:
+    import jwtoxide
+
+    key = jwtoxide.DecodingKey.from_rsa_pem(pem)
+    options = jwtoxide.ValidationOptions(
+        aud={AUDIENCE}, iss={ISSUER}, required_spec_claims={"exp"}, algorithms=["RS256"]
+    )
+    return lambda token: jwtoxide.decode(token, key, options)
+
+
+def _webtoken(pem: str) -> Callable[[str], object]:
+    import webtoken
+
+    return lambda token: webtoken.decode(
+        token, pem, algorithms=["RS256"], audience=AUDIENCE, issuer=ISSUER
+    )
+
+
 #: The libraries by the names of their distributions.
 LIBRARIES: Mapping[str, Library] = {
     "PyJWT": Library("jwt", _pyjwt),
@@ -111,6 +138,9 @@ LIBRARIES: Mapping[str, Library] = {
     "Authlib": Library("authlib", _authlib),
     "python-jose": Library("jose", _python_jose),
     "jwcrypto": Library("jwcrypto", _jwcrypto),
+    "oxyjwt": Library("oxyjwt", _oxyjwt),
+    "jwtoxide": Library("jwtoxide", _jwtoxide),
+    "webtoken": Library("webtoken", _webtoken),
 }
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks import headline
 from benchmarks.measuring import Spread, spread
 from benchmarks.results import Results
 
@@ -105,12 +106,26 @@ def draw(results: Results, folder: Path) -> list[str]:
             if plot.section in results:
                 figure, axes = plt.subplots(figsize=(4.8, 2.8), layout="constrained")
                 _draw_plot(axes, plot, results)
+                _save(figure, folder, plot.name)
                 names.append(f"{plot.name}.svg")
-                figure.savefig(folder / names[-1], metadata={"Date": None, "Creator": None})
                 plt.close(figure)
+        if headline.SECTION in results:
+            count = len(headline.FRAMEWORKS)
+            figure, axes = plt.subplots(
+                1, count, figsize=(8.4, 2.6), layout="constrained", sharey=True, sharex=True
+            )
+            headline.draw(axes, results)
+            figure.suptitle(headline.TITLE)
+            _save(figure, folder, headline.NAME)
+            names.append(f"{headline.NAME}.svg")
+            plt.close(figure)
     for name in names:
         _without_trailing_space(folder / name)
     return names
+
+
+def _save(figure: Any, folder: Path, name: str) -> None:
+    figure.savefig(folder / f"{name}.svg", metadata={"Date": None, "Creator": None})
 
 
 def _draw_plot(axes: Any, plot: Plot, results: Results) -> None:

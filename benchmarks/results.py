@@ -21,7 +21,8 @@ from benchmarks.measuring import Figure
 
 DISTRIBUTIONS = (
     "jwt-wsgi", "cryptography", "josepy", "urllib3", "orjson", "pybase64", "msgspec", "PyJWT", "joserfc", "Authlib",
-    "python-jose", "jwcrypto", "WebOb", "waitress", "gunicorn", "pyuwsgi", "granian",
+    "python-jose", "jwcrypto", "oxyjwt", "jwtoxide", "webtoken", "Flask", "Django", "djangorestframework",
+    "Flask-JWT-Extended", "djangorestframework-simplejwt", "WebOb", "waitress", "gunicorn", "pyuwsgi", "granian",
 )  # fmt: skip
 EXPRESS = Path(__file__).parent / "express" / "package.json"
 

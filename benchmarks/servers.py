@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from benchmarks import pinned
@@ -72,11 +73,21 @@ def _express_missing() -> str | None:
 SAMPLE = ("waitress", "webob", "dotenv")
 
 
-def _gunicorn(port: int) -> list[str]:
+#: The sample application and the measured view, as WSGI servers import them.
+SAMPLE_APP = "benchmarks.served:application"
+VIEW_APP = "benchmarks.views.served:application"
+
+
+def _waitress(port: int, app: str = SAMPLE_APP, threads: int = THREADS) -> list[str]:
+    command = [sys.executable, "-m", "waitress", "--host", "127.0.0.1", "--port", str(port)]
+    return [*command, "--threads", str(threads), app]
+
+
+def _gunicorn(port: int, app: str = SAMPLE_APP) -> list[str]:
     command = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}"]
     command += ["--workers", "1", "--worker-class", "gthread", "--threads", str(THREADS)]
     command += ["--no-control-socket", "--log-level", "critical"]
-    return [*command, "benchmarks.served:application"]
+    return [*command, app]
 
 
 def _uwsgi(port: int) -> list[str]:
@@ -85,16 +96,17 @@ def _uwsgi(port: int) -> list[str]:
     command += ["--processes", "1", "--threads", str(THREADS), "--buffer-size", "32768"]
     command += ["--master", "--need-app", "--lazy-apps", "--enable-threads"]
     command += ["--disable-logging", "--die-on-term"]
-    return [*command, "--module", "benchmarks.served:application"]
+    return [*command, "--module", SAMPLE_APP]
 
 
 def _granian(port: int) -> list[str]:
     command = [sys.executable, "-m", "granian", "--interface", "wsgi"]
     command += ["--host", "127.0.0.1", "--port", str(port)]
     command += ["--workers", "1", "--blocking-threads", str(THREADS), "--log-level", "critical"]
-    return [*command, "benchmarks.served:application"]
+    return [*command, SAMPLE_APP]
 
 
+#: The servers of the sample application, and the Express stack.
 SERVERS: Mapping[str, Server] = {
     "waitress": Server(lambda port: [sys.executable, "app.py"], _requires(*SAMPLE)),
     "Express": Server(lambda port: ["node", str(EXPRESS / "server.js")], _express_missing),
@@ -102,6 +114,26 @@ SERVERS: Mapping[str, Server] = {
     "uWSGI": Server(_uwsgi, _uwsgi_missing),
     "Granian": Server(_granian, _requires("granian", *SAMPLE)),
 }
+
+#: The sample application with different numbers of threads.
+THREADED: Mapping[str, Server] = {
+    f"waitress with threads={threads}": Server(
+        partial(_waitress, threads=threads), _requires(*SAMPLE)
+    )
+    for threads in (1, 8)
+}
+
+#: The servers of the measured view of Flask.
+VIEWED: Mapping[str, Server] = {
+    "waitress with the view": Server(
+        partial(_waitress, app=VIEW_APP), _requires("waitress", "flask")
+    ),
+    "gunicorn with the view": Server(
+        partial(_gunicorn, app=VIEW_APP), _requires("gunicorn", "flask")
+    ),
+}
+
+ALL: Mapping[str, Server] = {**SERVERS, **THREADED, **VIEWED}
 
 
 @contextmanager
@@ -121,7 +153,7 @@ def running(name: str, environment: Mapping[str, str], core: int | None) -> Iter
     }
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
-            pinned.command(core, *SERVERS[name].command(port)),
+            pinned.command(core, *ALL[name].command(port)),
             cwd=CHECKOUT,
             env=variables,
             stdin=subprocess.DEVNULL,

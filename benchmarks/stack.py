@@ -9,7 +9,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from benchmarks.measuring import Contender
 from benchmarks.minting import AUDIENCE, ISSUER
-from jwt_wsgi import DPoP, Introspection, Issuer, StaticJWKS, protect, scope
+from jwt_wsgi import DPoP, Introspection, Issuer, StaticJWKS, get_auth, permission, protect, scope
 from jwt_wsgi.introspection import ClientSecretBasic
 from jwt_wsgi.revocation import DenyList
 from jwt_wsgi.stores import MemoryStore
@@ -21,6 +21,9 @@ REFUSED = "401 Unauthorized"
 MAX_PROOF_AGE = 3600
 #: Seconds that answers about a token stay cached, longer than any run.
 CACHED = 3600
+
+#: The distance between the rules of two requests in turn: a prime, so that all rules have a turn.
+STRIDE = 7919
 
 #: The environ of waitress for a GET, without the streams.
 ENVIRON: Mapping[str, Any] = {
@@ -53,12 +56,27 @@ def trivial(_: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes
     return [b"ok"]
 
 
+def reading_subject(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    """Answer with the subject of the token."""
+    auth = get_auth(environ)
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [str(auth and auth.subject).encode()]
+
+
+def is_client(value: object) -> bool:
+    """Return whether a claim `azp` names a client: a predicate, as an issuer takes it."""
+    return isinstance(value, str) and value.isalnum()
+
+
 def stack(
     jwks: Mapping[str, Any],
     algorithm: str = "RS256",
     *,
     rules: int = 1,
     issuers: Sequence[str] = (ISSUER,),
+    permission_asked: str | None = None,
+    predicate: bool = False,
+    subject: bool = False,
     base_url: str | None = None,
     answer: Mapping[str, Any] | None = None,
     denials: bool = False,
@@ -70,24 +88,31 @@ def stack(
         algorithm: The algorithm of the tokens.
         rules: The number of rules that `rule_path` names, beside the rule of the path in `ENVIRON`.
         issuers: The names of the issuers.
+        permission_asked: The permission that the rule of the path in `ENVIRON` requires, instead of
+            a scope.
+        predicate: True for issuers with a predicate on a claim.
+        subject: True for an application that reads the subject of the token.
         base_url: The base URL of DPoP proofs; without it, none is accepted.
         answer: The answer of an introspection endpoint about every opaque token; without it, none
             is accepted.
         denials: True to ask a deny list about every token.
     """
+    claims: dict[str | tuple[str, ...], Any] | None = {"azp": is_client} if predicate else None
     trusted_issuers: list[Issuer | Introspection] = [
-        Issuer(name, audience=AUDIENCE, keys=StaticJWKS(jwks), algorithms=[algorithm])
+        Issuer(
+            name, audience=AUDIENCE, keys=StaticJWKS(jwks), algorithms=[algorithm], claims=claims
+        )
         for name in issuers
     ]
     if answer is not None:
         trusted_issuers.append(_introspection(answer))
     numbered_rules = {rule_path(number): scope("read:messages") for number in range(rules)}
-    all_rules = {"/api/private-scoped": scope("read:messages"), **numbered_rules}
+    asked = scope("read:messages") if permission_asked is None else permission(permission_asked)
+    all_rules = {"/api/private-scoped": asked, **numbered_rules}
     dpop = None if base_url is None else DPoP(base_url, max_age=MAX_PROOF_AGE)
     deny_list = DenyList(MemoryStore(), cache_ttl=CACHED) if denials else None
-    return protect(
-        trivial, issuer=trusted_issuers, rules=all_rules, dpop=dpop, is_revoked=deny_list
-    )
+    app = reading_subject if subject else trivial
+    return protect(app, issuer=trusted_issuers, rules=all_rules, dpop=dpop, is_revoked=deny_list)
 
 
 def _introspection(answer: Mapping[str, Any]) -> Introspection:
@@ -108,22 +133,35 @@ def rule_path(number: int) -> str:
     return f"/api/collection-{number // 100}/item-{number % 100}"
 
 
+def new_path(number: int, rules: int) -> str:
+    """Return the path of a request with a number, below the path of a rule.
+
+    No two numbers have the same path, and requests in turn use rules that are far from each other.
+    """
+    return f"{rule_path(number * STRIDE % rules)}/part-{number}"
+
+
 class Requests:
     """A contender that sends each token through an application and records the statuses.
 
     Args:
         app: The application.
         status: The status that every answer must have.
-        paths: Paths for the requests, in turn; by default all have the path of `ENVIRON`.
+        path_of: Returns the path of the request with a number, from 0; by default all have the path
+            of `ENVIRON`.
     """
 
     def __init__(
-        self, app: WSGIApplication, *, status: str = ACCEPTED, paths: Sequence[str] = ()
+        self,
+        app: WSGIApplication,
+        *,
+        status: str = ACCEPTED,
+        path_of: Callable[[int], str] | None = None,
     ) -> None:
         self._app = app
         self._status = status
-        self._paths = paths
-        self._sent = 0
+        self._path_of = path_of
+        self._prepared = 0
         self.statuses: list[str] = []
 
     def contend(self, tokens: Sequence[str]) -> Contender:
@@ -137,7 +175,7 @@ class Requests:
     def prepare(self, tokens: Sequence[str]) -> Callable[[], None]:
         """Prepare the requests; return the function that sends them."""
         self.statuses.clear()
-        environs = [self._environ(token) for token in tokens]
+        environs = [self.environ(token) for token in tokens]
         app = self._app
         start_response = self._start_response
 
@@ -158,7 +196,8 @@ class Requests:
                 f"the answers were {sorted(set(self.statuses))}, but each must be {self._status}"
             )
 
-    def _environ(self, token: str) -> WSGIEnvironment:
+    def environ(self, token: str) -> WSGIEnvironment:
+        """Return the environ of the next request."""
         environ = dict(ENVIRON)
         if " " in token:
             bound_token, proof = token.split(" ")
@@ -166,9 +205,9 @@ class Requests:
             environ["HTTP_DPOP"] = proof
         elif token:
             environ["HTTP_AUTHORIZATION"] = f"Bearer {token}"
-        if self._paths:
-            environ["PATH_INFO"] = self._paths[self._sent % len(self._paths)]
-            self._sent += 1
+        if self._path_of is not None:
+            environ["PATH_INFO"] = self._path_of(self._prepared)
+        self._prepared += 1
         return environ
 
     def _start_response(

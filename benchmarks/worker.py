@@ -15,11 +15,12 @@ import time
 import tracemalloc
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks import memory, peers, stack
-from benchmarks.measuring import Contender, alternate, rotated
+from benchmarks import memory, peers, policies, stack
+from benchmarks.measuring import Contender, added_costs, batch_costs, rotated
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
@@ -31,12 +32,24 @@ TIMEOUT = 240.0
 
 
 def costs(job: Mapping[str, Any]) -> dict[str, float]:
-    """Return the cost of a token for every contender, in nanoseconds of processor time."""
+    """Return the cost of a token for every contender, in nanoseconds of processor time.
+
+    With the member `bases` of a job, the result also holds what contenders cost more than others.
+    """
     contenders = {name: _contender(**options) for name, options in job["contenders"].items()}
-    return alternate(contenders, batches=job["batches"], turn=job["turn"])
+    batches = batch_costs(contenders, batches=job["batches"], turn=job["turn"])
+    result = {name: statistics.median(values) for name, values in batches.items()}
+    for name, added in added_costs(batches, job.get("bases", {})).items():
+        result[f"{name}, added"] = added
+    return result
 
 
 def _contender(kind: str, tokens: Sequence[str], **options: Any) -> Contender:
+    if kind == "view":
+        # Only the section of the views needs the frameworks.
+        from benchmarks.views import contenders
+
+        return contenders.contend(tokens, **options)
     if kind == "stack":
         return _requests(**options).contend(tokens)
     if kind == "bare":
@@ -56,15 +69,13 @@ def _requests(
 
     Args:
         status: The status that every answer must have.
-        spread: True sends the requests to the paths of all rules in turn.
+        spread: True sends each request to a new path, below the paths of all rules in turn.
         warm: Tokens to send before the measurement.
         rules: The number of rules.
         **options: Other arguments of `stack.stack`.
     """
-    paths = []
-    if spread:
-        paths = [stack.rule_path(number) for number in range(rules)]
-    requests = stack.Requests(stack.stack(rules=rules, **options), status=status, paths=paths)
+    path_of = partial(stack.new_path, rules=rules) if spread else None
+    requests = stack.Requests(stack.stack(rules=rules, **options), status=status, path_of=path_of)
     requests.prepare(warm)()
     requests.check(len(warm))
     return requests
@@ -155,12 +166,19 @@ TASKS: Mapping[str, Callable[[Mapping[str, Any]], dict[str, float]]] = {
     "paced": paced,
     "token_memory": token_memory,
     "growth": growth,
+    "policy": policies.policy,
 }
 
 
-def start(task: str, **job: Any) -> subprocess.Popen[str]:
-    """Start a worker and send the job. The caller must end the worker."""
-    command = [sys.executable, "-m", "benchmarks.worker", task]
+def start(task: str, *, python: str = sys.executable, **job: Any) -> subprocess.Popen[str]:
+    """Start a worker and send the job. The caller must end the worker.
+
+    Args:
+        task: The name of the task.
+        python: The interpreter of the worker.
+        **job: The job.
+    """
+    command = [python, "-m", "benchmarks.worker", task]
     pipe = subprocess.PIPE
     process = subprocess.Popen(
         command, cwd=CHECKOUT, stdin=pipe, stdout=pipe, stderr=pipe, text=True
@@ -183,17 +201,22 @@ def finish(
     try:
         stdout, stderr = process.communicate(send, timeout=timeout)
     finally:
-        process.kill()
-        process.wait()
+        kill(process)
     if process.returncode:
         raise RuntimeError(f"a worker failed: {stderr.strip().splitlines()[-1:]}\n{stderr}")
     result: dict[str, float] = json.loads(stdout.splitlines()[-1])
     return result
 
 
-def run(task: str, **job: Any) -> dict[str, float]:
+def kill(process: subprocess.Popen[str]) -> None:
+    """End a worker at once."""
+    process.kill()
+    process.wait()
+
+
+def run(task: str, *, python: str = sys.executable, **job: Any) -> dict[str, float]:
     """Return the result of a fresh process."""
-    return finish(start(task, **job))
+    return finish(start(task, python=python, **job))
 
 
 def feed(process: subprocess.Popen[str], lines: Iterable[str]) -> None:

@@ -1,10 +1,17 @@
--- wrk sends each token of the file BENCH_TOKENS in turn, and prints the counts as JSON.
+-- wrk sends each token of the file BENCH_TOKENS in turn, with the JSON of BENCH_BODY if there is any, and prints the counts as JSON.
 local requests = {}
 local sent = 0
 
 function init(args)
+  local body = os.getenv("BENCH_BODY")
   for token in io.lines(os.getenv("BENCH_TOKENS")) do
-    requests[#requests + 1] = wrk.format("GET", nil, { ["Host"] = wrk.headers["Host"], ["Authorization"] = "Bearer " .. token })
+    local headers = { ["Host"] = wrk.headers["Host"], ["Authorization"] = "Bearer " .. token }
+    if body and body ~= "" then
+      headers["Content-Type"] = "application/json"
+      requests[#requests + 1] = wrk.format("POST", nil, headers, body)
+    else
+      requests[#requests + 1] = wrk.format("GET", nil, headers)
+    end
   end
 end
 

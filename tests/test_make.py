@@ -70,7 +70,7 @@ def test_make_test_prepares_then_runs_the_whole_gate(tmp_path):
 def test_make_test_installs_the_clients_of_others_where_npm_is(tmp_path):
     npm = stand_in(tmp_path, "npm")
     said = recipe("test", f"VENV={tmp_path}", PATH=f"{tmp_path}:{os.environ['PATH']}")
-    for folder in ("tests/foreign_dpop", "tests/foreign_mcp"):
+    for folder in ("tests/foreign_dpop", "tests/foreign_mcp", "benchmarks/fast-jwt"):
         made = f"{folder}/node_modules/.made"
         assert in_order([f"command -v {npm.name} ", made, "-m pytest "], said), said
         assert made not in recipe("check", f"VENV={tmp_path}")
@@ -238,6 +238,8 @@ def test_make_bench_prepares_the_peers_then_measures(tmp_path):
         f"{bench}/bin/python -m pip install",
         "-r benchmarks/requirements.txt --editable '.[app,speed]'",
         f"command -v {npm.name} ",
+        "benchmarks/express/node_modules/.made",
+        "benchmarks/fast-jwt/node_modules/.made",
         f"{bench}/bin/python -m benchmarks --only imports\n",
     ]
     said = recipe(
