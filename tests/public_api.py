@@ -19,6 +19,8 @@ from typing import Any, get_origin
 import click
 from public_signatures import callable_lines, class_lines, methods_of, type_text
 
+import jwt_wsgi
+
 CHECKOUT = Path(__file__).resolve().parent.parent
 LISTING = Path(__file__).with_suffix(".txt")
 REFERENCE = CHECKOUT / "docs" / "reference"
@@ -48,6 +50,7 @@ def collect() -> Listing:
             continue
         seen[id(thing)] = name
         listing.update(entries(name, thing))
+    listing["names that jwt_wsgi exports"] = sorted(jwt_wsgi.__all__)
     listing["reasons of refusals"] = sorted(_reasons())
     listing["codes of the linter"] = sorted(_lint_codes())
     listing["keys of the environ"] = sorted(_environ_keys())
