@@ -42,7 +42,8 @@ _INTROSPECTION_SETTINGS = (
     "introspection_client_secret_file",
 )
 _RESOURCE_SETTINGS = ("resource", "authorization_servers")
-_SETTINGS = (
+#: Every setting.
+SETTINGS: Final = (
     *_REQUIRED,
     *KEY_SETTINGS,
     *_ISSUER_SETTINGS,
@@ -140,10 +141,10 @@ def _check_names(settings: Mapping[str, str], global_conf: Mapping[str, str]) ->
                 f"jwt-wsgi: {name} is not a setting, because many people read an .ini "
                 f"file: write each secret into a file, and name it in {_FILES_OF_SECRETS[name]}"
             )
-        if name not in _SETTINGS:
-            choices = ", ".join(_SETTINGS)
+        if name not in SETTINGS:
+            choices = ", ".join(SETTINGS)
             raise ValueError(f"jwt-wsgi: unknown setting {name!r}: choose from {choices}")
-    for name in _SETTINGS:
+    for name in SETTINGS:
         # PasteDeploy silently removes a setting from its section if [DEFAULT] has the same name.
         if name in global_conf and name not in settings:
             raise ValueError(
