@@ -7,13 +7,26 @@ import subprocess
 import sys
 from pathlib import Path
 
+#: mkdocs, in a process that may not ask for an address or connect: the build needs no network.
+OFFLINE = """
+import sys
+
+def refuse(event, arguments):
+    if event in ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname"):
+        raise RuntimeError(f"the build of the site uses the network: {event} {arguments!r}")
+
+sys.addaudithook(refuse)
+from mkdocs.__main__ import cli
+cli()
+"""
+
 
 def build(config: Path, site: Path) -> subprocess.CompletedProcess[str]:
     # As `make docs` does, but for where it goes; Python's own warnings are the dependencies' business.
     command = [
         sys.executable,
-        "-m",
-        "mkdocs",
+        "-c",
+        OFFLINE,
         "build",
         "--strict",
         "--config-file",

@@ -72,11 +72,15 @@ class Page(HTMLParser):
         self.links: list[str] = []
         self.navigation: list[str] = []
         self.places: set[str] = set()
+        #: What a browser loads to show the page: scripts, styles, images.
+        self.loaded: list[str] = []
         self.feed(text)
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         said = dict(attributes)
         self.places |= {said[name] or "" for name in ("id", "name") if name in said}
+        if tag != "a":
+            self.loaded += [said[name] or "" for name in ("src", "href", "data") if name in said]
         if tag == "a" and said.get("href"):
             self.links.append(said["href"] or "")
             if "md-nav__link" in (said.get("class") or ""):
@@ -95,6 +99,14 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Page]:
     }
     found.pop("404.html")
     return found
+
+
+@pytest.mark.slow
+def test_no_page_loads_anything_from_another_host(site: dict[str, Page]) -> None:
+    foreign = re.compile(r"(?:[a-z]+:)?//")
+    loaded = [(name, url) for name, built in site.items() for url in built.loaded]
+    assert len(loaded) > len(site)
+    assert [(name, url) for name, url in loaded if foreign.match(url)] == []
 
 
 @pytest.mark.slow
