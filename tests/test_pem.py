@@ -231,7 +231,9 @@ def test_a_jwks_with_pem_inside_is_json_u29(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [BAG.decode() + A.decode(), "\ufeff" + A.decode(), '\ufeff{"keys": []}']
+    "text",
+    [BAG.decode() + A.decode(), "\ufeff" + A.decode(), '\ufeff{"keys": []}'],
+    ids=["a bag", "PEM behind a mark", "JWKS behind a mark"],
 )
 def test_a_key_in_place_of_a_path_is_refused_u29(text: str) -> None:
     with pytest.raises(ValueError, match="StaticJWKS takes a path, and this is a key itself"):
