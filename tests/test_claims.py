@@ -6,6 +6,7 @@ The numbers in names and ids are lines of `conformance.toml`.
 from __future__ import annotations
 
 import logging
+import tracemalloc
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -403,3 +404,27 @@ def test_an_invalid_claim_name_is_a_value_error(name: Any) -> None:
 def test_values_of_different_types_are_not_the_same() -> None:
     assert not same(0, False)
     assert same(None, None)
+
+
+def test_one_text_of_scopes_is_one_set() -> None:
+    texts = ["read:a write:a", "read:a write:a".replace("a", "b"), "x" * 200 + " read"]
+    for text in texts:
+        copy = "".join(list(text))
+        assert granted_scopes({"scope": text}, None) is granted_scopes({"scope": copy}, None)
+    # Another spelling is another text, and the same set of scopes.
+    assert granted_scopes({"scope": " write:a  read:a "}, None) == {"read:a", "write:a"}
+    assert granted_scopes({"scope": ""}, None) == frozenset()
+
+
+def test_the_sets_that_are_kept_by_their_text_take_two_mebibytes_at_most() -> None:
+    names = [f"{number:02x}" for number in range(256)]
+    tracemalloc.start()
+    try:
+        for number in range(1000):
+            for length in (85, 1000, 5000):
+                several = [names[(number + step) % 256] for step in range(length)]
+                scopes = granted_scopes({"scope": f"{' '.join(several)[:-6]} {number:05}"}, None)
+                assert f"{number:05}" in scopes
+        assert tracemalloc.get_traced_memory()[0] <= 2**21
+    finally:
+        tracemalloc.stop()

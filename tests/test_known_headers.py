@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 import tracemalloc
 from typing import Any
@@ -16,6 +17,7 @@ from jwt_wsgi.cache import HeaderCache
 from jwt_wsgi.jose import KeySet
 from jwt_wsgi.jose.jwk import Key
 from jwt_wsgi.testing import LocalIssuer
+from jwt_wsgi.testing.signing import compact
 
 
 class Counted:
@@ -104,6 +106,28 @@ def test_the_type_of_a_known_header_is_not_checked_again(
     first, second = issuer.token(), issuer.token()
     assert calls(lambda: judge.verify(first), of="check_type") == 1
     assert calls(lambda: judge.verify(second), of="check_type") == 0
+
+
+@pytest.mark.counts_calls
+def test_white_space_in_the_claims_costs_a_fresh_token_two_calls(
+    issuer: LocalIssuer, keys: Counted
+) -> None:
+    pytest.importorskip("orjson")
+    judge = Verifier(trusted(issuer, issuer.issuer, keys), clock=issuer.clock)
+    key = issuer.key()
+
+    def fresh(separators: tuple[str, str]) -> int:
+        claims = {
+            "iss": issuer.issuer, "aud": issuer.audience, "exp": int(issuer.clock()) + 60,
+            "more": [{"a": 1}] * 8, "separators": separators,
+        }  # fmt: skip
+        payload = json.dumps(claims, separators=separators).encode()
+        token = compact({"alg": key.algorithm, "kid": key.kid}, payload, key)
+        return calls(lambda: judge.verify(token))
+
+    fresh((",", ":"))
+    # The strict reader would make a call for each object and its members.
+    assert fresh((", ", ": ")) <= fresh((",", ":")) + 2
 
 
 def test_headers_and_their_issuers_are_dropped_together() -> None:

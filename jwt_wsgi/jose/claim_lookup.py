@@ -3,6 +3,7 @@
 import copy
 import logging
 from collections.abc import Callable, Collection, Mapping
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 
@@ -28,6 +29,12 @@ _LOGGED_CLAIMS = frozenset(
     {"iss", "aud", "typ", "alg", "kid", "azp", "client_id", "acr", "scope", "scp"}
     | {"exp", "nbf", "iat", "auth_time"}
 )
+
+
+#: Scopes as text whose sets are kept, and the most characters of one. A set takes less than 16 KiB
+#: then, so all of them less than 2 MiB. Only authentic tokens bring a text here.
+_MAX_KNOWN_TEXTS = 128
+_MAX_KNOWN_TEXT = 256
 
 
 class _Absent:
@@ -112,11 +119,19 @@ def granted_scopes(claims: Mapping[str, Any], scope_claim: ClaimName | None) -> 
         scope_claim = "scope" if "scope" in claims else "scp"
     value = lookup(claims, scope_claim)
     if isinstance(value, str):
-        scopes = frozenset(value.split(" "))
-        return scopes - {""} if "" in scopes else scopes
+        return _known_words(value) if len(value) <= _MAX_KNOWN_TEXT else _words(value)
     if isinstance(value, list) and all(isinstance(scope, str) for scope in value):
         return frozenset(value)
     return frozenset()
+
+
+def _words(text: str) -> frozenset[str]:
+    words = frozenset(text.split(" "))
+    return words - {""} if "" in words else words
+
+
+#: The same for a text that was seen lately. The tokens of an issuer repeat few texts.
+_known_words = lru_cache(_MAX_KNOWN_TEXTS)(_words)
 
 
 def check_claim_name(option: str, name: object) -> ClaimName:
