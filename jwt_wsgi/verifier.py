@@ -203,7 +203,7 @@ class Verifier:
         """
         fresh = None
         claims = None
-        verified = self._find_cached(token)
+        verified = self._find_current(token)
         if verified is None and self.introspection is not None:
             verified = self._checks.introspect(self.introspection, token, self.clock())
         if verified is None:
@@ -247,7 +247,7 @@ class Verifier:
         )
         return verifier
 
-    def _find_cached(self, token: str) -> VerifiedToken | None:
+    def _find_current(self, token: str) -> VerifiedToken | None:
         """Return the facts of a token that was seen before, if its issuer still says the same."""
         if type(token) is not str:
             return None
@@ -256,9 +256,9 @@ class Verifier:
             return None
         # Only JWTs stand in this cache: an `Introspection` caches its own answers.
         issuer: Issuer = verified.issuer  # type: ignore[assignment]
-        if verified.keys is not issuer.keys.held():
-            return None
         if self._issuers.resolvers and self._issuers.get(issuer.issuer) is not issuer:
+            return None
+        if verified.keys is not issuer.keys.held():
             return None
         return verified
 

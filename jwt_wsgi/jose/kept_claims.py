@@ -9,15 +9,22 @@ from enum import Enum
 from sys import getsizeof
 from typing import Any, Final, NamedTuple
 
-from jwt_wsgi.jose.claim_lookup import ABSENT, ClaimName, lookup
+from jwt_wsgi.jose.claim_lookup import ClaimName, lookup
 
 #: The most reads of claims that are kept for a token.
 MAX_READS: Final = 32
 #: The most bytes that the kept claims of a token take.
 MAX_KEPT_BYTES: Final = 2**17
 
+#: Bytes of a `KeptClaims` with its two tuples, and of one value's place in a tuple.
+_OBJECT_BYTES: Final = 184
+_SLOT_BYTES: Final = 8
+
 _SCALARS: Final = frozenset({str, int, float, bool, type(None)})
 _ONLY_STRINGS: Final = frozenset({str})
+# The types of claims that can be changed, and those in which they are kept.
+_CONTAINERS: Final = frozenset({list, dict})
+_COLLECTIONS: Final = frozenset({tuple, frozenset})
 
 
 class ClaimRead(NamedTuple):
@@ -50,8 +57,6 @@ class NotKept(Enum):
 
 #: The result of `KeptClaims` for a read that must be made of the token's text.
 NOT_KEPT: Final = NotKept.NOT_KEPT
-
-_SINGLETONS: Final = frozenset({bool, type(None), type(ABSENT), NotKept})
 
 Share = Callable[[frozenset[str]], frozenset[str]]
 
@@ -161,10 +166,15 @@ class KeepingPlan:
         sets: list[frozenset[str]] = []
         size = _OBJECT_BYTES + _SLOT_BYTES * len(self.reads)
         room = self._max_bytes - size
-        for read in self.reads:
-            value = lookup(claims, read.name)
-            value = members_of(value) if read.as_members else _frozen(value)
-            cost = _size_of(value)
+        for name, as_members in self.reads:
+            value = lookup(claims, name)
+            if as_members:
+                value = members_of(value)
+            elif type(value) in _CONTAINERS:
+                value = _frozen(value)
+            cost = getsizeof(value)
+            if type(value) in _COLLECTIONS:
+                cost += sum(map(getsizeof, value))
             if type(value) is list or cost > room:
                 values.append(NOT_KEPT)
                 continue
@@ -178,29 +188,14 @@ class KeepingPlan:
         return KeptClaims(self, tuple(values), tuple(sets), size)
 
 
-#: Bytes of a `KeptClaims` with its two tuples, and of one value's place in a tuple.
-_OBJECT_BYTES: Final = 184
-_SLOT_BYTES: Final = 8
-
-
 def _positions(reads: tuple[ClaimRead, ...], *, as_members: bool) -> dict[ClaimName, int]:
     return {
         read.name: position for position, read in enumerate(reads) if read.as_members is as_members
     }
 
 
-def _frozen(value: Any) -> Any:
+def _frozen(value: list[Any] | dict[str, Any]) -> tuple[Any, ...] | NotKept:
     """Return a claim's value as one that cannot be changed, or `NOT_KEPT`."""
-    if type(value) is list:
-        return tuple(value) if _SCALARS.issuperset(map(type, value)) else NOT_KEPT
-    return NOT_KEPT if type(value) is dict else value
-
-
-def _size_of(value: Any) -> int:
-    """Return the bytes that a kept value takes; none for the objects that exist once."""
-    if type(value) in _SINGLETONS:
-        return 0
-    size = getsizeof(value)
-    if type(value) is tuple or type(value) is frozenset:
-        size += sum(map(getsizeof, value))
-    return size
+    if type(value) is list and _SCALARS.issuperset(map(type, value)):
+        return tuple(value)
+    return NOT_KEPT
