@@ -1,8 +1,11 @@
-"""Fixtures that several test files use, and the option `--fail-on-skip`."""
+"""Fixtures that several test files use, `--fail-on-skip`, and what is said of skipped tests."""
 
 from __future__ import annotations
 
+import re
 import signal
+from collections import Counter
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -96,3 +99,35 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if session.config.getoption("--fail-on-skip") and reporter and reporter.stats.get("skipped"):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+#: The reason of a test that needs a program: "needs nginx: .ci/servers".
+NEED = re.compile(r"needs (?P<program>.+?): (?P<remedy>.+)", re.DOTALL)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say at the end what was not tried, and how to get it."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for report in terminalreporter.stats.get("skipped", []):
+        counts[program_and_remedy(reason_of(report))] += 1
+    if not counts:
+        return
+    terminalreporter.section("not tried")
+    for (program, remedy), count in sorted(counts.items()):
+        terminalreporter.write_line(f"{program} ({count} skipped){remedy}")
+
+
+def reason_of(report: Any) -> str:
+    """Return the reason of a skipped test, which another process may have run."""
+    place = report.longrepr
+    reason = place[-1] if isinstance(place, tuple) else str(place)
+    return reason.removeprefix("Skipped: ")
+
+
+def program_and_remedy(reason: str) -> tuple[str, str]:
+    """Return what a test needs, and the end of the line that says how to get it."""
+    need = NEED.fullmatch(reason)
+    if need is None:
+        return reason, ""
+    return need["program"], f"; to try: {need['remedy']}"

@@ -146,7 +146,9 @@ def raising(error: Exception) -> Callable[..., NoReturn]:
         pytest.param(
             "signed", "hs256", "jwt_wsgi.token_checks.read_segment", id="signed: the payload"
         ),
-        pytest.param("signed", "expired", "jwt_wsgi.request_checks.check_times", id="signed: the times"),
+        pytest.param(
+            "signed", "expired", "jwt_wsgi.request_checks.check_times", id="signed: the times"
+        ),
         pytest.param(
             "signed", "claims", "jwt_wsgi.token_facts.granted_scopes", id="signed: the scopes"
         ),

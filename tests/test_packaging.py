@@ -190,6 +190,25 @@ def test_fail_on_skip_lets_other_runs_pass(tmp_path, options, body):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["one process", "two processes"])
+def test_the_last_lines_name_what_was_not_tried_and_how_to_get_it(tmp_path, workers):
+    shutil.copy(CHECKOUT / "tests" / "conftest.py", tmp_path)
+    sample = tmp_path / "test_sample.py"
+    sample.write_text(
+        "import pytest\n\n"
+        "@pytest.mark.parametrize('number', range(3))\n"
+        "@pytest.mark.skipif(True, reason='needs a program: .ci/programs')\n"
+        "def test_one(number): ...\n\n"
+        "def test_two(): pytest.skip('no fork')\n"
+    )
+    apart = ("-p", "no:cacheprovider", "-p", "no:cov", "--rootdir", tmp_path, "-c", "/dev/null")
+    said = completed(sys.executable, "-m", "pytest", *apart, *workers, sample, cwd=tmp_path).stdout
+    last = said.rpartition("not tried")[2]
+    assert "a program (3 skipped); to try: .ci/programs\n" in last
+    assert "no fork (1 skipped)\n" in last
+
+
+@pytest.mark.slow
 def test_an_id_with_an_address_is_refused(tmp_path):
     body = "@pytest.mark.parametrize('value', [object()], ids=repr)\ndef test_one(value): ..."
     assert run_of_tests(tmp_path, body=body) == pytest.ExitCode.USAGE_ERROR

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from jwt_wsgi.jose.algorithms import SYMMETRIC
 from jwt_wsgi.jwks.remote import RemoteJWKS
 from jwt_wsgi.jwks.remote_pem import RemotePEM
-from jwt_wsgi.jwks.source import FilteredSource, KeySource, KeySourceChain
+from jwt_wsgi.jwks.source import FilteredSource, KeySource, KeySourceChain, is_key_source
 from jwt_wsgi.jwks.static import SharedSecret, StaticJWKS
 
 
@@ -40,7 +40,7 @@ def _source_algorithms(source: object, algorithms: frozenset[str]) -> frozenset[
     Secrets serve the symmetric algorithms and public keys serve the others, so no source is asked
     for a key of the other kind.
     """
-    if not isinstance(source, KeySource):
+    if not is_key_source(source):
         raise ValueError(
             f"keys={type(source).__name__}: write a RemoteJWKS, StaticJWKS or SharedSecret, "
             "or a list; wrap a mapping or KeySet in StaticJWKS"

@@ -10,6 +10,7 @@ from jwt_wsgi.jwks.loading import KeyLoader
 from jwt_wsgi.jwks.sealed import Seal, SharedSet, remaining_seconds
 from jwt_wsgi.options import check_secrets
 from jwt_wsgi.stores import Store, StoreUnavailable
+from jwt_wsgi.stores.store import is_store
 
 logger = logging.getLogger("jwt_wsgi.jwks")
 
@@ -165,7 +166,7 @@ def share_keys(
         )
     if store is None:
         raise ValueError("store=None beside sealing_keys: write the store of all workers")
-    if not isinstance(store, Store):
+    if not is_store(store):
         raise ValueError(f"store={store!r:.200}: write a store, such as RedisStore(url)")
     secrets = check_secrets(sealing_keys=sealing_keys)
     seal = Seal(loader.location.identity, secrets, loader.max_bytes)

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Collection, Iterable
 from contextlib import suppress
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, TypeGuard, runtime_checkable
 
 from jwt_wsgi.callbacks import CallbackFailed, call
 from jwt_wsgi.errors import KeysUnavailable
@@ -36,6 +36,15 @@ class KeySource(Protocol):
         Raises:
             KeysUnavailable: The source cannot tell at the moment.
         """
+
+
+def is_key_source(value: object) -> TypeGuard[KeySource]:
+    """Return True if a value has the methods of a key source, its own or those that it passes on.
+
+    From Python 3.12 on, `isinstance` with a protocol does not see what `__getattr__` returns.
+    """
+    methods = ("held", "find")
+    return not isinstance(value, type) and all(callable(getattr(value, n, None)) for n in methods)
 
 
 def report_bad_signature(source: KeySource, kid: str | None, alg: str) -> None:

@@ -1,10 +1,11 @@
 """Making conditions: their texts, the names in them, and what their refusals name. Pure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 
 from jwt_wsgi.auth import Auth
 from jwt_wsgi.bindings import UNBOUND, Alternatives
 from jwt_wsgi.jose.kept_claims import ClaimRead
+from jwt_wsgi.jose.strict_json import MAX_DEPTH
 from jwt_wsgi.policy.access import Request
 from jwt_wsgi.policy.algebra import AtomicCondition
 from jwt_wsgi.policy.shortfall import Distance, Shortfall
@@ -25,10 +26,28 @@ def condition_with_remedy(
 
 def call_text(function: str, *arguments: object) -> str:
     """Return the text of a call, as an author writes it."""
-    try:
-        return f"{function}({', '.join(map(repr, arguments))})"
-    except RecursionError:
-        raise ValueError(f"{function}(...): a value is nested deeper than any claim") from None
+    if any(map(_is_too_deep, arguments)):
+        raise ValueError(f"{function}(...): a value is nested deeper than any claim")
+    return f"{function}({', '.join(map(repr, arguments))})"
+
+
+def _is_too_deep(value: object) -> bool:
+    """Return True if lists and objects nest deeper than in a claim.
+
+    How deep a value may be before `repr` raises depends on the version of Python.
+    """
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [member for outer in level for member in _members(outer)]
+        if not level:
+            return False
+    return True
+
+
+def _members(value: object) -> Iterable[object]:
+    if isinstance(value, Mapping):
+        return value.values()
+    return value if isinstance(value, list | tuple) else ()
 
 
 def validate_names(function: str, kind: str, names: tuple[str, ...]) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from jwt_wsgi.possession.proof import ProofLimits
 from jwt_wsgi.possession.proof_headers import ProofHeaders
 from jwt_wsgi.possession.target import parse_base_urls
 from jwt_wsgi.stores import MemoryStore, Store
+from jwt_wsgi.stores.store import is_store
 
 #: The algorithms of proofs that are accepted by default. All of them are asymmetric.
 PROOF_ALGORITHMS: Final = (
@@ -154,7 +155,7 @@ def _check_store(replay: Store | _OwnStore | None) -> Store | None:
         return None
     if isinstance(replay, _OwnStore):
         return MemoryStore(max_entries=_MAX_REMEMBERED)
-    if isinstance(replay, type) or not isinstance(replay, Store):
+    if not is_store(replay):
         raise ValueError(
             f"replay={replay!r}: write a store, such as MemoryStore(), or None for no replay check"
         )

@@ -14,6 +14,7 @@ from jwt_wsgi.options import is_finite_number
 from jwt_wsgi.revocation import denials
 from jwt_wsgi.revocation.verdict_cache import VerdictCache
 from jwt_wsgi.stores import Store, StoreUnavailable
+from jwt_wsgi.stores.store import is_store
 
 logger = logging.getLogger("jwt_wsgi.revocation")
 
@@ -55,7 +56,7 @@ class DenyList:
         max_token_lifetime: float = 86400,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        if not isinstance(store, Store):
+        if not is_store(store):
             raise ValueError(f"store={store!r:.200}: write RedisStore(url), or MemoryStore()")
         if not is_finite_number(cache_ttl) or cache_ttl < 0:
             raise ValueError(f"cache_ttl={cache_ttl!r:.200}: write seconds, 0 to ask every time")

@@ -1,7 +1,7 @@
 """The contract of a store."""
 
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeGuard, runtime_checkable
 
 from jwt_wsgi.options import is_finite_number
 
@@ -45,6 +45,15 @@ class Store(Protocol):
                 keep one owner from filling it.
         """
         ...
+
+
+def is_store(value: object) -> TypeGuard[Store]:
+    """Return True if a value has the methods of a store, its own or those that it passes on.
+
+    From Python 3.12 on, `isinstance` with a protocol does not see what `__getattr__` returns.
+    """
+    methods = ("get_many", "set", "add")
+    return not isinstance(value, type) and all(callable(getattr(value, n, None)) for n in methods)
 
 
 def check_ttl(ttl: float) -> None:
