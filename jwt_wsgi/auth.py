@@ -127,6 +127,13 @@ class Auth:
         self._answer = answer
         self._kept = kept
 
+    def __getstate__(self) -> tuple[None, dict[str, Any]]:
+        """Return what a copy consists of: it reads kept claims from its token."""
+        state = {name: getattr(self, name) for name in self.__slots__}
+        # They are facts of the cached token, which refers to its issuer and the keys.
+        state["_kept"] = None
+        return None, state
+
     @property
     def scopes(self) -> frozenset[str]:
         """The granted scopes, as the token says. `has_scope` knows what they imply as well.

@@ -88,7 +88,7 @@ class RequestChecks:
             possession,
             verified.answer,
             verified.effective_scopes,
-            verified.kept,
+            verified,
         )
         if profile.predicates:
             check_predicates(partial(claim_value, auth), profile)

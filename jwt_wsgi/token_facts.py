@@ -1,7 +1,6 @@
 """The facts of a token that stay true for its lifetime, judged alike for every kind of token."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from jwt_wsgi.jose.claim_lookup import ClaimName, granted_scopes
@@ -48,8 +47,7 @@ class TrustedIssuer(Protocol):
         """The endpoint that is asked as well, or None."""
 
 
-@dataclass(slots=True)
-class VerifiedToken:
+class VerifiedToken(KeptClaims):
     """The facts of a token that stay true as long as its issuer says the same.
 
     They are completed before the token is cached, and never changed afterwards.
@@ -60,26 +58,58 @@ class VerifiedToken:
         scopes: The granted scopes.
         effective_scopes: The scopes with all that they imply, and the same object as `scopes` where
             they imply no others.
+        confirmation: The keys that the token is bound to, or None.
+
+    Attributes:
+        issuer: As the argument.
+        scopes: As the argument.
+        effective_scopes: As the argument.
+        confirmation: As the argument.
         valid_from: The time from which nothing about the token's times can be wrong, in seconds
             since the epoch.
         valid_until: The time until which nothing can be.
-        confirmation: The keys that the token is bound to, or None.
         keys: The key set that the facts of a JWT belong to. It is None where the key set changed
             during verification: the token is then good for this request, and is not cached.
         answer: What the endpoint said about a token that was introspected, and None for a JWT.
-        kept: The claims that rules and predicates read, or None.
     """
 
-    issuer: TrustedIssuer
-    dates: Dates
-    scopes: frozenset[str]
-    effective_scopes: frozenset[str]
-    valid_from: float
-    valid_until: float
-    confirmation: Confirmation | None
-    keys: KeySet | None = None
-    answer: bytes | None = None
-    kept: KeptClaims | None = None
+    __slots__ = (
+        "_exp",
+        "_iat",
+        "_nbf",
+        "answer",
+        "confirmation",
+        "effective_scopes",
+        "issuer",
+        "keys",
+        "scopes",
+        "valid_from",
+        "valid_until",
+    )
+
+    def __init__(
+        self,
+        issuer: TrustedIssuer,
+        dates: Dates,
+        scopes: frozenset[str],
+        effective_scopes: frozenset[str],
+        confirmation: Confirmation | None,
+    ) -> None:
+        super().__init__()
+        self.issuer = issuer
+        # Not the tuple of the three: it would be one more object for each cached token.
+        self._exp, self._nbf, self._iat = dates
+        self.scopes = scopes
+        self.effective_scopes = effective_scopes
+        self.confirmation = confirmation
+        self.valid_from, self.valid_until = validity_window(dates, issuer.profile)
+        self.keys: KeySet | None = None
+        self.answer: bytes | None = None
+
+    @property
+    def dates(self) -> Dates:
+        """The times of the token."""
+        return Dates(self._exp, self._nbf, self._iat)
 
     def share_scopes(self, share: Callable[[frozenset[str]], frozenset[str]]) -> None:
         """Take the sets of scopes that other cached tokens have as well.
@@ -97,13 +127,7 @@ class VerifiedToken:
     @property
     def shared_sets(self) -> tuple[frozenset[str], ...]:
         """The sets of strings that other cached tokens may have as well."""
-        kept_sets = () if self.kept is None else self.kept.sets
-        return (self.scopes, self.effective_scopes, *kept_sets)
-
-    @property
-    def kept_bytes(self) -> int:
-        """The bytes of the kept claims, without their sets."""
-        return 0 if self.kept is None else self.kept.size
+        return (self.scopes, self.effective_scopes, *self.kept_sets)
 
 
 def judge_claims(claims: Mapping[str, Any], issuer: TrustedIssuer) -> VerifiedToken:
@@ -121,9 +145,6 @@ def judge_claims(claims: Mapping[str, Any], issuer: TrustedIssuer) -> VerifiedTo
     check_audience(claims, issuer.profile)
     dates = check_claims(claims, issuer.profile)
     confirmation = read_confirmation(claims)
-    valid_from, valid_until = validity_window(dates, issuer.profile)
     scopes = granted_scopes(claims, issuer.scope_claim)
     effective_scopes = issuer.scope_hierarchy.effective_scopes(scopes)
-    return VerifiedToken(
-        issuer, dates, scopes, effective_scopes, valid_from, valid_until, confirmation
-    )
+    return VerifiedToken(issuer, dates, scopes, effective_scopes, confirmation)

@@ -268,7 +268,7 @@ class Verifier:
             return
         if self._issuers.resolvers:
             self.keep_claims(verified.issuer.profile.claim_reads)
-        verified.kept = self._plan.keep(claims, self._cache.shared)
+        verified.keep(self._plan, claims, self._cache.shared)
 
     def _remember(self, token: str, verified: VerifiedToken) -> None:
         if verified.keys is None:

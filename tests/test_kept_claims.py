@@ -35,7 +35,17 @@ def same_set(strings: frozenset[str]) -> frozenset[str]:
 
 
 def keep(claims: dict[str, Any], *reads: ClaimRead, max_bytes: int = MIB) -> KeptClaims:
-    return KeepingPlan(reads, max_bytes).keep(claims, same_set)
+    return kept_by(KeepingPlan(reads, max_bytes), claims)
+
+
+def kept_by(
+    plan: KeepingPlan,
+    claims: dict[str, Any],
+    share: Callable[[frozenset[str]], frozenset[str]] = same_set,
+) -> KeptClaims:
+    kept = KeptClaims()
+    kept.keep(plan, claims, share)
+    return kept
 
 
 def kept_value(value: Any) -> Any:
@@ -154,7 +164,7 @@ def test_a_plan_is_extended_by_what_it_lacks_and_has_each_read_once() -> None:
 
 def test_an_extended_plan_reads_nothing_in_what_was_kept_before() -> None:
     plan = KeepingPlan([ClaimRead("x")], MIB)
-    kept = plan.keep({"x": "a", "y": "b"}, same_set)
+    kept = kept_by(plan, {"x": "a", "y": "b"})
     plan.extended([ClaimRead("y")])
     assert kept.value("y") is NOT_KEPT
 
@@ -201,15 +211,15 @@ def test_the_bound_is_that_of_all_claims_together() -> None:
     claims = {f"c{number}": "x" * 1000 for number in range(8)}
     kept = keep(claims, *map(ClaimRead, claims), max_bytes=4000)
     assert [kept.value(name) is NOT_KEPT for name in claims] == [False] * 3 + [True] * 5
-    assert kept.size <= 4000
+    assert kept.kept_bytes <= 4000
 
 
 @pytest.mark.parametrize("as_members", [False, True], ids=["a list", "a set"])
 def test_no_bound_is_larger_than_the_greatest(as_members: bool) -> None:
     claims = {"x": [f"permission:{number}" for number in range(10_000)]}
     kept = keep(claims, ClaimRead("x", as_members), max_bytes=2**30)
-    assert (kept.value("x"), kept.members("x"), kept.sets) == (NOT_KEPT, NOT_KEPT, ())
-    assert kept.size < 1000 < MAX_KEPT_BYTES
+    assert (kept.value("x"), kept.members("x"), kept.kept_sets) == (NOT_KEPT, NOT_KEPT, ())
+    assert kept.kept_bytes < 1000 < MAX_KEPT_BYTES
 
 
 def permissions(number: int, count: int) -> list[str]:
@@ -238,8 +248,8 @@ def test_kept_claims_are_counted_as_what_they_take(made: str, as_members: bool) 
     try:
         before = tracemalloc.get_traced_memory()[0]
         for number in range(200):
-            kept = plan.keep({"x": make(number)}, cache.shared)
-            cache.put(f"{number:0800}", kept, kept.sets, kept.size)
+            kept = kept_by(plan, {"x": make(number)}, cache.shared)
+            cache.put(f"{number:0800}", kept, kept.kept_sets, kept.kept_bytes)
         taken = tracemalloc.get_traced_memory()[0] - before
     finally:
         tracemalloc.stop()
@@ -250,8 +260,8 @@ def test_equal_sets_of_cached_tokens_are_one_object_counted_once() -> None:
     plan = KeepingPlan([ClaimRead("x", as_members=True)], MIB)
     cache: TokenCache[KeptClaims] = TokenCache(1000, 64 * MIB)
     for number in range(100):
-        kept = plan.keep({"x": permissions(0, 500)}, cache.shared)
-        cache.put(f"t{number}", kept, kept.sets, kept.size)
+        kept = kept_by(plan, {"x": permissions(0, 500)}, cache.shared)
+        cache.put(f"t{number}", kept, kept.kept_sets, kept.kept_bytes)
     entries = [cache.get(f"t{number}") for number in range(100)]
     assert len({id(entry.members("x")) for entry in entries if entry is not None}) == 1
     assert cache._young.size < 3 * sys.getsizeof(frozenset(permissions(0, 500))) + 100 * 800

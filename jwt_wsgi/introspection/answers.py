@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from jwt_wsgi.cache import TokenCache
 from jwt_wsgi.introspection.judgement import Answer, Refusal
-from jwt_wsgi.jose.kept_claims import MAX_KEPT_BYTES, ClaimRead, KeepingPlan, KeptClaims
+from jwt_wsgi.jose.kept_claims import MAX_KEPT_BYTES, ClaimRead, KeepingPlan
 from jwt_wsgi.token_facts import VerifiedToken
 
 #: Bytes that the answers about active tokens take at most.
@@ -68,13 +68,14 @@ class AnswerCache:
         """
         self._plan = self._plan.extended(reads)
 
-    def keep(self, claims: Mapping[str, Any]) -> KeptClaims:
-        """Return the claims of a token that are kept as long as its answer is cached.
+    def keep(self, verified: VerifiedToken, claims: Mapping[str, Any]) -> None:
+        """Keep the claims of a token that are read as long as its answer is cached.
 
         Args:
+            verified: The facts of the token.
             claims: The members of the answer.
         """
-        return self._plan.keep(claims, self._active.shared)
+        verified.keep(self._plan, claims, self._active.shared)
 
     def is_known(self, digest: str) -> bool:
         """Return True if the token was active before, as far as the cache reaches."""

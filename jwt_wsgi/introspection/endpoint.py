@@ -56,7 +56,7 @@ class Endpoint:
         send: The HTTP client.
         issuer: The issuer that has the endpoint, and what it demands of its tokens.
         max_bytes: The largest answer that is accepted, in bytes.
-        keep: Returns the claims of an answer that are kept as long as it is cached.
+        keep: Keeps the claims of an answer that are read as long as it is cached.
     """
 
     def __init__(

@@ -7,7 +7,6 @@ from jwt_wsgi.bindings import DPOP, DPOP_SCHEME
 from jwt_wsgi.errors import InvalidToken
 from jwt_wsgi.jose.claim_lookup import ABSENT
 from jwt_wsgi.jose.claims import TokenProfile, check_times, media_type
-from jwt_wsgi.jose.kept_claims import KeptClaims
 from jwt_wsgi.jose.strict_json import read_document
 from jwt_wsgi.possession.confirmation import scheme_of
 from jwt_wsgi.token_facts import TrustedIssuer, VerifiedToken, judge_claims
@@ -50,8 +49,8 @@ class Refusal(NamedTuple):
         return error
 
 
-#: Returns the claims of a token that are kept as long as its answer is cached.
-Keep = Callable[[Mapping[str, Any]], KeptClaims]
+#: Keeps the claims of a token that are read as long as its answer is cached.
+Keep = Callable[[VerifiedToken, Mapping[str, Any]], None]
 
 #: What an endpoint said about a token, judged.
 Answer = VerifiedToken | Refusal
@@ -73,7 +72,7 @@ def judge(document: bytes, issuer: TrustedIssuer, now: float, keep: Keep | None 
         document: The body of the response.
         issuer: The issuer that was asked.
         now: The time in seconds since the epoch.
-        keep: Returns the claims that are kept; None keeps none.
+        keep: Keeps the claims that are read; None keeps none.
 
     Raises:
         ValueError: It is not an answer: not strict JSON, or without `active` as a boolean.
@@ -92,7 +91,7 @@ def judge(document: bytes, issuer: TrustedIssuer, now: float, keep: Keep | None 
         return Refusal(error.reason, True, error.expected, _cut(error.found), scheme)
     verified.answer = document
     if keep is not None:
-        verified.kept = keep(members)
+        keep(verified, members)
     return verified
 
 

@@ -41,10 +41,6 @@ class _Absent:
     def __repr__(self) -> str:
         return "absent"
 
-    def __reduce__(self) -> str:
-        # A copy of an `Auth` must find the one object that every comparison knows.
-        return "ABSENT"
-
 
 #: The result of `lookup` for a claim that is absent; None is the value of a claim.
 ABSENT = _Absent()

@@ -16,7 +16,7 @@ MAX_READS: Final = 32
 #: The most bytes that the kept claims of a token take.
 MAX_KEPT_BYTES: Final = 2**17
 
-#: Bytes of a `KeptClaims` with its two tuples, and of one value's place in a tuple.
+#: Bytes of the two tuples of a `KeptClaims`, and of one value's place in a tuple.
 _OBJECT_BYTES: Final = 184
 _SLOT_BYTES: Final = 8
 
@@ -83,32 +83,58 @@ def members_of(value: Any) -> frozenset[str] | list[Any] | None:
 
 
 class KeptClaims:
-    """Some claims of one token, which nobody can change.
-
-    Args:
-        plan: What is kept of every token.
-        values: The kept values, each at the position that the plan has for its read.
-        sets: The kept sets of strings, which cached tokens share.
-        size: Bytes of everything but the sets.
+    """Some claims of one token, which nobody can change. At first there are none.
 
     Attributes:
-        sets: The kept sets of strings, which cached tokens share.
-        size: Bytes of everything but the sets.
+        kept_sets: The kept sets of strings, which cached tokens share.
+        kept_bytes: Bytes of everything but the sets.
     """
 
-    __slots__ = ("_plan", "_values", "sets", "size")
+    # The facts of a cached token are a class of this kind, not an object beside it: each object
+    # of a cached token costs the garbage collector time as long as it lives.
+    __slots__ = ("_plan", "_values", "kept_bytes", "kept_sets")
 
-    def __init__(
-        self,
-        plan: "KeepingPlan",
-        values: tuple[Any, ...],
-        sets: tuple[frozenset[str], ...],
-        size: int,
-    ) -> None:
+    def __init__(self) -> None:
+        self._plan = _KEEP_NOTHING
+        self._values: tuple[Any, ...] = ()
+        self.kept_sets: tuple[frozenset[str], ...] = ()
+        self.kept_bytes = 0
+
+    def keep(self, plan: "KeepingPlan", claims: Mapping[str, Any], share: Share) -> None:
+        """Keep the claims that a plan names.
+
+        Args:
+            plan: What is kept of every token.
+            claims: The claims, as parsed.
+            share: Returns the object that cached tokens with a set of strings share.
+        """
+        values: list[Any] = []
+        sets: list[frozenset[str]] = []
+        size = _OBJECT_BYTES + _SLOT_BYTES * len(plan.reads)
+        room = plan.max_bytes - size
+        for name, as_members in plan.reads:
+            value = lookup(claims, name)
+            if as_members:
+                value = members_of(value)
+            elif type(value) in _CONTAINERS:
+                value = _frozen(value)
+            cost = getsizeof(value)
+            if type(value) in _COLLECTIONS:
+                cost += sum(map(getsizeof, value))
+            if type(value) is list or cost > room:
+                values.append(NOT_KEPT)
+                continue
+            room -= cost
+            if type(value) is frozenset:
+                value = share(value)
+                sets.append(value)
+            else:
+                size += cost
+            values.append(value)
         self._plan = plan
-        self._values = values
-        self.sets = sets
-        self.size = size
+        self._values = tuple(values)
+        self.kept_sets = tuple(sets)
+        self.kept_bytes = size
 
     def value(self, name: ClaimName) -> Any:
         """Return a claim's value, which may be `ABSENT`, or `NOT_KEPT`. A list is a new one."""
@@ -136,14 +162,15 @@ class KeepingPlan:
 
     Attributes:
         reads: The reads that are kept.
+        max_bytes: The most bytes that the kept claims of a token take.
         value_positions: The positions of the reads of values, by the claim's name.
         member_positions: The positions of the reads of members, by the claim's name.
     """
 
-    __slots__ = ("_max_bytes", "member_positions", "reads", "value_positions")
+    __slots__ = ("max_bytes", "member_positions", "reads", "value_positions")
 
     def __init__(self, reads: Iterable[ClaimRead], max_bytes: int) -> None:
-        self._max_bytes = min(max_bytes, MAX_KEPT_BYTES)
+        self.max_bytes = min(max_bytes, MAX_KEPT_BYTES)
         self.reads = tuple(dict.fromkeys(reads))[:MAX_READS]
         self.value_positions = _positions(self.reads, as_members=False)
         self.member_positions = _positions(self.reads, as_members=True)
@@ -153,39 +180,7 @@ class KeepingPlan:
         more = [read for read in reads if read not in self.reads]
         if not more or len(self.reads) >= MAX_READS:
             return self
-        return KeepingPlan((*self.reads, *more), self._max_bytes)
-
-    def keep(self, claims: Mapping[str, Any], share: Share) -> KeptClaims:
-        """Return the claims of a token that are kept.
-
-        Args:
-            claims: The claims, as parsed.
-            share: Returns the object that cached tokens with a set of strings share.
-        """
-        values: list[Any] = []
-        sets: list[frozenset[str]] = []
-        size = _OBJECT_BYTES + _SLOT_BYTES * len(self.reads)
-        room = self._max_bytes - size
-        for name, as_members in self.reads:
-            value = lookup(claims, name)
-            if as_members:
-                value = members_of(value)
-            elif type(value) in _CONTAINERS:
-                value = _frozen(value)
-            cost = getsizeof(value)
-            if type(value) in _COLLECTIONS:
-                cost += sum(map(getsizeof, value))
-            if type(value) is list or cost > room:
-                values.append(NOT_KEPT)
-                continue
-            room -= cost
-            if type(value) is frozenset:
-                value = share(value)
-                sets.append(value)
-            else:
-                size += cost
-            values.append(value)
-        return KeptClaims(self, tuple(values), tuple(sets), size)
+        return KeepingPlan((*self.reads, *more), self.max_bytes)
 
 
 def _positions(reads: tuple[ClaimRead, ...], *, as_members: bool) -> dict[ClaimName, int]:
@@ -199,3 +194,6 @@ def _frozen(value: list[Any] | dict[str, Any]) -> tuple[Any, ...] | NotKept:
     if type(value) is list and _SCALARS.issuperset(map(type, value)):
         return tuple(value)
     return NOT_KEPT
+
+
+_KEEP_NOTHING: Final = KeepingPlan((), 0)
