@@ -223,12 +223,12 @@ def test_the_threads_of_a_forked_process_take_turns(monkeypatch: pytest.MonkeyPa
 
     def put_late() -> None:
         is_late.value = True
-        cache.put("late", "late", frozenset())
+        cache.put("late", "late", [frozenset()])
 
     with ThreadPoolExecutor(2) as pool:
         second = pool.submit(put_late)
         assert late.wait(60)
-        first = pool.submit(cache.put, "first", "first", scopes)
+        first = pool.submit(cache.put, "first", "first", [scopes])
         assert scopes.entered.wait(60)
         # It cannot end while the other is in the middle, however long one waits.
         with pytest.raises(TimeoutError):
