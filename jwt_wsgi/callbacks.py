@@ -11,7 +11,7 @@ from logging import Logger
 from typing import Any
 
 #: The types of most results, none of which is awaitable or a generator.
-_PLAIN_TYPES = frozenset({tuple, frozenset, str, int, float, list, set, dict})
+_PLAIN_TYPES = frozenset({type(None), bool, tuple, frozenset, str, int, float, list, set, dict})
 
 
 class CallbackFailed(Exception):
@@ -72,7 +72,7 @@ def call(
     """
     try:
         result = callback(*arguments)
-        if result is not None and type(result) is not bool:
+        if type(result) not in _PLAIN_TYPES:
             refuse_deferred(result)
     except Exception as error:  # noqa: BLE001 (a user's callback may raise anything)
         raise _log_failure(error, name, consequence, logger) from None
@@ -146,6 +146,36 @@ def or_false(
             raise
 
     return is_true
+
+
+def or_nothing(
+    callback: Callable[..., Any], *, name: str, consequence: str, logger: Logger
+) -> Callable[[object], object]:
+    """Return a function that calls a user's callback, as `call` does, and returns () if it fails.
+
+    The layers call it for every refusal, so it is made once.
+
+    Args:
+        callback: The user's function of one argument.
+        name: The callback's name in the log.
+        consequence: What happens if it fails, for the log.
+        logger: Where a failure is logged, at ERROR.
+    """
+
+    def result_of(argument: object) -> object:
+        try:
+            result: object = callback(argument)
+            if type(result) not in _PLAIN_TYPES:
+                refuse_deferred(result)
+        except Exception as error:  # noqa: BLE001 (a user's callback may raise anything)
+            _log_failure(error, name, consequence, logger)
+            return ()
+        except BaseException as error:
+            logger.error("%s raised %s, which is raised again", name, type(error).__name__)
+            raise
+        return result
+
+    return result_of
 
 
 def _log_failure(error: Exception, name: str, consequence: str, logger: Logger) -> CallbackFailed:

@@ -86,8 +86,7 @@ class AuthError(Exception):
         default_reason: The reason where none is passed.
         demand: The keys whose possession the rule or the issuer demands, as alternatives. The
             challenge offers the schemes that satisfy it.
-        token_scheme: The scheme under which the token must be sent, as its verified claim `cnf`
-            tells; None where that is unknown.
+        token_scheme: The scheme that the token's verified `cnf` demands; None if it is unknown.
         is_introspected: True if an introspection endpoint is asked about such a token, which then
             need not be a JWT.
 
@@ -112,14 +111,15 @@ class AuthError(Exception):
         expected: object = None,
         found: object = None,
     ) -> None:
-        self.reason = reason or self.default_reason
-        if self.reason not in REASONS:
+        reason = reason or self.default_reason
+        if reason not in REASONS:
             raise ValueError(
                 f"{reason!r} is not a reason; the closed list is jwt_wsgi.errors.REASONS"
             )
-        super().__init__(self.reason)
+        self.args = (reason,)  # All that `Exception.__init__` does, which takes longer.
+        self.reason = reason
         self.scopes = tuple(scopes)
-        self.description = description or REASONS[self.reason]
+        self.description = description or REASONS[reason]
         self.expected = expected
         self.found = found
 

@@ -1,4 +1,8 @@
-"""The checks of a token that are made for every request: their results may change at any time."""
+"""The checks of a token that are made for every request: their results may change at any time.
+
+The times are one of them, too. The verifier checks them first, because a token that has expired
+needs nothing else.
+"""
 
 from collections.abc import Callable
 from functools import partial
@@ -7,7 +11,7 @@ from typing import Any
 from jwt_wsgi.auth import NO_POSSESSION, Auth, claim_value
 from jwt_wsgi.bindings import UNBOUND
 from jwt_wsgi.errors import AuthError
-from jwt_wsgi.jose.claims import check_predicates, check_times
+from jwt_wsgi.jose.claims import check_predicates
 from jwt_wsgi.jose.header_members import check_header_predicates
 from jwt_wsgi.possession.evidence import NO_EVIDENCE, Evidence
 from jwt_wsgi.possession.judgement import PossessionJudge
@@ -17,7 +21,7 @@ from jwt_wsgi.token_facts import VerifiedToken
 
 
 class RequestChecks:
-    """The checks of times, possession, predicates and revocation, in this order.
+    """The checks of possession, predicates and revocation, in this order.
 
     Args:
         judge: The judge of possession.
@@ -46,15 +50,19 @@ class RequestChecks:
         verified: VerifiedToken,
         claims: dict[str, Any] | None,
         evidence: Evidence,
+        now: float,
         clock: Callable[[], float],
     ) -> Auth:
         """Return what the token of a request says, after all checks. A proof is used up last.
+
+        The token is valid at `now`.
 
         Args:
             token: The token's text.
             verified: The facts of the token.
             claims: The claims, where they were parsed for this request.
             evidence: What the request brings along to prove the token's key.
+            now: The time of the request, in seconds since the epoch.
             clock: Returns the time in seconds since the epoch.
 
         Raises:
@@ -63,9 +71,6 @@ class RequestChecks:
         issuer = verified.issuer
         confirmation = verified.confirmation
         profile = issuer.profile
-        now = clock()
-        if not verified.valid_from <= now < verified.valid_until:
-            check_times(verified.dates, profile, now)
         possession = NO_POSSESSION
         used_proof = None
         if (

@@ -15,6 +15,7 @@ from jwt_wsgi.introspection.introspection import Introspection
 from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.issuer_registry import IssuerRegistry, Trusted
 from jwt_wsgi.jose.algorithms import FAPI2_ALGORITHMS
+from jwt_wsgi.jose.claims import check_times
 from jwt_wsgi.jose.compact import MAX_TOKEN_BYTES
 from jwt_wsgi.jose.kept_claims import ClaimRead, KeepingPlan, reads_of
 from jwt_wsgi.possession.dpop import DPoP
@@ -210,10 +211,14 @@ class Verifier:
             fresh = self._checks.verify(token)
             verified = fresh.verified
             claims = fresh.claims
-            # Before any callback can change the claims of this request.
-            self._keep(verified, claims)
         try:
-            auth = self._request_checks.judge(token, verified, claims, evidence, self.clock)
+            now = self.clock()
+            if not verified.valid_from <= now < verified.valid_until:
+                check_times(verified.dates, verified.issuer.profile, now)
+            if claims is not None:
+                # Before any callback can change the claims of this request.
+                self._keep(verified, claims)
+            auth = self._request_checks.judge(token, verified, claims, evidence, now, self.clock)
         except AuthError as refusal:
             add_demands(refusal, verified)
             raise

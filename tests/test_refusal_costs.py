@@ -6,6 +6,7 @@ Strangers cause refusals at will, so neither may grow with issuers, keys, audien
 
 from __future__ import annotations
 
+import gc
 import logging
 from typing import Any
 
@@ -88,23 +89,69 @@ def test_a_refusal_costs_the_same_with_much_configuration(
     assert len(counts) == len({level for level, _ in counts}), counts
 
 
+#: The reason of a refusal by what the request brings along, and the most calls.
+MOST_CALLS = {
+    "no token": ("missing_token", 49),
+    "malformed": ("token_malformed", 70),
+    "expired": ("token_expired", 175),
+    "forged": ("signature_invalid", 142),
+}
+
+
 @pytest.mark.counts_calls
-@pytest.mark.parametrize(
-    ("token", "most"), [("", 55), ("e30.e30", 106)], ids=["no token", "a malformed token"]
-)
-def test_what_anyone_can_send_is_refused_with_few_calls(
-    trusted: Issuer, token: str, most: int
-) -> None:
-    app = protect(_never_reached, issuer=trusted, rules={"/": scope("a")})
+@pytest.mark.parametrize("kind", MOST_CALLS)
+def test_what_anyone_can_send_is_refused_with_few_calls(local: LocalIssuer, kind: str) -> None:
+    reason, most = MOST_CALLS[kind]
+    app, token = _refused(local, kind)
+    assert f'"reason": "{reason}"' in _send(app, token).decode()
+    assert calls(lambda: _send(app, token)) <= most
+
+
+@pytest.mark.parametrize("kind", ["malformed", "expired", "forged"])
+def test_a_refusal_leaves_nothing_to_the_garbage_collector(local: LocalIssuer, kind: str) -> None:
+    app, token = _refused(local, kind)
+    for _ in range(2):
+        _send(app, token)
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(100):
+            _send(app, token)
+        # A cycle of one refusal alone has several objects.
+        assert gc.collect() < 100
+    finally:
+        gc.enable()
+
+
+def _refused(local: LocalIssuer, kind: str) -> tuple[Any, str | None]:
+    """Return a stack that has accepted a token, and the token that it must refuse."""
+    audience = "https://api.test"
+    issuer = Issuer(local.issuer, audience=audience, keys=StaticJWKS(local.jwks))
+    app = protect(_accepting, issuer=issuer, rules={"/": scope("a")})
+    good = local.token("a", aud=audience)
+    # Now the header of its issuer's tokens is cached.
+    assert _send(app, good) == b"accepted"
+    body, _, signature = good.rpartition(".")
+    token = {
+        "no token": None,
+        "malformed": body,
+        "expired": local.token("a", aud=audience, expires_in=-3600),
+        "forged": f"{body}.{signature[:40].swapcase()}{signature[40:]}",
+    }[kind]
+    return app, token
+
+
+def _send(app: Any, token: str | None) -> bytes:
+    """Send a request and return the body of the answer."""
     request = environ("/a")
-    if token:
+    if token is not None:
         request["HTTP_AUTHORIZATION"] = f"Bearer {token}"
+    return b"".join(app(request, lambda *_: None))
 
-    def send() -> None:
-        list(app(dict(request), lambda *_: None))
 
-    send()
-    assert calls(send) <= most
+def _accepting(_: object, start_response: Any) -> list[bytes]:
+    start_response("200 OK", [])
+    return [b"accepted"]
 
 
 def _never_reached(*_: object) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any
 from wsgiref.validate import validator
@@ -28,6 +29,8 @@ from jwt_wsgi import (
     TokenVerifier,
     respond,
 )
+from jwt_wsgi.auth import Auth, Credentials, Possession
+from jwt_wsgi.bindings import DPOP
 from jwt_wsgi.errors import REASONS
 from jwt_wsgi.middleware import responses
 from jwt_wsgi.middleware.challenges import (
@@ -229,9 +232,9 @@ def test_equal_answers_are_formatted_once_and_not_shared(monkeypatch: pytest.Mon
     monkeypatch.setattr(responses, "_MAX_ANSWERS", 2)
     real = responses._compose_answer
 
-    def counted(error: AuthError, challenges: list[str]) -> Any:
+    def counted(error: AuthError, *arguments: Any) -> Any:
         written.append(error)
-        return real(error, challenges)
+        return real(error, *arguments)
 
     monkeypatch.setattr(responses, "_compose_answer", counted)
 
@@ -247,11 +250,62 @@ def test_equal_answers_are_formatted_once_and_not_shared(monkeypatch: pytest.Mon
     first[1].append(("X-Of", "this request"))
     assert answered(InsufficientScope(scopes=["a"], found="another"))[1] == first[1][:-1]
     assert len(written) == 1
-    # Whatever the answer says makes another one; what is beyond the bound is written each time.
+    # Whatever the answer says makes another one. The cache is emptied before it exceeds its bound.
     assert answered(InsufficientScope(scopes=["b"]))[1] != first[1][:-1]
-    assert 'realm="other"' in str(answered(InsufficientScope(scopes=["a"]), "other"))
-    assert 'realm="other"' in str(answered(InsufficientScope(scopes=["a"]), "other"))
+    assert (len(written), len(responses._ANSWERS)) == (2, 2)
+    for _ in range(2):
+        assert 'realm="other"' in str(answered(InsufficientScope(scopes=["a"]), "other"))
+        assert (len(written), len(responses._ANSWERS)) == (3, 1)
+    assert answered(InsufficientScope(scopes=["a"]))[1] == first[1][:-1]
     assert (len(written), len(responses._ANSWERS)) == (4, 2)
+
+
+BEARER_CREDENTIALS = Credentials("Bearer", "x")
+BOUND_AUTH = Auth("x", "https://issuer.test/", claims={}, possession=Possession(frozenset({DPOP})))
+DEMANDS_DPOP = frozenset({frozenset({DPOP})})
+
+#: What two refusals differ in: the changes of the error, of the options, and of the environ.
+DIFFERENCES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
+    "the keys that the rule demands": ({"demand": DEMANDS_DPOP}, {}, {}),
+    "the scheme of the token": ({"token_scheme": "DPoP"}, {}, {}),
+    "the scheme of the auth": ({}, {}, {"jwt_wsgi.auth": BOUND_AUTH}),
+    "the scheme of the request": ({}, {}, {"jwt_wsgi.credentials": BEARER_CREDENTIALS}),
+    "the reason": ({"reason": "token_not_yet_valid"}, {}, {}),
+    "the status": ({"status": 403}, {}, {}),
+    "the code": ({"code": "invalid_request"}, {}, {}),
+    "the realm": ({}, {"realm": "other"}, {}),
+    "the realm of the environ": ({}, {}, {"jwt_wsgi.realm": "other"}),
+    "the keys that the stack checks": ({}, {"bindings": frozenset()}, {}),
+    "the keys that the stack demands": ({}, {"demand": DEMANDS_DPOP}, {}),
+    "the algorithms of proofs": ({}, {"proof_algorithms": ("EdDSA",)}, {}),
+    "the URL of the metadata": ({}, {"metadata_url": "https://api.test/m"}, {}),
+}
+
+
+def refused_with(
+    error_changes: dict[str, Any], options_changes: dict[str, Any], environ: dict[str, Any]
+) -> tuple[str, list[tuple[str, str]], bytes]:
+    """Return the answer of a stack that checks DPoP proofs to a token that has expired."""
+    error = InvalidToken("token_expired")
+    for name, value in error_changes.items():
+        setattr(error, name, value)
+    checks_dpop = ChallengeOptions(bindings=frozenset({DPOP}), proof_algorithms=("ES256",))
+    options = dataclasses.replace(checks_dpop, **options_changes)
+    response = answer(error, **{"jwt_wsgi.challenge": options, **environ})
+    return response.status, list(response.headers.items()), response.body
+
+
+@pytest.mark.parametrize("changes", DIFFERENCES.values(), ids=DIFFERENCES)
+def test_refusals_share_no_answer_where_anything_differs(
+    changes: tuple[dict[str, Any], dict[str, Any], dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(responses, "_ANSWERS", {})
+    right = refused_with(*changes)
+    responses._ANSWERS.clear()
+    usual = refused_with({}, {}, {})
+    assert right != usual
+    assert refused_with(*changes) == right
+    assert refused_with({}, {}, {}) == usual
 
 
 @pytest.mark.parametrize(

@@ -238,6 +238,17 @@ def test_an_issuer_demands_bound_tokens_under_every_rule(rule: str, stack: str) 
     check_all(protected, RULES[rule], constrained, reports)
 
 
+@pytest.mark.parametrize("rule", ISSUER_RULES)
+def test_the_default_of_a_policy_is_answered_as_a_rule_is(rule: str) -> None:
+    reports = Reports()
+    policy = Policy({"/other": AUTHENTICATED}, default=requirement(RULES[rule]))
+    stack = STACKS["both"]
+    protected = protect(
+        app, issuer=issuer_of(stack), rules=policy, on_decision=reports, **possession_of(stack)
+    )
+    check_all(protected, RULES[rule], stack, reports)
+
+
 @pytest.mark.parametrize("stack", STACKS)
 @pytest.mark.parametrize("rule", ISSUER_RULES)
 def test_accepting_unproven_bindings_waives_only_what_the_stack_cannot_check(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -21,6 +22,8 @@ from jwt_wsgi import (
     Verifier,
     get_auth,
 )
+from jwt_wsgi.bindings import UNBOUND
+from jwt_wsgi.middleware.demands import demanded_possession, demanded_scopes
 from jwt_wsgi.testing import LocalIssuer
 
 
@@ -277,3 +280,33 @@ def test_a_challenge_omits_what_a_callback_does_not_say_in_a_list(demanded: Any)
     assert status == "401 Unauthorized"
     challenge = dict(headers)["WWW-Authenticate"]
     assert ('scope="read"' in challenge) is isinstance(demanded, list)
+
+
+BOTH_KEYS = frozenset({"dpop", "mtls"})
+
+#: What a callback returns, and the scopes and the keys that are taken from it.
+DEMANDED: dict[str, tuple[Callable[[], Any], tuple[str, ...], frozenset[frozenset[str]]]] = {
+    "a tuple": (lambda: ("b", "a"), ("b", "a"), UNBOUND),
+    "a tuple with another member": (lambda: ("a", 7, "b"), ("a", "b"), UNBOUND),
+    "a list": (lambda: ["a", None], ("a",), UNBOUND),
+    "a set of sets": (lambda: frozenset({BOTH_KEYS}), (), frozenset({BOTH_KEYS})),
+    "a list of sets": (lambda: [BOTH_KEYS, "a"], ("a",), frozenset({BOTH_KEYS})),
+    "nothing": (tuple, (), UNBOUND),
+    "one text": (lambda: "read", (), UNBOUND),
+    "None": (lambda: None, (), UNBOUND),
+    "a generator": (lambda: (name for name in ("a", "b")), (), UNBOUND),
+    "an error": (lambda: 1 / 0, (), UNBOUND),
+}
+
+
+@pytest.mark.parametrize("row", DEMANDED.values(), ids=DEMANDED)
+def test_a_rule_demands_what_the_callback_says_of_the_right_type(
+    row: tuple[Callable[[], Any], tuple[str, ...], frozenset[frozenset[str]]],
+) -> None:
+    returns, scopes, keys = row
+    scopes_of = demanded_scopes(lambda environ: returns())
+    keys_of = demanded_possession(lambda environ: returns())
+    assert scopes_of is not None
+    assert keys_of is not None
+    assert scopes_of({}) == scopes
+    assert keys_of({}) == keys

@@ -98,10 +98,11 @@ def parse(
         InvalidToken: `token` is not exactly one compact JWS, or its header is unsupported.
     """
     check_text(token, max_bytes)
-    signing_input, _, signature = token.rpartition(".")
+    signing_input, last_dot, signature = token.rpartition(".")
     protected, dot, payload = signing_input.partition(".")
     if not protected or not dot or not signature or "." in payload:
-        segments = token.count(".") + 1
+        # Only the middle is searched for more dots; it is empty where a part is missing.
+        segments = payload.count(".") + len(dot) + len(last_dot) + 1
         raise InvalidToken("token_malformed", expected="three segments", found=segments)
     decode: Callable[[str], bytes] = encoding.decode
     if accept_padding and "=" in token:

@@ -20,6 +20,7 @@ ACCEPTED_SCHEMES: Mapping[bool, Mapping[str, str]] = {
 }
 # How nearly every header with a token begins.
 _USUAL_START = f"{BEARER_SCHEME} "
+_USUAL_LENGTH = len(_USUAL_START)
 _BEARER_AFTER_COMMA = re.compile(r",[ \t]*bearer(?:[ \t]|$)", re.IGNORECASE)
 
 
@@ -53,7 +54,7 @@ def parse_authorization(
         return None
     if header.startswith(_USUAL_START):
         # A short cut for most requests; what follows comes to the same result.
-        token = header[len(_USUAL_START) :]
+        token = header[_USUAL_LENGTH:]
         if is_known(token) or _is_one_token(token):
             return Credentials(BEARER_SCHEME, token)
     value = header.strip(" \t")

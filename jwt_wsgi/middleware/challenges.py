@@ -121,7 +121,10 @@ def options_of(environ: Mapping[str, Any]) -> ChallengeOptions:
     url = environ.get(METADATA_KEY)
     if url is not None:
         options = options.with_metadata(url)
-    return options.with_realm(environ.get(REALM_KEY, options.realm))
+    realm = environ.get(REALM_KEY, options.realm)
+    if realm == options.realm:
+        return options
+    return options.with_realm(realm)
 
 
 def validate_realm(realm: str) -> str:
@@ -161,12 +164,28 @@ def schemes_for(
     """
     if not has_challenge(error):
         return (), None
-    credentials = environ.get(CREDENTIALS_KEY)
-    used = credentials.scheme if isinstance(credentials, Credentials) else None
+    used = used_scheme(environ)
     if error.status == 403:
         return (used or BEARER_SCHEME,), used
-    token_scheme = error.token_scheme or _proven_scheme(environ.get(AUTH_KEY))
-    return options.offered_schemes(error, token_scheme), used
+    return options.offered_schemes(error, demanded_scheme(error, environ)), used
+
+
+def used_scheme(environ: Mapping[str, Any]) -> str | None:
+    """Return the scheme of the request's credentials, or None if it has none."""
+    credentials = environ.get(CREDENTIALS_KEY)
+    return credentials.scheme if isinstance(credentials, Credentials) else None
+
+
+def demanded_scheme(error: AuthError, environ: Mapping[str, Any]) -> str | None:
+    """Return the scheme under which the request's token must be sent, or None if it is unknown.
+
+    Args:
+        error: The refusal.
+        environ: The environ of the request.
+    """
+    if error.token_scheme is None and AUTH_KEY in environ:
+        return _proven_scheme(environ[AUTH_KEY])
+    return error.token_scheme
 
 
 def compose_challenges(

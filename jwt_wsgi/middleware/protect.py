@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from wsgiref.types import WSGIApplication
 
 from jwt_wsgi.auth import Auth
-from jwt_wsgi.bindings import DPOP
+from jwt_wsgi.bindings import DPOP, UNBOUND
 from jwt_wsgi.client_certificates import ClientCertificate
 from jwt_wsgi.issuer import Issuer
 from jwt_wsgi.issuer_registry import Trusted
@@ -16,6 +16,7 @@ from jwt_wsgi.middleware.responses import OnError
 from jwt_wsgi.middleware.verification import TokenVerifier
 from jwt_wsgi.middleware.verifier_options import ready_verifier
 from jwt_wsgi.policy.policy import Policy, Rules
+from jwt_wsgi.policy.reporting import ReportOnly
 from jwt_wsgi.possession.dpop import DPoP
 from jwt_wsgi.resource.protected_resource import ProtectedResource
 from jwt_wsgi.revocation_callback import IsRevoked
@@ -122,9 +123,9 @@ def protect(
         verifier,
         allow_anonymous=True,
         exempt=policy.is_public if policy.has_public else None,
-        report_only=policy.reports_only,
+        report_only=policy.reports_only if _may_report_only(policy) else None,
         scopes_asked=policy.scopes_asked,
-        possession_asked=policy.possession_asked,
+        possession_asked=policy.possession_asked if _may_demand_key(policy) else None,
         client_certificate=client_certificate,
         remote_user=remote_user,
         realm=realm,
@@ -143,6 +144,20 @@ def protect(
     return ResourceMetadata(
         extractor, resource, policy=policy, issuers=verifier, client_certificate=client_certificate
     )
+
+
+def _may_report_only(policy: Policy) -> bool:
+    """Return False if the policy reports bad tokens on no path, so that it need not be asked."""
+    if policy.report_only:
+        return True
+    requirements = (policy.default, *(rule.requirement for rule in policy.rules))
+    return any(isinstance(requirement, ReportOnly) for requirement in requirements)
+
+
+def _may_demand_key(policy: Policy) -> bool:
+    """Return False if no rule demands possession of a key, so that the policy need not be asked."""
+    requirements = (policy.default, *(rule.requirement for rule in policy.rules))
+    return any(requirement.demand != UNBOUND for requirement in requirements)
 
 
 def _check_reads_header(extractor: TokenExtractor) -> None:

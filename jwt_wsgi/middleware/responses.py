@@ -15,8 +15,10 @@ from jwt_wsgi.errors import AuthError, InsufficientAuthentication, TemporarilyUn
 from jwt_wsgi.middleware.challenges import (
     ChallengeOptions,
     compose_challenges,
+    demanded_scheme,
     options_of,
     schemes_for,
+    used_scheme,
 )
 
 logger = logging.getLogger("jwt_wsgi.decision")
@@ -32,10 +34,11 @@ class _Answer(NamedTuple):
     status: str
     headers: tuple[_Header, ...]
     body: bytes
+    offers_dpop: bool
 
 
-# Reasons are few, and so are the scopes of a policy. What an application invents beyond this
-# number is answered, and not cached.
+# Reasons are few, and so are the scopes of a policy. An application may invent others, so the cache
+# is emptied when it is full.
 _ANSWERS: dict[Hashable, _Answer] = {}
 _MAX_ANSWERS = 256
 
@@ -57,10 +60,9 @@ def _send(
     error: AuthError, environ: WSGIEnvironment, start_response: StartResponse
 ) -> Iterable[bytes]:
     options = options_of(environ)
-    offered, used = schemes_for(error, environ, options)
-    answer = _answer(error, offered, used, options)
+    answer = _answer(error, environ, options)
     headers = list(answer.headers)
-    if DPOP_SCHEME in offered and options.nonces is not None:
+    if answer.offers_dpop and options.nonces is not None:
         headers.append(("DPoP-Nonce", options.nonces.issue(options.clock())))
     if isinstance(error, TemporarilyUnavailable):
         headers.append(("Retry-After", str(max(1, math.ceil(error.retry_after)))))
@@ -70,29 +72,40 @@ def _send(
     return [answer.body]
 
 
-def _answer(
-    error: AuthError, offered: tuple[str, ...], used: str | None, options: ChallengeOptions
-) -> _Answer:
+def _answer(error: AuthError, environ: WSGIEnvironment, options: ChallengeOptions) -> _Answer:
     """Return status, headers and body, which all refusals with the same content share."""
-    ingredients = (options.realm, options.proof_algorithms, options.metadata_url)
-    content = (*_content(error), offered, used, *ingredients)
+    # All of the error, the request and the stack that the answer depends on.
+    content: tuple[Any, ...] = (
+        error.status,
+        error.code,
+        error.reason,
+        error.description,
+        error.scopes,
+        error.demand,
+        demanded_scheme(error, environ),
+        used_scheme(environ),
+        options.realm,
+        options.bindings,
+        options.demand,
+        options.proof_algorithms,
+        options.metadata_url,
+    )
+    if isinstance(error, InsufficientAuthentication):
+        content = (*content, error.acr_values, error.max_age)
     answer = _ANSWERS.get(content)
     if answer is None:
-        answer = _compose_answer(error, compose_challenges(error, offered, used, options))
-        if len(_ANSWERS) < _MAX_ANSWERS:
-            _ANSWERS[content] = answer
+        answer = _compose_answer(error, environ, options)
+        if len(_ANSWERS) >= _MAX_ANSWERS:
+            _ANSWERS.clear()
+        _ANSWERS[content] = answer
     return answer
 
 
-def _content(error: AuthError) -> tuple[Any, ...]:
-    """Return everything of the error that its answer depends on."""
-    content = (type(error), error.status, error.code, error.reason, error.description, error.scopes)
-    if isinstance(error, InsufficientAuthentication):
-        return (*content, error.acr_values, error.max_age)
-    return content
-
-
-def _compose_answer(error: AuthError, challenges: list[str]) -> _Answer:
+def _compose_answer(
+    error: AuthError, environ: WSGIEnvironment, options: ChallengeOptions
+) -> _Answer:
+    offered, used = schemes_for(error, environ, options)
+    challenges = compose_challenges(error, offered, used, options)
     members = {"error_description": error.description, "reason": error.reason}
     if error.code is not None:
         members = {"error": error.code, **members}
@@ -105,7 +118,7 @@ def _compose_answer(error: AuthError, challenges: list[str]) -> _Answer:
     ]
     headers += [("WWW-Authenticate", challenge) for challenge in challenges]
     status = f"{error.status} {HTTPStatus(error.status).phrase}"
-    return _Answer(status, tuple(headers), body)
+    return _Answer(status, tuple(headers), body, offers_dpop=DPOP_SCHEME in offered)
 
 
 def refuse(

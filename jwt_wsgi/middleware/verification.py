@@ -13,11 +13,12 @@ from jwt_wsgi.auth import (
     CREDENTIALS_KEY,
     ELSEWHERE_KEY,
     METADATA_KEY,
+    OFFERED_KEY,
     REALM_KEY,
     Auth,
     Credentials,
 )
-from jwt_wsgi.bindings import BEARER_SCHEME, DPOP, DPOP_SCHEME, UNBOUND, Alternatives, require_both
+from jwt_wsgi.bindings import BEARER_SCHEME, DPOP, DPOP_SCHEME, Alternatives, require_both
 from jwt_wsgi.callbacks import CallbackFailed, call, check_callables, or_false
 from jwt_wsgi.client_certificates import ClientCertificate
 from jwt_wsgi.errors import AuthError, MissingToken
@@ -26,6 +27,7 @@ from jwt_wsgi.jose.kept_claims import reads_of
 from jwt_wsgi.middleware.certificates import read_certificate
 from jwt_wsgi.middleware.challenges import ChallengeOptions, validate_realm
 from jwt_wsgi.middleware.decisions import Decision, OnDecision, add_offer, is_observed, report
+from jwt_wsgi.middleware.demands import demanded_possession, demanded_scopes
 from jwt_wsgi.middleware.nonce_renewal import nonce_is_due, with_nonce
 from jwt_wsgi.middleware.responses import OnError, answer_auth_errors, refuse
 from jwt_wsgi.middleware.verifier_options import challenge_options, ready_verifier
@@ -118,8 +120,8 @@ class TokenVerifier:
         self._is_exempt = _predicate("exempt", exempt)
         self._is_report_only = _predicate("report_only", report_only)
         self._remote_user = remote_user
-        self._scopes_asked = scopes_asked
-        self._possession_asked = possession_asked
+        self._scopes_asked = demanded_scopes(scopes_asked)
+        self._possession_asked = demanded_possession(possession_asked)
         self.client_certificate = client_certificate
         self._realm = validate_realm(realm)
         self._options = challenge_options(self.verifier, realm)
@@ -140,13 +142,9 @@ class TokenVerifier:
             environ.pop("REMOTE_USER", None)
             environ.pop("AUTH_TYPE", None)
         if self._is_exempt is None or not self._is_exempt(environ):
-            try:
-                self._authenticate(environ.get(CREDENTIALS_KEY), environ)
-            except AuthError as error:
-                add_offer(error, environ)
-                self._add_demands(error, environ)
-                if not self._passes_anyway(error, environ):
-                    return refuse(error, environ, start_response, self._on_error)
+            answer = self._authenticate(environ, start_response)
+            if answer is not None:
+                return answer
         if self._nonces is not None and nonce_is_due(environ, self._nonces):
             nonce = self._nonces.issue(self.verifier.clock())
             start_response = with_nonce(start_response, nonce)
@@ -198,22 +196,33 @@ class TokenVerifier:
         )
 
     def _authenticate(
-        self, credentials: Credentials | AuthError | None, environ: WSGIEnvironment
-    ) -> None:
-        if isinstance(credentials, AuthError):
-            raise credentials
-        if credentials is None:
-            if not self._allow_anonymous:
-                raise MissingToken
-            return
+        self, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes] | None:
+        """Put the `Auth` into the environ; return the answer to a request that is refused."""
+        credentials: Credentials | AuthError | None = environ.get(CREDENTIALS_KEY)
         evidence = NO_EVIDENCE
-        # Most requests bring along nothing but a bearer token.
-        if self.client_certificate is not None or credentials.scheme != BEARER_SCHEME:
-            evidence = self._evidence(credentials, environ)
-        auth = self.verifier.verify_request(credentials.token, evidence)
+        try:
+            if isinstance(credentials, AuthError):
+                raise credentials
+            if credentials is None:
+                if not self._allow_anonymous:
+                    raise MissingToken
+                return None
+            # Most requests bring along nothing but a bearer token.
+            if self.client_certificate is not None or credentials.scheme != BEARER_SCHEME:
+                evidence = self._evidence(credentials, environ)
+            auth = self.verifier.verify_request(credentials.token, evidence)
+        except AuthError as error:
+            if OFFERED_KEY in environ:
+                add_offer(error, environ)
+            self._add_demands(error, environ)
+            if not self._passes_anyway(error, environ):
+                return refuse(error, environ, start_response, self._on_error)
+            return None
         environ[AUTH_KEY] = auth
         if self._remote_user is not None:
             _set_remote_user(auth, self._remote_user, environ)
+        return None
 
     def _evidence(self, credentials: Credentials, environ: WSGIEnvironment) -> Evidence:
         """Return what the request brings along to prove the key of its token."""
@@ -234,12 +243,9 @@ class TokenVerifier:
         """Tell the refusal what the request's rule demands; only a 401 names its scopes."""
         is_unauthorized = error.status == _UNAUTHORIZED
         if is_unauthorized and self._scopes_asked is not None and not error.scopes:
-            scopes = _demanded(self._scopes_asked, environ, "scopes_asked")
-            error.scopes = tuple(name for name in scopes if isinstance(name, str))
+            error.scopes = self._scopes_asked(environ)
         if self._possession_asked is not None:
-            demanded = _demanded(self._possession_asked, environ, "possession_asked")
-            demand = frozenset(each for each in demanded if isinstance(each, frozenset))
-            error.demand = require_both(error.demand, demand or UNBOUND)
+            error.demand = require_both(error.demand, self._possession_asked(environ))
 
     def _passes_anyway(self, error: AuthError, environ: WSGIEnvironment) -> bool:
         """Report the error; return True if the request passes because it is only reported."""
@@ -248,22 +254,6 @@ class TokenVerifier:
             decision = Decision(would_be=error) if report_only else Decision(error)
             report(decision, environ, self._on_decision)
         return report_only
-
-
-def _demanded(
-    callback: Callable[[WSGIEnvironment], Iterable[object]], environ: WSGIEnvironment, name: str
-) -> tuple[object, ...]:
-    """Return what a callback says that the request's rule demands; nothing where it fails."""
-    try:
-        demanded = call(
-            callback, environ, name=name, consequence="the challenge omits it", logger=logger
-        )
-    except CallbackFailed:
-        return ()
-    if isinstance(demanded, str) or not isinstance(demanded, Iterable):
-        logger.error("%s returned %s; the challenge omits it", name, type(demanded).__name__)
-        return ()
-    return tuple(demanded)
 
 
 def _predicate(

@@ -58,6 +58,11 @@ class Requirement:
         """
         raise NotImplementedError
 
+    def scopes_asked(self, request: Request) -> tuple[str, ...]:
+        """Return the scopes that the refusal of a caller without a token names."""
+        refusal = self.refusal(None, request)
+        return () if refusal is None else refusal.scopes
+
     def __bool__(self) -> NoReturn:
         raise TypeError(f"{self!r} has no truth value: combine with & and |, not with and, or, not")
 

@@ -87,6 +87,10 @@ class Condition(Requirement):
         error.demand = self.demand
         return error
 
+    def scopes_asked(self, request: Request) -> tuple[str, ...]:
+        # A short cut, which makes no error.
+        return self.shortfall(None, request).scopes
+
     def __and__(self, other: object) -> "Condition":
         if not isinstance(other, Condition):
             return NotImplemented
@@ -137,6 +141,9 @@ class AtomicCondition(Condition):
         if auth is not None and self.holds(auth, request):
             return self.success
         return self.failure
+
+    def scopes_asked(self, request: Request) -> tuple[str, ...]:
+        return self.failure.scopes
 
     def __repr__(self) -> str:
         return self.text

@@ -112,8 +112,7 @@ class Policy(RuleMatcher):
             match = self.match(environ)
         except InvalidRequest:
             return ()
-        refusal = match.refusal(None)
-        return () if refusal is None else refusal.scopes
+        return match.requirement.scopes_asked(match.request)
 
     def scopes_within(self, path: str) -> tuple[str, ...]:
         """Return the scopes that a path needs, and the rules of every method below it.
