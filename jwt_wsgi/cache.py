@@ -135,7 +135,9 @@ class TokenCache(Generic[Entry]):
             young = self._young
             # An equal set that is another object takes its own bytes.
             new_sets = [strings for strings in sets if young.sets.get(strings) is not strings]
-            size = own_size + _size_of_sets(new_sets)
+            size = own_size
+            if new_sets:
+                size += _size_of_sets(new_sets)
             if young.size + size > self._max_bytes or len(young.entries) >= self._entries:
                 # The generation that starts now shares no sets yet.
                 new_sets = list(sets)

@@ -127,6 +127,8 @@ class VerifiedToken(KeptClaims):
     @property
     def shared_sets(self) -> tuple[frozenset[str], ...]:
         """The sets of strings that other cached tokens may have as well."""
+        if self.effective_scopes is self.scopes:
+            return (self.scopes, *self.kept_sets)
         return (self.scopes, self.effective_scopes, *self.kept_sets)
 
 
