@@ -614,6 +614,27 @@ def test_what_a_callback_changes_in_the_first_request_is_not_kept(
     assert seen.subject == "user-1"
 
 
+@pytest.mark.parametrize("where", ["issuer", "rule"])
+@pytest.mark.parametrize("value", [["user"], [["user"]]], ids=["kept", "not kept"])
+def test_what_a_predicate_changes_in_a_list_counts_nowhere_in_the_first_request_or_later(
+    local: LocalIssuer, where: str, value: list[Any]
+) -> None:
+    def change(permissions: list[Any]) -> bool:
+        permissions.append("admin")
+        return True
+
+    claims = {"permissions": change} if where == "issuer" else {}
+    judge = verifier_of(local, permission("admin"), issuer={"claims": claims})
+    token = signed(local, permissions=value)
+    requirement = permission("admin")
+    if where == "rule":
+        requirement = claim("permissions", change) & requirement
+    for _ in range(3):
+        auth = judge.verify(token)
+        assert outcome(requirement, auth)
+        assert auth.claims["permissions"] == value
+
+
 def test_a_list_that_is_read_belongs_to_its_reader(local: LocalIssuer) -> None:
     judge = verifier_of(local, claim("groups", ["a"]))
     token = signed(local, groups=["a"])
@@ -759,7 +780,7 @@ def test_equal_permissions_of_two_users_are_one_set(local: LocalIssuer) -> None:
 
 def test_the_members_of_a_claim_are_those_of_its_lookup(local: LocalIssuer) -> None:
     auth = Auth("a.b.c", local.issuer, claims={"x": {"y": ["a"]}}, header={})
-    assert claim_value(auth, ("x", "y")) is lookup(auth.claims, ("x", "y"))
+    assert claim_value(auth, ("x", "y")) == lookup(auth.claims, ("x", "y"))
     assert claim_members(auth, ("x", "y")) == {"a"}
     assert claim_members(auth, "y") is None
 
