@@ -21,6 +21,7 @@ from jwt_wsgi import (
     Verifier,
     get_auth,
 )
+from jwt_wsgi.bindings import BOUND
 from jwt_wsgi.testing import LocalIssuer
 
 
@@ -277,3 +278,10 @@ def test_a_challenge_omits_what_a_callback_does_not_say_in_a_list(demanded: Any)
     assert status == "401 Unauthorized"
     challenge = dict(headers)["WWW-Authenticate"]
     assert ('scope="read"' in challenge) is isinstance(demanded, list)
+
+
+def test_a_refusal_whose_demand_is_a_set_is_answered(trusted: Issuer) -> None:
+    refusal = InvalidRequest("malformed_header")
+    refusal.demand = {frozenset({"mtls"})}  # type: ignore[assignment]
+    layer = TokenVerifier(app, trusted, possession_asked=lambda environ: BOUND)
+    assert ask(layer, refusal).status_int == 400

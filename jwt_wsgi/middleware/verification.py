@@ -239,7 +239,7 @@ class TokenVerifier:
         if self._possession_asked is not None:
             demanded = _demanded(self._possession_asked, environ, "possession_asked")
             demand = frozenset(each for each in demanded if isinstance(each, frozenset))
-            error.demand = require_both(error.demand, demand or UNBOUND)
+            error.demand = require_both(frozenset(error.demand), demand or UNBOUND)
 
     def _passes_anyway(self, error: AuthError, environ: WSGIEnvironment) -> bool:
         """Report the error; return True if the request passes because it is only reported."""
