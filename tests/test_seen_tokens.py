@@ -616,7 +616,7 @@ def test_what_a_callback_changes_in_the_first_request_is_not_kept(
 
 @pytest.mark.parametrize("where", ["issuer", "rule"])
 @pytest.mark.parametrize("value", [["user"], [["user"]]], ids=["kept", "not kept"])
-def test_what_a_predicate_changes_in_a_list_counts_nowhere_in_the_first_request_or_later(
+def test_what_a_predicate_changes_in_a_list_counts_nowhere_in_any_request(
     local: LocalIssuer, where: str, value: list[Any]
 ) -> None:
     def change(permissions: list[Any]) -> bool:
