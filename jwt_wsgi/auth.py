@@ -127,12 +127,13 @@ class Auth:
         self._answer = answer
         self._kept = kept
 
-    def __getstate__(self) -> tuple[None, dict[str, Any]]:
+    def __getstate__(self) -> tuple[dict[str, Any] | None, dict[str, Any]]:
         """Return what a copy consists of: it reads kept claims from its token."""
-        state = {name: getattr(self, name) for name in self.__slots__}
+        # A subclass may have attributes of its own, with slots or without.
+        state: Any = super().__getstate__()
+        attributes, slots = state
         # They are facts of the cached token, which refers to its issuer and the keys.
-        state["_kept"] = None
-        return None, state
+        return attributes, {**slots, "_kept": None}
 
     @property
     def scopes(self) -> frozenset[str]:

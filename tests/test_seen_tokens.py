@@ -650,6 +650,29 @@ COPIES: dict[str, Callable[[Auth], Auth]] = {
 }
 
 
+class Named(Auth):
+    """A caller with an attribute of the application's, in the instance's dict."""
+
+    name: str
+
+
+class Slotted(Auth):
+    """The same in a slot."""
+
+    __slots__ = ("name",)
+
+
+@pytest.mark.parametrize("kind", [Named, Slotted])
+@pytest.mark.parametrize("copied", COPIES)
+def test_a_copy_of_a_subclass_has_the_attributes_of_both_classes(kind: Any, copied: str) -> None:
+    auth = kind("a.b.c", "https://a.test/", frozenset({"read"}), claims={"sub": "user-1"})
+    auth.name = "Zoë"
+    copied_auth = COPIES[copied](auth)
+    assert type(copied_auth) is kind
+    assert (copied_auth.name, copied_auth.subject) == ("Zoë", "user-1")
+    assert copied_auth.has_scope("read")
+
+
 @pytest.mark.parametrize("copied", COPIES)
 def test_a_copy_of_a_seen_auth_is_judged_like_the_auth(local: LocalIssuer, copied: str) -> None:
     requirements = [
