@@ -614,8 +614,15 @@ def test_what_a_callback_changes_in_the_first_request_is_not_kept(
     assert seen.subject == "user-1"
 
 
-@pytest.mark.parametrize("where", ["issuer", "rule"])
-@pytest.mark.parametrize("value", [["user"], [["user"]]], ids=["kept", "not kept"])
+@pytest.mark.parametrize(
+    ("where", "value"),
+    [
+        pytest.param("issuer", ["user"], id="the issuer's, of a kept list"),
+        pytest.param("issuer", [["user"]], id="the issuer's, of a list that is not kept"),
+        pytest.param("rule", ["user"], id="a rule's, of a kept list"),
+        pytest.param("rule", [["user"]], id="a rule's, of a list that is not kept"),
+    ],
+)
 def test_what_a_predicate_changes_in_a_list_counts_nowhere_in_any_request(
     local: LocalIssuer, where: str, value: list[Any]
 ) -> None:
