@@ -127,12 +127,13 @@ class Auth:
         self._answer = answer
         self._kept = kept
 
-    def __getstate__(self) -> tuple[None, dict[str, Any]]:
+    def __getstate__(self) -> tuple[dict[str, Any] | None, dict[str, Any]]:
         """Return what a copy consists of: it reads kept claims from its token."""
-        state = {name: getattr(self, name) for name in self.__slots__}
+        # A subclass may have attributes of its own, with slots or without.
+        state: Any = super().__getstate__()
+        attributes, slots = state
         # They are facts of the cached token, which refers to its issuer and the keys.
-        state["_kept"] = None
-        return None, state
+        return attributes, {**slots, "_kept": None}
 
     @property
     def scopes(self) -> frozenset[str]:
@@ -201,7 +202,7 @@ class Auth:
 
 
 def claim_value(auth: Auth, name: ClaimName) -> Any:
-    """Return a claim, or `ABSENT`. Lists and objects belong to the caller's request.
+    """Return a claim, or `ABSENT`. A list is a new one; objects belong to the caller's request.
 
     Unlike `auth.claims`, it reads the token's text only for claims that are not kept.
 
@@ -214,7 +215,10 @@ def claim_value(auth: Auth, name: ClaimName) -> Any:
         value = auth._kept.value(name)  # noqa: SLF001 (its own class)
         if value is not NOT_KEPT:
             return value
-    return lookup(auth.claims, name)
+    value = lookup(auth.claims, name)
+    # A list that is kept is a new one, too: what a predicate changes in it has no effect elsewhere,
+    # whether the token was seen before or not.
+    return list(value) if type(value) is list else value
 
 
 def claim_members(auth: Auth, name: ClaimName) -> frozenset[str] | list[Any] | None:

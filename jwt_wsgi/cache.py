@@ -13,10 +13,9 @@ Strings = frozenset[str]
 #: Bytes that an entry costs beside the token's characters (which are ASCII): the verified facts,
 #: their dates, and the entry's share of the dict.
 _ENTRY_BYTES = 450
-#: Bytes that a set of strings costs beside the strings: the set itself and its share of the table
-#: that finds it; and the slots of each string in the set.
-_SET_BYTES = 320
-_SLOTS_BYTES = 71
+#: Bytes that a set of strings costs beside itself and its strings: its share of the table that
+#: finds it.
+_SET_SHARE_BYTES = 104
 
 #: Characters of a header that is cached when it is parsed, and bytes that one then costs.
 _MAX_HEADER_CHARACTERS = 256
@@ -163,4 +162,5 @@ def _size_of_sets(sets: Iterable[Strings]) -> int:
 
 
 def _size_of_set(strings: Strings) -> int:
-    return _SET_BYTES + _SLOTS_BYTES * len(strings) + sum(map(getsizeof, strings))
+    # A set has slots of 27 bytes for each string just before it grows, and of 108 just afterwards.
+    return _SET_SHARE_BYTES + getsizeof(strings) + sum(map(getsizeof, strings))

@@ -68,7 +68,8 @@ def scopes_of(number: int, count: int) -> frozenset[str]:
     return frozenset(f"scope-{number}:{each}" for each in range(count))
 
 
-@pytest.mark.parametrize("count", [1, 5, 22, 86, 350, 1000, 3750])
+# With 19, 77, 308 and 1229 strings, a set has just grown, and its slots take the most.
+@pytest.mark.parametrize("count", [1, 5, 19, 22, 77, 86, 308, 350, 1000, 1229, 3750])
 def test_sets_of_scopes_count_into_the_bytes_u18(count: int) -> None:
     cache: TokenCache[object] = TokenCache(10**6, 4 * MIB)
     tracemalloc.start()
@@ -79,7 +80,7 @@ def test_sets_of_scopes_count_into_the_bytes_u18(count: int) -> None:
         held = tracemalloc.get_traced_memory()[0] - before
     finally:
         tracemalloc.stop()
-    assert 0 < held <= 1.5 * 4 * MIB
+    assert 0 < held <= 1.05 * 4 * MIB
 
 
 def test_tokens_with_the_same_scopes_share_one_set_which_is_counted_once_u18() -> None:

@@ -82,3 +82,10 @@ def test_a_value_may_nest_as_deep_as_a_claim(wrap: Any) -> None:
     claim("groups", value)
     with pytest.raises(ValueError, match="a value is nested deeper than any claim"):
         claim("groups", wrap(wrap(value)))
+
+
+def test_a_value_that_holds_itself_twice_is_refused_at_once() -> None:
+    value: list[Any] = []
+    value += [value, value]
+    with pytest.raises(ValueError, match="a value is nested deeper than any claim"):
+        claim("groups", value)

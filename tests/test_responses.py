@@ -120,6 +120,14 @@ def test_the_challenge_has_the_realm_of_the_stack() -> None:
     assert response.headers["WWW-Authenticate"] == 'Bearer realm="billing"'
 
 
+def test_a_demand_that_an_application_writes_as_a_set_is_answered() -> None:
+    error = InvalidToken("token_revoked")
+    error.demand = {frozenset({"dpop"})}  # type: ignore[assignment]
+    options = ChallengeOptions(bindings=frozenset({"dpop"}))
+    response = answer(error, **{"jwt_wsgi.challenge": options})
+    assert response.headers["WWW-Authenticate"].startswith("DPoP ")
+
+
 @pytest.mark.conforms(87)
 def test_a_refusal_of_head_has_no_body() -> None:
     response = answer(MissingToken(), method="HEAD")

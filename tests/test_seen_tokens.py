@@ -614,6 +614,34 @@ def test_what_a_callback_changes_in_the_first_request_is_not_kept(
     assert seen.subject == "user-1"
 
 
+@pytest.mark.parametrize(
+    ("where", "value"),
+    [
+        pytest.param("issuer", ["user"], id="the issuer's, of a kept list"),
+        pytest.param("issuer", [["user"]], id="the issuer's, of a list that is not kept"),
+        pytest.param("rule", ["user"], id="a rule's, of a kept list"),
+        pytest.param("rule", [["user"]], id="a rule's, of a list that is not kept"),
+    ],
+)
+def test_what_a_predicate_changes_in_a_list_counts_nowhere_in_any_request(
+    local: LocalIssuer, where: str, value: list[Any]
+) -> None:
+    def change(permissions: list[Any]) -> bool:
+        permissions.append("admin")
+        return True
+
+    claims = {"permissions": change} if where == "issuer" else {}
+    judge = verifier_of(local, permission("admin"), issuer={"claims": claims})
+    token = signed(local, permissions=value)
+    requirement = permission("admin")
+    if where == "rule":
+        requirement = claim("permissions", change) & requirement
+    for _ in range(3):
+        auth = judge.verify(token)
+        assert outcome(requirement, auth)
+        assert auth.claims["permissions"] == value
+
+
 def test_a_list_that_is_read_belongs_to_its_reader(local: LocalIssuer) -> None:
     judge = verifier_of(local, claim("groups", ["a"]))
     token = signed(local, groups=["a"])
@@ -627,6 +655,29 @@ COPIES: dict[str, Callable[[Auth], Auth]] = {
     "deepcopy": copy.deepcopy,
     "pickle": lambda auth: pickle.loads(pickle.dumps(auth)),
 }
+
+
+class Named(Auth):
+    """A caller with an attribute of the application's, in the instance's dict."""
+
+    name: str
+
+
+class Slotted(Auth):
+    """The same in a slot."""
+
+    __slots__ = ("name",)
+
+
+@pytest.mark.parametrize("kind", [Named, Slotted])
+@pytest.mark.parametrize("copied", COPIES)
+def test_a_copy_of_a_subclass_has_the_attributes_of_both_classes(kind: Any, copied: str) -> None:
+    auth = kind("a.b.c", "https://a.test/", frozenset({"read"}), claims={"sub": "user-1"})
+    auth.name = "Zoë"
+    copied_auth = COPIES[copied](auth)
+    assert type(copied_auth) is kind
+    assert (copied_auth.name, copied_auth.subject) == ("Zoë", "user-1")
+    assert copied_auth.has_scope("read")
 
 
 @pytest.mark.parametrize("copied", COPIES)
@@ -759,7 +810,7 @@ def test_equal_permissions_of_two_users_are_one_set(local: LocalIssuer) -> None:
 
 def test_the_members_of_a_claim_are_those_of_its_lookup(local: LocalIssuer) -> None:
     auth = Auth("a.b.c", local.issuer, claims={"x": {"y": ["a"]}}, header={})
-    assert claim_value(auth, ("x", "y")) is lookup(auth.claims, ("x", "y"))
+    assert claim_value(auth, ("x", "y")) == lookup(auth.claims, ("x", "y"))
     assert claim_members(auth, ("x", "y")) == {"a"}
     assert claim_members(auth, "y") is None
 

@@ -22,7 +22,7 @@ from jwt_wsgi import (
     Verifier,
     get_auth,
 )
-from jwt_wsgi.bindings import UNBOUND
+from jwt_wsgi.bindings import BOUND, UNBOUND
 from jwt_wsgi.middleware.demands import demanded_possession, demanded_scopes
 from jwt_wsgi.testing import LocalIssuer
 
@@ -310,3 +310,10 @@ def test_a_rule_demands_what_the_callback_says_of_the_right_type(
     assert keys_of is not None
     assert scopes_of({}) == scopes
     assert keys_of({}) == keys
+
+
+def test_a_refusal_whose_demand_is_a_set_is_answered(trusted: Issuer) -> None:
+    refusal = InvalidRequest("malformed_header")
+    refusal.demand = {frozenset({"mtls"})}  # type: ignore[assignment]
+    layer = TokenVerifier(app, trusted, possession_asked=lambda environ: BOUND)
+    assert ask(layer, refusal).status_int == 400

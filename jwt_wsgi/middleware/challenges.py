@@ -101,7 +101,9 @@ class ChallengeOptions:
             error: The refusal.
             token_scheme: The scheme that the verified token demands, or None.
         """
-        offered = _schemes_in_order(error.demand, self.demand, self.bindings)
+        # An application may write the demand of its own refusal as a set, which has no hash.
+        demand = frozenset(error.demand)
+        offered = _schemes_in_order(demand, self.demand, self.bindings)
         if token_scheme in offered:
             return (token_scheme,)
         return offered

@@ -81,7 +81,7 @@ def _answer(error: AuthError, environ: WSGIEnvironment, options: ChallengeOption
         error.reason,
         error.description,
         error.scopes,
-        error.demand,
+        frozenset(error.demand),
         demanded_scheme(error, environ),
         used_scheme(environ),
         options.realm,

@@ -245,7 +245,8 @@ class TokenVerifier:
         if is_unauthorized and self._scopes_asked is not None and not error.scopes:
             error.scopes = self._scopes_asked(environ)
         if self._possession_asked is not None:
-            error.demand = require_both(error.demand, self._possession_asked(environ))
+            demand = self._possession_asked(environ)
+            error.demand = require_both(frozenset(error.demand), demand)
 
     def _passes_anyway(self, error: AuthError, environ: WSGIEnvironment) -> bool:
         """Report the error; return True if the request passes because it is only reported."""

@@ -36,9 +36,10 @@ def _is_too_deep(value: object) -> bool:
 
     How deep a value may be before `repr` raises depends on the version of Python.
     """
-    level = [value]
+    level = {id(value): value}
     for _ in range(MAX_DEPTH):
-        level = [member for outer in level for member in _members(outer)]
+        # By identity: a list that holds itself twice has 2**32 members at the last level.
+        level = {id(member): member for outer in level.values() for member in _members(outer)}
         if not level:
             return False
     return True
