@@ -146,9 +146,7 @@ def raising(error: Exception) -> Callable[..., NoReturn]:
         pytest.param(
             "signed", "hs256", "jwt_wsgi.token_checks.read_segment", id="signed: the payload"
         ),
-        pytest.param(
-            "signed", "expired", "jwt_wsgi.request_checks.check_times", id="signed: the times"
-        ),
+        pytest.param("signed", "expired", "jwt_wsgi.verifier.check_times", id="signed: the times"),
         pytest.param(
             "signed", "claims", "jwt_wsgi.token_facts.granted_scopes", id="signed: the scopes"
         ),
@@ -234,8 +232,8 @@ CLAIMS = {"iss": "https://hs256.test/", "aud": keys.AUDIENCE, "exp": keys.NOW + 
     [
         pytest.param("compact", "forged", "jwt_wsgi.jose.jwk.Key.verifies", lambda *_: True, id="a forgery"),
         pytest.param("compact", "padded", "jwt_wsgi.jose.compact.parse", echoing, id="a token in the text of an error"),
-        pytest.param("signed", "expired", "jwt_wsgi.request_checks.check_times", lambda *_: None, id="an expired token"),
-        pytest.param("signed", "not-yet", "jwt_wsgi.request_checks.check_times", lambda *_: None, id="an early token"),
+        pytest.param("signed", "expired", "jwt_wsgi.verifier.check_times", lambda *_: None, id="an expired token"),
+        pytest.param("signed", "not-yet", "jwt_wsgi.verifier.check_times", lambda *_: None, id="an early token"),
         pytest.param(
             "signed", "other-audience", "jwt_wsgi.token_facts.check_audience", lambda *_: None, id="another's audience"
         ),

@@ -21,7 +21,9 @@ from jwt_wsgi import (
     Policy,
     claim,
     scope,
+    sender_constrained,
 )
+from jwt_wsgi.bindings import UNBOUND
 from jwt_wsgi.policy.algebra import Requirement
 from jwt_wsgi.policy.policy import Match
 
@@ -227,6 +229,15 @@ def test_an_unknown_mount_is_refused(script_name: str) -> None:
         policy.match(environ("/a", SCRIPT_NAME=script_name))
     assert refused.value.status == 400
     assert (refused.value.expected, refused.value.found) == (["", "/mine"], script_name)
+
+
+@pytest.mark.parametrize("path", ["//a", "/a/../b"])
+def test_an_ambiguous_path_asks_for_nothing(path: str) -> None:
+    policy = Policy({"/": scope("read") & sender_constrained()})
+    assert policy.possession_asked(environ("/a")) == sender_constrained().demand != UNBOUND
+    assert policy.scopes_asked(environ("/a")) == ("read",)
+    assert policy.possession_asked(environ(path)) == UNBOUND
+    assert policy.scopes_asked(environ(path)) == ()
 
 
 def test_a_policy_for_a_mount_alone_refuses_the_root() -> None:

@@ -290,7 +290,7 @@ def test_only_absent_packages_of_the_list_are_skipped() -> None:
 
 def test_the_version_stands_in_one_place() -> None:
     assert installed_version("jwt-wsgi") == version()
-    pattern = re.compile(rf"\b{re.escape(version())}\b")
+    pattern = re.compile(rf"(?<![\d.]){re.escape(version())}(?![\d.])")
     written = configparser.ConfigParser()
     written.read(CHECKOUT / "setup.cfg")
     texts = [CHECKOUT / "pyproject.toml", *(CHECKOUT / "jwt_wsgi").rglob("*.py")]
