@@ -48,7 +48,7 @@ def read_until(terminal: int, text: str) -> str:
         pytest.param("jwt-wsgi explain --aud\t", "--audience", id="f8-option"),
     ],
 )
-@pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
+@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash: apt-get install bash")
 def test_tab_completes_in_a_real_bash(typed: str, completed: str) -> None:
     ours, theirs = pty.openpty()
     bash = subprocess.Popen(

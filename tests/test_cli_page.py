@@ -66,7 +66,7 @@ def test_the_issuers_greeting_is_the_one_on_the_page(place):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl: apt-get install curl")
 def test_every_command_of_the_page_runs_in_order_with_the_stated_status(place):
     folder, env, port, _ = place
     assert len(ENDING) == 20
