@@ -45,6 +45,7 @@ ABSENT = frozenset(
 
 #: Tests whose programs, started as processes of their own, import a module of the list.
 STARTING_PROGRAMS = {
+    "test_benchmark_views.py::test_every_view_answers_the_same_to_the_same_order[Django": "django",
     "test_recipes_drf.py": "django",
     "test_docs.py::test_every_snippet_of_a_how_to_page_runs[openapi]": "flask_smorest",
     "test_fuzz.py::test_the_harnesses_run_without_atheris": "django",
