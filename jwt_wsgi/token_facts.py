@@ -127,9 +127,10 @@ class VerifiedToken(KeptClaims):
     @property
     def shared_sets(self) -> tuple[frozenset[str], ...]:
         """The sets of strings that other cached tokens may have as well."""
-        if self.effective_scopes is self.scopes:
-            return (self.scopes, *self.kept_sets)
-        return (self.scopes, self.effective_scopes, *self.kept_sets)
+        scopes: tuple[frozenset[str], ...] = (self.scopes,)
+        if self.effective_scopes is not self.scopes:
+            scopes = (self.scopes, self.effective_scopes)
+        return (*scopes, *self.kept_sets)
 
 
 def judge_claims(claims: Mapping[str, Any], issuer: TrustedIssuer) -> VerifiedToken:
