@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from sys import getsizeof
 from typing import Any, Generic, TypeVar
 
-from jwt_wsgi.jwks.lock import ProcessLock
+from jwt_wsgi.jwks.lock import ForkSafeLock
 
 Entry = TypeVar("Entry")
 
@@ -34,23 +34,15 @@ class HeaderCache:
 
     Attributes:
         known: The headers by their segments.
+        accepted_by: The last issuer that accepted a header, by the header's segment.
     """
 
-    __slots__ = ("_accepted_by", "_max_headers", "known")
+    __slots__ = ("_max_headers", "accepted_by", "known")
 
     def __init__(self, max_bytes: int) -> None:
         self.known: dict[str, dict[str, Any]] = {}
-        self._accepted_by: dict[str, object] = {}
+        self.accepted_by: dict[str, object] = {}
         self._max_headers = max_bytes // _HEADERS_SHARE // _HEADER_BYTES
-
-    def is_accepted(self, segment: str, issuer: object) -> bool:
-        """Return True if this issuer is the last one that accepted the header.
-
-        Args:
-            segment: The header's segment.
-            issuer: The issuer, which is compared by its identity.
-        """
-        return self._accepted_by.get(segment) is issuer
 
     def put(self, segment: str, header: dict[str, Any], issuer: object) -> None:
         """Cache a header that an issuer accepts, unless it is long.
@@ -63,10 +55,10 @@ class HeaderCache:
         if self._max_headers == 0 or len(segment) > _MAX_HEADER_CHARACTERS:
             return
         if segment not in self.known and len(self.known) >= self._max_headers:
-            self._accepted_by.clear()
+            self.accepted_by.clear()
             self.known.clear()
         self.known[segment] = header
-        self._accepted_by[segment] = issuer
+        self.accepted_by[segment] = issuer
 
 
 class _Generation(Generic[Entry]):
@@ -95,7 +87,7 @@ class TokenCache(Generic[Entry]):
         is_off: True if nothing is ever cached.
     """
 
-    __slots__ = ("_entries", "_lock", "_max_bytes", "_old", "_young", "is_off")
+    __slots__ = ("_entries", "_guard", "_max_bytes", "_old", "_young", "is_off")
 
     def __init__(self, entries: int, max_bytes: int) -> None:
         self._entries = entries // 2
@@ -103,7 +95,7 @@ class TokenCache(Generic[Entry]):
         self.is_off = self._entries == 0 or self._max_bytes < _ENTRY_BYTES
         self._young: _Generation[Entry] = _Generation()
         self._old: _Generation[Entry] = _Generation()
-        self._lock = ProcessLock()
+        self._guard = ForkSafeLock()
 
     def get(self, token: str) -> Entry | None:
         """Return the value that is cached for exactly this token, or None."""
@@ -129,25 +121,29 @@ class TokenCache(Generic[Entry]):
         """
         if self.is_off:
             return
-        with self._lock:
-            own_size = len(token) + _ENTRY_BYTES + extra_bytes
+        size = len(token) + _ENTRY_BYTES + extra_bytes
+        with self._guard.lock:
             young = self._young
-            # An equal set that is another object takes its own bytes.
-            new_sets = [strings for strings in sets if young.sets.get(strings) is not strings]
-            size = own_size
+            known_sets = young.sets
+            new_sets: list[Strings] = []
+            for strings in sets:
+                # An equal set that is another object takes its own bytes.
+                if known_sets.get(strings) is not strings:
+                    new_sets.append(strings)  # noqa: PERF401 (a comprehension is a call on 3.11)
+            new_size = young.size + size
             if new_sets:
-                size += _size_of_sets(new_sets)
-            if young.size + size > self._max_bytes or len(young.entries) >= self._entries:
+                new_size += _size_of_sets(new_sets)
+            if new_size > self._max_bytes or len(young.entries) >= self._entries:
                 # The generation that starts now shares no sets yet.
                 new_sets = list(sets)
-                size = own_size + _size_of_sets(new_sets)
-                if size > self._max_bytes:
+                new_size = size + _size_of_sets(new_sets)
+                if new_size > self._max_bytes:
                     return
                 young = self._start_generation()
             for strings in new_sets:
                 young.sets.setdefault(strings, strings)
             young.entries[token] = entry
-            young.size += size
+            young.size = new_size
 
     def _start_generation(self) -> _Generation[Entry]:
         # In this order a reader between the two lines still finds every cached entry.

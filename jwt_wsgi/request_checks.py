@@ -26,7 +26,7 @@ class RequestChecks:
     Args:
         judge: The judge of possession.
         is_revoked: The callback that says whether a token is revoked, or None.
-        record: Receives the checks that passed.
+        record: Receives the checks that passed, or None.
         spends_proofs: True if a DPoP proof is used up by a request that passes.
     """
 
@@ -34,7 +34,7 @@ class RequestChecks:
         self,
         judge: PossessionJudge,
         is_revoked: IsRevoked | None,
-        record: Recorder,
+        record: Recorder | None,
         *,
         spends_proofs: bool = True,
     ) -> None:
@@ -82,7 +82,8 @@ class RequestChecks:
             proven = self._judge.judge(token, confirmation, evidence, issuer.binding_rules, now)
             possession = proven.possession
             used_proof = proven.used_proof
-            self._record("possession", confirmation, possession)
+            if self._record is not None:
+                self._record("possession", confirmation, possession)
         auth = Auth(
             token,
             issuer.issuer,
@@ -101,7 +102,8 @@ class RequestChecks:
             check_header_predicates(auth.header, profile)
         if issuer.introspect is not None:
             issuer.introspect.check_active(token, now)
-            self._record("activity")
+            if self._record is not None:
+                self._record("activity")
         if self._is_revoked is not None:
             check_revocation(auth, self._is_revoked)
         if used_proof is not None:

@@ -2,7 +2,8 @@
 
 import copy
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Self
+from dataclasses import dataclass
+from typing import Any, Self
 
 from jwt_wsgi.cache import HeaderCache, TokenCache
 from jwt_wsgi.errors import AuthError, InvalidToken
@@ -22,7 +23,7 @@ from jwt_wsgi.jose.compact import (
     read_segment,
 )
 from jwt_wsgi.jose.header_members import check_header_values
-from jwt_wsgi.jose.keys import KeySet, describe_keys
+from jwt_wsgi.jose.keys import describe_keys
 from jwt_wsgi.jose.strict_json import read_document
 from jwt_wsgi.jwks.source import report_accepted_token, report_bad_signature
 from jwt_wsgi.possession.confirmation import scheme_of
@@ -32,7 +33,8 @@ from jwt_wsgi.token_facts import VerifiedToken, judge_claims
 Recorder = Callable[..., object]
 
 
-class FreshToken(NamedTuple):
+@dataclass(slots=True)
+class FreshToken:
     """A token that was verified just now.
 
     Attributes:
@@ -60,7 +62,7 @@ class TokenChecks:
         max_token_bytes: The longest token that is decoded, in bytes.
 
     Attributes:
-        record: Receives the checks that passed.
+        record: Receives the checks that passed, or None.
     """
 
     def __init__(
@@ -76,7 +78,7 @@ class TokenChecks:
         self._headers = headers
         self._cache = cache
         self._max_token_bytes = max_token_bytes
-        self.record: Recorder = _discard
+        self.record: Recorder | None = None
 
     def recorded(self, recorder: Recorder) -> Self:
         """Return the same checks, which report to `recorder`."""
@@ -97,28 +99,32 @@ class TokenChecks:
         compact = parse(
             token, self._max_token_bytes, self._headers.known, accept_padding=self._accept_padding
         )
-        alg = check_algorithm(compact.header, self._algorithms)
-        record("header", token, self._algorithms, alg)
+        header = compact.header
+        accepted_by = self._headers.accepted_by.get(compact.protected)
+        # What one issuer has accepted passes this check.
+        alg = (
+            header["alg"] if accepted_by is not None else check_algorithm(header, self._algorithms)
+        )
+        if record is not None:
+            record("header", token, self._algorithms, alg)
         claims = read_segment(compact.payload)
         issuer = self._choose_issuer(claims)
-        record("issuer", issuer)
+        if record is not None:
+            record("issuer", issuer)
         # The verified facts belong to this key set if it is still the one held afterwards.
         keys_before = issuer.keys.held()
         if self._accept_padding:
             check_padding(token, padded=issuer.profile.padded)
-        is_accepted = self._headers.is_accepted(compact.protected, issuer)
-        if not is_accepted:
-            _check_header(compact.header, alg, issuer)
-        self._check_signature(compact, alg, issuer)
-        if not is_accepted:
-            self._headers.put(compact.protected, compact.header, issuer)
-        try:
-            verified = self._check_contents(compact, claims, issuer, keys_before)
-        except AuthError as refusal:
-            refusal.token_scheme = scheme_of(claims)
-            refusal.demand = issuer.binding_rules.demand
-            raise
-        return FreshToken(verified, issuer, claims, compact.header.get("kid"), alg)
+        if accepted_by is not issuer:
+            _check_header(header, alg, issuer)
+        kid = header.get("kid")
+        self._check_signature(compact, kid, alg, issuer)
+        if accepted_by is not issuer:
+            self._headers.put(compact.protected, header, issuer)
+        verified = self._check_contents(header, claims, issuer)
+        if keys_before is issuer.keys.held():
+            verified.keys = keys_before
+        return FreshToken(verified, issuer, claims, kid, alg)
 
     def introspect(
         self, introspection: Introspection, token: str, now: float
@@ -139,21 +145,25 @@ class TokenChecks:
             TemporarilyUnavailable: The endpoint does not answer at the moment.
         """
         check_text(token, self._max_token_bytes)
-        if token.count(".") != JWT_DOTS and self.record is _discard:
+        record = self.record
+        if token.count(".") != JWT_DOTS and record is None:
             # A short cut: an answer about a text that is not a JWT is cached for no other reason.
             verified = introspection.find_cached(token, now)
             if verified is not None:
                 return verified
         if not self._is_for_endpoint(token, introspection):
             return None
-        self.record("text", token, introspection)
+        if record is not None:
+            record("text", token, introspection)
         try:
             verified = introspection.verify(token, now)
         except AuthError as refusal:
             refusal.is_introspected = True
             raise
-        if self.record is not _discard:
-            self._record_answer(introspection, verified)
+        if record is not None:
+            claims = read_document(verified.answer or b"")
+            record("answer", introspection, claims)
+            record("claims", introspection.profile, claims, verified.dates)
         return verified
 
     def confirm(self, token: FreshToken) -> None:
@@ -181,26 +191,25 @@ class TokenChecks:
         name = shape.issuer
         return name == introspection.issuer and self._issuers.get(name) is None
 
-    def _record_answer(self, introspection: Introspection, verified: VerifiedToken) -> None:
-        claims = read_document(verified.answer or b"")
-        self.record("answer", introspection, claims)
-        self.record("claims", introspection.profile, claims, verified.dates)
-
     def _check_contents(
-        self, compact: Compact, claims: dict[str, Any], issuer: Issuer, keys_before: KeySet | None
+        self, header: Mapping[str, Any], claims: dict[str, Any], issuer: Issuer
     ) -> VerifiedToken:
         """Check what stays true for the token's lifetime, and return the facts."""
-        verified = judge_claims(claims, issuer)
-        check_header_values(compact.header, issuer.profile)
-        self.record("claims", issuer.profile, claims, verified.dates)
-        if keys_before is issuer.keys.held():
-            verified.keys = keys_before
+        try:
+            verified = judge_claims(claims, issuer)
+            if issuer.profile.header_fixed:
+                check_header_values(header, issuer.profile)
+        except AuthError as refusal:
+            refusal.token_scheme = scheme_of(claims)
+            refusal.demand = issuer.binding_rules.demand
+            raise
+        if self.record is not None:
+            self.record("claims", issuer.profile, claims, verified.dates)
         verified.share_scopes(self._cache.shared)
         return verified
 
-    def _check_signature(self, compact: Compact, alg: str, issuer: Issuer) -> None:
+    def _check_signature(self, compact: Compact, kid: str | None, alg: str, issuer: Issuer) -> None:
         """Check the signature against the keys of this one issuer."""
-        kid = compact.header.get("kid")
         # The source is asked for each token: it may fetch, or have stopped using a key.
         keys = issuer.keys.find(kid, alg)
         try:
@@ -210,7 +219,8 @@ class TokenChecks:
             if keys:
                 report_bad_signature(issuer.keys, kid, alg)
             raise
-        self.record("signature", issuer, alg, compact.header)
+        if self.record is not None:
+            self.record("signature", issuer, alg, compact.header)
 
     def _choose_issuer(self, claims: dict[str, Any]) -> Issuer:
         """Return the trusted issuer that the unverified `iss` names."""
@@ -230,7 +240,3 @@ def _check_header(header: Mapping[str, Any], alg: str, issuer: Issuer) -> None:
         expected = sorted(issuer.algorithms)
         raise InvalidToken("algorithm_not_allowed", expected=expected, found=alg)
     check_type(header, issuer.profile)
-
-
-def _discard(*_: object) -> None:
-    """Record nothing."""

@@ -97,8 +97,10 @@ class VerifiedToken(KeptClaims):
     ) -> None:
         super().__init__()
         self.issuer = issuer
-        # Not the tuple of the three: it would be one more object for each cached token.
-        self._exp, self._nbf, self._iat = dates
+        # Not the object of the three: it would be one more object for each cached token.
+        self._exp = dates.exp
+        self._nbf = dates.nbf
+        self._iat = dates.iat
         self.scopes = scopes
         self.effective_scopes = effective_scopes
         self.confirmation = confirmation

@@ -132,7 +132,7 @@ def test_a_cache_of_size_zero_remembers_nothing(entries: int, max_bytes: int) ->
 
 def test_reading_takes_no_lock() -> None:
     memory = filled(["a"])
-    memory._lock = ForbiddenLock()  # type: ignore[assignment]
+    memory._guard.lock = ForbiddenLock()  # type: ignore[assignment]
     assert (memory.get("a"), memory.get("b")) == ("A", None)
     with pytest.raises(AssertionError, match="a lock was taken"):
         memory.put("c", "C")
@@ -140,7 +140,7 @@ def test_reading_takes_no_lock() -> None:
 
 def test_a_fork_that_copied_a_held_lock_can_cache_again() -> None:
     memory = filled(["a"])
-    with memory._lock:
+    with memory._guard.lock:
         child = os.fork()
         if child == 0:
             signal.alarm(10)

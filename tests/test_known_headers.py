@@ -135,15 +135,20 @@ def test_headers_and_their_issuers_are_dropped_together() -> None:
     one = object()
     for segment in "abc":
         cache.put(segment, {}, one)
-    assert all(cache.is_accepted(segment, one) for segment in "abc")
+    assert all(cache.accepted_by.get(segment) is one for segment in "abc")
     # Another issuer of a known header takes no place.
     other = object()
     cache.put("a", {}, other)
     assert list(cache.known) == ["a", "b", "c"]
-    assert [cache.is_accepted("a", each) for each in (one, other)] == [False, True]
+    assert [cache.accepted_by.get("a") is each for each in (one, other)] == [False, True]
     cache.put("d", {}, one)
     assert list(cache.known) == ["d"]
-    assert [cache.is_accepted(segment, one) for segment in "abcd"] == [False, False, False, True]
+    assert [cache.accepted_by.get(segment) is one for segment in "abcd"] == [
+        False,
+        False,
+        False,
+        True,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -158,7 +163,7 @@ def test_a_header_that_is_not_cached_is_accepted_by_nobody(max_bytes: int, segme
     issuer = object()
     cache.put(segment, {}, issuer)
     assert cache.known == {}
-    assert not cache.is_accepted(segment, issuer)
+    assert segment not in cache.accepted_by
 
 
 def test_headers_stay_within_their_share_of_the_bytes() -> None:

@@ -328,7 +328,7 @@ def test_a_cached_token_takes_no_lock(issuer: LocalIssuer) -> None:
     judge, token = verifier(issuer, source), issuer.token()
     judge.verify(token)
     judge.verify(token)
-    judge._cache._lock = source._changed = ForbiddenLock()  # type: ignore[assignment]
+    judge._cache._guard.lock = source._changed = ForbiddenLock()  # type: ignore[assignment]
     assert judge.verify(token).subject == "user-1"
 
 

@@ -21,6 +21,7 @@ from jwt_wsgi.cache import TokenCache
 from jwt_wsgi.issuer_registry import IssuerRegistry
 from jwt_wsgi.jose.keys import KeySet
 from jwt_wsgi.jwks.kid_cache import KidCache
+from jwt_wsgi.jwks.lock import ProcessLock
 from jwt_wsgi.revocation.verdict_cache import Generation, VerdictCache
 from jwt_wsgi.testing import LocalIssuer, SigningKey
 
@@ -203,12 +204,27 @@ class Held(frozenset[str]):
         return super().__hash__()
 
 
-def test_the_threads_of_a_forked_process_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_threads_that_cache_tokens_take_turns() -> None:
     cache: TokenCache[str] = TokenCache(100, 2**20)
     scopes = Held({"read"})
     scopes.entered = threading.Event()
     scopes.may_go_on = threading.Event()
-    late = threading.Event()
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(cache.put, "first", "first", [scopes])
+        assert scopes.entered.wait(60)
+        second = pool.submit(cache.put, "second", "second", [frozenset()])
+        # It cannot end while the other is in the middle, however long one waits.
+        with pytest.raises(TimeoutError):
+            second.result(0.2)
+        scopes.may_go_on.set()
+        first.result(60)
+        second.result(60)
+    assert (cache.get("first"), cache.get("second")) == ("first", "second")
+
+
+def test_the_threads_of_a_forked_process_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    lock = ProcessLock()
+    late, entered, may_go_on = threading.Event(), threading.Event(), threading.Event()
     is_late = threading.local()
 
     def child() -> int:
@@ -216,24 +232,29 @@ def test_the_threads_of_a_forked_process_take_turns(monkeypatch: pytest.MonkeyPa
         if getattr(is_late, "value", False):
             is_late.value = False
             late.set()
-            assert scopes.entered.wait(60)
+            assert entered.wait(60)
         return -1
 
     monkeypatch.setattr(os, "getpid", child)
 
-    def put_late() -> None:
+    def enter_late() -> None:
         is_late.value = True
-        cache.put("late", "late", [frozenset()])
+        with lock:
+            pass
+
+    def enter_first() -> None:
+        with lock:
+            entered.set()
+            assert may_go_on.wait(60)
 
     with ThreadPoolExecutor(2) as pool:
-        second = pool.submit(put_late)
+        second = pool.submit(enter_late)
         assert late.wait(60)
-        first = pool.submit(cache.put, "first", "first", [scopes])
-        assert scopes.entered.wait(60)
+        first = pool.submit(enter_first)
+        assert entered.wait(60)
         # It cannot end while the other is in the middle, however long one waits.
         with pytest.raises(TimeoutError):
             second.result(0.2)
-        scopes.may_go_on.set()
+        may_go_on.set()
         first.result(60)
         second.result(60)
-    assert (cache.get("first"), cache.get("late")) == ("first", "late")

@@ -93,17 +93,25 @@ def _ecdsa_der(r: bytes, s: bytes) -> bytes:
         r: The first integer, without leading zeros.
         s: The second integer, without leading zeros.
     """
-    integers = _der_integer(r) + _der_integer(s)
-    # X.690 §8.1.3.5: a length above 127 takes an octet that says how many octets it has.
-    length = b"%c" if len(integers) < 128 else b"\x81%c"
-    return b"\x30" + length % len(integers) + integers
+    # X.690 §8.3.3: the first bit of an integer is its sign.
+    r_start = (_DER_INTEGERS if r[0] < 128 else _DER_SIGNED_INTEGERS)[len(r)]
+    s_start = (_DER_INTEGERS if s[0] < 128 else _DER_SIGNED_INTEGERS)[len(s)]
+    length = len(r_start) + len(r) + len(s_start) + len(s)
+    return b"".join((_DER_SEQUENCES[length], r_start, r, s_start, s))
 
 
-def _der_integer(octets: bytes) -> bytes:
-    # X.690 §8.3.3: the first bit is the sign.
-    if octets[0] >= 128:
-        return b"\x02%c\x00" % (len(octets) + 1) + octets
-    return b"\x02%c" % len(octets) + octets
+#: The bytes of a coordinate of P-521, the largest curve.
+_MAX_COORDINATE = 66
+#: How the DER of an integer starts, by its octets: one whose first bit is 0, and one with an octet
+#: in front that makes it so.
+_DER_INTEGERS = tuple(b"\x02%c" % length for length in range(_MAX_COORDINATE + 1))
+_DER_SIGNED_INTEGERS = tuple(b"\x02%c\x00" % (length + 1) for length in range(_MAX_COORDINATE + 1))
+#: How the DER of a sequence starts, by its octets. X.690 §8.1.3.5: a length above 127 takes an
+#: octet that says how many octets it has.
+_DER_SEQUENCES = tuple(
+    (b"\x30%c" if length < 128 else b"\x30\x81%c") % length
+    for length in range(2 * (_MAX_COORDINATE + 3) + 1)
+)
 
 
 def _hmac(hash_: hashes.HashAlgorithm) -> Check:

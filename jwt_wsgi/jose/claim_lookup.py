@@ -111,9 +111,12 @@ def granted_scopes(claims: Mapping[str, Any], scope_claim: ClaimName | None) -> 
     A string is split at U+0020 only, and a list must hold strings. Any other value grants
     nothing.
     """
-    if scope_claim is None:
-        scope_claim = "scope" if "scope" in claims else "scp"
-    value = lookup(claims, scope_claim)
+    if scope_claim is not None:
+        value = lookup(claims, scope_claim)
+    elif "scope" in claims:
+        value = claims["scope"]
+    else:
+        value = claims.get("scp")
     if isinstance(value, str):
         return _known_words(value) if len(value) <= _MAX_KNOWN_TEXT else _words(value)
     if isinstance(value, list) and all(isinstance(scope, str) for scope in value):

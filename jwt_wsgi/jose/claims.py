@@ -7,7 +7,7 @@ They are pure, and split by what can change while a token is cached: the results
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from jwt_wsgi.errors import InvalidToken
 from jwt_wsgi.jose.claim_lookup import (
@@ -60,7 +60,8 @@ _AFTER_ALL = float("inf")
 _ONLY_STRINGS = frozenset({str})
 
 
-class Dates(NamedTuple):
+@dataclass(slots=True)
+class Dates:
     """The times of a token, in seconds since the epoch; None where the claim is absent."""
 
     exp: float | None
@@ -192,13 +193,9 @@ def check_claims(claims: Mapping[str, Any], profile: TokenProfile) -> Dates:
     for name in profile.required_claims:
         if name not in claims:
             raise InvalidToken("claim_missing", expected=name, found=ABSENT)
-    dates = Dates(
-        _read_date(claims, "exp") if "exp" in claims else None,
-        _read_date(claims, "nbf") if "nbf" in claims else None,
-        _read_date(claims, "iat") if "iat" in claims else None,
-    )
+    dates = Dates(_read_date(claims, "exp"), _read_date(claims, "nbf"), _read_date(claims, "iat"))
     for name in profile.string_claims:
-        if name in claims and not isinstance(claims[name], str):
+        if not isinstance(claims.get(name, ""), str):
             raise InvalidToken("claim_malformed", expected=f"{name} a string", found=claims[name])
     # So four names are looked up, however many claims there are.
     if not claims.keys().isdisjoint(TELLING_CLAIMS):
@@ -263,11 +260,13 @@ def check_predicates(find_claim: Callable[[ClaimName], Any], profile: TokenProfi
             raise InvalidToken("claim_mismatch", expected=expected, found=found)
 
 
-def _read_date(claims: Mapping[str, Any], name: str) -> float:
-    value = claims[name]
-    if not is_date(value):
-        raise InvalidToken("claim_malformed", expected=f"{name} a NumericDate", found=value)
-    date: float = value
+def _read_date(claims: Mapping[str, Any], name: str) -> float | None:
+    """Return the date of this name, or None where it is absent."""
+    if name not in claims:
+        return None
+    date: float = claims[name]
+    if not is_date(date):
+        raise InvalidToken("claim_malformed", expected=f"{name} a NumericDate", found=date)
     return date
 
 

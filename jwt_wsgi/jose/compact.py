@@ -1,6 +1,7 @@
 """The compact JWS, parsed strictly and verified over the received bytes (RFC 7515 §7.1)."""
 
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from jwt_wsgi.errors import InvalidToken
@@ -23,7 +24,8 @@ _WITH_PADDING = "base64url with padding (=)"
 _NO_HEADERS: Mapping[str, dict[str, Any]] = {}
 
 
-class Compact(NamedTuple):
+@dataclass(slots=True)
+class Compact:
     """A parsed token, whose signature is not verified yet.
 
     Attributes:
@@ -189,12 +191,17 @@ def check_text(token: str, max_bytes: int) -> None:
     Raises:
         InvalidToken: It is not.
     """
+    if not isinstance(token, str) or not token.isascii() or len(token) > max_bytes:
+        raise _unacceptable(token, max_bytes)
+
+
+def _unacceptable(token: object, max_bytes: int) -> InvalidToken:
+    """Return the refusal of what is not ASCII text of an acceptable size."""
     if not isinstance(token, str):
-        raise InvalidToken("token_malformed", expected="text", found=type(token).__name__)
+        return InvalidToken("token_malformed", expected="text", found=type(token).__name__)
     if not token.isascii():
-        raise InvalidToken("token_malformed", expected="ASCII", found="another character")
-    if len(token) > max_bytes:
-        raise InvalidToken("token_too_large", expected=max_bytes, found=len(token))
+        return InvalidToken("token_malformed", expected="ASCII", found="another character")
+    return InvalidToken("token_too_large", expected=max_bytes, found=len(token))
 
 
 def _check_header(header: Mapping[str, Any]) -> None:

@@ -3,7 +3,6 @@
 import base64
 import string
 from binascii import a2b_base64
-from typing import NamedTuple
 
 try:
     from pybase64 import b64decode
@@ -15,24 +14,10 @@ _TO_BASE64 = bytes.maketrans(b"-_", b"+/")
 _TO_BASE64URL = str.maketrans("+/", "-_")
 
 
-class _Ending(NamedTuple):
-    """The end of a text: its missing padding, and its last characters without stray bits.
-
-    `last_characters` is None where every bit of the last character is in use.
-    """
-
-    padding: str
-    last_characters: str | None
-
-
-#: By the number of characters after the last full group of four.
-_ENDINGS = {
-    0: _Ending(padding="", last_characters=None),
-    # One character holds six bits, too few for an octet.
-    1: _Ending(padding="", last_characters=""),
-    2: _Ending(padding="==", last_characters="AQgw"),
-    3: _Ending(padding="=", last_characters="AEIMQUYcgkosw048"),
-}
+# These two are by the number of characters after the last full group of four.
+_PADDINGS = ("", "", "==", "=")
+#: The last characters without stray bits. One character alone holds six bits, too few for an octet.
+_LAST_CHARACTERS = ("", "", "AQgw", "AEIMQUYcgkosw048")
 
 
 def encode(octets: bytes) -> str:
@@ -49,16 +34,16 @@ def decode(text: str) -> bytes:
     Raises:
         ValueError: `text` is not what `encode` returns for any octets.
     """
-    padding, last_characters = _ENDINGS[len(text) % 4]
-    if last_characters is not None and text[-1] not in last_characters:
+    surplus = len(text) % 4
+    if surplus and text[-1] not in _LAST_CHARACTERS[surplus]:
         raise ValueError("not canonical base64url")
     if b64decode is None:
-        return _decode_without_pybase64(text, padding)
+        return _decode_without_pybase64(text, _PADDINGS[surplus])
     # pybase64 also accepts these three characters, whatever alphabet it is given.
     if "+" in text or "/" in text or "=" in text:
         raise ValueError("not base64url")
     try:
-        return b64decode(text + padding, b"-_", True)
+        return b64decode(text + _PADDINGS[surplus], b"-_", True)
     except ValueError:
         raise ValueError("not base64url") from None
 
@@ -75,7 +60,7 @@ def decode_padded(text: str) -> bytes:
     """
     characters = text.rstrip("=")
     octets = decode(characters)
-    if text != characters + _ENDINGS[len(characters) % 4].padding:
+    if text != characters + _PADDINGS[len(characters) % 4]:
         raise ValueError("not canonically padded base64url")
     return octets
 

@@ -9,7 +9,7 @@ from enum import Enum
 from sys import getsizeof
 from typing import Any, Final, NamedTuple
 
-from jwt_wsgi.jose.claim_lookup import ClaimName, lookup
+from jwt_wsgi.jose.claim_lookup import ABSENT, ClaimName, lookup
 
 #: The most reads of claims that are kept for a token.
 MAX_READS: Final = 32
@@ -110,22 +110,23 @@ class KeptClaims:
         """
         values: list[Any] = []
         sets: list[frozenset[str]] = []
-        size = _OBJECT_BYTES + _SLOT_BYTES * len(plan.reads)
+        size = plan.own_bytes
         room = plan.max_bytes - size
         for name, as_members in plan.reads:
-            value = lookup(claims, name)
+            value = claims.get(name, ABSENT) if type(name) is str else lookup(claims, name)
             if as_members:
                 value = members_of(value)
             elif type(value) in _CONTAINERS:
                 value = _frozen(value)
             cost = getsizeof(value)
-            if type(value) in _COLLECTIONS:
+            kind = type(value)
+            if kind in _COLLECTIONS:
                 cost += sum(map(getsizeof, value))
-            if type(value) is list or cost > room:
+            if kind is list or cost > room:
                 values.append(NOT_KEPT)
                 continue
             room -= cost
-            if type(value) is frozenset:
+            if kind is frozenset:
                 value = share(value)
                 sets.append(value)
             else:
@@ -162,16 +163,18 @@ class KeepingPlan:
 
     Attributes:
         reads: The reads that are kept.
+        own_bytes: The bytes that the kept claims of a token take beside their values.
         max_bytes: The most bytes that the kept claims of a token take.
         value_positions: The positions of the reads of values, by the claim's name.
         member_positions: The positions of the reads of members, by the claim's name.
     """
 
-    __slots__ = ("max_bytes", "member_positions", "reads", "value_positions")
+    __slots__ = ("max_bytes", "member_positions", "own_bytes", "reads", "value_positions")
 
     def __init__(self, reads: Iterable[ClaimRead], max_bytes: int) -> None:
         self.max_bytes = min(max_bytes, MAX_KEPT_BYTES)
         self.reads = tuple(dict.fromkeys(reads))[:MAX_READS]
+        self.own_bytes = _OBJECT_BYTES + _SLOT_BYTES * len(self.reads)
         self.value_positions = _positions(self.reads, as_members=False)
         self.member_positions = _positions(self.reads, as_members=True)
 

@@ -1,8 +1,39 @@
-"""A lock that survives a fork."""
+"""Locks that survive a fork."""
 
 import os
 import threading
 from collections.abc import Callable
+from weakref import WeakSet
+
+
+class ForkSafeLock:
+    """A plain lock, which is a new one in a child that Python forks.
+
+    It is for short sections in threads that answer requests, and costs no call of the system, as
+    a `ProcessLock` does. A server that forks its workers without Python's knowledge, as uWSGI may,
+    answers no request before.
+
+    Attributes:
+        lock: The lock. Ask for it at each use.
+    """
+
+    __slots__ = ("__weakref__", "lock")
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        _FORK_SAFE_LOCKS.add(self)
+
+
+_FORK_SAFE_LOCKS: WeakSet[ForkSafeLock] = WeakSet()
+
+
+def _renew_locks() -> None:
+    for guard in list(_FORK_SAFE_LOCKS):
+        guard.lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_locks)
 
 
 class ProcessLock:

@@ -56,7 +56,8 @@ def parse_authorization(
         # A short cut for most requests; what follows comes to the same result.
         token = header[_USUAL_LENGTH:]
         if is_known(token) or _is_one_token(token):
-            return Credentials(BEARER_SCHEME, token)
+            # `Credentials(...)` is the same, and calls one function more.
+            return tuple.__new__(Credentials, (BEARER_SCHEME, token, None))
     value = header.strip(" \t")
     name, _, token = value.partition(" ")
     scheme = schemes.get(name.lower())
