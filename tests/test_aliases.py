@@ -6,7 +6,6 @@ If a test of a limit fails, the limit is gone: correct docs/security.md.
 from __future__ import annotations
 
 import hashlib
-import sys
 from typing import Any
 from urllib.parse import quote
 
@@ -15,6 +14,7 @@ import pytest
 from django.http import HttpResponse
 from django.urls import re_path
 from flask import Flask, abort
+from installable import needs_web_py
 from matrix.django_apps import django_app
 from matrix.requests import Spelled, on_the_wire
 from mcp_requests import call
@@ -40,11 +40,6 @@ from jwt_wsgi.mcp import ToolAuthorizer
 from jwt_wsgi.testing import LocalIssuer
 
 NOBODY, READER = None, caller("read")
-
-needs_web_py = pytest.mark.skipif(
-    sys.version_info >= (3, 15),
-    reason="needs web.py, which cannot be installed on 3.15: an older Python",
-)
 
 # --- an ECDSA signature has two texts (SEC 1, section 4.1.4: r and s, or r and n - s)
 
