@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 _LIFETIME = dt.timedelta(days=1)
-# From Python 3.13 on, `ssl.create_default_context` verifies strictly (RFC 5280): an authority has
-# this extension, and what it issues names its key. Its own certificate may be a client's as well.
+# Strict verification (RFC 5280) asks for this extension of an authority, and that what it issues
+# names its key. Its own certificate may be a client's as well.
 _SIGNS_CERTIFICATES = x509.KeyUsage(
     digital_signature=True,
     content_commitment=False,
@@ -109,6 +109,7 @@ class Authority:
     def client_context(self, folder: Path, client: Issued | None = None) -> ssl.SSLContext:
         """Return a context that trusts this authority, and shows a certificate or none."""
         context = ssl.create_default_context(cadata=self.own.pem)
+        context.verify_flags |= ssl.VERIFY_X509_STRICT  # as the default is from Python 3.13 on
         if client is not None:
             serial = client.certificate.serial_number
             context.load_cert_chain(*client.write(folder, f"client-{serial}"))
