@@ -61,17 +61,22 @@ def problems_of(
 
 def stated_licence(package: Distribution) -> str:
     """Return the expression, or else the text or the classifiers of a package."""
-    metadata = package.metadata
     classifiers = [
         text.removeprefix("License :: OSI Approved :: ")
-        for text in metadata.get_all("Classifier", [])
+        for text in package.metadata.get_all("Classifier", [])
         if text.startswith("License ::")
     ]
-    expression = metadata["License-Expression"]
+    expression = _field(package, "License-Expression")
     if expression:
-        return str(expression)
-    text = str(metadata["License"] or "").strip().partition("\n")[0]
+        return expression
+    text = _field(package, "License").strip().partition("\n")[0]
     return text or "; ".join(classifiers)
+
+
+def _field(package: Distribution, name: str) -> str:
+    # A missing field read by its index is None, a warning or a KeyError: Python's versions differ.
+    values: list[str] = package.metadata.get_all(name, [])
+    return values[0] if values else ""
 
 
 def is_allowed(expression: str, allowed: set[str]) -> bool:

@@ -16,6 +16,19 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 _LIFETIME = dt.timedelta(days=1)
+# Strict verification (RFC 5280) asks for this extension of an authority, and that what it issues
+# names its key. Its own certificate may be a client's as well.
+_SIGNS_CERTIFICATES = x509.KeyUsage(
+    digital_signature=True,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=True,
+    encipher_only=False,
+    decipher_only=False,
+)
 
 
 @dataclass(frozen=True)
@@ -57,8 +70,12 @@ class Authority:
     def __init__(self, name: str) -> None:
         key = ec.generate_private_key(ec.SECP256R1())
         subject = _name(name)
-        builder = _builder(subject, subject, key.public_key()).add_extension(
-            x509.BasicConstraints(ca=True, path_length=0), critical=True
+        self._key_identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+        builder = (
+            _builder(subject, subject, key.public_key())
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(_SIGNS_CERTIFICATES, critical=True)
+            .add_extension(self._key_identifier, critical=False)
         )
         self.own = Issued(builder.sign(key, hashes.SHA256()), key)
 
@@ -75,6 +92,12 @@ class Authority:
             _builder(_name(name), self.own.certificate.subject, key.public_key())
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(x509.SubjectAlternativeName(names), critical=False)
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(
+                    self._key_identifier
+                ),
+                critical=False,
+            )
         )
         if padding:
             unknown = x509.UnrecognizedExtension(
@@ -86,6 +109,7 @@ class Authority:
     def client_context(self, folder: Path, client: Issued | None = None) -> ssl.SSLContext:
         """Return a context that trusts this authority, and shows a certificate or none."""
         context = ssl.create_default_context(cadata=self.own.pem)
+        context.verify_flags |= ssl.VERIFY_X509_STRICT  # as the default is from Python 3.13 on
         if client is not None:
             serial = client.certificate.serial_number
             context.load_cert_chain(*client.write(folder, f"client-{serial}"))

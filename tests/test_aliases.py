@@ -11,10 +11,10 @@ from urllib.parse import quote
 
 import bottle
 import pytest
-import web
 from django.http import HttpResponse
 from django.urls import re_path
 from flask import Flask, abort
+from installable import needs_web_py
 from matrix.django_apps import django_app
 from matrix.requests import Spelled, on_the_wire
 from mcp_requests import call
@@ -134,6 +134,8 @@ class Public:
 
 def web_py() -> Any:
     """web.py reads REQUEST_URI where SERVER_SOFTWARE says nginx (fastcgi_params) or lighttpd."""
+    import web
+
     urls = ("/private/(.*)", "Private", "/public", "Public")
     return web.application(urls, {"Private": Private, "Public": Public}).wsgifunc()
 
@@ -166,12 +168,14 @@ def behind_nginx(app: Any) -> Any:
 RULES = {"/public": PUBLIC, "/private": scope("read")}
 
 
+@needs_web_py
 def test_a_router_on_request_uri_is_reached_under_another_rule_u31() -> None:
     alone = behind_nginx(ScopeAuthorizer(web_py(), Policy(RULES)))
     assert answer_of(alone, Spelled("GET", "/private/x"), NOBODY).status == 401
     assert answer_of(alone, Spelled("GET", "/public"), NOBODY).body == "private"
 
 
+@needs_web_py
 @pytest.mark.parametrize(
     "make",
     [

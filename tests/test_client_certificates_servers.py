@@ -29,6 +29,7 @@ from certificate_app import PROXY
 from cheroot.ssl.builtin import BuiltinSSLAdapter
 from cheroot.wsgi import Server as CherootServer
 from client_tls import Authority, Issued
+from installable import needs_pyuwsgi
 from joserfc import jwt
 from joserfc.jwk import OctKey
 from nginx import needs_nginx, nginx
@@ -670,6 +671,7 @@ def uwsgi_behind_nginx() -> Iterator[Server]:
 
 
 @needs_nginx
+@needs_pyuwsgi
 def test_nginx_hands_uwsgi_the_certificate_as_a_variable() -> None:
     forged = [f"{name}: {VICTIM.byte_sequence}" for name in ("SSL-Client-Cert", "SSL_CLIENT_CERT")]
     with uwsgi_behind_nginx() as server:

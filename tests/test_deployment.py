@@ -22,6 +22,7 @@ import pytest
 import trustme
 from apache import command as apache_command
 from apache import configuration, copy_packages, needs_mod_wsgi
+from installable import needs_pyuwsgi
 from ports import free_port, listens
 from webtest import TestApp
 
@@ -189,7 +190,17 @@ def told_apart(command: str) -> str:
     )
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=told_apart)
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param(
+            command,
+            marks=needs_pyuwsgi if command.startswith("uwsgi ") else (),
+            id=told_apart(command),
+        )
+        for command in COMMANDS
+    ],
+)
 def test_a_server_starts_answers_finds_a_rotated_key_and_stops(command: str, site: Site) -> None:
     with started(command, site):
         calls(site)

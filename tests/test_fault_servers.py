@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from fault_server import FaultServer
+from installable import needs_pyuwsgi
 from ports import free_port
 from waiting import eventually
 
@@ -43,7 +44,13 @@ SERVERS: dict[str, tuple[tuple[object, ...], int]] = {
     "gunicorn with gevent": ((*GUNICORN, "--worker-class=gevent"), 1),
     "uWSGI without --enable-threads": ((*UWSGI, f"--virtualenv={BIN.parent}"), 1),
 }
-every_server = pytest.mark.parametrize(("command", "number"), SERVERS.values(), ids=SERVERS)
+every_server = pytest.mark.parametrize(
+    ("command", "number"),
+    [
+        pytest.param(*row, marks=needs_pyuwsgi if "uWSGI" in name else (), id=name)
+        for name, row in SERVERS.items()
+    ],
+)
 
 
 @pytest.fixture

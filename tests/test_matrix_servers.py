@@ -14,7 +14,7 @@ from matrix.oracle import callers, trespasses
 from matrix.places import PLACES
 from matrix.request_lines import FIELDS, LINES
 from matrix.served import SERVED, TRUST
-from matrix.servers import COMMANDS, serving
+from matrix.servers import COMMANDS, each_of, serving
 
 from jwt_wsgi import Auth
 from jwt_wsgi.testing import LocalIssuer
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 ISSUER = LocalIssuer(algorithms=("ES256",))
 TRUSTED = json.dumps({"issuer": ISSUER.issuer, "audience": ISSUER.audience, "jwks": ISSUER.jwks})
 
-each_server = pytest.mark.parametrize("server", COMMANDS, indirect=True)
+each_server = each_of(COMMANDS)
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import json
 import socket
 
 import pytest
-from matrix.servers import COMMANDS, VARIANTS, serving
+from matrix.servers import COMMANDS, VARIANTS, each_of, serving
 from mcp_served import MAX_BYTES, TRUST
 
 from jwt_wsgi.testing import LocalIssuer
@@ -21,7 +21,7 @@ TRUSTED = {
 }
 #: These read no chunked bodies, or do not say where they end.
 LENGTH_ALONE = {"uwsgi", "wsgiref"}
-each_server = pytest.mark.parametrize("server", [*COMMANDS, *VARIANTS], indirect=True)
+each_server = each_of([*COMMANDS, *VARIANTS])
 
 
 @pytest.fixture(scope="module")

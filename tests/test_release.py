@@ -12,6 +12,7 @@ import tarfile
 import tomllib
 import zipfile
 from collections.abc import Iterable
+from importlib.metadata import Distribution
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
@@ -391,6 +392,35 @@ def test_what_is_not_ready_is_named_with_its_remedy(
 )
 def test_a_licence_is_allowed_or_not(expression: str, verdict: bool) -> None:
     assert licences.is_allowed(expression, {"MIT", "ISC"}) is verdict
+
+
+class InstalledPackage(Distribution):
+    """A package with these lines of metadata."""
+
+    def __init__(self, *lines: str) -> None:
+        self._lines = lines
+
+    def read_text(self, filename: str) -> str | None:
+        return "\n".join(self._lines) if filename == "METADATA" else None
+
+    def locate_file(self, path: object) -> Path:
+        raise NotImplementedError
+
+
+CLASSIFIER = "Classifier: License :: OSI Approved :: MIT License"
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        pytest.param(["License-Expression: MIT", "License: other"], "MIT", id="an expression"),
+        pytest.param(["License: MIT", CLASSIFIER], "MIT", id="a text"),
+        pytest.param([CLASSIFIER], "MIT License", id="a classifier alone"),
+        pytest.param(["Name: silent"], "", id="nothing"),
+    ],
+)
+def test_the_first_field_that_states_a_licence_is_read(lines: list[str], expected: str) -> None:
+    assert licences.stated_licence(InstalledPackage(*lines)) == expected
 
 
 def test_the_licences_of_the_runtime_dependencies_are_allowed(

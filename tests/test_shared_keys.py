@@ -1028,7 +1028,6 @@ def test_no_lock_is_held_while_the_store_is_called(cluster: Cluster) -> None:
     assert locked == []
 
 
-@pytest.mark.filterwarnings("ignore:This process .*fork:DeprecationWarning")
 def test_a_fork_in_the_middle_of_a_call_leaves_the_child_a_working_source(cluster: Cluster) -> None:
     worker = cluster.warm(timeout=0.1)
     cluster.clock.advance(LOOK)

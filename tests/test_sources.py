@@ -11,7 +11,7 @@ import pytest
 from environs import environ
 from hypothesis import given
 from hypothesis import strategies as st
-from matrix.servers import COMMANDS, Server, serving
+from matrix.servers import COMMANDS, Server, each_of, serving
 from werkzeug.http import parse_cookie
 
 from jwt_wsgi import AuthError, Credentials, Forbidden, InvalidRequest
@@ -451,7 +451,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("server", COMMANDS, indirect=True)
+@each_of(COMMANDS)
 def test_headers_are_read_as_servers_join_them_f12(server: Server) -> None:
     outcomes = {}
     for name, (source, lines, *_) in ARRIVALS.items():

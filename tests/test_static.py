@@ -602,24 +602,25 @@ def revoking_meanwhile(source: StaticJWKS, kid: str) -> Callable[[], None]:
     return interrupt
 
 
-def joined(thread_count: int) -> None:
-    for thread in threading.enumerate():
-        if thread is not threading.current_thread() and thread.daemon:
-            thread.join(5)
-    assert threading.active_count() == thread_count
+def join_threads_since(before: set[threading.Thread]) -> None:
+    """Wait for the threads of a test, and not for those that earlier tests have left."""
+    started = {*threading.enumerate()} - before
+    for thread in started:
+        thread.join(5)
+    assert not any(thread.is_alive() for thread in started)
 
 
 def test_a_revocation_beside_a_reload_is_kept_u20(tmp_path: Path, clock: Clock) -> None:
     path = write(tmp_path / "keys.json", text(OLD, NEW))
     source = StaticJWKS(path, clock=clock)
-    threads = threading.active_count()
+    threads = {*threading.enumerate()}
     slow = SlowKid("old", lambda: None)
     source.revoke(slow)
     slow.when_compared = revoking_meanwhile(source, "new")
     write(path, text(NEW, OLD))
     clock.advance(1)
     source.held()
-    joined(threads)
+    join_threads_since(threads)
     assert source.held().kids == set()
     assert source.find("new", "ES256") == ()
 
@@ -627,9 +628,9 @@ def test_a_revocation_beside_a_reload_is_kept_u20(tmp_path: Path, clock: Clock) 
 def test_two_revocations_at_the_same_time_are_kept_u20(tmp_path: Path, clock: Clock) -> None:
     path = write(tmp_path / "keys.json", text(OLD, NEW))
     source = StaticJWKS(path, clock=clock)
-    threads = threading.active_count()
+    threads = {*threading.enumerate()}
     source.revoke(SlowKid("old", revoking_meanwhile(source, "new")))
-    joined(threads)
+    join_threads_since(threads)
     write(path, text(NEW, OLD))
     clock.advance(1)
     assert source.held().kids == set()

@@ -10,10 +10,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
+from installable import needs_pyuwsgi
 from ports import free_port
 
 TESTS = Path(__file__).resolve().parent.parent
@@ -37,6 +39,13 @@ COMMANDS = {
 
 #: More servers, which are as these are for everything but their bodies.
 VARIANTS = {"gunicorn gthread": GUNICORN + " gthread --threads 4 {module}:application"}
+
+
+def each_of(names: Iterable[str]) -> pytest.MarkDecorator:
+    """Return a mark that gives a test each of these servers as the parameter `server`."""
+    marks = {"uwsgi": needs_pyuwsgi}
+    rows = [pytest.param(name, marks=marks.get(name, ()), id=name) for name in names]
+    return pytest.mark.parametrize("server", rows, indirect=True)
 
 
 class Answer(NamedTuple):
