@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
+import strict_certificates
 import trustme
 from ports import free_port
 from test_connections import hanging_up
@@ -143,6 +144,29 @@ def test_a_certificate_that_is_not_accepted_is_explained(
     assert remedy in error
     assert f"{error}; no keys are held yet" in caplog.text
     assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    ("without", "found"),
+    [
+        pytest.param("authority key", "Missing Authority Key Identifier", id="of the server"),
+        pytest.param("subject key", "Missing Subject Key Identifier", id="of the authority"),
+        pytest.param("usage", "CA cert does not include key usage extension", id="usage"),
+    ],
+)
+def test_a_certificate_that_is_not_strict_enough_is_explained(
+    without: str, found: str, tmp_path: Path
+) -> None:
+    error = strict_certificates.refusal(tmp_path, without=without)
+    assert error is not None
+    sentence = describe_failure(error, "localhost:443")
+    assert sentence.startswith(f"the certificate of localhost:443 is not accepted: {found}; ")
+    assert "issue it anew" in sentence
+    assert "VERIFY_X509_STRICT" in sentence
+
+
+def test_a_strict_certificate_is_accepted(tmp_path: Path) -> None:
+    assert strict_certificates.refusal(tmp_path, without="nothing") is None
 
 
 def test_the_certificate_of_another_address_is_explained_d4(

@@ -24,6 +24,12 @@ _PRIVATE_AUTHORITY: Final = (
     "if its authority is a private one, name the file of that authority's root: ca_certs="
 )
 _ANOTHER_NAME: Final = "write the host as the certificate names it"
+# From Python 3.13 on, urllib3 and `ssl.create_default_context` verify strictly.
+_STRICT: Final = (
+    "Python 3.13 and newer accept only certificates as RFC 5280 wants them: issue it anew, or its "
+    "authority's root, with key identifiers and key usage; until then, pass fetch= with a client "
+    "that verifies without ssl.VERIFY_X509_STRICT"
+)
 _CERTIFICATE_REMEDIES: Final = {
     9: "check this machine's clock",
     10: "the server needs a new one, unless this machine's clock is wrong",
@@ -33,6 +39,8 @@ _CERTIFICATE_REMEDIES: Final = {
     21: _PRIVATE_AUTHORITY,
     62: _ANOTHER_NAME,
     64: _ANOTHER_NAME,
+    # From "path length invalid" to "explicit parameters of a curve".
+    **dict.fromkeys(range(80, 95), _STRICT),
 }
 
 _NO_TLS: Final = "does not speak TLS: the port may be one of plain http; check the port"
