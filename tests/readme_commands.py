@@ -156,6 +156,8 @@ def main() -> None:
     options = argparse.ArgumentParser()
     options.add_argument("--wheel", type=Path)
     wheel = options.parse_args().wheel
+    # A shell starts what runs in its background with SIGINT ignored, and the servers would inherit it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with tempfile.TemporaryDirectory() as name:
         shell = Shell(Path(name))
         place = shell.folder / "a clone"
