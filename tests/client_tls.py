@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import ipaddress
 import ssl
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -65,17 +66,22 @@ class Issued:
 
 
 class Authority:
-    """A private authority for servers on loopback and for clients."""
+    """A private authority for servers on loopback and for clients.
 
-    def __init__(self, name: str) -> None:
+    Args:
+        name: Its common name.
+        without: A type of extension that its own certificate, or those that it issues, lack.
+    """
+
+    def __init__(self, name: str, *, without: type[x509.ExtensionType] | None = None) -> None:
         key = ec.generate_private_key(ec.SECP256R1())
         subject = _name(name)
+        self._without = without
         self._key_identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
-        builder = (
-            _builder(subject, subject, key.public_key())
-            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-            .add_extension(_SIGNS_CERTIFICATES, critical=True)
-            .add_extension(self._key_identifier, critical=False)
+        constraints = x509.BasicConstraints(ca=True, path_length=0)
+        builder = self._extended(
+            _builder(subject, subject, key.public_key()),
+            [constraints, _SIGNS_CERTIFICATES, self._key_identifier],
         )
         self.own = Issued(builder.sign(key, hashes.SHA256()), key)
 
@@ -88,16 +94,13 @@ class Authority:
         """
         key = ec.generate_private_key(ec.SECP256R1())
         names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-        builder = (
-            _builder(_name(name), self.own.certificate.subject, key.public_key())
-            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(x509.SubjectAlternativeName(names), critical=False)
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(
-                    self._key_identifier
-                ),
-                critical=False,
-            )
+        issuer_key = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(
+            self._key_identifier
+        )
+        constraints = x509.BasicConstraints(ca=False, path_length=None)
+        builder = self._extended(
+            _builder(_name(name), self.own.certificate.subject, key.public_key()),
+            [constraints, x509.SubjectAlternativeName(names), issuer_key],
         )
         if padding:
             unknown = x509.UnrecognizedExtension(
@@ -114,6 +117,15 @@ class Authority:
             serial = client.certificate.serial_number
             context.load_cert_chain(*client.write(folder, f"client-{serial}"))
         return context
+
+    def _extended(
+        self, builder: x509.CertificateBuilder, extensions: Iterable[x509.ExtensionType]
+    ) -> x509.CertificateBuilder:
+        for extension in extensions:
+            if type(extension) is not self._without:
+                critical = isinstance(extension, x509.BasicConstraints | x509.KeyUsage)
+                builder = builder.add_extension(extension, critical)
+        return builder
 
 
 def _name(text: str) -> x509.Name:

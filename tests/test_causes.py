@@ -14,9 +14,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
+import client_tls
 import pytest
-import strict_certificates
 import trustme
+from cryptography import x509
 from ports import free_port
 from test_connections import hanging_up
 from test_fetching import ELSEWHERE, Server, http, jwks, proxied, read_head, serve
@@ -149,24 +150,40 @@ def test_a_certificate_that_is_not_accepted_is_explained(
 @pytest.mark.parametrize(
     ("without", "found"),
     [
-        pytest.param("authority key", "Missing Authority Key Identifier", id="of the server"),
-        pytest.param("subject key", "Missing Subject Key Identifier", id="of the authority"),
-        pytest.param("usage", "CA cert does not include key usage extension", id="usage"),
+        pytest.param(x509.AuthorityKeyIdentifier, "Missing Authority Key Identifier", id="issuer"),
+        pytest.param(x509.SubjectKeyIdentifier, "Missing Subject Key Identifier", id="authority"),
+        pytest.param(x509.KeyUsage, "Path length given without key usage keyCertSign", id="usage"),
     ],
 )
 def test_a_certificate_that_is_not_strict_enough_is_explained(
-    without: str, found: str, tmp_path: Path
+    without: type[x509.ExtensionType], found: str, tmp_path: Path, serve: Callable[..., Server]
 ) -> None:
-    error = strict_certificates.refusal(tmp_path, without=without)
-    assert error is not None
-    sentence = describe_failure(error, "localhost:443")
+    with pytest.raises(ssl.SSLCertVerificationError) as failure:
+        shake_hands_strictly(client_tls.Authority("lax", without=without), tmp_path, serve)
+    sentence = describe_failure(failure.value, "localhost:443")
     assert sentence.startswith(f"the certificate of localhost:443 is not accepted: {found}; ")
-    assert "issue it anew" in sentence
+    assert "RFC 5280" in sentence
     assert "VERIFY_X509_STRICT" in sentence
 
 
-def test_a_strict_certificate_is_accepted(tmp_path: Path) -> None:
-    assert strict_certificates.refusal(tmp_path, without="nothing") is None
+def test_a_certificate_that_is_strict_enough_is_accepted(
+    tmp_path: Path, serve: Callable[..., Server]
+) -> None:
+    shake_hands_strictly(client_tls.Authority("strict"), tmp_path, serve)
+
+
+def shake_hands_strictly(
+    authority: client_tls.Authority, folder: Path, serve: Callable[..., Server]
+) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*authority.issue("localhost").write(folder, "server"))
+    server = serve(http(jwks()), context)
+    client = authority.client_context(folder)
+    with (
+        socket.create_connection(("127.0.0.1", server.port)) as connection,
+        client.wrap_socket(connection, server_hostname="localhost"),
+    ):
+        pass
 
 
 def test_the_certificate_of_another_address_is_explained_d4(

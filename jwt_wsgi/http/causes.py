@@ -26,9 +26,9 @@ _PRIVATE_AUTHORITY: Final = (
 _ANOTHER_NAME: Final = "write the host as the certificate names it"
 # From Python 3.13 on, urllib3 and `ssl.create_default_context` verify strictly.
 _STRICT: Final = (
-    "Python 3.13 and newer accept only certificates as RFC 5280 wants them: issue it anew, or its "
-    "authority's root, with key identifiers and key usage; until then, pass fetch= with a client "
-    "that verifies without ssl.VERIFY_X509_STRICT"
+    "Python 3.13 and newer verify strictly: its authority must issue it, and its own root, anew as "
+    "RFC 5280 wants them, with key identifiers and key usage; until then, pass fetch= with a "
+    "client that verifies without ssl.VERIFY_X509_STRICT"
 )
 _CERTIFICATE_REMEDIES: Final = {
     9: "check this machine's clock",
