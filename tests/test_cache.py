@@ -84,9 +84,12 @@ def test_sets_of_scopes_count_into_the_bytes_u18(count: int) -> None:
     assert 0 < max(held) <= 4 * MIB
 
 
-@pytest.mark.parametrize("length", [1, 8, 20, 33, 48])
-def test_strings_count_in_the_steps_of_the_allocator(length: int) -> None:
-    scopes = frozenset(f"{number:0{length}}" for number in range(10 if length == 1 else 1000))
+# With 77 strings, a set has just grown.
+@pytest.mark.parametrize(
+    ("count", "length"), [(10, 1), (77, 2), (77, 30), (1000, 8), (1000, 20), (1000, 33), (1000, 48)]
+)
+def test_a_set_counts_its_slots_and_the_steps_of_its_strings(count: int, length: int) -> None:
+    scopes = frozenset(f"{number:0{length}}" for number in range(count))
     cache: TokenCache[object] = TokenCache(100, 64 * MIB)
     cache.put("a", None)
     alone = cache._young.size
@@ -119,14 +122,13 @@ def test_tokens_with_the_same_scopes_share_one_set_which_is_counted_once_u18() -
 
 def test_equal_sets_that_are_not_shared_are_each_counted() -> None:
     cache: TokenCache[object] = TokenCache(10**6, 64 * MIB)
-    strings_bytes = sum(map(sys.getsizeof, scopes_of(0, 1000)))
     sizes = []
     for number, sets in enumerate((1, 2, 1)):
         before = cache._young.size
         own = [scopes_of(0, 1000) for _ in range(sets)]
         cache.put(f"t{number}", own, own)
         sizes.append(cache._young.size - before)
-    assert strings_bytes < sizes[0] == sizes[2] < sizes[1] < 2 * sizes[0]
+    assert 100_000 < sizes[0] == sizes[2] < sizes[1] < 2 * sizes[0]
     shared = cache.shared(scopes_of(0, 1000))
     cache.put("t", shared, [shared, shared])
     assert cache._young.size - sum(sizes) < 1000
