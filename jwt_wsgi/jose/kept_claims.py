@@ -9,7 +9,7 @@ from enum import Enum
 from sys import getsizeof
 from typing import Any, Final, NamedTuple
 
-from jwt_wsgi.jose.claim_lookup import ABSENT, ClaimName, lookup
+from jwt_wsgi.jose.claim_lookup import ClaimName, lookup
 
 #: The most reads of claims that are kept for a token.
 MAX_READS: Final = 32
@@ -113,7 +113,7 @@ class KeptClaims:
         size = plan.own_bytes
         room = plan.max_bytes - size
         for name, as_members in plan.reads:
-            value = claims.get(name, ABSENT) if type(name) is str else lookup(claims, name)
+            value = lookup(claims, name)
             if as_members:
                 value = members_of(value)
             elif type(value) in _CONTAINERS:

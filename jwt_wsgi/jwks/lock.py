@@ -9,9 +9,9 @@ from weakref import WeakSet
 class ForkSafeLock:
     """A plain lock, which is a new one in a child that Python forks.
 
-    It is for short sections in threads that answer requests, and costs no call of the system, as
-    a `ProcessLock` does. A server that forks its workers without Python's knowledge, as uWSGI may,
-    answers no request before.
+    It is for short sections in threads that answer requests. Unlike a `ProcessLock`, it does not
+    ask the system for the process number. A server that forks its workers without Python's
+    knowledge, as uWSGI may, answers no request before it forks.
 
     Attributes:
         lock: The lock. Ask for it at each use.
