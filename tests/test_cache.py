@@ -86,7 +86,15 @@ def test_sets_of_scopes_count_into_the_bytes_u18(count: int) -> None:
 
 # With 77 strings, a set has just grown.
 @pytest.mark.parametrize(
-    ("count", "length"), [(10, 1), (77, 2), (77, 30), (1000, 8), (1000, 20), (1000, 33), (1000, 48)]
+    ("count", "length"),
+    [
+        pytest.param(10, 1, id="short"),
+        pytest.param(77, 30, id="just grown"),
+        pytest.param(1000, 8, id="8 characters"),
+        pytest.param(1000, 20, id="20 characters"),
+        pytest.param(1000, 33, id="33 characters"),
+        pytest.param(1000, 48, id="48 characters"),
+    ],
 )
 def test_a_set_counts_its_slots_and_the_steps_of_its_strings(count: int, length: int) -> None:
     scopes = frozenset(f"{number:0{length}}" for number in range(count))
