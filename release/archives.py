@@ -12,14 +12,18 @@ import io
 import tarfile
 import time
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 FILE_MODE = 0o644
 FOLDER_MODE = 0o755
 
 
-def rewrite_sdist(path: Path, epoch: int) -> None:
-    """Give the members of a source archive one order, one date and one owner."""
+def rewrite_sdist(path: Path, epoch: int, change_info: Callable[[bytes], bytes]) -> None:
+    """Give the members of a source archive one order, one date and one owner.
+
+    Each PKG-INFO is changed by `change_info`.
+    """
     with tarfile.open(path) as archive:
         members = {member.name: member for member in archive.getmembers()}
         contents = {
@@ -33,7 +37,10 @@ def rewrite_sdist(path: Path, epoch: int) -> None:
         tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive,
     ):
         for name in sorted(members):
-            archive.addfile(*_member(name, contents.get(name), epoch))
+            content = contents.get(name)
+            if content is not None and name.endswith("/PKG-INFO"):
+                content = change_info(content)
+            archive.addfile(*_member(name, content, epoch))
 
 
 def _member(name: str, content: bytes | None, epoch: int) -> tuple[tarfile.TarInfo, io.BytesIO]:

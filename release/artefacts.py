@@ -19,6 +19,7 @@ from pathlib import Path
 from release.archives import rewrite_sdist, wheel_files, wheel_metadata, write_wheel
 from release.contents import problems_of_sdist, problems_of_wheel
 from release.declared import CHECKOUT
+from release.description import with_absolute_links
 from release.sbom import bill_of_materials
 
 SBOM = "jwt-wsgi.cdx.json"
@@ -102,18 +103,22 @@ def build(
         raise SystemExit(f"dist: the build failed\n{ended.stdout}{ended.stderr}")
     (sdist,) = outdir.glob("*.tar.gz")
     (wheel,) = outdir.glob("*.whl")
-    rewrite_sdist(sdist, epoch)
-    add_sbom(wheel, epoch)
+    rewrite_sdist(sdist, epoch, with_absolute_links)
+    complete_wheel(wheel, epoch)
     return [sdist, wheel]
 
 
-def add_sbom(wheel: Path, epoch: int) -> None:
-    """Write the bill of materials into the wheel, where PEP 770 puts it."""
+def complete_wheel(wheel: Path, epoch: int) -> None:
+    """Write the bill of materials into the wheel, where PEP 770 puts it, and whole links."""
     files = wheel_files(wheel)
     (metadata,) = (name for name in files if name.endswith(".dist-info/METADATA"))
     bill = bill_of_materials(wheel_metadata(files), epoch)
-    folder = metadata.removesuffix("METADATA")
-    write_wheel(wheel, {**files, f"{folder}sboms/{SBOM}": bill.encode()}, epoch)
+    completed = {
+        **files,
+        metadata: with_absolute_links(files[metadata]),
+        f"{metadata.removesuffix('METADATA')}sboms/{SBOM}": bill.encode(),
+    }
+    write_wheel(wheel, completed, epoch)
 
 
 def check(artefacts: list[Path]) -> None:

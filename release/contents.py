@@ -8,6 +8,7 @@ import re
 from pathlib import Path, PurePosixPath
 
 from release.archives import sdist_names, sha256, wheel_files, wheel_metadata
+from release.description import project_urls, relative_links
 
 LICENCE = "Apache-2.0"
 PACKAGE = "jwt_wsgi"
@@ -57,7 +58,12 @@ def _problems_of_metadata(metadata: email.message.Message) -> list[str]:
     problems = []
     if metadata["License-Expression"] != LICENCE:
         problems.append(f"License-Expression is {metadata['License-Expression']}, not {LICENCE}")
-    labels = {text.partition(",")[0] for text in metadata.get_all("Project-URL", [])}
+    labels = project_urls(metadata).keys()
     if labels != URL_LABELS:
         problems.append(f"Project-URL has {sorted(labels)}, not {sorted(URL_LABELS)}")
+    if not metadata["Author"]:
+        problems.append("Author is missing: write `author` in setup.cfg")
+    links = relative_links(str(metadata.get_payload()))
+    if links:
+        problems.append(f"the description has links that PyPI cannot follow: {links}")
     return problems

@@ -19,8 +19,17 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from release.declared import RUNTIME_EXTRAS
+from release.description import project_urls
 
 Component = dict[str, Any]
+#: What CycloneDX calls the labels of `project_urls`.
+REFERENCES = {
+    "Changelog": "release-notes",
+    "Documentation": "documentation",
+    "Issues": "issue-tracker",
+    "Repository": "vcs",
+    "Security": "security-contact",
+}
 
 
 def bill_of_materials(metadata: email.message.Message, epoch: int) -> str:
@@ -38,6 +47,7 @@ def bill_of_materials(metadata: email.message.Message, epoch: int) -> str:
         "metadata": {
             "timestamp": made.strftime("%Y-%m-%dT%H:%M:%SZ"),
             "lifecycles": [{"phase": "build"}],
+            "authors": [{"name": metadata["Author"]}],
             "component": package,
         },
         "components": required,
@@ -62,6 +72,11 @@ def _package(metadata: email.message.Message) -> Component:
         "description": metadata["Summary"],
         "licenses": [{"expression": metadata["License-Expression"]}],
         "purl": purl,
+        "supplier": {"name": metadata["Author"]},
+        "externalReferences": [
+            {"type": REFERENCES[label], "url": url}
+            for label, url in sorted(project_urls(metadata).items())
+        ],
     }
 
 

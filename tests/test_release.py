@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import configparser
+import datetime as dt
 import email.message
 import json
 import random
 import re
 import shutil
+import subprocess
 import tarfile
 import tomllib
 import zipfile
@@ -25,6 +27,7 @@ from packaging.version import Version
 from release import archives, artefacts, licences, readiness, vulnerabilities
 from release.contents import problems_of_sdist, problems_of_wheel
 from release.declared import CORE_TOOLS, RUNTIME_EXTRAS, requirements_of, version
+from release.description import relative_links, with_absolute_links
 from release.sbom import bill_of_materials
 from release.skip_absent import absent_module
 
@@ -77,6 +80,23 @@ def test_the_artefacts_have_the_date_of_the_commit_and_one_mode(built: list[Path
 
 
 @pytest.mark.slow
+def test_both_artefacts_have_the_same_description_without_relative_links(built: list[Path]) -> None:
+    sdist, wheel = built
+    with tarfile.open(sdist) as archive:
+        infos = [
+            archive.extractfile(member).read()  # type: ignore[union-attr]
+            for member in archive.getmembers()
+            if member.name.endswith("/PKG-INFO")
+        ]
+    files = archives.wheel_files(wheel)
+    assert {*infos} == {files[metadata_name(files)]}
+    description = archives.wheel_metadata(files).get_payload()
+    assert relative_links((CHECKOUT / "README.md").read_text(encoding="utf-8"))
+    assert relative_links(description) == []
+    assert f"/blob/v{version()}/docs/tutorial.md)" in description
+
+
+@pytest.mark.slow
 def test_an_order_that_changes_fails_the_build(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -126,6 +146,15 @@ def without_urls(files: dict[str, bytes]) -> None:
     files[name] = files[name].replace(b"Project-URL", b"X-Project-URL")
 
 
+def without_author(files: dict[str, bytes]) -> None:
+    name = metadata_name(files)
+    files[name] = files[name].replace(b"\nAuthor:", b"\nX-Author:")
+
+
+def with_a_relative_link(files: dict[str, bytes]) -> None:
+    files[metadata_name(files)] += b"\nSee [the tutorial](docs/tutorial.md).\n"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "problem"),
@@ -135,6 +164,8 @@ def without_urls(files: dict[str, bytes]) -> None:
         pytest.param(without_sbom, "has 0 bills of materials", id="no bill of materials"),
         pytest.param(with_another_licence, "License-Expression is MIT", id="another licence"),
         pytest.param(without_urls, "Project-URL has []", id="no URLs"),
+        pytest.param(without_author, "Author is missing", id="no author"),
+        pytest.param(with_a_relative_link, "['docs/tutorial.md']", id="a relative link"),
     ],
 )
 def test_a_wheel_with_a_defect_is_a_problem(
@@ -163,11 +194,41 @@ def test_tests_in_the_source_archive_are_a_problem(source: Path, tmp_path: Path)
     assert "has tests: tests, tests/test_" in found
 
 
+# --- the description
+
+
+ROOT = "https://git.jwt-wsgi.test/o/jwt-wsgi/blob/v1.2.3/"
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        pytest.param("[a](docs/a.md)", f"[a]({ROOT}docs/a.md)", id="a page"),
+        pytest.param("[a](docs/a.md#b)", f"[a]({ROOT}docs/a.md#b)", id="a place on a page"),
+        pytest.param(
+            "[a](A.md), [b](B.md)", f"[a]({ROOT}A.md), [b]({ROOT}B.md)", id="two in a line"
+        ),
+        pytest.param("![a](docs/a.svg)", f"![a]({ROOT}docs/a.svg)", id="an image"),
+        pytest.param("[a](https://a.test/)", None, id="a URL"),
+        pytest.param("[a](mailto:a@a.test)", None, id="an address"),
+        pytest.param("[a](#b)", None, id="a place on the page itself"),
+        pytest.param("```python\nhooks[a](docs)\n```", None, id="code"),
+        pytest.param("```\nx\n```\n\n[a](b)\n", f"```\nx\n```\n\n[a]({ROOT}b)\n", id="after code"),
+    ],
+)
+def test_links_of_the_description_name_files_of_the_tag(written: str, expected: str | None) -> None:
+    fields = "Version: 1.2.3\nProject-URL: Repository, https://git.jwt-wsgi.test/o/jwt-wsgi/\n\n"
+    changed = with_absolute_links((fields + written).encode()).decode()
+    assert changed == fields + (expected or written)
+    assert relative_links(changed.removeprefix(fields)) == []
+
+
 # --- the bill of materials
 
 
 def metadata(*lines: str) -> email.message.Message:
     text = ["Name: jwt-wsgi", "Version: 1.2.3", "Summary: s", "License-Expression: Apache-2.0"]
+    text += ["Author: A", "Project-URL: Security, https://git.jwt-wsgi.test/security"]
     return archives.wheel_metadata({"x.dist-info/METADATA": "\n".join([*text, *lines]).encode()})
 
 
@@ -185,6 +246,11 @@ def test_the_bill_names_the_package_and_what_it_requires_to_run() -> None:
     )
     assert bill["metadata"]["component"]["purl"] == "pkg:pypi/jwt-wsgi@1.2.3"
     assert bill["metadata"]["timestamp"] == "2027-01-15T08:00:00Z"
+    assert bill["metadata"]["authors"] == [{"name": "A"}]
+    assert bill["metadata"]["component"]["supplier"] == {"name": "A"}
+    assert bill["metadata"]["component"]["externalReferences"] == [
+        {"type": "security-contact", "url": "https://git.jwt-wsgi.test/security"}
+    ]
     assert [(each["name"], each["scope"], each["versionRange"]) for each in bill["components"]] == [
         ("orjson", "optional", "vers:pypi/>=3.10"),
         ("urllib3", "required", "vers:pypi/>=2.2|<3"),
@@ -308,7 +374,9 @@ def test_the_newest_release_of_the_changelog_is_not_newer_than_the_version() -> 
 # --- readiness
 
 
+TODAY = dt.date(2026, 2, 1)
 CHANGELOG = "# Changelog\n\n## Unreleased\n\n## 1.2.3 - 2026-01-31\n\n- A change.\n"
+EARLIER = "\n## 1.2.2 - 2026-01-30\n\n- Another.\n"
 URLS = "Repository = https://git.jwt-wsgi.test/jwt-wsgi"
 
 
@@ -322,57 +390,135 @@ def project(
 
 
 def test_a_tagged_commit_with_changelog_and_urls_is_ready(tmp_path: Path) -> None:
-    assert readiness.problems_of(project(tmp_path), ["v1.2.3"]) == []
+    assert readiness.problems_of(project(tmp_path), {"v1.2.3": True}, TODAY) == []
 
 
 @pytest.mark.parametrize(
-    ("changed", "tags", "problem"),
+    "changelog",
     [
-        pytest.param({}, [], "no tag", id="no tag"),
-        pytest.param({}, ["v1.2.4"], "git tag -s v1.2.3", id="another tag"),
-        pytest.param(
-            {"number": "1.2.3-0", "changelog": CHANGELOG.replace("1.2.3", "1.2.3-0")},
-            ["v1.2.3-0"],
-            "as in 1.2.3",
-            id="an odd version",
-        ),
+        pytest.param(CHANGELOG.replace("2026-01-31", "2026-02-01"), id="dated today"),
+        pytest.param(CHANGELOG + EARLIER, id="an earlier release"),
+        pytest.param(CHANGELOG + EARLIER.replace("-30", "-31"), id="two releases of one day"),
+        pytest.param(CHANGELOG.replace("1.2.3 ", "[1.2.3] "), id="a heading that is a link"),
+    ],
+)
+def test_a_changelog_is_ready(tmp_path: Path, changelog: str) -> None:
+    checkout = project(tmp_path, changelog=changelog)
+    assert readiness.problems_of(checkout, {"v1.2.3": True}, TODAY) == []
+
+
+def dated(date: str) -> dict[str, str]:
+    return {"changelog": CHANGELOG.replace("2026-01-31", date)}
+
+
+def numbered(number: str) -> dict[str, str]:
+    return {"number": number, "changelog": CHANGELOG.replace("1.2.3", number)}
+
+
+@pytest.mark.parametrize(
+    ("changed", "problem"),
+    [
+        pytest.param(numbered("1.2.3-0"), "as in 1.2.3", id="an odd version"),
+        pytest.param(numbered("1.2.3.dev1"), "as in 1.2.3", id="a development version"),
+        pytest.param(numbered("1.2.3+x"), "as in 1.2.3", id="a local version"),
         pytest.param(
             {"changelog": CHANGELOG.replace("## Unreleased\n", "")},
-            ["v1.2.3"],
             "not Unreleased",
             id="nothing unreleased",
         ),
+        pytest.param({"changelog": "# Changelog\n"}, "not Unreleased", id="no section"),
         pytest.param(
             {"changelog": CHANGELOG.replace("1.2.3", "1.2.2")},
-            ["v1.2.3"],
             "add the heading '## 1.2.3 - DATE'",
             id="not in the changelog",
         ),
         pytest.param(
-            {"changelog": CHANGELOG.replace("2026-01-31", "today")},
-            ["v1.2.3"],
-            "has no date",
-            id="no date",
-        ),
-        pytest.param(
             {"changelog": CHANGELOG.replace("Unreleased\n", "Unreleased\n\n- More.\n")},
-            ["v1.2.3"],
             "move what is under Unreleased",
             id="something unreleased",
         ),
         pytest.param(
+            {"changelog": CHANGELOG.replace("- A change.\n", "")}, "no text", id="an empty section"
+        ),
+        pytest.param(dated("today"), "has no date", id="a word for a date"),
+        pytest.param(dated("20260131"), "has no date", id="a date without dashes"),
+        pytest.param(dated("2026-W05-6"), "has no date", id="a date of a week"),
+        pytest.param(dated("2026-02-30"), "has no date", id="a day that does not exist"),
+        pytest.param(dated("2026-02-02"), "today is 2026-02-01", id="tomorrow"),
+        pytest.param(
+            {"changelog": CHANGELOG + EARLIER.replace("01-30", "02-01")},
+            "dated before 1.2.2",
+            id="a date before the earlier release",
+        ),
+        pytest.param(
+            {"changelog": CHANGELOG + EARLIER.replace("1.2.2", "1.2.3")},
+            "1.2.3 stands above 1.2.3",
+            id="a version twice",
+        ),
+        pytest.param(
+            {"changelog": CHANGELOG + EARLIER.replace("1.2.2", "1.10.0")},
+            "1.2.3 stands above 1.10.0",
+            id="a version lower than the earlier one",
+        ),
+        pytest.param(
             {"urls": "Repository = https://repository.example/jwt-wsgi"},
-            ["v1.2.3"],
             "URLs of your repository",
             id="a placeholder",
         ),
+        pytest.param({"urls": "Issues = TODO"}, "Issues = TODO", id="no URL"),
+        pytest.param({"urls": "Issues = http://a.test/%20"}, "https://", id="a URL without TLS"),
     ],
 )
 def test_what_is_not_ready_is_named_with_its_remedy(
-    tmp_path: Path, changed: dict[str, str], tags: list[str], problem: str
+    tmp_path: Path, changed: dict[str, str], problem: str
 ) -> None:
-    (found,) = readiness.problems_of(project(tmp_path, **changed), tags)
+    tags = {f"v{changed.get('number', '1.2.3')}": True}
+    (found,) = readiness.problems_of(project(tmp_path, **changed), tags, TODAY)
     assert problem in found
+
+
+@pytest.mark.parametrize(
+    ("tags", "problem"),
+    [
+        pytest.param({}, "no tag", id="no tag"),
+        pytest.param({"v1.2.4": True}, "git tag -s v1.2.3", id="another tag"),
+        pytest.param({"1.2.3": True}, "git tag -s v1.2.3", id="no v"),
+        pytest.param({"v1.2.3": False}, "not signed", id="no signature"),
+    ],
+)
+def test_a_release_needs_its_signed_tag(
+    tmp_path: Path, tags: dict[str, bool], problem: str
+) -> None:
+    (found,) = readiness.problems_of(project(tmp_path), tags, TODAY)
+    assert problem in found
+
+
+def git(repository: Path, *arguments: str, text: str | None = None) -> str:
+    identity = ["-c", "user.name=A", "-c", "user.email=a@a.test", "-c", "tag.gpgSign=false"]
+    command = ["git", *identity, *arguments]
+    return subprocess.run(
+        command, cwd=repository, check=True, input=text, stdout=subprocess.PIPE, text=True
+    ).stdout.strip()
+
+
+def test_a_signature_is_seen_in_the_object_of_a_tag(tmp_path: Path) -> None:
+    git(tmp_path, "init", "--quiet")
+    git(tmp_path, "commit", "--quiet", "--allow-empty", "--no-gpg-sign", "--message=a")
+    commit = git(tmp_path, "rev-parse", "HEAD")
+    expected = {"lightweight": False, "annotated": False}
+    git(tmp_path, "tag", "lightweight")
+    git(tmp_path, "tag", "--annotate", "--message=a", "annotated")
+    for name, kind in [
+        ("gpg", "PGP SIGNATURE"),
+        ("ssh", "SSH SIGNATURE"),
+        ("x509", "SIGNED MESSAGE"),
+    ]:
+        fields = f"object {commit}\ntype commit\ntag {name}\ntagger A <a@a.test> 0 +0000\n"
+        signature = f"-----BEGIN {kind}-----\n\nAAAA\n-----END {kind}-----\n"
+        tag = git(tmp_path, "mktag", text=f"{fields}\na\n{signature}")
+        git(tmp_path, "update-ref", f"refs/tags/{name}", tag)
+        expected[name] = True
+    assert readiness.tags_of_commit(tmp_path) == expected
 
 
 # --- licences
@@ -439,12 +585,27 @@ def test_a_licence_that_is_not_allowed_names_the_package() -> None:
 # --- vulnerabilities
 
 
-def report(*dependencies: dict[str, object]) -> vulnerabilities.Report:
-    return vulnerabilities.read_report(json.dumps({"dependencies": dependencies}), "")
+ACCEPTED = """
+[[accepted]]
+id = "CVE-2026-1"
+package = "bad"
+reason = "not reached"
+until = 2026-02-01
+"""
+
+
+def report(*dependencies: dict[str, object], today: dt.date = TODAY) -> vulnerabilities.Report:
+    accepted = vulnerabilities.read_accepted(ACCEPTED)
+    output = json.dumps({"dependencies": dependencies})
+    return vulnerabilities.read_report(output, "", accepted, today)
 
 
 GOOD = {"name": "good", "version": "1", "vulns": []}
 BAD = {"name": "bad", "version": "2", "vulns": [{"id": "PYSEC-1", "fix_versions": ["3"]}]}
+#: A vulnerability that is accepted under its other name, until the day TODAY.
+NAMED = {"id": "PYSEC-2", "aliases": ["CVE-2026-1"], "fix_versions": []}
+ACCEPTED_ONE = {"name": "bad", "version": "2", "vulns": [NAMED]}
+IN_ANOTHER_PACKAGE = {"name": "other", "version": "2", "vulns": [NAMED]}
 UNKNOWN = {"name": "unknown", "skip_reason": "Dependency not found"}
 
 
@@ -453,9 +614,22 @@ UNKNOWN = {"name": "unknown", "skip_reason": "Dependency not found"}
     [
         pytest.param(report(GOOD), "1 packages audited, 0 vuln", 0, 0, id="good"),
         pytest.param(report(GOOD, BAD), "1 vulnerabilities", 1, 1, id="vulnerable"),
+        pytest.param(
+            report(GOOD, ACCEPTED_ONE), "0 vulnerabilities, 1 accepted", 0, 0, id="accepted"
+        ),
+        pytest.param(
+            report(ACCEPTED_ONE, today=TODAY + dt.timedelta(days=1)),
+            "1 vulnerabilities",
+            1,
+            1,
+            id="accepted until yesterday",
+        ),
+        pytest.param(
+            report(IN_ANOTHER_PACKAGE), "1 vulnerabilities", 1, 1, id="accepted for another package"
+        ),
         pytest.param(report(GOOD, UNKNOWN), "1 NOT TRIED", 0, 1, id="partly unknown"),
         pytest.param(
-            vulnerabilities.read_report("", "Traceback\nConnectionError: no route"),
+            vulnerabilities.read_report("", "Traceback\nConnectionError: no route", [], TODAY),
             "NOT TRIED, the service is not reachable: ConnectionError: no route",
             0,
             1,
@@ -473,6 +647,21 @@ def test_vulnerable_and_not_tried_are_two_things(
 
 def test_a_vulnerability_is_named_with_the_version_that_fixes_it() -> None:
     assert report(BAD).vulnerable == ["bad 2: PYSEC-1, fixed in 3"]
+
+
+def test_an_entry_that_is_over_is_named_with_its_date() -> None:
+    (found,) = report(ACCEPTED_ONE, today=TODAY + dt.timedelta(days=1)).vulnerable
+    assert "accepted until 2026-02-01" in found
+
+
+def test_the_file_of_accepted_vulnerabilities_can_be_read() -> None:
+    entries = vulnerabilities.read_accepted(vulnerabilities.ACCEPTED.read_text(encoding="utf-8"))
+    assert all(entry.reason and type(entry.until) is dt.date for entry in entries)
+
+
+def test_an_entry_without_a_date_is_an_error() -> None:
+    with pytest.raises(TypeError, match="until"):
+        vulnerabilities.read_accepted('[[accepted]]\nid = "A"\npackage = "b"\nreason = "c"\n')
 
 
 # --- the workflow
