@@ -74,7 +74,7 @@ def _package(metadata: email.message.Message) -> Component:
         "purl": purl,
         "supplier": {"name": metadata["Author"]},
         "externalReferences": [
-            {"type": REFERENCES[label], "url": url}
+            {"type": REFERENCES.get(label, "other"), "url": url}
             for label, url in sorted(project_urls(metadata).items())
         ],
     }

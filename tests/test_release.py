@@ -229,6 +229,7 @@ def test_links_of_the_description_name_files_of_the_tag(written: str, expected: 
 def metadata(*lines: str) -> email.message.Message:
     text = ["Name: jwt-wsgi", "Version: 1.2.3", "Summary: s", "License-Expression: Apache-2.0"]
     text += ["Author: A", "Project-URL: Security, https://git.jwt-wsgi.test/security"]
+    text += ["Project-URL: Chat, https://chat.jwt-wsgi.test/"]
     return archives.wheel_metadata({"x.dist-info/METADATA": "\n".join([*text, *lines]).encode()})
 
 
@@ -249,7 +250,8 @@ def test_the_bill_names_the_package_and_what_it_requires_to_run() -> None:
     assert bill["metadata"]["authors"] == [{"name": "A"}]
     assert bill["metadata"]["component"]["supplier"] == {"name": "A"}
     assert bill["metadata"]["component"]["externalReferences"] == [
-        {"type": "security-contact", "url": "https://git.jwt-wsgi.test/security"}
+        {"type": "other", "url": "https://chat.jwt-wsgi.test/"},
+        {"type": "security-contact", "url": "https://git.jwt-wsgi.test/security"},
     ]
     assert [(each["name"], each["scope"], each["versionRange"]) for each in bill["components"]] == [
         ("orjson", "optional", "vers:pypi/>=3.10"),
