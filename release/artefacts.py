@@ -12,8 +12,8 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-import tarfile
 import tempfile
+import zipfile
 from pathlib import Path
 
 from release.archives import rewrite_sdist, wheel_files, wheel_metadata, write_wheel
@@ -57,10 +57,11 @@ def _output(*command: str) -> str:
 
 def _committed(folder: Path) -> Path:
     """Return a folder with the files of the last commit: nothing else gets into an archive."""
-    archive = folder / "commit.tar"
+    archive = folder / "commit.zip"
     subprocess.run(["git", "archive", "--output", archive, "HEAD"], cwd=CHECKOUT, check=True)
-    with tarfile.open(archive) as packed:
-        packed.extractall(folder / "commit", filter="data")
+    # Not a tar archive: Python 3.11 can unpack those safely from 3.11.4 on alone.
+    with zipfile.ZipFile(archive) as packed:
+        packed.extractall(folder / "commit")
     return folder / "commit"
 
 

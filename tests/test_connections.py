@@ -442,7 +442,7 @@ def test_metadata_of_a_public_issuer_leads_to_no_private_address(server: FaultSe
     server.publish({"issuer": issuer, "jwks_uri": elsewhere}, METADATA)
 
     def is_accepted(address: str) -> bool:
-        return address == "127.0.0.1" or is_public(address)
+        return address in {"127.0.0.1", "::1"} or is_public(address)
 
     resolver = Resolver(is_public=is_accepted)
     fetch = Fetcher(5.0, 1000, ca_certs=server.roots, public_only=True, resolver=resolver)

@@ -256,7 +256,9 @@ def unpack_with_fixed_times(path: Path) -> None:
     archive.seek(0)
     os.utime(path, (0, 0))
     with tarfile.open(fileobj=archive) as tar:
-        tar.extractall(path.parent, filter="data")
+        # Python 3.11.0 to 3.11.3 have no filters, and from 3.12 on one must be chosen (PEP 706).
+        tar.extraction_filter = getattr(tarfile, "data_filter", None)
+        tar.extractall(path.parent)
 
 
 def link_to_another_file(path: Path) -> None:
