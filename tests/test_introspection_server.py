@@ -408,8 +408,12 @@ def test_greenlets_share_a_call_and_may_be_ended(faults: FaultServer) -> None:
         env=environment,
     ) as process:
         assert process.stdout is not None
-        assert process.stdout.readline() == "['a'] 1\n"
-        faults.fail("hang_before_headers", "/introspect")
-        printed, _ = process.communicate("go\n", timeout=60)
+        try:
+            assert process.stdout.readline() == "['a'] 1\n"
+            faults.fail("hang_before_headers", "/introspect")
+            printed, _ = process.communicate("go\n", timeout=60)
+        finally:
+            # Popen would wait for a process that hangs.
+            process.kill()
     assert printed == "go\nended 1 a introspection_unavailable\n"
     faults.release()
