@@ -390,7 +390,7 @@ def ended():
 
 jobs = [gevent.spawn(ask, "good") for _ in range(50)]
 gevent.joinall(jobs, timeout=30)
-print(sorted({job.value for job in jobs}), opaque.status().attempts)
+print(sorted({job.value for job in jobs}), opaque.status().attempts, flush=True)
 print(sys.stdin.readline().strip())
 print(ended(), opaque.status().failures, ask("good"), ask("other"))
 """
