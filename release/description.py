@@ -38,11 +38,11 @@ def project_urls(metadata: email.message.Message) -> dict[str, str]:
 
 def relative_links(description: str) -> list[str]:
     """Return the links that lead nowhere on the page of PyPI."""
-    proses = _FENCED.split(description)[::2]
-    return [link for prose in proses for link in RELATIVE_LINK.findall(prose)]
+    texts = _FENCED.split(description)[::2]
+    return [link for text in texts for link in RELATIVE_LINK.findall(text)]
 
 
 def _rooted(description: str, root: str) -> str:
     parts = _FENCED.split(description)
-    parts[::2] = [RELATIVE_LINK.sub(lambda link: root + link[0], prose) for prose in parts[::2]]
+    parts[::2] = [RELATIVE_LINK.sub(lambda link: root + link[0], text) for text in parts[::2]]
     return "".join(parts)

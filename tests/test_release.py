@@ -442,6 +442,9 @@ def numbered(number: str) -> dict[str, str]:
         pytest.param(
             {"changelog": CHANGELOG.replace("- A change.\n", "")}, "no text", id="an empty section"
         ),
+        pytest.param(
+            {"changelog": CHANGELOG.replace(" - 2026-01-31", "")}, "has no date", id="no date"
+        ),
         pytest.param(dated("today"), "has no date", id="a word for a date"),
         pytest.param(dated("20260131"), "has no date", id="a date without dashes"),
         pytest.param(dated("2026-W05-6"), "has no date", id="a date of a week"),
