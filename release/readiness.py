@@ -141,7 +141,9 @@ def _problems_of_date(newest: Section, earlier: list[Section], today: dt.date) -
     if date is None:
         return [f"CHANGELOG.md: {newest.name} has no date: write it as in 2026-01-31"]
     if date > today:
-        return [f"CHANGELOG.md: {newest.name} has a date in the future, {date}: today is {today} (UTC)"]
+        return [
+            f"CHANGELOG.md: {newest.name} is dated in the future, {date}: today is {today} (UTC)"
+        ]
     before = date_of(earlier[0]) if earlier else None
     if before is not None and date < before:
         return [f"CHANGELOG.md: {newest.name} is dated before {earlier[0].name}, {before}"]
