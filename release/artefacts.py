@@ -110,7 +110,7 @@ def build(
 
 
 def complete_wheel(wheel: Path, epoch: int) -> None:
-    """Write the bill of materials into the wheel, where PEP 770 puts it, and whole URLs as links."""
+    """Write the bill of materials (PEP 770) into the wheel, and links that PyPI can follow."""
     files = wheel_files(wheel)
     (metadata,) = (name for name in files if name.endswith(".dist-info/METADATA"))
     bill = bill_of_materials(wheel_metadata(files), epoch)
